@@ -1,0 +1,68 @@
+package authn
+
+import (
+	"context"
+	"crypto/tls"
+
+	"github.com/connectanum/connectanum-go/wamp/proto"
+)
+
+// Authenticator logs sessions in. One value serves any number of sessions and
+// joins at once; what belongs to one join lives in its Attempt.
+type Authenticator interface {
+	// Begin starts one join. ctx bounds it, and what it asks of credential
+	// providers.
+	Begin(ctx context.Context, info JoinInfo) (Attempt, error)
+}
+
+// Attempt is one join: HELLO, any number of challenges, WELCOME. It is used by
+// one goroutine and never after WELCOME or an error.
+type Attempt interface {
+	// Hello fills in what HELLO says of the client.
+	Hello(h *Hello) error
+	// Challenge answers one CHALLENGE. An error ends the join with ABORT.
+	Challenge(ctx context.Context, c Challenge) (Response, error)
+	// Welcome has the last look: an error refuses the session with ABORT.
+	Welcome(w Welcome) error
+}
+
+// JoinInfo is what an authenticator may know of the connection.
+type JoinInfo struct {
+	// Realm is the realm to be joined.
+	Realm string
+	// TLS is the state of the connection, nil without TLS.
+	TLS *tls.ConnectionState
+	// Private: the octets cannot be read on the way: TLS, a Unix socket,
+	// loopback or memory. Secrets in the clear are sent only then.
+	Private bool
+	// Rejoin counts the joins of this session before this one.
+	Rejoin int
+}
+
+// Hello is the part of HELLO.Details that an authenticator may fill.
+type Hello struct {
+	// Methods are HELLO.Details.authmethods, in order of preference.
+	Methods []string
+	// AuthID and AuthRole are sent if they are not empty.
+	AuthID, AuthRole string
+	// Extra is HELLO.Details.authextra, sent if it is not nil.
+	Extra map[string]any
+}
+
+// Challenge is a CHALLENGE message. Extra's values are plain (proto.Dict).
+type Challenge struct {
+	Method string
+	Extra  proto.Dict
+}
+
+// Response is an AUTHENTICATE message.
+type Response struct {
+	Signature string
+	Extra     map[string]any
+}
+
+// Welcome is what a WELCOME said.
+type Welcome struct {
+	Session proto.ID
+	Details proto.Dict
+}

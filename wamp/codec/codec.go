@@ -1,0 +1,66 @@
+package codec
+
+import (
+	"github.com/connectanum/connectanum-go/wamp/proto"
+)
+
+// Codec is one serializer: it writes and reads whole messages, with the
+// payload left raw, and converts between raw payload and Go values. A Codec is
+// stateless and may be used by any number of goroutines.
+type Codec interface {
+	// Name is the serializer's name: "json", "msgpack" or "cbor".
+	Name() string
+	// AppendMessage appends the encoding of m to dst. m.Args and m.Kwargs
+	// must already be in this serializer's form; nil means absent, and where
+	// only Kwargs is there an empty list goes before it. On error dst comes
+	// back unchanged in length.
+	AppendMessage(dst []byte, m *proto.Message) ([]byte, error)
+	// NewParser returns a parser for one connection.
+	NewParser(Limits) Parser
+	// AppendList appends a list of values (Arguments) to dst.
+	AppendList(dst []byte, values []any) ([]byte, error)
+	// AppendValue appends one value to dst. A struct or map makes a dict, so
+	// it writes ArgumentsKw too.
+	AppendValue(dst []byte, v any) ([]byte, error)
+	// Unmarshal decodes one raw value into the value that v points to.
+	Unmarshal(raw []byte, v any) error
+	// Plain decodes one raw value into plain Go values: int64 (uint64 above
+	// its range), float64, string, []byte, bool, nil, []any, map[string]any.
+	Plain(raw []byte) (any, error)
+	// Elements appends to into the raw elements of a raw list. They alias raw.
+	Elements(into [][]byte, raw []byte) ([][]byte, error)
+}
+
+// Parser parses the messages of one connection. It is not safe for concurrent
+// use: it remembers the last dicts it saw, so that equal ones cost nothing.
+type Parser interface {
+	// Parse parses one message. All of m is overwritten. m.Args and m.Kwargs
+	// alias data; m.Options is shared and must not be changed. The error is a
+	// *SyntaxError that names what was wrong.
+	Parse(data []byte, m *proto.Message) error
+}
+
+// Limits bound what a parser accepts. They are checked before memory is taken.
+// A zero field means its default.
+type Limits struct {
+	// Depth is how deep lists and dicts may nest. Default 64.
+	Depth int
+	// Elements is how many values all lists and dicts of one message may
+	// hold together. Default 16 Mi.
+	Elements int
+	// Size is how many octets a message may have. Default 16 MiB.
+	Size int
+}
+
+// SyntaxError says why a message could not be parsed. Such a message is a
+// protocol violation.
+type SyntaxError struct {
+	// Codec is the serializer's name.
+	Codec string
+	// Type is the message's type, 0 if it was not reached.
+	Type proto.MessageType
+	// Offset is where in the message the fault was found, -1 if unknown.
+	Offset int
+	// Reason says what was wrong.
+	Reason string
+}

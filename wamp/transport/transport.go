@@ -1,0 +1,118 @@
+package transport
+
+import (
+	"context"
+	"crypto/tls"
+)
+
+// Protocol is one serialization that can be agreed on for a connection.
+type Protocol struct {
+	// Name is the WebSocket subprotocol, for example "wamp.2.cbor".
+	Name string
+	// RawSocketID is the serializer number of the RawSocket handshake, 0 if
+	// the protocol cannot be used there.
+	RawSocketID byte
+	// Text: WebSocket messages are text frames, not binary ones.
+	Text bool
+	// Batched: one WebSocket message carries many WAMP messages.
+	Batched bool
+}
+
+// Conn is one connection that carries whole messages. One goroutine reads, one
+// writes (TryWrite and Write are never under way at the same time); Ping and
+// the Close methods may be called from any.
+type Conn interface {
+	// Protocol is what was agreed on.
+	Protocol() Protocol
+	// Read returns the next message. It is valid until the next Read. It
+	// blocks until a message is there or the connection is closed; then the
+	// error says why (*CloseError if the peer closed it in order).
+	Read() ([]byte, error)
+	// Buffered reports whether Read would return at once, as far as it can be
+	// known without reading. False is always a correct answer.
+	Buffered() bool
+	// Write sends what is left of b, in as few system calls as it can.
+	Write(b *Batch) error
+	// MaxSend is how many octets a message may have that the peer accepts.
+	MaxSend() int
+	// Ping sends a ping and waits for its pong under ctx, while another
+	// goroutine reads. ErrNoPing where the transport has none. It does not
+	// close the connection when ctx ends.
+	Ping(ctx context.Context) error
+	// Close ends the connection in order (WebSocket close handshake where
+	// there is one, with a code that fits the reason), bounded by ctx, and
+	// frees everything.
+	Close(ctx context.Context) error
+	// CloseNow tears the connection down. Read and Write return.
+	CloseNow() error
+	// TLS is the state of the TLS connection, nil without TLS.
+	TLS() *tls.ConnectionState
+}
+
+// TryWriter is a Conn that can write without blocking.
+type TryWriter interface {
+	// TryWrite sends as much of b as the system takes at once and reports
+	// whether all of it went. What did not go stays in b, for Write.
+	TryWrite(b *Batch) (done bool, err error)
+}
+
+// Dialer opens a connection, offering the protocols in order of preference.
+// ctx bounds the dial and its handshakes, not the connection.
+type Dialer func(ctx context.Context, protocols []Protocol) (Conn, error)
+
+// Headroom is how many octets a Batch keeps free before each message, for the
+// frame header of a transport that has one of that size.
+const Headroom = 4
+
+// Batch is a run of messages on their way out, in one buffer: each is preceded
+// by Headroom octets that belong to the transport.
+//
+//	b.Begin()
+//	b.Buf = append(b.Buf, message...)
+//	b.End() // or b.Discard()
+type Batch struct {
+	// Buf holds the messages with their headroom. Between Begin and End the
+	// owner of the batch appends to it.
+	Buf   []byte
+	ends  []int // end offset of each message
+	start int   // offset of the open message's headroom, -1 if none is open
+	// off and next are for the transport: what has been sent of Buf, and
+	// the next message to send.
+	off, next int
+}
+
+// Begin opens a message.
+func (b *Batch) Begin() {
+	b.start = len(b.Buf)
+	b.Buf = append(b.Buf, 0, 0, 0, 0)
+}
+
+// Size is the size of the message that is open.
+func (b *Batch) Size() int { return len(b.Buf) - b.start - Headroom }
+
+// End finishes the open message.
+func (b *Batch) End() { b.ends = append(b.ends, len(b.Buf)) }
+
+// Discard drops the open message.
+func (b *Batch) Discard() { b.Buf = b.Buf[:b.start] }
+
+// Len is the number of finished messages.
+func (b *Batch) Len() int { return len(b.ends) }
+
+// Message returns message i without its headroom.
+func (b *Batch) Message(i int) []byte {
+	start := 0
+	if i > 0 {
+		start = b.ends[i-1]
+	}
+	return b.Buf[start+Headroom : b.ends[i] : b.ends[i]]
+}
+
+// Reset empties the batch and keeps its memory, unless it has grown past keep
+// octets.
+func (b *Batch) Reset(keep int) {
+	if cap(b.Buf) > keep {
+		b.Buf, b.ends = nil, nil
+	}
+	b.Buf, b.ends, b.off, b.next = b.Buf[:0], b.ends[:0], 0, 0
+}
