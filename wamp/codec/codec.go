@@ -1,6 +1,8 @@
 package codec
 
 import (
+	"strconv"
+
 	"github.com/connectanum/connectanum-go/wamp/proto"
 )
 
@@ -29,6 +31,32 @@ type Codec interface {
 	Plain(raw []byte) (any, error)
 	// Elements appends to into the raw elements of a raw list. They alias raw.
 	Elements(into [][]byte, raw []byte) ([][]byte, error)
+
+	format() format
+}
+
+// The serializers. They are never changed.
+var (
+	// JSON is RFC 8259 with WAMP's form of binary: a string of U+0000
+	// followed by base64.
+	JSON Codec = jsonCodec{}
+	// MsgPack is MessagePack v5, with str and bin told apart.
+	MsgPack Codec = msgpackCodec{}
+	// CBOR is RFC 8949.
+	CBOR Codec = cborCodec{}
+)
+
+// ByName returns the codec that is called "json", "msgpack" or "cbor".
+func ByName(name string) (Codec, bool) {
+	switch name {
+	case "json":
+		return JSON, true
+	case "msgpack":
+		return MsgPack, true
+	case "cbor":
+		return CBOR, true
+	}
+	return nil, false
 }
 
 // Parser parses the messages of one connection. It is not safe for concurrent
@@ -52,6 +80,19 @@ type Limits struct {
 	Size int
 }
 
+func (l Limits) withDefaults() Limits {
+	if l.Depth <= 0 {
+		l.Depth = 64
+	}
+	if l.Elements <= 0 {
+		l.Elements = 16 << 20
+	}
+	if l.Size <= 0 {
+		l.Size = 16 << 20
+	}
+	return l
+}
+
 // SyntaxError says why a message could not be parsed. Such a message is a
 // protocol violation.
 type SyntaxError struct {
@@ -63,4 +104,17 @@ type SyntaxError struct {
 	Offset int
 	// Reason says what was wrong.
 	Reason string
+}
+
+// Error names the message, the place and the reason.
+func (e *SyntaxError) Error() string {
+	s := e.Codec + ": "
+	if e.Type != 0 {
+		s += e.Type.String() + ": "
+	}
+	s += e.Reason
+	if e.Offset >= 0 {
+		s += " at offset " + strconv.Itoa(e.Offset)
+	}
+	return s
 }

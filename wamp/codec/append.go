@@ -1,0 +1,272 @@
+package codec
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/connectanum/connectanum-go/wamp/proto"
+)
+
+var errTooDeep = errors.New("value is nested too deeply, or contains itself")
+
+// appendMessage is Codec.AppendMessage.
+func appendMessage(f format, dst []byte, m *proto.Message) ([]byte, error) {
+	tr := m.Type.Traits()
+	if tr == nil {
+		return dst, fmt.Errorf("%s: unknown %v", f.name(), m.Type)
+	}
+	start := len(dst)
+	fields := tr.Fields
+	if tr.Optional > 0 && len(m.Options) == 0 {
+		fields = fields[:len(fields)-tr.Optional] // it is Options in all of them
+	}
+	n := 1 + len(fields)
+	switch {
+	case m.Args == nil && m.Kwargs == nil:
+	case !tr.Payload:
+		return dst, fmt.Errorf("%s: %v has no payload", f.name(), m.Type)
+	case m.Kwargs != nil:
+		n += 2
+	default:
+		n++
+	}
+	text := f.text()
+	dst = f.appendList(dst, n)
+	dst = f.appendUint(dst, uint64(m.Type))
+	for _, field := range fields {
+		if text {
+			dst = append(dst, ',')
+		}
+		var err error
+		if dst, err = appendField(f, dst, m, field); err != nil {
+			return dst[:start], fmt.Errorf("%s: %v: %w", f.name(), m.Type, err)
+		}
+	}
+	if m.Args != nil || m.Kwargs != nil {
+		dst = appendPayload(f, dst, m, text)
+	}
+	if text {
+		dst = append(dst, ']')
+	}
+	return dst, nil
+}
+
+func appendPayload(f format, dst []byte, m *proto.Message, text bool) []byte {
+	if text {
+		dst = append(dst, ',')
+	}
+	if m.Args != nil {
+		dst = append(dst, m.Args...)
+	} else if dst = f.appendList(dst, 0); text {
+		dst = append(dst, ']')
+	}
+	if m.Kwargs == nil {
+		return dst
+	}
+	if text {
+		dst = append(dst, ',')
+	}
+	return append(dst, m.Kwargs...)
+}
+
+func appendField(f format, dst []byte, m *proto.Message, field proto.Field) ([]byte, error) {
+	var id proto.ID
+	switch field {
+	case proto.FieldOptions:
+		return appendDict(f, dst, m.Options, 0)
+	case proto.FieldURI:
+		return f.appendString(dst, m.URI)
+	case proto.FieldText:
+		return f.appendString(dst, m.Text)
+	case proto.FieldRequestType:
+		id = proto.ID(m.RequestType)
+	case proto.FieldRequest:
+		id = m.Request
+	case proto.FieldID:
+		id = m.ID
+	case proto.FieldPublication:
+		id = m.Publication
+	}
+	if id > proto.MaxID {
+		return dst, fmt.Errorf("id %d is out of range", id)
+	}
+	return f.appendUint(dst, uint64(id)), nil
+}
+
+// appendDict appends d in its order.
+func appendDict(f format, dst []byte, d proto.Dict, depth int) ([]byte, error) {
+	text := f.text()
+	dst = f.appendDict(dst, len(d))
+	var err error
+	for i := range d {
+		if dst, err = appendKey(f, dst, d[i].Key, i, text); err != nil {
+			return dst, err
+		}
+		if dst, err = appendValue(f, dst, d[i].Value, depth+1); err != nil {
+			return dst, fmt.Errorf("%s: %w", d[i].Key, err)
+		}
+	}
+	if text {
+		dst = append(dst, '}')
+	}
+	return dst, nil
+}
+
+// appendKey appends the key of entry i of a dict.
+func appendKey(f format, dst []byte, key string, i int, text bool) ([]byte, error) {
+	if text && i > 0 {
+		dst = append(dst, ',')
+	}
+	dst, err := f.appendString(dst, key)
+	if text {
+		dst = append(dst, ':')
+	}
+	return dst, err
+}
+
+// appendSlice appends a list, each element by one.
+func appendSlice[T any](f format, dst []byte, list []T, one func(dst []byte, v T) ([]byte, error)) ([]byte, error) {
+	if list == nil {
+		return f.appendNil(dst), nil
+	}
+	text := f.text()
+	dst = f.appendList(dst, len(list))
+	var err error
+	for i, v := range list {
+		if text && i > 0 {
+			dst = append(dst, ',')
+		}
+		if dst, err = one(dst, v); err != nil {
+			return dst, err
+		}
+	}
+	if text {
+		dst = append(dst, ']')
+	}
+	return dst, nil
+}
+
+// appendMap appends a dict, each value by one.
+func appendMap[T any](f format, dst []byte, m map[string]T, one func(dst []byte, v T) ([]byte, error)) ([]byte, error) {
+	if m == nil {
+		return f.appendNil(dst), nil
+	}
+	text := f.text()
+	dst = f.appendDict(dst, len(m))
+	var err error
+	i := 0
+	for k, v := range m {
+		if dst, err = appendKey(f, dst, k, i, text); err != nil {
+			return dst, err
+		}
+		if dst, err = one(dst, v); err != nil {
+			return dst, err
+		}
+		i++
+	}
+	if text {
+		dst = append(dst, '}')
+	}
+	return dst, nil
+}
+
+// appendValue appends the commonest types by hand, the others by the library.
+func appendValue(f format, dst []byte, v any, depth int) ([]byte, error) {
+	switch v := v.(type) {
+	case nil:
+		return f.appendNil(dst), nil
+	case bool:
+		return f.appendBool(dst, v), nil
+	case int:
+		return f.appendInt(dst, int64(v)), nil
+	case int64:
+		return f.appendInt(dst, v), nil
+	case int32:
+		return f.appendInt(dst, int64(v)), nil
+	case uint64:
+		return f.appendUint(dst, v), nil
+	case uint32:
+		return f.appendUint(dst, uint64(v)), nil
+	case uint:
+		return f.appendUint(dst, uint64(v)), nil
+	case proto.ID:
+		return f.appendUint(dst, uint64(v)), nil
+	case float64:
+		return f.appendFloat(dst, v)
+	case string:
+		return f.appendString(dst, v)
+	case []byte:
+		if v == nil {
+			return f.appendNil(dst), nil
+		}
+		return f.appendBytes(dst, v), nil
+	case time.Time:
+		return appendTime(f, dst, v)
+	case []string:
+		return appendSlice(f, dst, v, f.appendString)
+	case []int:
+		return appendSlice(f, dst, v, func(dst []byte, v int) ([]byte, error) { return f.appendInt(dst, int64(v)), nil })
+	case []int64:
+		return appendSlice(f, dst, v, func(dst []byte, v int64) ([]byte, error) { return f.appendInt(dst, v), nil })
+	case []float64:
+		return appendSlice(f, dst, v, f.appendFloat)
+	case []proto.ID:
+		return appendSlice(f, dst, v, func(dst []byte, v proto.ID) ([]byte, error) { return f.appendUint(dst, uint64(v)), nil })
+	case map[string]string:
+		return appendMap(f, dst, v, f.appendString)
+	}
+	if depth >= valueDepth {
+		return dst, errTooDeep
+	}
+	switch v := v.(type) {
+	case []any:
+		return appendSlice(f, dst, v, func(dst []byte, v any) ([]byte, error) { return appendValue(f, dst, v, depth+1) })
+	case []map[string]any:
+		return appendSlice(f, dst, v, func(dst []byte, v map[string]any) ([]byte, error) { return appendValue(f, dst, v, depth+1) })
+	case map[string]any:
+		return appendMap(f, dst, v, func(dst []byte, v any) ([]byte, error) { return appendValue(f, dst, v, depth+1) })
+	case proto.Dict:
+		return appendDict(f, dst, v, depth)
+	}
+	return f.appendAny(dst, v)
+}
+
+// appendTime appends a time as an RFC 3339 string.
+func appendTime(f format, dst []byte, t time.Time) ([]byte, error) {
+	b, err := t.MarshalText()
+	if err != nil {
+		return dst, err
+	}
+	return f.appendString(dst, string(b))
+}
+
+// appendList is Codec.AppendList.
+func appendList(f format, dst []byte, values []any) ([]byte, error) {
+	start := len(dst)
+	text := f.text()
+	dst = f.appendList(dst, len(values))
+	var err error
+	for i, v := range values {
+		if text && i > 0 {
+			dst = append(dst, ',')
+		}
+		if dst, err = appendValue(f, dst, v, 1); err != nil {
+			return dst[:start], fmt.Errorf("%s: argument %d: %w", f.name(), i, err)
+		}
+	}
+	if text {
+		dst = append(dst, ']')
+	}
+	return dst, nil
+}
+
+// appendOne is Codec.AppendValue.
+func appendOne(f format, dst []byte, v any) ([]byte, error) {
+	start := len(dst)
+	dst, err := appendValue(f, dst, v, 0)
+	if err != nil {
+		return dst[:start], fmt.Errorf("%s: %w", f.name(), err)
+	}
+	return dst, nil
+}

@@ -1,0 +1,496 @@
+package codec
+
+import (
+	"encoding/binary"
+	"math"
+	"math/big"
+	"strconv"
+	"unicode/utf8"
+)
+
+// The major types of CBOR (RFC 8949), as the top three bits of the first octet.
+const (
+	cborUint  = 0 << 5
+	cborNint  = 1 << 5
+	cborBytes = 2 << 5
+	cborText  = 3 << 5
+	cborArray = 4 << 5
+	cborMap   = 5 << 5
+	cborTag   = 6 << 5
+	cborMisc  = 7 << 5
+
+	cborIndef = 31   // length not known yet
+	cborBreak = 0xff // its end
+)
+
+const (
+	badReserved = "reserved octet"
+	badBreak    = "misplaced break"
+	badChunk    = "wrong chunk in a string of indefinite length"
+)
+
+// cborArg reads the argument of the head at pos. It is not ok when it is
+// truncated, reserved or of indefinite length.
+func cborArg(data []byte, pos int) (n uint64, next int, ok bool) {
+	info := data[pos] & 0x1f
+	pos++
+	if info < 24 {
+		return uint64(info), pos, true
+	}
+	rest := data[pos:]
+	switch info {
+	case 24:
+		if len(rest) >= 1 {
+			return uint64(rest[0]), pos + 1, true
+		}
+	case 25:
+		if len(rest) >= 2 {
+			return uint64(binary.BigEndian.Uint16(rest)), pos + 2, true
+		}
+	case 26:
+		if len(rest) >= 4 {
+			return uint64(binary.BigEndian.Uint32(rest)), pos + 4, true
+		}
+	case 27:
+		if len(rest) >= 8 {
+			return binary.BigEndian.Uint64(rest), pos + 8, true
+		}
+	}
+	return 0, pos, false
+}
+
+// cborFault says why cborArg was not ok.
+func cborFault(data []byte, pos int) string {
+	switch info := data[pos] & 0x1f; {
+	case data[pos] == cborBreak:
+		return badBreak
+	case info >= 28:
+		return badReserved
+	}
+	return badTruncated
+}
+
+func (f cborFormat) skip(s *scan, pos, depth int) (int, string) {
+	data := s.data
+	if pos >= len(data) {
+		return pos, badTruncated
+	}
+	c := data[pos]
+	for c&0xe0 == cborTag {
+		_, next, ok := cborArg(data, pos)
+		if !ok {
+			return pos, cborFault(data, pos)
+		}
+		if !s.take(1) {
+			return pos, badElements
+		}
+		if pos = next; pos >= len(data) {
+			return pos, badTruncated
+		}
+		c = data[pos]
+	}
+	if c&0x1f == cborIndef {
+		return f.skipIndef(s, pos, depth)
+	}
+	n, next, ok := cborArg(data, pos)
+	if !ok {
+		return pos, cborFault(data, pos)
+	}
+	switch c & 0xe0 {
+	case cborUint, cborNint:
+		return next, ""
+	case cborBytes, cborText:
+		if n > uint64(len(data)-next) {
+			return pos, badTruncated
+		}
+		return next + int(n), ""
+	case cborArray:
+		return f.skipItems(s, pos, next, n, depth+1)
+	case cborMap:
+		if n > 1<<62 {
+			return pos, badTruncated
+		}
+		return f.skipItems(s, pos, next, 2*n, depth+1)
+	}
+	if c == cborMisc|24 && n < 32 {
+		return pos, badReserved
+	}
+	return next, ""
+}
+
+// skipItems skips the n items of a container that begins at head.
+func (f cborFormat) skipItems(s *scan, head, pos int, n uint64, depth int) (int, string) {
+	data := s.data
+	if depth > s.depth {
+		return head, badDepth
+	}
+	if n > uint64(len(data)-pos) {
+		return head, badTruncated
+	}
+	if !s.take(n) {
+		return head, badElements
+	}
+	for ; n > 0; n-- {
+		if pos >= len(data) {
+			return pos, badTruncated
+		}
+		// Small numbers and short strings are most of what there is.
+		switch c := data[pos]; {
+		case c < cborUint|24 || c >= cborMisc && c < cborMisc|24:
+			pos++
+			continue
+		case c >= cborText && c < cborText|24:
+			if end := pos + 1 + int(c-cborText); end <= len(data) {
+				pos = end
+				continue
+			}
+		}
+		var bad string
+		if pos, bad = f.skip(s, pos, depth); bad != "" {
+			return pos, bad
+		}
+	}
+	return pos, ""
+}
+
+func (f cborFormat) skipIndef(s *scan, pos, depth int) (int, string) {
+	data, head := s.data, pos
+	major := data[pos] & 0xe0
+	pos++
+	switch major {
+	case cborBytes, cborText:
+		for pos < len(data) && data[pos] != cborBreak {
+			if data[pos]&0xe0 != major || data[pos]&0x1f == cborIndef {
+				return pos, badChunk
+			}
+			n, next, ok := cborArg(data, pos)
+			if !ok {
+				return pos, cborFault(data, pos)
+			}
+			if n > uint64(len(data)-next) {
+				return pos, badTruncated
+			}
+			pos = next + int(n)
+		}
+	case cborArray, cborMap:
+		if depth >= s.depth {
+			return head, badDepth
+		}
+		i := 0
+		for ; pos < len(data) && data[pos] != cborBreak; i++ {
+			if !s.take(1) {
+				return pos, badElements
+			}
+			var bad string
+			if pos, bad = f.skip(s, pos, depth+1); bad != "" {
+				return pos, bad
+			}
+		}
+		if major == cborMap && i%2 != 0 && pos < len(data) {
+			return pos, badBreak
+		}
+	default:
+		return pos - 1, cborFault(data, pos-1)
+	}
+	if pos >= len(data) {
+		return head, badTruncated
+	}
+	return pos + 1, ""
+}
+
+func (f cborFormat) split(s *scan, spans *[maxElements]span) (n, pos int, bad string) {
+	data := s.data
+	if len(data) == 0 {
+		return 0, 0, badTruncated
+	}
+	if data[0]&0xe0 != cborArray {
+		return 0, 0, badNoList
+	}
+	indef := data[0]&0x1f == cborIndef
+	count := uint64(maxElements)
+	pos = 1
+	if !indef {
+		var ok bool
+		if count, pos, ok = cborArg(data, 0); !ok {
+			return 0, 0, cborFault(data, 0)
+		}
+		if count >= maxElements {
+			return 0, 0, badLong
+		}
+	}
+	if s.depth < 1 || !s.take(count) {
+		return 0, 0, badElements
+	}
+	for n < int(count) {
+		if indef && pos < len(data) && data[pos] == cborBreak {
+			break
+		}
+		if n == maxElements-1 {
+			return n, pos, badLong
+		}
+		end, bad := f.skip(s, pos, 1)
+		if bad != "" {
+			return n, end, bad
+		}
+		spans[n] = span{pos, end}
+		n, pos = n+1, end
+	}
+	if indef {
+		pos++
+	}
+	if pos != len(data) {
+		return n, pos, badTrailing
+	}
+	return n, pos, ""
+}
+
+func (cborFormat) kind(raw []byte) kind {
+	switch raw[0] & 0xe0 {
+	case cborArray:
+		return kindList
+	case cborMap:
+		return kindDict
+	case cborText:
+		return kindString
+	case cborBytes:
+		return kindBinary
+	case cborMisc:
+		if raw[0] == cborMisc|22 || raw[0] == cborMisc|23 {
+			return kindNull
+		}
+	}
+	return kindOther
+}
+
+func (cborFormat) uint(raw []byte) (uint64, bool) {
+	if len(raw) == 0 || raw[0]&0xe0 != cborUint {
+		return 0, false
+	}
+	n, next, ok := cborArg(raw, 0)
+	return n, ok && next == len(raw)
+}
+
+func (f cborFormat) str(raw []byte) ([]byte, bool) {
+	if len(raw) == 0 || raw[0]&0xe0 != cborText {
+		return nil, false
+	}
+	b, _, ok := cborContent(raw, 0)
+	return b, ok && utf8.Valid(b)
+}
+
+// cborContent returns the octets of the string at pos: a copy where it comes
+// in chunks.
+func cborContent(raw []byte, pos int) (b []byte, end int, ok bool) {
+	if raw[pos]&0x1f != cborIndef {
+		n, next, ok := cborArg(raw, pos)
+		if !ok || n > uint64(len(raw)-next) {
+			return nil, pos, false
+		}
+		end = next + int(n)
+		return raw[next:end:end], end, true
+	}
+	b = []byte{}
+	for pos++; pos < len(raw); {
+		if raw[pos] == cborBreak {
+			return b, pos + 1, true
+		}
+		chunk, end, ok := cborContent(raw, pos)
+		if !ok {
+			return nil, pos, false
+		}
+		b, pos = append(b, chunk...), end
+	}
+	return nil, pos, false
+}
+
+func (cborFormat) open(raw []byte) (pos, n int) {
+	if raw[0]&0x1f == cborIndef {
+		if len(raw) == 2 {
+			return 1, 0
+		}
+		return 1, -1
+	}
+	count, pos, ok := cborArg(raw, 0)
+	if !ok || count > uint64(len(raw)) {
+		return pos, 0
+	}
+	return pos, int(count)
+}
+
+func (f cborFormat) next(s *scan, pos, i int, dict bool) (start, end int, bad string) {
+	if pos >= len(s.data) || s.data[pos] == cborBreak {
+		return -1, pos, ""
+	}
+	end, bad = f.skip(s, pos, 1)
+	return pos, end, bad
+}
+
+func (f cborFormat) plain(raw []byte, pos int) (any, int, string) {
+	c := raw[pos]
+	if c&0x1f == cborIndef && c&0xe0 != cborText && c&0xe0 != cborBytes {
+		return f.plainContainer(raw, pos, pos+1, -1)
+	}
+	switch c & 0xe0 {
+	case cborText:
+		b, end, ok := cborContent(raw, pos)
+		if !ok || !utf8.Valid(b) {
+			return nil, pos, badUTF8
+		}
+		return string(b), end, ""
+	case cborBytes:
+		b, end, _ := cborContent(raw, pos)
+		return append([]byte{}, b...), end, ""
+	}
+	n, next, _ := cborArg(raw, pos)
+	switch c & 0xe0 {
+	case cborUint:
+		return plainUint(n), next, ""
+	case cborNint:
+		if n > math.MaxInt64 {
+			return -1 - float64(n), next, ""
+		}
+		return -1 - int64(n), next, ""
+	case cborArray, cborMap:
+		return f.plainContainer(raw, pos, next, int(n))
+	case cborTag:
+		v, end, bad := f.plain(raw, next)
+		if b, ok := v.([]byte); ok && (n == 2 || n == 3) {
+			v = plainBig(b, n == 3)
+		}
+		return v, end, bad
+	}
+	return cborSimple(c, n), next, ""
+}
+
+// cborSimple returns the value of major type 7. Undefined and the simple
+// values without a meaning are nil.
+func cborSimple(c byte, n uint64) any {
+	switch c {
+	case cborMisc | 20:
+		return false
+	case cborMisc | 21:
+		return true
+	case cborMisc | 25:
+		return halfFloat(uint16(n))
+	case cborMisc | 26:
+		return float64(math.Float32frombits(uint32(n)))
+	case cborMisc | 27:
+		return math.Float64frombits(n)
+	}
+	return nil
+}
+
+// halfFloat widens a float of 16 bits.
+func halfFloat(h uint16) float64 {
+	exp, frac := int(h>>10&0x1f), float64(h&0x3ff)
+	v := math.Ldexp(1024+frac, exp-25)
+	switch {
+	case exp == 0:
+		v = math.Ldexp(frac, -24)
+	case exp == 31 && frac == 0:
+		v = math.Inf(1)
+	case exp == 31:
+		v = math.NaN()
+	}
+	if h&0x8000 != 0 {
+		v = -v
+	}
+	return v
+}
+
+// plainUint returns n as int64, or as uint64 above its range.
+func plainUint(n uint64) any {
+	if n > math.MaxInt64 {
+		return n
+	}
+	return int64(n)
+}
+
+// plainBig returns a big number as the integer it is where that fits, else as
+// a float, which is what a JSON number of that size becomes.
+func plainBig(b []byte, negative bool) any {
+	n := new(big.Int).SetBytes(b)
+	if negative {
+		n.Not(n)
+	}
+	switch {
+	case n.IsInt64():
+		return n.Int64()
+	case n.IsUint64():
+		return n.Uint64()
+	}
+	x, _ := new(big.Float).SetInt(n).Float64()
+	return x
+}
+
+// plainContainer decodes the list or dict that begins at head, with its n
+// elements or entries from pos on; n is -1 if a break ends them.
+func (f cborFormat) plainContainer(raw []byte, head, pos, n int) (any, int, string) {
+	more := func(i int) bool {
+		if n < 0 {
+			return raw[pos] != cborBreak
+		}
+		return i < n
+	}
+	size := max(n, 0)
+	var out any
+	if raw[head]&0xe0 == cborArray {
+		list := make([]any, 0, size)
+		for i := 0; more(i); i++ {
+			v, end, bad := f.plain(raw, pos)
+			if bad != "" {
+				return nil, end, bad
+			}
+			list, pos = append(list, v), end
+		}
+		out = list
+	} else {
+		m := make(map[string]any, size)
+		for i := 0; more(i); i++ {
+			k, end, bad := f.plain(raw, pos)
+			if bad != "" {
+				return nil, end, bad
+			}
+			if bad = plainEntry(m, k); bad != "" {
+				return nil, pos, bad
+			}
+			v, next, bad := f.plain(raw, end)
+			if bad != "" {
+				return nil, next, bad
+			}
+			m[plainKey(k)], pos = v, next
+		}
+		out = m
+	}
+	if n < 0 {
+		pos++
+	}
+	return out, pos, ""
+}
+
+// plainEntry says what is wrong with k as the next key of m.
+func plainEntry(m map[string]any, k any) string {
+	switch k.(type) {
+	case string, int64, uint64:
+	default:
+		return badKey
+	}
+	if _, dup := m[plainKey(k)]; dup {
+		return badDuplicate
+	}
+	return ""
+}
+
+// plainKey returns a dict's key. JSON knows strings only, so an integer becomes
+// its decimal digits.
+func plainKey(k any) string {
+	switch k := k.(type) {
+	case string:
+		return k
+	case int64:
+		return strconv.FormatInt(k, 10)
+	case uint64:
+		return strconv.FormatUint(k, 10)
+	}
+	return ""
+}

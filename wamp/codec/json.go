@@ -1,0 +1,200 @@
+package codec
+
+import (
+	"bytes"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/connectanum/connectanum-go/wamp/proto"
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	jsonv1 "github.com/go-json-experiment/json/v1"
+)
+
+// jsonFormat is JSON as a format; jsonCodec is the same as a Codec.
+type (
+	jsonFormat struct{}
+	jsonCodec  struct{}
+)
+
+func (jsonCodec) Name() string              { return "json" }
+func (jsonCodec) NewParser(l Limits) Parser { return newParser(jsonFormat{}, l) }
+func (jsonCodec) AppendMessage(dst []byte, m *proto.Message) ([]byte, error) {
+	return appendMessage(jsonFormat{}, dst, m)
+}
+func (jsonCodec) AppendList(dst []byte, values []any) ([]byte, error) {
+	return appendList(jsonFormat{}, dst, values)
+}
+func (jsonCodec) AppendValue(dst []byte, v any) ([]byte, error) {
+	return appendOne(jsonFormat{}, dst, v)
+}
+func (jsonCodec) Unmarshal(raw []byte, v any) error {
+	return unmarshalValue(jsonFormat{}, jsonTrim(raw), v)
+}
+func (jsonCodec) Plain(raw []byte) (any, error) { return plainValue(jsonFormat{}, jsonTrim(raw)) }
+func (jsonCodec) Elements(into [][]byte, raw []byte) ([][]byte, error) {
+	return elements(jsonFormat{}, into, jsonTrim(raw))
+}
+func (jsonCodec) format() format { return jsonFormat{} }
+
+// jsonTrim takes away the white space around a value.
+func jsonTrim(raw []byte) []byte { return bytes.Trim(raw, " \t\r\n") }
+
+func (jsonFormat) name() string { return "json" }
+func (jsonFormat) text() bool   { return true }
+
+func (jsonFormat) appendNil(dst []byte) []byte            { return append(dst, "null"...) }
+func (jsonFormat) appendBool(dst []byte, v bool) []byte   { return strconv.AppendBool(dst, v) }
+func (jsonFormat) appendInt(dst []byte, v int64) []byte   { return strconv.AppendInt(dst, v, 10) }
+func (jsonFormat) appendUint(dst []byte, v uint64) []byte { return strconv.AppendUint(dst, v, 10) }
+
+// appendList and appendDict write the opening bracket; who calls them writes
+// the closing one.
+func (jsonFormat) appendList(dst []byte, n int) []byte { return append(dst, '[') }
+func (jsonFormat) appendDict(dst []byte, n int) []byte { return append(dst, '{') }
+
+var (
+	errNumber = errors.New("JSON has no NaN and no infinity")
+	errNUL    = errors.New("a JSON string that begins with U+0000 would be binary")
+)
+
+// appendFloat writes a float so that it comes back as one: 1 is "1.0".
+func (jsonFormat) appendFloat(dst []byte, v float64) ([]byte, error) {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return dst, errNumber
+	}
+	start := len(dst)
+	form := byte('f')
+	if x := math.Abs(v); x != 0 && (x < 1e-6 || x >= 1e21) {
+		form = 'e'
+	}
+	dst = strconv.AppendFloat(dst, v, form, -1, 64)
+	if bytes.IndexAny(dst[start:], ".e") < 0 {
+		dst = append(dst, ".0"...)
+	}
+	return dst, nil
+}
+
+func (jsonFormat) appendString(dst []byte, v string) ([]byte, error) {
+	if v != "" && v[0] == 0 {
+		return dst, errNUL
+	}
+	if !utf8.ValidString(v) {
+		return dst, errUTF8
+	}
+	dst = append(dst, '"')
+	done := 0
+	for i := 0; i < len(v); i++ {
+		c := v[i]
+		if plainChar[c] {
+			continue
+		}
+		dst = append(dst, v[done:i]...)
+		done = i + 1
+		switch c {
+		case '"', '\\':
+			dst = append(dst, '\\', c)
+		case '\n':
+			dst = append(dst, `\n`...)
+		case '\r':
+			dst = append(dst, `\r`...)
+		case '\t':
+			dst = append(dst, `\t`...)
+		default:
+			const hex = "0123456789abcdef"
+			dst = append(dst, '\\', 'u', '0', '0', hex[c>>4], hex[c&0xf])
+		}
+	}
+	return append(append(dst, v[done:]...), '"'), nil
+}
+
+func (jsonFormat) appendBytes(dst []byte, v []byte) []byte {
+	dst = append(dst, `"\u0000`...)
+	dst = base64.StdEncoding.AppendEncode(dst, v)
+	return append(dst, '"')
+}
+
+// The library's options: binary in WAMP's form, floats that stay floats, plain
+// values in an any, nil as null, and omitempty as the other serializers and
+// encoding/json understand it.
+var (
+	jsonEnc = json.JoinOptions(
+		jsonv1.OmitEmptyWithLegacySemantics(true),
+		json.FormatNilSliceAsNull(true), json.FormatNilMapAsNull(true),
+		json.WithMarshalers(json.JoinMarshalers(
+			json.MarshalToFunc(func(e *jsontext.Encoder, v []byte) error {
+				if v == nil {
+					return e.WriteToken(jsontext.Null)
+				}
+				return e.WriteValue(jsonFormat{}.appendBytes(nil, v))
+			}),
+			json.MarshalToFunc(func(e *jsontext.Encoder, v float64) error {
+				b, err := jsonFormat{}.appendFloat(e.AvailableBuffer(), v)
+				if err != nil {
+					return err
+				}
+				return e.WriteValue(b)
+			}),
+		)),
+	)
+	jsonDec = json.WithUnmarshalers(json.JoinUnmarshalers(
+		json.UnmarshalFromFunc(func(d *jsontext.Decoder, v *[]byte) error {
+			raw, err := d.ReadValue()
+			if err != nil {
+				return err
+			}
+			*v, err = jsonBytes(raw)
+			return err
+		}),
+		json.UnmarshalFromFunc(func(d *jsontext.Decoder, v *any) error {
+			raw, err := d.ReadValue()
+			if err != nil {
+				return err
+			}
+			*v, err = plainValue(jsonFormat{}, raw)
+			return err
+		}),
+	))
+)
+
+// jsonBytes decodes a string into octets: WAMP's form of binary, or plain
+// base64, which is what encoders that do not know that form write.
+func jsonBytes(raw []byte) ([]byte, error) {
+	if string(raw) == "null" {
+		return nil, nil
+	}
+	s, ok := jsonFormat{}.str(raw)
+	if !ok {
+		return nil, fmt.Errorf("binary is not a string")
+	}
+	if len(s) > 0 && s[0] == 0 {
+		s = s[1:]
+	}
+	b, ok := jsonBinary(append([]byte{0}, s...))
+	if !ok {
+		return nil, errors.New(badBase64)
+	}
+	return b, nil
+}
+
+var jsonBuffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+func (jsonFormat) appendAny(dst []byte, v any) ([]byte, error) {
+	b := jsonBuffers.Get().(*bytes.Buffer)
+	b.Reset()
+	err := json.MarshalWrite(b, v, jsonEnc)
+	if err == nil {
+		dst = append(dst, b.Bytes()...)
+	}
+	if b.Cap() <= pooledSize {
+		jsonBuffers.Put(b)
+	}
+	return dst, err
+}
+
+func (jsonFormat) unmarshal(raw []byte, v any) error { return json.Unmarshal(raw, v, jsonDec) }

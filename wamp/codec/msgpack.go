@@ -1,0 +1,244 @@
+package codec
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"reflect"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"github.com/connectanum/connectanum-go/wamp/proto"
+	"github.com/ugorji/go/codec"
+)
+
+// msgpackFormat is MessagePack as a format; msgpackCodec is the same as a Codec.
+type (
+	msgpackFormat struct{}
+	msgpackCodec  struct{}
+)
+
+func (msgpackCodec) Name() string              { return "msgpack" }
+func (msgpackCodec) NewParser(l Limits) Parser { return newParser(msgpackFormat{}, l) }
+func (msgpackCodec) AppendMessage(dst []byte, m *proto.Message) ([]byte, error) {
+	return appendMessage(msgpackFormat{}, dst, m)
+}
+func (msgpackCodec) AppendList(dst []byte, values []any) ([]byte, error) {
+	return appendList(msgpackFormat{}, dst, values)
+}
+func (msgpackCodec) AppendValue(dst []byte, v any) ([]byte, error) {
+	return appendOne(msgpackFormat{}, dst, v)
+}
+func (msgpackCodec) Unmarshal(raw []byte, v any) error {
+	return unmarshalValue(msgpackFormat{}, raw, v)
+}
+func (msgpackCodec) Plain(raw []byte) (any, error) { return plainValue(msgpackFormat{}, raw) }
+func (msgpackCodec) Elements(into [][]byte, raw []byte) ([][]byte, error) {
+	return elements(msgpackFormat{}, into, raw)
+}
+func (msgpackCodec) format() format { return msgpackFormat{} }
+
+func (msgpackFormat) name() string { return "msgpack" }
+func (msgpackFormat) text() bool   { return false }
+
+func (msgpackFormat) appendNil(dst []byte) []byte { return append(dst, mpNil) }
+
+func (msgpackFormat) appendBool(dst []byte, v bool) []byte {
+	if v {
+		return append(dst, mpTrue)
+	}
+	return append(dst, mpFalse)
+}
+
+func (f msgpackFormat) appendInt(dst []byte, v int64) []byte {
+	switch {
+	case v >= 0:
+		return f.appendUint(dst, uint64(v))
+	case v >= -32:
+		return append(dst, byte(v))
+	case v >= math.MinInt8:
+		return append(dst, mpInt8, byte(v))
+	case v >= math.MinInt16:
+		return append(dst, mpInt8+1, byte(v>>8), byte(v))
+	case v >= math.MinInt32:
+		return binary.BigEndian.AppendUint32(append(dst, mpInt8+2), uint32(v))
+	}
+	return binary.BigEndian.AppendUint64(append(dst, mpInt64), uint64(v))
+}
+
+func (msgpackFormat) appendUint(dst []byte, v uint64) []byte {
+	if v < mpFixMap {
+		return append(dst, byte(v))
+	}
+	return mpLength(dst, mpUint8, v)
+}
+
+// mpLength appends n in the least of 1, 2, 4 or 8 octets, behind the first
+// octet that says so: first for one octet, first+1 for two, and so on.
+func mpLength(dst []byte, first byte, n uint64) []byte {
+	switch {
+	case n <= math.MaxUint8:
+		return append(dst, first, byte(n))
+	case n <= math.MaxUint16:
+		return append(dst, first+1, byte(n>>8), byte(n))
+	case n <= math.MaxUint32:
+		return binary.BigEndian.AppendUint32(append(dst, first+2), uint32(n))
+	}
+	return binary.BigEndian.AppendUint64(append(dst, first+3), n)
+}
+
+func (msgpackFormat) appendFloat(dst []byte, v float64) ([]byte, error) {
+	return binary.BigEndian.AppendUint64(append(dst, mpFloat64), math.Float64bits(v)), nil
+}
+
+func (msgpackFormat) appendString(dst []byte, v string) ([]byte, error) {
+	if !utf8.ValidString(v) {
+		return dst, errUTF8
+	}
+	if len(v) < 32 {
+		return append(append(dst, mpFixStr|byte(len(v))), v...), nil
+	}
+	return append(mpLength(dst, mpStr8, uint64(len(v))), v...), nil
+}
+
+func (msgpackFormat) appendBytes(dst []byte, v []byte) []byte {
+	return append(mpLength(dst, mpBin8, uint64(len(v))), v...)
+}
+
+func (msgpackFormat) appendList(dst []byte, n int) []byte {
+	if n < 16 {
+		return append(dst, mpFixList|byte(n))
+	}
+	return mpContainer(dst, mpList16, n)
+}
+
+func (msgpackFormat) appendDict(dst []byte, n int) []byte {
+	if n < 16 {
+		return append(dst, mpFixMap|byte(n))
+	}
+	return mpContainer(dst, mpMap16, n)
+}
+
+func mpContainer(dst []byte, first byte, n int) []byte {
+	if n <= math.MaxUint16 {
+		return append(dst, first, byte(n>>8), byte(n))
+	}
+	return binary.BigEndian.AppendUint32(append(dst, first+1), uint32(n))
+}
+
+// mpTimeTag marks a time in what the library writes: it can write it only as
+// an extension, and mpStrings makes a string of that.
+const mpTimeTag = 0x54
+
+// mpHandle is how the library is set up.
+var mpHandle = func() *codec.MsgpackHandle {
+	h := new(codec.MsgpackHandle)
+	h.WriteExt = true
+	h.MapType = reflect.TypeFor[map[string]any]()
+	h.SignedInteger = true
+	h.ValidateUnicode = true
+	h.MaxDepth = valueDepth + 1
+	h.TimeNotBuiltin = true
+	h.CheckCircularRef = true
+	h.TypeInfos = codec.NewTypeInfos([]string{"json"})
+	if err := h.SetBytesExt(reflect.TypeFor[time.Time](), mpTimeTag, mpTime{}); err != nil {
+		panic(err) // a constant: it is right or it never is
+	}
+	return h
+}()
+
+// mpTime is time.Time as an RFC 3339 string.
+type mpTime struct{}
+
+// WriteExt implements codec.BytesExt.
+func (mpTime) WriteExt(v any) []byte {
+	t, ok := v.(time.Time)
+	if !ok {
+		t = *v.(*time.Time)
+	}
+	b, err := t.MarshalText()
+	if err != nil {
+		panic(err) // the library hands it on as an error
+	}
+	return b
+}
+
+// ReadExt implements codec.BytesExt.
+func (mpTime) ReadExt(dst any, b []byte) {
+	if err := dst.(*time.Time).UnmarshalText(b); err != nil {
+		panic(err) // the library hands it on as an error
+	}
+}
+
+type mpEncoder struct {
+	buf []byte
+	enc *codec.Encoder
+}
+
+var (
+	mpEncoders = sync.Pool{New: func() any {
+		e := new(mpEncoder)
+		e.enc = codec.NewEncoderBytes(&e.buf, mpHandle)
+		return e
+	}}
+	mpDecoders = sync.Pool{New: func() any { return codec.NewDecoderBytes(nil, mpHandle) }}
+)
+
+func (f msgpackFormat) appendAny(dst []byte, v any) ([]byte, error) {
+	e := mpEncoders.Get().(*mpEncoder)
+	e.buf = e.buf[:0]
+	e.enc.ResetBytes(&e.buf)
+	err := e.enc.Encode(v)
+	if err == nil {
+		s := valueScan(e.buf)
+		dst, _, err = f.mpStrings(dst, &s, 0)
+	}
+	if cap(e.buf) <= pooledSize {
+		mpEncoders.Put(e)
+	}
+	return dst, err
+}
+
+// mpStrings appends the value at pos with strings in place of the extensions
+// that mpTime has made.
+func (f msgpackFormat) mpStrings(dst []byte, s *scan, pos int) (out []byte, end int, err error) {
+	data := s.data
+	start := pos // what is before it has been appended
+	for left := 1; left > 0; left-- {
+		if pos >= len(data) {
+			return dst, pos, fmt.Errorf("the encoder wrote a truncated value")
+		}
+		class, n, next, ok := mpHead(data, pos)
+		if !ok {
+			return dst, pos, fmt.Errorf("the encoder wrote a wrong octet")
+		}
+		switch {
+		case class == mpList:
+			left, pos = left+n, next
+		case class == mpMap:
+			left, pos = left+2*n, next
+		case class == mpExt && data[next] == mpTimeTag:
+			dst = append(dst, data[start:pos]...)
+			if dst, err = f.appendString(dst, string(data[next+1:next+1+n])); err != nil {
+				return dst, pos, err
+			}
+			pos = next + 1 + n
+			start = pos
+		case class == mpExt:
+			pos = next + 1 + n
+		default:
+			pos = next + n
+		}
+	}
+	return append(dst, data[start:pos]...), pos, nil
+}
+
+func (f msgpackFormat) unmarshal(raw []byte, v any) error {
+	d := mpDecoders.Get().(*codec.Decoder)
+	d.ResetBytes(raw)
+	err := d.Decode(v)
+	d.ResetBytes(nil)
+	mpDecoders.Put(d)
+	return err
+}

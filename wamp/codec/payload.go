@@ -1,0 +1,326 @@
+package codec
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+
+	"github.com/connectanum/connectanum-go/wamp/proto"
+)
+
+// Payload is the positional and keyword arguments of a message. One that is
+// to be sent holds Go values, which are encoded when it leaves; one that was
+// received holds the octets as they came, which are decoded when somebody asks
+// for them. The zero Payload is empty. A Payload is never changed; copies
+// share what they hold.
+type Payload struct {
+	codec        Codec  // of args and kwargs
+	args, kwargs []byte // raw, nil if absent
+	out          *outgoing
+	last         bool
+}
+
+// outgoing is what a Payload holds that was made of Go values.
+type outgoing struct {
+	args []any
+	kw   any
+	err  error // why it cannot be encoded
+}
+
+// Args returns a payload of positional arguments. The values must not be
+// changed until the operation that it is given to has returned.
+func Args(values ...any) Payload { return Payload{out: &outgoing{args: values}} }
+
+// Kwargs returns a payload of keyword arguments: a map with string keys, or a
+// struct or a pointer to one, whose fields are named by their json tags.
+func Kwargs(v any) Payload { return Payload{out: &outgoing{kw: v}} }
+
+// Raw returns a payload that is encoded already, in the form of c: args is a
+// list and kwargs a dict, either may be nil. It is sent as it is where the
+// connection uses c.
+func Raw(c Codec, args, kwargs []byte) Payload {
+	return Payload{codec: c, args: args, kwargs: kwargs}
+}
+
+// Received returns the payload of a message that came in the form of c. It
+// keeps the slices of m.
+func Received(c Codec, m *proto.Message) Payload { return Raw(c, m.Args, m.Kwargs) }
+
+// With returns p with one keyword argument more, or with another value for it.
+// The map that p was made of is not changed.
+func (p Payload) With(key string, value any) Payload {
+	m, err := p.kwMap()
+	if m = maps.Clone(m); m == nil {
+		m = make(map[string]any, 1)
+	}
+	m[key] = value
+	return p.withKw(m, err)
+}
+
+// WithKwargs returns p with v for its keyword arguments, see Kwargs.
+func (p Payload) WithKwargs(v any) Payload { return p.withKw(v, nil) }
+
+func (p Payload) withKw(v any, err error) Payload {
+	next := &outgoing{kw: v, err: err}
+	if p.out != nil {
+		next.args = p.out.args
+		next.err = errors.Join(p.out.err, err)
+	} else if p.args != nil {
+		list, err := p.Args()
+		next.args, next.err = list, errors.Join(next.err, err)
+	}
+	return Payload{out: next, last: p.last}
+}
+
+// kwMap returns the keyword arguments as a map that may be shared.
+func (p Payload) kwMap() (map[string]any, error) {
+	if p.out == nil {
+		return p.Kwargs()
+	}
+	if m, ok := p.out.kw.(map[string]any); ok || p.out.kw == nil {
+		return m, nil
+	}
+	return p.Kwargs()
+}
+
+// Last returns p marked as the last chunk of a progressive call.
+func (p Payload) Last() Payload { p.last = true; return p }
+
+// IsLast reports whether p is marked as the last chunk.
+func (p Payload) IsLast() bool { return p.last }
+
+// Encode appends the arguments and then the keyword arguments to dst in the
+// form of c. args is the length of the first part, 0 if there is none, and the
+// rest behind it is the second. Raw octets of c are copied, those of another
+// serializer are converted. On error dst comes back unchanged in length.
+func (p Payload) Encode(c Codec, dst []byte) (buf []byte, args int, err error) {
+	start := len(dst)
+	f := c.format()
+	switch {
+	case p.out != nil:
+		if p.out.err != nil {
+			return dst, 0, p.out.err
+		}
+		if len(p.out.args) > 0 {
+			if dst, err = appendList(f, dst, p.out.args); err != nil {
+				return dst, 0, err
+			}
+		}
+		args = len(dst) - start
+		dst, err = appendKwargs(f, dst, p.out.kw)
+	case p.codec == nil:
+		return dst, 0, nil
+	case p.codec == c:
+		dst = append(dst, p.args...)
+		return append(dst, p.kwargs...), len(p.args), nil
+	default:
+		if dst, err = transcode(c, dst, p.codec, p.args); err == nil {
+			args = len(dst) - start
+			dst, err = transcode(c, dst, p.codec, p.kwargs)
+		}
+	}
+	if err != nil {
+		return dst[:start], 0, err
+	}
+	return dst, args, nil
+}
+
+// appendKwargs appends v, which must make a dict, or nothing if it is empty.
+func appendKwargs(f format, dst []byte, v any) ([]byte, error) {
+	switch m := v.(type) {
+	case nil:
+		return dst, nil
+	case map[string]any:
+		if len(m) == 0 {
+			return dst, nil
+		}
+	}
+	start := len(dst)
+	dst, err := appendOne(f, dst, v)
+	if err != nil {
+		return dst, err
+	}
+	switch f.kind(dst[start:]) {
+	case kindNull:
+		return dst[:start], nil
+	case kindDict:
+		return dst, nil
+	}
+	return dst[:start], fmt.Errorf("%s: keyword arguments of type %T make no dict", f.name(), v)
+}
+
+// transcode appends raw, which is in the form of from, in the form of to.
+func transcode(to Codec, dst []byte, from Codec, raw []byte) ([]byte, error) {
+	if raw == nil {
+		return dst, nil
+	}
+	v, err := from.Plain(raw)
+	if err != nil {
+		return dst, err
+	}
+	return to.AppendValue(dst, v)
+}
+
+// raw returns p as raw octets: what it holds, or its values in CBOR, so that
+// values that never travelled can be asked for as well.
+func (p Payload) raw() (Payload, error) {
+	if p.out == nil {
+		return p, nil
+	}
+	buf, n, err := p.Encode(CBOR, nil)
+	if err != nil {
+		return Payload{}, err
+	}
+	q := Payload{codec: CBOR}
+	if n > 0 {
+		q.args = buf[:n]
+	}
+	if len(buf) > n {
+		q.kwargs = buf[n:]
+	}
+	return q, nil
+}
+
+// ScanError says which argument did not fit its target.
+type ScanError struct {
+	// Index is the position of the argument, -1 for the keyword arguments.
+	Index int
+	// Type is the Go type of the target.
+	Type string
+	// Err is the reason.
+	Err error
+}
+
+// Error names the argument, the type and the reason.
+func (e *ScanError) Error() string {
+	what := "keyword arguments"
+	if e.Index >= 0 {
+		what = fmt.Sprintf("argument %d", e.Index)
+	}
+	return fmt.Sprintf("scan %s into %s: %v", what, e.Type, e.Err)
+}
+
+// Unwrap returns the reason.
+func (e *ScanError) Unwrap() error { return e.Err }
+
+// ErrMissing is the reason of a ScanError where the payload has no argument at
+// that position.
+var ErrMissing = errors.New("there is no such argument")
+
+func scanError(i int, target any, err error) error {
+	return &ScanError{Index: i, Type: fmt.Sprintf("%T", target), Err: err}
+}
+
+// Scan decodes the positional arguments into the values that the targets point
+// to. A nil target skips its argument, arguments without a target are left
+// alone, a target without an argument is an error. Null makes the common scalar
+// types zero. The error is a *ScanError.
+func (p Payload) Scan(targets ...any) error {
+	if len(targets) == 0 {
+		return nil
+	}
+	q, err := p.raw()
+	if err != nil {
+		return scanError(0, targets[0], err)
+	}
+	if q.args == nil {
+		return scanError(0, targets[0], ErrMissing)
+	}
+	f := q.codec.format()
+	if f.kind(q.args) != kindList {
+		return scanError(0, targets[0], errors.New(badNoList))
+	}
+	s := valueScan(q.args)
+	pos, _ := f.open(q.args)
+	for i, target := range targets {
+		start, end, bad := f.next(&s, pos, i, false)
+		if bad != "" {
+			return scanError(i, target, &SyntaxError{Codec: f.name(), Offset: end, Reason: bad})
+		}
+		if start < 0 {
+			return scanError(i, target, ErrMissing)
+		}
+		pos = end
+		if target == nil {
+			continue
+		}
+		if err := unmarshalValue(f, q.args[start:end], target); err != nil {
+			return scanError(i, target, err)
+		}
+	}
+	return nil
+}
+
+// ScanKw decodes the keyword arguments into the struct or map that v points
+// to. Where there are none, v is left as it is. The error is a *ScanError.
+func (p Payload) ScanKw(v any) error {
+	q, err := p.raw()
+	if err == nil && q.kwargs != nil {
+		err = q.codec.Unmarshal(q.kwargs, v)
+	}
+	if err != nil {
+		return scanError(-1, v, err)
+	}
+	return nil
+}
+
+// Args returns the positional arguments as plain values.
+func (p Payload) Args() ([]any, error) {
+	var list []any
+	q, err := p.raw()
+	if err == nil && q.args != nil {
+		err = q.codec.Unmarshal(q.args, &list)
+	}
+	return list, err
+}
+
+// Kwargs returns the keyword arguments as plain values.
+func (p Payload) Kwargs() (map[string]any, error) {
+	var m map[string]any
+	q, err := p.raw()
+	if err == nil && q.kwargs != nil {
+		err = q.codec.Unmarshal(q.kwargs, &m)
+	}
+	return m, err
+}
+
+// NArgs returns the number of positional arguments.
+func (p Payload) NArgs() int {
+	if p.out != nil {
+		return len(p.out.args)
+	}
+	if len(p.args) == 0 {
+		return 0
+	}
+	f := p.codec.format()
+	if f.kind(p.args) != kindList {
+		return 0
+	}
+	pos, n := f.open(p.args)
+	if n >= 0 {
+		return n
+	}
+	s := valueScan(p.args)
+	for i := 0; ; i++ {
+		start, end, bad := f.next(&s, pos, i, false)
+		if bad != "" || start < 0 {
+			return i
+		}
+		pos = end
+	}
+}
+
+// RawArgs returns the encoded list of positional arguments, nil if there is
+// none or the payload is made of Go values.
+func (p Payload) RawArgs() []byte { return p.args }
+
+// RawKwargs returns the encoded dict of keyword arguments, nil if there is
+// none or the payload is made of Go values.
+func (p Payload) RawKwargs() []byte { return p.kwargs }
+
+// Codec returns the serializer of a raw payload, nil if the payload is made of
+// Go values.
+func (p Payload) Codec() Codec { return p.codec }
+
+// Size returns how many octets a raw payload has.
+func (p Payload) Size() int { return len(p.args) + len(p.kwargs) }
