@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# The library against Crossbar and autobahn-python: testdata/interop. Installs them once into the user's cache folder,
+# starts a router of its own on free loopback ports, runs the tests, stops it.
+#   RUN        only the tests that match      VENV, CROSSBAR, PORTBASE   see testdata/interop/*.sh
+. "$(dirname "$0")/lib.sh"
+need python3 setsid flock
+rig=$PWD/testdata/interop
+if [ -z "${CROSSBAR:-}" ]; then
+  export VENV=${VENV:-${XDG_CACHE_HOME:-$HOME/.cache}/wamp-interop/venv}
+  bash "$rig/setup.sh"
+  export CROSSBAR=$VENV/bin/crossbar
+fi
+NODE=$(mktemp -d "${TMPDIR:-/tmp}/wamp-interop.XXXXXX")
+export NODE
+over() {
+  local code=$?
+  trap - EXIT
+  [ ! -f "$NODE/pid" ] || bash "$rig/rig.sh" stop || true
+  if [ $code -ne 0 ] && [ -f "$NODE/crossbar.log" ]; then
+    echo "--- end of the router's log"
+    tail -n 40 "$NODE/crossbar.log"
+  fi
+  rm -rf "$NODE"
+  exit $code
+}
+trap over EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+bash "$rig/rig.sh" start
+WAMP_INTEROP=$NODE go test -tags interop -count=1 -timeout 10m -v -run "${RUN:-.}" ./wamp/internal/interop

@@ -1,0 +1,6 @@
+#!/usr/bin/env bash
+# go vet, the tests behind build tags included.
+. "$(dirname "$0")/lib.sh"
+go vet ./...
+go vet -tags vectors,interop ./...
+echo "vet found nothing"
