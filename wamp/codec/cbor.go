@@ -133,4 +133,4 @@ func (cborFormat) appendAny(dst []byte, v any) ([]byte, error) {
 	return dst, err
 }
 
-func (cborFormat) unmarshal(raw []byte, v any) error { return cborDec.Unmarshal(raw, v) }
+func (cborFormat) unmarshal(s *scan, v any) error { return cborDec.Unmarshal(s.data, v) }

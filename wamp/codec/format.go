@@ -48,8 +48,8 @@ type format interface {
 	appendDict(dst []byte, n int) []byte
 	// appendAny appends a value of any other Go type by the library.
 	appendAny(dst []byte, v any) ([]byte, error)
-	// unmarshal decodes by the library; raw is well-formed.
-	unmarshal(raw []byte, v any) error
+	// unmarshal decodes by the library what s has found to be well-formed.
+	unmarshal(s *scan, v any) error
 }
 
 // kind is the kind of a raw value.
@@ -73,8 +73,9 @@ type span struct{ start, end int }
 // scan is one walk over a message: its data and what is left of its limits.
 type scan struct {
 	data  []byte
-	elems int // how many values may still come
-	depth int // how deep they may nest
+	elems int  // how many values may still come
+	depth int  // how deep they may nest
+	big   bool // MessagePack: an integer above int64 was met
 }
 
 // take counts n values that a header announces.
@@ -147,7 +148,7 @@ func unmarshalValue(f format, raw []byte, v any) error {
 	if err := check(f, &s); err != nil {
 		return err
 	}
-	return f.unmarshal(raw, v)
+	return f.unmarshal(&s, v)
 }
 
 func unmarshalPlain(f format, raw []byte, v any) error {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/base64"
 	"errors"
-	"fmt"
 	"math"
 	"strconv"
 	"sync"
@@ -12,8 +11,6 @@ import (
 
 	"github.com/connectanum/connectanum-go/wamp/proto"
 	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
-	jsonv1 "github.com/go-json-experiment/json/v1"
 )
 
 // jsonFormat is JSON as a format; jsonCodec is the same as a Codec.
@@ -119,75 +116,16 @@ func (jsonFormat) appendBytes(dst []byte, v []byte) []byte {
 	return append(dst, '"')
 }
 
-// The library's options: binary in WAMP's form, floats that stay floats, plain
-// values in an any, nil as null, and omitempty as the other serializers and
-// encoding/json understand it.
-var (
-	jsonEnc = json.JoinOptions(
-		jsonv1.OmitEmptyWithLegacySemantics(true),
-		json.FormatNilSliceAsNull(true), json.FormatNilMapAsNull(true),
-		json.WithMarshalers(json.JoinMarshalers(
-			json.MarshalToFunc(func(e *jsontext.Encoder, v []byte) error {
-				if v == nil {
-					return e.WriteToken(jsontext.Null)
-				}
-				return e.WriteValue(jsonFormat{}.appendBytes(nil, v))
-			}),
-			json.MarshalToFunc(func(e *jsontext.Encoder, v float64) error {
-				b, err := jsonFormat{}.appendFloat(e.AvailableBuffer(), v)
-				if err != nil {
-					return err
-				}
-				return e.WriteValue(b)
-			}),
-		)),
-	)
-	jsonDec = json.WithUnmarshalers(json.JoinUnmarshalers(
-		json.UnmarshalFromFunc(func(d *jsontext.Decoder, v *[]byte) error {
-			raw, err := d.ReadValue()
-			if err != nil {
-				return err
-			}
-			*v, err = jsonBytes(raw)
-			return err
-		}),
-		json.UnmarshalFromFunc(func(d *jsontext.Decoder, v *any) error {
-			raw, err := d.ReadValue()
-			if err != nil {
-				return err
-			}
-			*v, err = plainValue(jsonFormat{}, raw)
-			return err
-		}),
-	))
-)
-
-// jsonBytes decodes a string into octets: WAMP's form of binary, or plain
-// base64, which is what encoders that do not know that form write.
-func jsonBytes(raw []byte) ([]byte, error) {
-	if string(raw) == "null" {
-		return nil, nil
-	}
-	s, ok := jsonFormat{}.str(raw)
-	if !ok {
-		return nil, fmt.Errorf("binary is not a string")
-	}
-	if len(s) > 0 && s[0] == 0 {
-		s = s[1:]
-	}
-	b, ok := jsonBinary(append([]byte{0}, s...))
-	if !ok {
-		return nil, errors.New(badBase64)
-	}
-	return b, nil
-}
-
 var jsonBuffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
 func (jsonFormat) appendAny(dst []byte, v any) ([]byte, error) {
 	b := jsonBuffers.Get().(*bytes.Buffer)
 	b.Reset()
-	err := json.MarshalWrite(b, v, jsonEnc)
+	options := jsonEnc
+	if traitsOf(v)&hasBytes != 0 {
+		options = jsonEncWide
+	}
+	err := json.MarshalWrite(b, v, options)
 	if err == nil {
 		dst = append(dst, b.Bytes()...)
 	}
@@ -197,4 +135,9 @@ func (jsonFormat) appendAny(dst []byte, v any) ([]byte, error) {
 	return dst, err
 }
 
-func (jsonFormat) unmarshal(raw []byte, v any) error { return json.Unmarshal(raw, v, jsonDec) }
+func (jsonFormat) unmarshal(s *scan, v any) error {
+	if traitsOf(v)&hasBytes != 0 {
+		return json.Unmarshal(s.data, v, jsonDecWide)
+	}
+	return json.Unmarshal(s.data, v, jsonDec)
+}

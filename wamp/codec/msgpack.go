@@ -2,7 +2,7 @@ package codec
 
 import (
 	"encoding/binary"
-	"fmt"
+	"errors"
 	"math"
 	"reflect"
 	"sync"
@@ -171,6 +171,8 @@ func (mpTime) ReadExt(dst any, b []byte) {
 	}
 }
 
+var errEncoder = errors.New("the encoder wrote a broken value")
+
 type mpEncoder struct {
 	buf []byte
 	enc *codec.Encoder
@@ -185,14 +187,22 @@ var (
 	mpDecoders = sync.Pool{New: func() any { return codec.NewDecoderBytes(nil, mpHandle) }}
 )
 
+// The library prefers MarshalBinary and empties channels; types like that go
+// by way of CBOR, so that they are the same in all serializers.
 func (f msgpackFormat) appendAny(dst []byte, v any) ([]byte, error) {
+	if traitsOf(v)&(hasText|hasOdd) != 0 {
+		raw, err := cborFormat{}.appendAny(nil, v)
+		if err != nil {
+			return dst, err
+		}
+		return transcode(MsgPack, dst, CBOR, raw)
+	}
 	e := mpEncoders.Get().(*mpEncoder)
 	e.buf = e.buf[:0]
 	e.enc.ResetBytes(&e.buf)
 	err := e.enc.Encode(v)
 	if err == nil {
-		s := valueScan(e.buf)
-		dst, _, err = f.mpStrings(dst, &s, 0)
+		dst, err = f.mpStrings(dst, e.buf)
 	}
 	if cap(e.buf) <= pooledSize {
 		mpEncoders.Put(e)
@@ -200,18 +210,17 @@ func (f msgpackFormat) appendAny(dst []byte, v any) ([]byte, error) {
 	return dst, err
 }
 
-// mpStrings appends the value at pos with strings in place of the extensions
-// that mpTime has made.
-func (f msgpackFormat) mpStrings(dst []byte, s *scan, pos int) (out []byte, end int, err error) {
-	data := s.data
-	start := pos // what is before it has been appended
+// mpStrings appends a value with strings in place of the extensions that
+// mpTime has made.
+func (f msgpackFormat) mpStrings(dst, data []byte) (out []byte, err error) {
+	pos, start := 0, 0 // what is before start has been appended
 	for left := 1; left > 0; left-- {
 		if pos >= len(data) {
-			return dst, pos, fmt.Errorf("the encoder wrote a truncated value")
+			return dst, errEncoder
 		}
 		class, n, next, ok := mpHead(data, pos)
 		if !ok {
-			return dst, pos, fmt.Errorf("the encoder wrote a wrong octet")
+			return dst, errEncoder
 		}
 		switch {
 		case class == mpList:
@@ -221,7 +230,7 @@ func (f msgpackFormat) mpStrings(dst []byte, s *scan, pos int) (out []byte, end 
 		case class == mpExt && data[next] == mpTimeTag:
 			dst = append(dst, data[start:pos]...)
 			if dst, err = f.appendString(dst, string(data[next+1:next+1+n])); err != nil {
-				return dst, pos, err
+				return dst, err
 			}
 			pos = next + 1 + n
 			start = pos
@@ -231,12 +240,21 @@ func (f msgpackFormat) mpStrings(dst []byte, s *scan, pos int) (out []byte, end 
 			pos = next + n
 		}
 	}
-	return append(dst, data[start:pos]...), pos, nil
+	return append(dst, data[start:pos]...), nil
 }
 
-func (f msgpackFormat) unmarshal(raw []byte, v any) error {
+// unmarshal goes by way of CBOR also where there are integers above int64: the
+// library would wrap them around to negative ones.
+func (f msgpackFormat) unmarshal(s *scan, v any) error {
+	if s.big || traitsOf(v)&hasText != 0 {
+		raw, err := transcode(CBOR, nil, MsgPack, s.data)
+		if err != nil {
+			return err
+		}
+		return cborDec.Unmarshal(raw, v)
+	}
 	d := mpDecoders.Get().(*codec.Decoder)
-	d.ResetBytes(raw)
+	d.ResetBytes(s.data)
 	err := d.Decode(v)
 	d.ResetBytes(nil)
 	mpDecoders.Put(d)

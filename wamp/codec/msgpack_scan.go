@@ -140,6 +140,9 @@ func (f msgpackFormat) skip(s *scan, pos, depth int) (int, string) {
 	if n > len(data)-next {
 		return pos, badTruncated
 	}
+	if data[pos] == mpUint64 && data[next] >= 0x80 {
+		s.big = true
+	}
 	return next + n, ""
 }
 

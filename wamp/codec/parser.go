@@ -81,7 +81,7 @@ func (p *parser) field(data []byte, m *proto.Message, field proto.Field, at span
 		return p.options(raw, m, at.start)
 	case proto.FieldURI, proto.FieldText:
 		s, ok := p.f.str(raw)
-		if !ok {
+		if !ok || p.f.text() && len(s) > 0 && s[0] == 0 { // that would be binary
 			return p.fault(m, at.start, fieldNames[field]+" is not a valid string")
 		}
 		if field == proto.FieldURI {

@@ -1,0 +1,75 @@
+package codec_test
+
+import (
+	"errors"
+	"net/netip"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/connectanum/connectanum-go/wamp/codec"
+)
+
+type (
+	key     []byte
+	digest  [4]byte
+	texter  struct{ a, b byte }
+	colours map[string]texter
+)
+
+func (x texter) MarshalText() ([]byte, error) {
+	if x.a == 0 {
+		return nil, errors.New("no text")
+	}
+	return []byte{x.a, '-', x.b}, nil
+}
+
+func (x *texter) UnmarshalText(b []byte) error {
+	if len(b) != 3 {
+		return errors.New("wrong text")
+	}
+	x.a, x.b = b[0], b[2]
+	return nil
+}
+
+// Types that the libraries treat each in their own way are the same in all
+// serializers.
+func TestSpecialTypes(t *testing.T) {
+	type special struct {
+		Key  key        `json:"key"`
+		Sum  digest     `json:"sum"`
+		None key        `json:"none"`
+		Text texter     `json:"text"`
+		Addr netip.Addr `json:"addr"`
+		Map  colours    `json:"map"`
+		When *time.Time `json:"when"`
+		Keys []key      `json:"keys"`
+	}
+	when := someTime.UTC()
+	in := special{Key: key{1, 2}, Sum: digest{3, 4, 5, 6}, Text: texter{'x', 'y'}, Addr: netip.MustParseAddr("::1"),
+		Map: colours{"c": {'r', 'g'}}, When: &when, Keys: []key{{7}, {8}}}
+	want := map[string]any{"key": []byte{1, 2}, "sum": []byte{3, 4, 5, 6}, "none": nil, "text": "x-y", "addr": "::1",
+		"map": map[string]any{"c": "r-g"}, "when": "2024-02-29T10:30:45.123456789Z", "keys": []any{[]byte{7}, []byte{8}}}
+	each(t, func(t *testing.T, c codec.Codec) {
+		raw := appendValue(t, c, in)
+		if got, err := c.Plain(raw); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("plain:\n got %v\nwant %v, %v", got, want, err)
+		}
+		var out special
+		if err := c.Unmarshal(raw, &out); err != nil || !reflect.DeepEqual(out, in) {
+			t.Errorf("\n got %+v\nwant %+v, %v", out, in, err)
+		}
+		for name, v := range map[string]any{
+			"failing marshaler": texter{}, "channel inside": struct{ C chan int }{make(chan int, 1)},
+			"function inside": struct{ F func() }{func() {}}, "complex": 1i,
+		} {
+			if raw, err := c.AppendValue(nil, v); err == nil {
+				t.Errorf("%s: %q", name, raw)
+			}
+		}
+		var short digest
+		if err := c.Unmarshal(appendValue(t, c, []byte{1, 2, 3, 4}), &short); err != nil || short != (digest{1, 2, 3, 4}) {
+			t.Errorf("array: %v, %v", short, err)
+		}
+	})
+}
