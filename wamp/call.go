@@ -1,0 +1,177 @@
+package wamp
+
+import (
+	"context"
+	"iter"
+	"time"
+
+	"github.com/connectanum/connectanum-go/wamp/codec"
+	"github.com/connectanum/connectanum-go/wamp/proto"
+	"github.com/connectanum/connectanum-go/wamp/session"
+)
+
+// Result is one element of a call's stream.
+type Result struct {
+	// Payload is what the callee sent; empty where Err is set and did not
+	// come from the callee.
+	Payload
+	// Progress: this is a progressive result, more follows.
+	Progress bool
+	// Err is how the call failed; it is set on the last element only. What
+	// the callee or the dealer said is an *Error.
+	Err error
+	// Details are RESULT.Details or ERROR.Details. They may be nil and must
+	// not be changed.
+	Details Dict
+}
+
+// Results is the stream of a call: progressive results, then exactly one last
+// element, the final result or the error; then it is closed.
+//
+// Leaving a range over it early leaves the call to its context, which is what
+// ends it; Stream cancels on break.
+type Results <-chan Result
+
+// Final waits for the last element and returns it with its error; progressive
+// results before it are skipped.
+func (r Results) Final() (Result, error) {
+	var last Result
+	for v := range r {
+		last = v
+	}
+	return last, last.Err
+}
+
+// All is the stream as an iterator; an error is the last pair. Breaking out of
+// it leaves the call to its context.
+func (r Results) All() iter.Seq2[Result, error] {
+	return func(yield func(Result, error) bool) {
+		for v := range r {
+			if !yield(v, v.Err) {
+				return
+			}
+		}
+	}
+}
+
+const (
+	progressChannel = 16
+	callOctets      = 64 << 20
+	killGrace       = 10 * time.Second
+	overhead        = 160 // octets that a queued message costs beside its payload
+)
+
+// callStream is a call with the stream of its results: the engine's part, the
+// channel, and room for a small payload, in one allocation.
+type callStream struct {
+	stream[Result]
+	call session.Call
+}
+
+// Call calls a procedure. The stream it returns has the progressive results,
+// if Progressive was asked for and the callee gives any, and then one last
+// element: the final result, or the error.
+//
+// ctx owns the call until the stream is closed: when it ends, CANCEL goes out
+// (mode KillNoWait unless CancelMode says otherwise) and the stream ends at
+// once with an error that wraps ctx's; in mode Kill it ends with the callee's
+// answer, or after KillGrace. Undelivered progressive results are dropped
+// then, but a final outcome that has arrived stays. Call itself waits, under
+// ctx, while there is no outbound room. A deadline is good practice: some
+// routers drop messages, results too, when they are overrun.
+//
+// The stream is closed by the session. A consumer may stop reading at any
+// time; what it does not read is kept up to a bound (Buffer, 64 MiB), and then
+// the call ends with ErrSlowConsumer and is cancelled.
+//
+// See WAMP, "Calling" and "Progressive Call Results".
+func (s *Session) Call(ctx context.Context, procedure string, payload Payload, options ...CallOption) Results {
+	cs := &callStream{}
+	cs.octets, cs.policy = callOctets, Fail
+	call := &cs.call
+	call.Ctx, call.URI, call.Grace, call.Sink = ctx, procedure, killGrace, cs
+	err := proto.CheckURI(procedure)
+	for _, o := range options {
+		if e := o.applyCall(cs); e != nil && err == nil {
+			err = e
+		}
+	}
+	n := 1
+	if call.Progressive {
+		n = progressChannel
+	}
+	cs.ch, cs.eng, cs.ctx = make(chan Result, n), s.eng, ctx
+	cs.cut = func(n int) (Result, bool) {
+		return Result{Err: &ClosedError{Undelivered: n}}, true
+	}
+	if err == nil {
+		call.Args, call.Kwargs, err = encode(payload, s.eng.Codec(), call.Scratch[:0])
+	}
+	if err == nil {
+		err = s.eng.Call(call)
+	}
+	if err != nil {
+		cs.finish(Result{Err: err}, true, true)
+	}
+	return Results(cs.ch)
+}
+
+// encode encodes a payload into buf, if it is big enough.
+func encode(p Payload, c codec.Codec, buf []byte) (args, kwargs []byte, err error) {
+	buf, n, err := p.Encode(c, buf)
+	if err != nil {
+		return nil, nil, err
+	}
+	if n > 0 {
+		args = buf[:n:n]
+	}
+	if n < len(buf) {
+		kwargs = buf[n:]
+	}
+	return args, kwargs, nil
+}
+
+// Deliver takes a progressive result. It runs on the actor.
+func (cs *callStream) Deliver(m *proto.Message) session.Verdict {
+	return cs.put(Result{Payload: codec.Received(cs.eng.Codec(), m), Progress: true, Details: m.Options},
+		len(m.Args)+len(m.Kwargs)+overhead)
+}
+
+// End takes the outcome. It runs on the actor.
+func (cs *callStream) End(e session.End) {
+	var r Result
+	if e.Message != nil {
+		r.Payload, r.Details = codec.Received(cs.eng.Codec(), e.Message), e.Message.Options
+	} else {
+		r.Err = e.Err
+		if peer, ok := e.Err.(*Error); ok {
+			r.Payload, r.Details = peer.Payload, peer.Details
+		}
+	}
+	cs.finish(r, true, e.Now)
+}
+
+// Stream calls a procedure and decodes each result into a T: its first
+// argument. A final result without arguments ends the sequence; an error is
+// the last pair. Breaking out of the range cancels the call.
+//
+// ctx owns the call, as in Session.Call. Progressive is set.
+func Stream[T any](ctx context.Context, s *Session, procedure string, payload Payload, options ...CallOption) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		for r := range s.Call(ctx, procedure, payload, append([]CallOption{Progressive()}, options...)...) {
+			var v T
+			err := r.Err
+			if err == nil && !r.Progress && r.NArgs() == 0 {
+				return
+			}
+			if err == nil {
+				err = r.Scan(&v)
+			}
+			if !yield(v, err) || err != nil {
+				return
+			}
+		}
+	}
+}

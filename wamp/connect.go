@@ -1,0 +1,248 @@
+package wamp
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/connectanum/connectanum-go/wamp/authn"
+	"github.com/connectanum/connectanum-go/wamp/codec"
+	"github.com/connectanum/connectanum-go/wamp/proto"
+	"github.com/connectanum/connectanum-go/wamp/session"
+	"github.com/connectanum/connectanum-go/wamp/transport"
+)
+
+// Option changes how Connect joins and what the session is like.
+type Option interface{ applyConnect(*config) error }
+
+type optionFunc func(*config) error
+
+func (f optionFunc) applyConnect(c *config) error { return f(c) }
+
+// config is what the options of Connect make.
+type config struct {
+	session.Config
+	serializers []codec.Codec
+	dialer      transport.Dialer
+	tls         *tls.Config
+	header      http.Header
+	proxy       func(*http.Request) (*url.URL, error)
+	httpClient  *http.Client
+	compression bool
+	ackTimeout  time.Duration
+}
+
+const ackTimeout = 10 * time.Second
+
+// agent is HELLO.Details.agent.
+const agent = "connectanum-go"
+
+// WithAuth logs in. Default: anonymous.
+func WithAuth(a authn.Authenticator) Option {
+	return optionFunc(func(c *config) error { c.Auth = a; return nil })
+}
+
+// WithSerializers offers these serializers, the first one preferred. Default:
+// codec.CBOR, codec.MsgPack, codec.JSON.
+func WithSerializers(codecs ...codec.Codec) Option {
+	return optionFunc(func(c *config) error {
+		if len(codecs) == 0 {
+			return errors.New("wamp: WithSerializers: none given")
+		}
+		c.serializers = codecs
+		return nil
+	})
+}
+
+// WithTLS sets the TLS configuration of wss, tcps and rss addresses. It is not
+// changed, and must not be changed while it is in use.
+func WithTLS(cfg *tls.Config) Option {
+	return optionFunc(func(c *config) error { c.tls = cfg; return nil })
+}
+
+// WithHeader adds a header to the HTTP request of a WebSocket handshake. It
+// may be given more than once.
+func WithHeader(key, value string) Option {
+	return optionFunc(func(c *config) error {
+		if c.header == nil {
+			c.header = http.Header{}
+		}
+		c.header.Add(key, value)
+		return nil
+	})
+}
+
+// WithProxy sets the HTTP proxy of WebSocket connections, as
+// http.Transport.Proxy does. Default: http.ProxyFromEnvironment.
+func WithProxy(proxy func(*http.Request) (*url.URL, error)) Option {
+	return optionFunc(func(c *config) error { c.proxy = proxy; return nil })
+}
+
+// WithCompression offers permessage-deflate on WebSocket connections. It saves
+// octets and costs time and memory. Default: not offered.
+func WithCompression() Option {
+	return optionFunc(func(c *config) error { c.compression = true; return nil })
+}
+
+// WithTransport connects by a transport of the user's own. The URL given to
+// Connect is not looked at then. A connection that was made elsewhere is a
+// dialer that works once.
+func WithTransport(dial transport.Dialer) Option {
+	return optionFunc(func(c *config) error { c.dialer = dial; return nil })
+}
+
+// WithLogger logs what happens to the session. Payloads and secrets are never
+// logged. Default: nothing is.
+func WithLogger(l *slog.Logger) Option {
+	return optionFunc(func(c *config) error { c.Logger = l; return nil })
+}
+
+// WithLimits bounds what is accepted of a router in one message. Defaults: see
+// codec.Limits.
+func WithLimits(l codec.Limits) Option {
+	return optionFunc(func(c *config) error { c.Limits = l; return nil })
+}
+
+// WithOutbound bounds the octets that wait to be written; when they are
+// reached, operations wait under their contexts. Default 8 MiB.
+func WithOutbound(octets int) Option {
+	return optionFunc(func(c *config) error {
+		if octets <= 0 {
+			return errors.New("wamp: WithOutbound: it must be positive")
+		}
+		c.Outbound = octets
+		return nil
+	})
+}
+
+// WithAgent sets the name by which the client introduces itself.
+func WithAgent(name string) Option {
+	return optionFunc(func(c *config) error { c.Agent = name; return nil })
+}
+
+// AckTimeout bounds the wait for SUBSCRIBED and REGISTERED, from the moment the
+// request has been written. Default 10 s.
+func AckTimeout(d time.Duration) Option {
+	return optionFunc(func(c *config) error {
+		if d <= 0 {
+			return errors.New("wamp: AckTimeout: it must be positive")
+		}
+		c.ackTimeout = d
+		return nil
+	})
+}
+
+// Assume takes a feature for announced, for routers that can more than they
+// say. The name is the flag, such as "call_timeout".
+func Assume(feature string) Option {
+	return optionFunc(func(c *config) error {
+		f, ok := proto.ParseFeature(feature)
+		if !ok {
+			return fmt.Errorf("wamp: Assume: unknown feature %q", feature)
+		}
+		c.Assume = append(c.Assume, f)
+		return nil
+	})
+}
+
+// Connect opens a connection to the router at address, joins the realm and
+// logs in. ctx bounds all of that, and owns nothing when Connect has returned.
+//
+// The address is a URL: ws, wss (WebSocket), tcp, tcps (RawSocket; rs and rss
+// mean the same), unix (RawSocket: unix:///path/to/socket) or ws+unix
+// (ws+unix:///path/to/socket:/ws).
+//
+// The error is an *AbortError if the router refused, a *ProtocolError if it
+// broke the protocol, a *LinkError if the connection was lost, a transport
+// error if none came to be, or ctx's.
+func Connect(ctx context.Context, address, realm string, options ...Option) (*Session, error) {
+	c := &config{ackTimeout: ackTimeout, serializers: []codec.Codec{codec.CBOR, codec.MsgPack, codec.JSON}}
+	c.Agent, c.Realm = agent, realm
+	for _, o := range options {
+		if err := o.applyConnect(c); err != nil {
+			return nil, err
+		}
+	}
+	if err := proto.CheckURI(realm); err != nil {
+		return nil, fmt.Errorf("wamp: realm: %w", err)
+	}
+	if err := c.protocols(); err != nil {
+		return nil, err
+	}
+	c.Dial = c.dialer
+	if c.Dial == nil {
+		dial, err := c.dialURL(address)
+		if err != nil {
+			return nil, err
+		}
+		c.Dial = dial
+	}
+	eng, err := session.Connect(ctx, c.Config)
+	if err != nil {
+		return nil, err
+	}
+	logger := c.Logger
+	if logger == nil {
+		logger = slog.New(slog.DiscardHandler)
+	}
+	noAcks := make(chan Ack)
+	close(noAcks)
+	return &Session{eng: eng, logger: logger, ackTimeout: c.ackTimeout, noAcks: noAcks}, nil
+}
+
+func (c *config) protocols() error {
+	for _, cd := range c.serializers {
+		i := -1
+		for k, p := range transport.Protocols() {
+			if p.Name == "wamp.2."+cd.Name() {
+				i = k
+			}
+		}
+		if i < 0 {
+			return fmt.Errorf("wamp: no protocol for serializer %q", cd.Name())
+		}
+		c.Protocols = append(c.Protocols, transport.Protocols()[i])
+	}
+	return nil
+}
+
+// dialURL makes the dialer of an address.
+func (c *config) dialURL(address string) (transport.Dialer, error) {
+	u, err := url.Parse(address)
+	if err != nil {
+		var bad *url.Error // its text has the address, which may hold a password
+		if errors.As(err, &bad) {
+			err = bad.Err
+		}
+		return nil, fmt.Errorf("wamp: the address is no URL: %w", err)
+	}
+	var network, host string
+	var tlsConfig *tls.Config
+	switch strings.ToLower(u.Scheme) {
+	case "ws", "wss", "ws+unix":
+		return c.dialWebSocket(address), nil
+	case "tcp", "rs":
+		network, host = "tcp", u.Host
+	case "tcps", "rss":
+		network, host, tlsConfig = "tcp", u.Host, c.tls
+		if tlsConfig == nil {
+			tlsConfig = &tls.Config{}
+		}
+	case "unix":
+		network, host = "unix", u.Host+u.Path
+	default:
+		return nil, fmt.Errorf("wamp: unknown scheme %q: want ws, wss, tcp, tcps, unix or ws+unix", u.Scheme)
+	}
+	if host == "" {
+		return nil, fmt.Errorf("wamp: %s address without a host or path", u.Scheme)
+	}
+	return func(ctx context.Context, protocols []transport.Protocol) (transport.Conn, error) {
+		return transport.DialRawSocket(ctx, network, host, tlsConfig, protocols, transport.RawSocketOptions{})
+	}, nil
+}

@@ -1,0 +1,133 @@
+package wamp
+
+import (
+	"github.com/connectanum/connectanum-go/wamp/codec"
+	"github.com/connectanum/connectanum-go/wamp/proto"
+	"github.com/connectanum/connectanum-go/wamp/session"
+)
+
+// What a peer said, and what we concluded; never the same type.
+type (
+	// Error is what the peer said: an ERROR message with URI, details and
+	// payload.
+	Error = session.Error
+	// FeatureError refuses an operation whose feature the router lacks.
+	FeatureError = session.FeatureError
+	// Interrupt is the cause of an interrupted invocation's context.
+	Interrupt = session.Interrupt
+	// OutcomeUnknown ends an operation that was written when the connection
+	// was lost.
+	OutcomeUnknown = session.OutcomeUnknown
+	// CanceledError ends an operation whose context ended.
+	CanceledError = session.CanceledError
+	// TimeoutError ends a call whose Timeout ran out.
+	TimeoutError = session.TimeoutError
+	// ClosedError matches ErrSessionClosed and wraps why the session is over.
+	ClosedError = session.ClosedError
+	// GoodbyeError is a session that the router closed by GOODBYE.
+	GoodbyeError = session.GoodbyeError
+	// AbortError is a join that the router refused, or a session it ended, by
+	// ABORT.
+	AbortError = session.AbortError
+	// ProtocolError is a session whose router broke the protocol.
+	ProtocolError = session.ProtocolError
+	// LinkError is the loss of the connection.
+	LinkError = session.LinkError
+	// RevokedError ends a subscription or registration that the router took
+	// away.
+	RevokedError = session.RevokedError
+	// URIError says why a URI is not one.
+	URIError = proto.URIError
+)
+
+// Our own conclusions.
+var (
+	// ErrSessionClosed is matched by every error of an operation on a session
+	// that is over.
+	ErrSessionClosed = session.ErrSessionClosed
+	// ErrSlowConsumer ends a stream whose consumer let its bound be reached.
+	ErrSlowConsumer = session.ErrSlowConsumer
+	// ErrPayloadTooBig refuses a message that the peer would not accept.
+	ErrPayloadTooBig = session.ErrPayloadTooBig
+	// ErrAckTimeout ends a Subscribe or Register that the router did not
+	// answer in time.
+	ErrAckTimeout = session.ErrAckTimeout
+	// ErrUnsubscribed is Subscription.Err after Unsubscribe.
+	ErrUnsubscribed = session.ErrUnsubscribed
+	// ErrUnregistered is Registration.Err after Unregister.
+	ErrUnregistered = session.ErrUnregisteredHere
+	// ErrAnswered is returned for a second end of one invocation.
+	ErrAnswered = session.ErrAnswered
+)
+
+// The standard error URIs, for errors.Is against what a peer said, and for a
+// handler to return.
+const (
+	ErrInvalidURI             = session.ErrInvalidURI
+	ErrNoSuchProcedure        = session.ErrNoSuchProcedure
+	ErrProcedureAlreadyExists = session.ErrProcedureAlreadyExists
+	ErrNoSuchRegistration     = session.ErrNoSuchRegistration
+	ErrNoSuchSubscription     = session.ErrNoSuchSubscription
+	ErrInvalidArgument        = session.ErrInvalidArgument
+	ErrCanceled               = session.ErrCanceled
+	ErrPayloadSizeExceeded    = session.ErrPayloadSizeExceeded
+	ErrProtocolViolation      = session.ErrProtocolViolation
+	ErrNotAuthorized          = session.ErrNotAuthorized
+	ErrAuthorizationFailed    = session.ErrAuthorizationFailed
+	ErrNoSuchRealm            = session.ErrNoSuchRealm
+	ErrNoSuchRole             = session.ErrNoSuchRole
+	ErrNoMatchingAuthMethod   = session.ErrNoMatchingAuthMethod
+	ErrNoSuchPrincipal        = session.ErrNoSuchPrincipal
+	ErrAuthenticationDenied   = session.ErrAuthenticationDenied
+	ErrAuthenticationFailed   = session.ErrAuthenticationFailed
+	ErrAuthenticationRequired = session.ErrAuthenticationRequired
+	ErrAuthorizationDenied    = session.ErrAuthorizationDenied
+	ErrAuthorizationRequired  = session.ErrAuthorizationRequired
+	ErrTimeout                = session.ErrTimeout
+	ErrOptionNotAllowed       = session.ErrOptionNotAllowed
+	ErrDiscloseMeDisallowed   = session.ErrDiscloseMeDisallowed
+	ErrNetworkFailure         = session.ErrNetworkFailure
+	ErrUnavailable            = session.ErrUnavailable
+	ErrNoAvailableCallee      = session.ErrNoAvailableCallee
+	ErrFeatureNotSupported    = session.ErrFeatureNotSupported
+	ErrNoSuchSession          = session.ErrNoSuchSession
+	ErrNoAuthMethod           = session.ErrNoAuthMethod
+	ErrInvalidPayload         = session.ErrInvalidPayload
+	ErrRuntimeError           = session.ErrRuntimeError
+)
+
+// NewError makes an error for a callee to answer with: its URI, and what the
+// caller shall get beside it.
+func NewError(uri string, payload Payload) *Error { return &Error{URI: uri, Payload: payload} }
+
+// ErrorURI returns the error URI that err carries, "" if it carries none.
+func ErrorURI(err error) string { return session.URIOf(err) }
+
+// Payload is what a message carries for the application: positional and
+// keyword arguments. A received one is decoded when it is asked for.
+type Payload = codec.Payload
+
+// Args makes a payload of positional arguments.
+func Args(values ...any) Payload { return codec.Args(values...) }
+
+// Kwargs makes a payload of keyword arguments: a map with string keys, or a
+// struct.
+func Kwargs(v any) Payload { return codec.Kwargs(v) }
+
+// Raw makes a payload of values that are encoded already, for pass-through:
+// args is a list, kwargs a dict, in the form of c; nil means absent.
+func Raw(c codec.Codec, args, kwargs []byte) Payload { return codec.Raw(c, args, kwargs) }
+
+// ID is a WAMP id.
+type ID = proto.ID
+
+// Dict is the options or details of a message.
+type Dict = proto.Dict
+
+// Peer is who caused a message, as far as the router disclosed it.
+type Peer struct {
+	// Session is the peer's session id, 0 if not disclosed.
+	Session ID
+	// AuthID and AuthRole are the peer's, "" if not disclosed.
+	AuthID, AuthRole string
+}

@@ -1,0 +1,381 @@
+package wamp
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/connectanum/connectanum-go/wamp/proto"
+	"github.com/connectanum/connectanum-go/wamp/session"
+)
+
+// CallOption changes one call.
+type CallOption interface{ applyCall(*callStream) error }
+
+// PublishOption changes one publish.
+type PublishOption interface{ applyPublish(*publishConfig) error }
+
+// SubscribeOption changes one subscription.
+type SubscribeOption interface{ applySubscribe(*Subscription) error }
+
+// RegisterOption changes one registration.
+type RegisterOption interface{ applyRegister(*Registration) error }
+
+// MatchPolicy says how a subscription or registration matches URIs.
+type MatchPolicy = proto.MatchPolicy
+
+// The match policies. Anything but Exact needs the router's
+// pattern_based_subscription or pattern_based_registration.
+const (
+	// Exact matches the very URI. The default.
+	Exact = proto.Exact
+	// Prefix matches every URI that begins with the string.
+	Prefix = proto.Prefix
+	// Wildcard lets each empty component match exactly one component.
+	Wildcard = proto.Wildcard
+)
+
+// InvokePolicy says which of several callees of a procedure is invoked.
+type InvokePolicy = proto.InvokePolicy
+
+// The invocation policies. Anything but Single needs the dealer's
+// shared_registration.
+const (
+	Single     = proto.Single
+	RoundRobin = proto.RoundRobin
+	Random     = proto.Random
+	First      = proto.First
+	Last       = proto.Last
+)
+
+// Mode says what a cancelled call asks of the dealer.
+type Mode = session.CancelMode
+
+// The cancel modes.
+const (
+	// KillNoWait interrupts the callee and ends the call at once. The default.
+	KillNoWait = session.KillNoWait
+	// Kill interrupts the callee and ends the call with its answer, but no
+	// later than the grace period (KillGrace).
+	Kill = session.Kill
+	// Skip leaves the callee alone and ends the call at once.
+	Skip = session.Skip
+)
+
+// Progressive asks for progressive results. Where the dealer does not have
+// them a plain call follows.
+func Progressive() CallOption { return progressiveOption{} }
+
+type progressiveOption struct{}
+
+func (progressiveOption) applyCall(s *callStream) error { s.call.Progressive = true; return nil }
+
+// CancelMode sets how the call is cancelled when its context ends. Where the
+// dealer has no call_canceling the end is local.
+func CancelMode(m Mode) CallOption { return cancelModeOption(m) }
+
+type cancelModeOption Mode
+
+func (o cancelModeOption) applyCall(s *callStream) error {
+	if Mode(o) > Skip {
+		return fmt.Errorf("wamp: CancelMode: unknown mode %d", o)
+	}
+	s.call.Mode = Mode(o)
+	return nil
+}
+
+// KillGrace sets how long a call cancelled in mode Kill waits for the callee's
+// answer. Default 10 s.
+func KillGrace(d time.Duration) CallOption { return killGraceOption(d) }
+
+type killGraceOption time.Duration
+
+func (o killGraceOption) applyCall(s *callStream) error {
+	if o < 0 {
+		return errors.New("wamp: KillGrace: negative")
+	}
+	s.call.Grace = time.Duration(o)
+	return nil
+}
+
+// Timeout ends the call when no result, progressive or final, has come for d.
+// It is sent to a dealer that announced call_timeout, and kept by the client
+// in any case. The error matches ErrTimeout and context.DeadlineExceeded.
+func Timeout(d time.Duration) CallOption { return timeoutOption(d) }
+
+type timeoutOption time.Duration
+
+func (o timeoutOption) applyCall(s *callStream) error {
+	if o <= 0 {
+		return errors.New("wamp: Timeout: it must be positive")
+	}
+	s.call.Timeout = time.Duration(o)
+	return nil
+}
+
+// DiscloseOption is what DiscloseMe returns: an option of calls and publishes.
+type DiscloseOption interface {
+	CallOption
+	PublishOption
+}
+
+// DiscloseMe asks the router to tell the callee, or the subscribers, who
+// calls or publishes. A router that lacks the feature ignores it.
+func DiscloseMe() DiscloseOption { return discloseOption{} }
+
+type discloseOption struct{}
+
+func (discloseOption) applyCall(s *callStream) error { s.call.DiscloseMe = true; return nil }
+func (discloseOption) applyPublish(c *publishConfig) error {
+	c.set("disclose_me", true)
+	return nil
+}
+
+// SetOption is what Set returns: an option of every operation.
+type SetOption interface {
+	CallOption
+	PublishOption
+	SubscribeOption
+	RegisterOption
+}
+
+// Set sends a raw option, for keys that this package does not know. The value
+// must be one that the serializer can encode; it is not checked otherwise.
+func Set(key string, value any) SetOption { return setOption{key, value} }
+
+type setOption struct {
+	key   string
+	value any
+}
+
+func (o setOption) check() error {
+	if o.key == "" {
+		return errors.New("wamp: Set: empty key")
+	}
+	return nil
+}
+
+func (o setOption) applyCall(s *callStream) error {
+	s.call.Options = s.call.Options.With(o.key, o.value)
+	return o.check()
+}
+
+func (o setOption) applyPublish(c *publishConfig) error {
+	c.set(o.key, o.value)
+	return o.check()
+}
+
+func (o setOption) applySubscribe(s *Subscription) error {
+	s.eng.Options = s.eng.Options.With(o.key, o.value)
+	return o.check()
+}
+
+func (o setOption) applyRegister(r *Registration) error {
+	r.eng.Options = r.eng.Options.With(o.key, o.value)
+	return o.check()
+}
+
+// BufferOption is what Buffer returns: an option of calls, subscriptions and
+// registrations.
+type BufferOption interface {
+	CallOption
+	SubscribeOption
+	RegisterOption
+}
+
+// Buffer bounds what a stream holds for a consumer that is slower than the
+// network: so many messages and so many octets; zero leaves the default.
+// Defaults: calls 64 MiB; subscriptions 16,384 messages and 64 MiB;
+// registrations 4,096 invocations and 64 MiB.
+func Buffer(messages, octets int) BufferOption { return bufferOption{messages, octets} }
+
+type bufferOption struct{ messages, octets int }
+
+func (o bufferOption) set(messages, octets *int) error {
+	if o.messages < 0 || o.octets < 0 {
+		return errors.New("wamp: Buffer: negative")
+	}
+	if o.messages > 0 {
+		*messages = o.messages
+	}
+	if o.octets > 0 {
+		*octets = o.octets
+	}
+	return nil
+}
+
+func (o bufferOption) applyCall(s *callStream) error { return o.set(&s.count, &s.octets) }
+func (o bufferOption) applySubscribe(s *Subscription) error {
+	return o.set(&s.stream.count, &s.stream.octets)
+}
+func (o bufferOption) applyRegister(r *Registration) error {
+	return o.set(&r.stream.count, &r.stream.octets)
+}
+
+// OverflowOption is what Overflow returns: an option of calls, subscriptions
+// and registrations.
+type OverflowOption interface {
+	CallOption
+	SubscribeOption
+	RegisterOption
+}
+
+// Overflow says what happens when the bound is reached. Calls take Fail (the
+// default) and Block; subscriptions all four, DropOldest by default;
+// registrations Fail, the default, which answers the invocation that finds no
+// room with wamp.error.unavailable, and Block.
+func Overflow(p Policy) OverflowOption { return overflowOption(p) }
+
+type overflowOption Policy
+
+func (o overflowOption) noDrop(what string) error {
+	if p := Policy(o); p != Fail && p != Block {
+		return fmt.Errorf("wamp: Overflow: %s takes Fail or Block", what)
+	}
+	return nil
+}
+
+func (o overflowOption) applyCall(s *callStream) error {
+	s.policy = Policy(o)
+	return o.noDrop("a call")
+}
+
+func (o overflowOption) applySubscribe(s *Subscription) error {
+	s.stream.policy = Policy(o)
+	if o < overflowOption(Fail) || o > overflowOption(Block) {
+		return fmt.Errorf("wamp: Overflow: unknown policy %d", o)
+	}
+	return nil
+}
+
+func (o overflowOption) applyRegister(r *Registration) error {
+	r.stream.policy = Policy(o)
+	return o.noDrop("a registration")
+}
+
+// MatchOption is what Match returns: an option of subscriptions and
+// registrations.
+type MatchOption interface {
+	SubscribeOption
+	RegisterOption
+}
+
+// Match sets how the URI matches. Default Exact.
+func Match(p MatchPolicy) MatchOption { return matchOption(p) }
+
+type matchOption MatchPolicy
+
+func (o matchOption) applySubscribe(s *Subscription) error { s.eng.Match = MatchPolicy(o); return nil }
+func (o matchOption) applyRegister(r *Registration) error  { r.eng.Match = MatchPolicy(o); return nil }
+
+// Invoke shares the procedure with other callees by the policy. Default Single.
+func Invoke(p InvokePolicy) RegisterOption { return invokeOption(p) }
+
+type invokeOption InvokePolicy
+
+func (o invokeOption) applyRegister(r *Registration) error {
+	switch InvokePolicy(o) {
+	case Single:
+		return nil
+	case RoundRobin, Random, First, Last:
+		r.eng.Options = r.eng.Options.With("invoke", string(o))
+		r.eng.Needs = append(r.eng.Needs, session.Need{Role: proto.Dealer, Feature: proto.SharedRegistration})
+		return nil
+	}
+	return fmt.Errorf("wamp: Invoke: unknown policy %q", string(o))
+}
+
+// DiscloseCaller asks the dealer to tell this callee who calls.
+func DiscloseCaller() RegisterOption { return discloseCallerOption{} }
+
+type discloseCallerOption struct{}
+
+func (discloseCallerOption) applyRegister(r *Registration) error {
+	r.eng.Options = r.eng.Options.With("disclose_caller", true)
+	return nil
+}
+
+// Concurrency is how many invocations Handle runs at once. Default 64.
+func Concurrency(n int) RegisterOption { return concurrencyOption(n) }
+
+type concurrencyOption int
+
+func (o concurrencyOption) applyRegister(r *Registration) error {
+	if o < 1 {
+		return errors.New("wamp: Concurrency: it must be positive")
+	}
+	r.concurrency = int(o)
+	return nil
+}
+
+// GetRetained asks for the retained event of the topic. A router that lacks
+// event_retention ignores it.
+func GetRetained() SubscribeOption { return getRetainedOption{} }
+
+type getRetainedOption struct{}
+
+func (getRetainedOption) applySubscribe(s *Subscription) error { s.eng.Retained = true; return nil }
+
+// Acknowledge asks for PUBLISHED: the channel of acknowledgements then has one
+// element.
+func Acknowledge() PublishOption { return acknowledgeOption{} }
+
+type acknowledgeOption struct{}
+
+func (acknowledgeOption) applyPublish(c *publishConfig) error { c.ack = true; return nil }
+
+// ExcludeMe says whether the publisher itself is left out when it is
+// subscribed too. By WAMP it is; ExcludeMe(false) lets the event come back,
+// and needs the broker's publisher_exclusion.
+func ExcludeMe(on bool) PublishOption { return excludeMeOption(on) }
+
+type excludeMeOption bool
+
+func (o excludeMeOption) applyPublish(c *publishConfig) error {
+	c.set("exclude_me", bool(o))
+	if !o {
+		c.needs = append(c.needs, session.Need{Role: proto.Broker, Feature: proto.PublisherExclusion})
+	}
+	return nil
+}
+
+// listOption is one of the black and white lists.
+type listOption struct {
+	key   string
+	value any
+}
+
+func (o listOption) applyPublish(c *publishConfig) error {
+	c.set(o.key, o.value)
+	c.needs = append(c.needs, session.Need{Role: proto.Broker, Feature: proto.SubscriberBlackwhiteListing})
+	return nil
+}
+
+// Exclude leaves sessions out. All lists given together must hold.
+func Exclude(sessions ...ID) PublishOption { return listOption{"exclude", append([]ID{}, sessions...)} }
+
+// ExcludeAuthID leaves out the sessions of these authids.
+func ExcludeAuthID(ids ...string) PublishOption {
+	return listOption{"exclude_authid", append([]string{}, ids...)}
+}
+
+// ExcludeAuthRole leaves out the sessions of these authroles.
+func ExcludeAuthRole(roles ...string) PublishOption {
+	return listOption{"exclude_authrole", append([]string{}, roles...)}
+}
+
+// Eligible lets only these sessions have the event; none at all means nobody.
+// Crossbar takes an empty list for an absent one.
+func Eligible(sessions ...ID) PublishOption {
+	return listOption{"eligible", append([]ID{}, sessions...)}
+}
+
+// EligibleAuthID lets only sessions of these authids have the event.
+func EligibleAuthID(ids ...string) PublishOption {
+	return listOption{"eligible_authid", append([]string{}, ids...)}
+}
+
+// EligibleAuthRole lets only sessions of these authroles have the event.
+func EligibleAuthRole(roles ...string) PublishOption {
+	return listOption{"eligible_authrole", append([]string{}, roles...)}
+}

@@ -1,0 +1,119 @@
+package wamp
+
+import (
+	"context"
+	"sync"
+
+	"github.com/connectanum/connectanum-go/wamp/proto"
+	"github.com/connectanum/connectanum-go/wamp/session"
+)
+
+// Ack is the broker's answer to an acknowledged publish, or why there is none.
+type Ack struct {
+	// ID is the publication.
+	ID ID
+	// Err is why the event was not published, as far as is known.
+	Err error
+}
+
+// Acks is the channel of a publish. With Acknowledge it has exactly one
+// element; without, it is closed at once, and has an element only when the
+// publish failed on this side. It is closed by the session.
+type Acks <-chan Ack
+
+// Wait waits for the acknowledgement and returns it; without Acknowledge it
+// returns at once.
+func (a Acks) Wait() (ID, error) {
+	ack := <-a
+	return ack.ID, ack.Err
+}
+
+// publishConfig is what the options of a publish make.
+type publishConfig struct {
+	options Dict
+	needs   []session.Need
+	ack     bool
+}
+
+func (c *publishConfig) set(key string, value any) { c.options = c.options.With(key, value) }
+
+// publishes are reused: an unacknowledged publish has no owner after it has
+// been appended to the outbound batch.
+var publishes = sync.Pool{New: func() any { return new(session.Publish) }}
+
+func putPublish(p *session.Publish) {
+	*p = session.Publish{}
+	publishes.Put(p)
+}
+
+// Publish publishes an event. Without Acknowledge it returns when the event is
+// on its way and the channel is closed at once; with it, the channel has the
+// publication's id, or the error. ctx bounds the wait for outbound room, and
+// owns the wait for the acknowledgement: when it ends before that, the channel
+// ends with its error, and whether the event was published is not known.
+//
+// See WAMP, "Publishing".
+func (s *Session) Publish(ctx context.Context, topic string, payload Payload, options ...PublishOption) Acks {
+	var cfg publishConfig
+	err := proto.CheckURI(topic)
+	for _, o := range options {
+		if e := o.applyPublish(&cfg); e != nil && err == nil {
+			err = e
+		}
+	}
+	if !cfg.ack {
+		return s.publish(ctx, topic, payload, &cfg, err)
+	}
+	a := &ackStream{}
+	a.ch, a.ctx, a.eng = make(chan Ack, 1), ctx, s.eng
+	p := &a.pub
+	p.Ctx, p.URI, p.Options, p.Needs, p.Sink = ctx, topic, cfg.options, cfg.needs, a
+	if err == nil {
+		p.Args, p.Kwargs, err = encode(payload, s.eng.Codec(), p.Scratch[:0])
+	}
+	if err == nil {
+		err = s.eng.Publish(p)
+	}
+	if err != nil {
+		a.finish(Ack{Err: err}, true, true)
+	}
+	return Acks(a.ch)
+}
+
+func (s *Session) publish(ctx context.Context, topic string, payload Payload, cfg *publishConfig, err error) Acks {
+	if err == nil && len(cfg.needs) > 0 {
+		err = s.eng.Check(cfg.needs) // later there is nobody to be told
+	}
+	if err == nil {
+		p := publishes.Get().(*session.Publish)
+		p.Ctx, p.URI, p.Options, p.Needs, p.Done = ctx, topic, cfg.options, cfg.needs, putPublish
+		if p.Args, p.Kwargs, err = encode(payload, s.eng.Codec(), p.Scratch[:0]); err == nil {
+			err = s.eng.Publish(p)
+		}
+		if err == nil {
+			return s.noAcks
+		}
+	}
+	ch := make(chan Ack, 1)
+	ch <- Ack{Err: err}
+	close(ch)
+	return ch
+}
+
+// ackStream is an acknowledged publish with its channel.
+type ackStream struct {
+	stream[Ack]
+	pub session.Publish
+}
+
+// Deliver is never called: a publish has one answer.
+func (a *ackStream) Deliver(*proto.Message) session.Verdict { return session.Taken }
+
+// End takes the answer. It runs on the actor.
+func (a *ackStream) End(e session.End) {
+	ack := Ack{Err: e.Err}
+	if e.Message != nil {
+		ack.ID = e.Message.Publication
+	}
+	a.finish(ack, true, e.Now)
+}

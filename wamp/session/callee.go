@@ -1,0 +1,344 @@
+package session
+
+import (
+	"context"
+	"time"
+
+	"github.com/connectanum/connectanum-go/wamp/proto"
+)
+
+// Registration is the engine's part of one registration.
+type Registration struct {
+	// Ctx owns the registration.
+	Ctx context.Context
+	// URI is the procedure or pattern, Match how it matches.
+	URI   string
+	Match proto.MatchPolicy
+	// Options are sent as they are, beside match.
+	Options proto.Dict
+	// Needs are features without which it fails.
+	Needs []Need
+	// Sink takes the invocations.
+	Sink InvocationSink
+	// AckTimeout bounds the wait for REGISTERED.
+	AckTimeout time.Duration
+	// Ready gets one value: nil when the router has acknowledged, or why it
+	// has not. Capacity 1.
+	Ready chan error
+
+	// Actor only, from here on.
+	id    proto.ID
+	ready bool
+	gone  bool // ended before REGISTERED came: undo it then
+	timer *timer
+	watch watched
+}
+
+// ID returns the registration's id. It is set when Ready has delivered nil,
+// and must not be asked for before.
+func (r *Registration) ID() proto.ID { return r.id }
+
+// ID returns the subscription's id. It is set when Ready has delivered nil,
+// and must not be asked for before.
+func (s *Subscription) ID() proto.ID { return s.id }
+
+func (r *Registration) size() int { return len(r.URI) + 64 }
+
+func (r *Registration) refuse(err error) { r.drop(err) }
+
+func (r *Registration) apply(c *core) {
+	c.outCost += r.size()
+	if r.Ctx.Err() != nil {
+		r.drop(newCanceled(r.Ctx))
+		return
+	}
+	if c.state != proto.StateEstablished {
+		r.drop(c.closedError())
+		return
+	}
+	if err := r.check(c); err != nil {
+		r.drop(err)
+		return
+	}
+	d := r.Options
+	if r.Match != proto.Exact {
+		d = append(proto.Dict{{Key: "match", Value: string(r.Match)}}, d...)
+	}
+	id, err := c.send(&proto.Message{Type: proto.Register, Options: d, URI: r.URI})
+	if err != nil {
+		r.drop(err)
+		return
+	}
+	c.requests[id] = (*registerRequest)(r)
+	c.procs.add(r)
+	c.watch(r.Ctx, &r.watch, r)
+	r.timer = c.timerOnWrite(r.AckTimeout, func(c *core) { c.dropRegistration(r, ErrAckTimeout, true) })
+}
+
+func (r *Registration) check(c *core) error {
+	if err := c.needRole(proto.Dealer); err != nil {
+		return err
+	}
+	if r.Match != proto.Exact {
+		if err := c.need(proto.Dealer, proto.PatternBasedRegistration); err != nil {
+			return err
+		}
+	}
+	return c.needAll(r.Needs)
+}
+
+func (r *Registration) answer(err error) {
+	if !r.ready {
+		r.ready = true
+		r.Ready <- err
+	}
+}
+
+func (r *Registration) drop(err error) {
+	r.answer(err)
+	r.end(End{Err: err})
+}
+
+func (r *Registration) end(e End) {
+	if r.Sink != nil {
+		sink := r.Sink
+		r.Sink = nil
+		sink.End(e)
+	}
+}
+
+func (r *Registration) ctxEnded(c *core, ctx context.Context) {
+	c.dropRegistration(r, newCanceled(ctx), true)
+}
+
+// dropRegistration ends the handle and unregisters it, when there is anything
+// to unregister yet. Running invocations go on.
+func (c *core) dropRegistration(r *Registration, err error, now bool) {
+	if !c.procs.remove(r) {
+		return
+	}
+	c.unwatch(&r.watch)
+	c.timers.stop(r.timer)
+	r.timer = nil
+	r.gone = true
+	r.answer(err)
+	r.end(End{Err: err, Now: now})
+	if r.id != 0 && c.regs[r.id] == r {
+		delete(c.regs, r.id)
+		c.unregister(r.id)
+	}
+}
+
+// unregister sends UNREGISTER. Invocations that still come for the id find no
+// registration and are answered unavailable.
+func (c *core) unregister(id proto.ID) {
+	if c.state != proto.StateEstablished {
+		return
+	}
+	if req, err := c.send(&proto.Message{Type: proto.Unregister, ID: id}); err == nil {
+		c.requests[req] = &unregisterRequest{}
+	}
+}
+
+// registerRequest is a Registration as the pending REGISTER.
+type registerRequest Registration
+
+func (q *registerRequest) requestType() proto.MessageType { return proto.Register }
+
+func (q *registerRequest) reply(c *core, m *proto.Message) bool {
+	r := (*Registration)(q)
+	if other := c.regs[m.ID]; other != nil && other != r {
+		c.violation(proto.Registered, "the registration id is taken by another procedure", nil)
+		return false
+	}
+	if r.gone {
+		c.unregister(m.ID)
+		return false
+	}
+	c.timers.stop(r.timer)
+	r.timer = nil
+	r.id = m.ID
+	c.regs[m.ID] = r
+	r.answer(nil)
+	return false
+}
+
+func (q *registerRequest) fail(c *core, err *Error) {
+	c.dropRegistration((*Registration)(q), err, false)
+}
+
+func (q *registerRequest) lost(*core, error) {}
+
+// unregisterRequest is a pending UNREGISTER.
+type unregisterRequest struct{ wait []chan error }
+
+func (q *unregisterRequest) requestType() proto.MessageType { return proto.Unregister }
+
+func (q *unregisterRequest) reply(*core, *proto.Message) bool { q.answer(nil); return false }
+func (q *unregisterRequest) fail(_ *core, err *Error)         { q.answer(err) }
+func (q *unregisterRequest) lost(_ *core, err error)          { q.answer(err) }
+
+func (q *unregisterRequest) answer(err error) {
+	for _, ch := range q.wait {
+		ch <- err
+	}
+}
+
+// unregisterOp is Unregister: done gets the router's answer.
+type unregisterOp struct {
+	reg  *Registration
+	done chan error // capacity 1
+}
+
+func (o *unregisterOp) refuse(err error) { o.done <- err }
+
+func (o *unregisterOp) apply(c *core) {
+	before := c.lastID
+	c.dropRegistration(o.reg, ErrUnregisteredHere, true)
+	if c.lastID != before {
+		if q, ok := c.requests[c.lastID].(*unregisterRequest); ok {
+			q.wait = append(q.wait, o.done)
+			return
+		}
+	}
+	o.done <- nil
+}
+
+// onRegistrationRevoked is UNREGISTERED with request 0.
+func (c *core) onRegistrationRevoked(m *proto.Message) {
+	id := m.Options.ID("registration")
+	if id == 0 {
+		c.violation(proto.Unregistered, "revokes without naming a registration", nil)
+		return
+	}
+	r := c.regs[id]
+	if r == nil {
+		c.stats.Late++
+		return
+	}
+	delete(c.regs, id)
+	c.dropRegistration(r, &RevokedError{ID: id, Reason: m.Options.Str("reason")}, false)
+}
+
+// Invocation is the engine's part of one invocation.
+type Invocation struct {
+	// Cancel ends the invocation's context with a cause. It is called on the
+	// actor and must not block.
+	Cancel func(cause error)
+
+	// Actor only, from here on.
+	request proto.ID
+	gen     uint64
+	cut     bool // its context has been ended
+}
+
+func (inv *Invocation) interrupt(cause error) {
+	if !inv.cut {
+		inv.cut = true
+		inv.Cancel(cause)
+	}
+}
+
+func (c *core) onInvocation(m *proto.Message) {
+	if inv := c.invs[m.Request]; inv != nil {
+		c.violation(proto.Invocation, "its request id is that of an invocation that is running", nil)
+		return
+	}
+	c.highest = max(c.highest, m.Request)
+	r := c.regs[m.ID]
+	if r == nil {
+		c.stats.Refused++
+		c.refuseInvocation(m.Request)
+		return
+	}
+	inv, verdict := r.Sink.Invoke(m)
+	switch verdict {
+	case Gate:
+		c.gates++
+	case Overflow:
+		c.stats.Refused++
+		c.refuseInvocation(m.Request)
+		return
+	}
+	inv.request, inv.gen = m.Request, c.gen
+	c.invs[m.Request] = inv
+}
+
+func (c *core) refuseInvocation(id proto.ID) {
+	c.emitControl(&proto.Message{Type: proto.Error, RequestType: proto.Invocation, Request: id, URI: proto.ErrURIUnavailable})
+}
+
+func (c *core) onInterrupt(m *proto.Message) {
+	if inv := c.invs[m.Request]; inv != nil {
+		inv.interrupt(&Interrupt{Mode: m.Options.Str("mode"), Reason: m.Options.Str("reason")})
+		return
+	}
+	c.stats.Late++
+}
+
+// Answer is what a callee says of an invocation: a progressive result, the
+// final one, or an error.
+type Answer struct {
+	Inv *Invocation
+	// Progress: more follows.
+	Progress bool
+	// URI is the error's URI, "" for a result.
+	URI string
+	// Options are sent as they are.
+	Options proto.Dict
+	// Args and Kwargs are encoded. They may live in Scratch.
+	Args, Kwargs []byte
+	// Scratch is room for small payloads.
+	Scratch [96]byte
+	// Done is told that the actor has let go of the answer; it may be nil.
+	Done func(*Answer)
+}
+
+var yieldProgress = proto.Dict{{Key: "progress", Value: true}}
+
+func (a *Answer) size() int { return len(a.Args) + len(a.Kwargs) + 32 }
+
+func (a *Answer) refuse(error) {
+	if a.Done != nil {
+		a.Done(a)
+	}
+}
+
+func (a *Answer) apply(c *core) {
+	c.outCost += a.size()
+	a.send(c)
+	if a.Done != nil {
+		a.Done(a)
+	}
+}
+
+func (a *Answer) send(c *core) {
+	inv := a.Inv
+	if inv.gen != c.gen || c.invs[inv.request] != inv || c.state != proto.StateEstablished {
+		c.stats.Late++
+		return
+	}
+	m := proto.Message{Request: inv.request, Options: a.Options, Args: a.Args, Kwargs: a.Kwargs}
+	switch {
+	case a.URI != "":
+		m.Type, m.RequestType, m.URI = proto.Error, proto.Invocation, a.URI
+	case a.Progress:
+		m.Type = proto.Yield
+		if len(m.Options) == 0 {
+			m.Options = yieldProgress
+		} else {
+			m.Options = m.Options.With("progress", true)
+		}
+	default:
+		m.Type = proto.Yield
+	}
+	err := c.emit(&m)
+	if !a.Progress || err != nil {
+		delete(c.invs, inv.request)
+	}
+	if err != nil { // too big: the caller must get an end all the same
+		inv.interrupt(err)
+		c.emitControl(&proto.Message{Type: proto.Error, RequestType: proto.Invocation, Request: inv.request,
+			URI: proto.ErrURIPayloadSizeExceeded})
+	}
+}

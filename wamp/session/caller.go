@@ -1,0 +1,233 @@
+package session
+
+import (
+	"context"
+	"time"
+
+	"github.com/connectanum/connectanum-go/wamp/proto"
+)
+
+// CancelMode says what a CANCEL asks of the dealer.
+type CancelMode uint8
+
+// The cancel modes.
+const (
+	// KillNoWait: the callee is interrupted, the call ends at once. The
+	// default.
+	KillNoWait CancelMode = iota
+	// Kill: the callee is interrupted, the call ends with its answer.
+	Kill
+	// Skip: the callee is left alone, the call ends at once.
+	Skip
+)
+
+var cancelOptions = [...]proto.Dict{
+	KillNoWait: {{Key: "mode", Value: "killnowait"}},
+	Kill:       {{Key: "mode", Value: "kill"}},
+	Skip:       {{Key: "mode", Value: "skip"}},
+}
+
+// String returns the mode as it stands on the wire.
+func (m CancelMode) String() string { return cancelOptions[m].Str("mode") }
+
+// Call is one CALL. The caller fills in the exported fields before it hands it
+// to Session.Call; from then on it belongs to the actor.
+type Call struct {
+	// Ctx owns the call until its sink has been ended.
+	Ctx context.Context
+	// URI is the procedure.
+	URI string
+	// Options are sent as they are, beside those that the fields below make.
+	Options proto.Dict
+	// Args and Kwargs are encoded. They may live in Scratch.
+	Args, Kwargs []byte
+	// Scratch is room for small payloads, so that they cost no allocation.
+	Scratch [96]byte
+	// Sink takes the results.
+	Sink Sink
+	// Needs are features without which the call fails.
+	Needs []Need
+	// Progressive asks for progressive results, where the dealer has them.
+	Progressive bool
+	// DiscloseMe asks the dealer to tell the callee who calls.
+	DiscloseMe bool
+	// Idempotent: the call may be sent again when its outcome is unknown.
+	Idempotent bool
+	// Mode is how a cancelled call is cancelled.
+	Mode CancelMode
+	// Grace is how long mode Kill waits for the callee's answer.
+	Grace time.Duration
+	// Timeout ends the call when no result has come for so long. Zero: none.
+	Timeout time.Duration
+
+	// Actor only, from here on.
+	id        proto.ID
+	seq       uint64 // the batch it is in
+	delivered int
+	canceled  *CanceledError // set while mode Kill waits
+	timer     *timer
+	watch     watched
+}
+
+func (call *Call) size() int { return len(call.URI) + len(call.Args) + len(call.Kwargs) + 32 }
+
+// the options of calls that ask for nothing unusual, by flags.
+var callOptions = [4]proto.Dict{
+	{},
+	{{Key: "receive_progress", Value: true}},
+	{{Key: "disclose_me", Value: true}},
+	{{Key: "receive_progress", Value: true}, {Key: "disclose_me", Value: true}},
+}
+
+func (call *Call) options(c *core) proto.Dict {
+	i := 0
+	if call.Progressive && c.dealer.Has(proto.ProgressiveCallResults) {
+		i |= 1
+	}
+	if call.DiscloseMe {
+		i |= 2
+	}
+	d := callOptions[i]
+	if call.Timeout > 0 && c.dealer.Has(proto.CallTimeout) {
+		d = d.With("timeout", max(1, call.Timeout.Milliseconds()))
+	}
+	for _, e := range call.Options {
+		d = d.With(e.Key, e.Value)
+	}
+	return d
+}
+
+func (call *Call) apply(c *core) {
+	c.outCost += call.size()
+	if call.Ctx.Err() != nil {
+		call.end(End{Err: newCanceled(call.Ctx), Now: true})
+		return
+	}
+	if c.state != proto.StateEstablished {
+		call.end(End{Err: c.closedError()})
+		return
+	}
+	if err := c.needRole(proto.Dealer); err != nil {
+		call.end(End{Err: err})
+		return
+	}
+	if err := c.needAll(call.Needs); err != nil {
+		call.end(End{Err: err})
+		return
+	}
+	id, err := c.send(&proto.Message{
+		Type: proto.Call, Options: call.options(c), URI: call.URI, Args: call.Args, Kwargs: call.Kwargs,
+	})
+	if err != nil {
+		call.end(End{Err: err})
+		return
+	}
+	call.id, call.seq = id, c.outSeq
+	c.requests[id] = call
+	c.watch(call.Ctx, &call.watch, call)
+	if call.Timeout > 0 {
+		call.timer = c.timerOnWrite(call.Timeout, call.timedOut)
+	}
+}
+
+func (call *Call) refuse(err error) { call.end(End{Err: err}) }
+
+// end ends the stream; the entry has been taken out of the tables.
+func (call *Call) end(e End) {
+	sink := call.Sink
+	call.Sink = nil
+	call.Args, call.Kwargs, call.Options = nil, nil, nil
+	if sink != nil {
+		sink.End(e)
+	}
+}
+
+// finish takes the call out of every table and ends it.
+func (call *Call) finish(c *core, e End) {
+	delete(c.requests, call.id)
+	c.unwatch(&call.watch)
+	if call.timer != nil {
+		c.timers.stop(call.timer)
+		call.timer = nil
+	}
+	call.end(e)
+}
+
+func (call *Call) requestType() proto.MessageType { return proto.Call }
+
+func (call *Call) reply(*core, *proto.Message) bool { return true }
+
+func (call *Call) fail(c *core, err *Error) {
+	if call.canceled != nil {
+		call.canceled.Peer = err
+		call.finish(c, End{Err: call.canceled})
+		return
+	}
+	call.finish(c, End{Err: err})
+}
+
+func (call *Call) lost(c *core, err error) { call.finish(c, End{Err: err}) }
+
+func (c *core) onResult(m *proto.Message) {
+	r, ok := c.requests[m.Request].(*Call)
+	if !ok {
+		c.answered(m, proto.Call)
+		return
+	}
+	if !m.Options.Bool("progress") {
+		r.finish(c, End{Message: m})
+		return
+	}
+	if !r.Progressive || r.canceled != nil {
+		c.stats.Dropped++
+		return
+	}
+	r.delivered++
+	if r.timer != nil {
+		c.timers.start(r.timer, c.host.now().Add(r.Timeout))
+	}
+	switch r.Sink.Deliver(m) {
+	case Gate:
+		c.gates++
+	case Overflow:
+		c.stats.Overflowed++
+		c.cancelCall(r, r.Mode)
+		r.finish(c, End{Err: ErrSlowConsumer})
+	}
+}
+
+// cancelCall sends CANCEL, where the dealer knows it.
+func (c *core) cancelCall(call *Call, mode CancelMode) {
+	if c.state == proto.StateEstablished && c.dealer.Has(proto.CallCanceling) {
+		c.emitControl(&proto.Message{Type: proto.Cancel, Request: call.id, Options: cancelOptions[mode]})
+	}
+}
+
+// ctxEnded cancels the call. In mode Kill the callee's answer is awaited, but
+// no longer than the grace period; in the others the call ends here and now,
+// and what the router still says of it is dropped.
+func (call *Call) ctxEnded(c *core, ctx context.Context) {
+	if c.requests[call.id] != request(call) {
+		return
+	}
+	err := newCanceled(ctx)
+	if call.canceled != nil {
+		return
+	}
+	c.cancelCall(call, call.Mode)
+	if call.Mode != Kill || !c.dealer.Has(proto.CallCanceling) {
+		call.finish(c, End{Err: err, Now: true})
+		return
+	}
+	call.canceled = err
+	c.timers.stop(call.timer)
+	call.timer = c.timerNow(call.Grace, func(c *core) {
+		call.finish(c, End{Err: call.canceled, Now: true})
+	})
+}
+
+// timedOut ends a call whose own limit has passed.
+func (call *Call) timedOut(c *core) {
+	c.cancelCall(call, KillNoWait)
+	call.finish(c, End{Err: &TimeoutError{After: call.Timeout}, Now: true})
+}

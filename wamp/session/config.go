@@ -1,0 +1,98 @@
+package session
+
+import (
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/connectanum/connectanum-go/wamp/authn"
+	"github.com/connectanum/connectanum-go/wamp/codec"
+	"github.com/connectanum/connectanum-go/wamp/proto"
+	"github.com/connectanum/connectanum-go/wamp/transport"
+)
+
+// Config says how a session joins and how it is bounded.
+type Config struct {
+	// Dial opens a connection.
+	Dial transport.Dialer
+	// Realm is joined.
+	Realm string
+	// Protocols are offered in this order.
+	Protocols []transport.Protocol
+	// Auth logs in. Nil: anonymous.
+	Auth authn.Authenticator
+	// Agent is HELLO.Details.agent.
+	Agent string
+	// Assume are features that count as announced.
+	Assume []proto.Feature
+	// Outbound bounds the octets that wait to be written. Default 8 MiB.
+	Outbound int
+	// Limits bound what a parser accepts.
+	Limits codec.Limits
+	// CloseTimeout bounds how long a link that is no longer wanted may take to
+	// send what is left and to close in order. Default 1 s.
+	CloseTimeout time.Duration
+	// Logger gets what happens to the session. Nil: nothing is logged.
+	Logger *slog.Logger
+}
+
+func (cfg *Config) setDefaults() {
+	if cfg.Auth == nil {
+		cfg.Auth = authn.Anonymous()
+	}
+	if cfg.Outbound <= 0 {
+		cfg.Outbound = 8 << 20
+	}
+	if cfg.CloseTimeout <= 0 {
+		cfg.CloseTimeout = time.Second
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+}
+
+// Details are what is known of a joined session. They do not change.
+type Details struct {
+	// Session is the session's id.
+	Session proto.ID
+	// Realm that was joined.
+	Realm string
+	// AuthID, AuthRole, AuthMethod and AuthProvider are what the router said
+	// of the login.
+	AuthID, AuthRole, AuthMethod, AuthProvider string
+	// AuthExtra is what the router said beside it.
+	AuthExtra map[string]any
+	// Agent is the router's name for itself, "" if it did not say.
+	Agent string
+	// Roles are the router's roles with their features.
+	Roles proto.Roles
+	// Protocol is the serialization agreed on, such as "wamp.2.cbor".
+	Protocol string
+	// Welcome is WELCOME.Details as it came. It must not be changed.
+	Welcome proto.Dict
+}
+
+func newDetails(cfg *Config, m *proto.Message, p transport.Protocol) *Details {
+	o := m.Options
+	d := &Details{
+		Session: m.ID, Realm: cfg.Realm,
+		AuthID: o.Str("authid"), AuthRole: o.Str("authrole"),
+		AuthMethod: o.Str("authmethod"), AuthProvider: o.Str("authprovider"),
+		AuthExtra: o.Dict("authextra"), Agent: o.Str("agent"),
+		Roles: proto.ParseRoles(o), Protocol: p.Name, Welcome: o,
+	}
+	if realm := o.Str("realm"); realm != "" {
+		d.Realm = realm
+	}
+	return d
+}
+
+// codecOf returns the codec of a protocol by its name, "wamp.2.<codec>" with or
+// without ".batched".
+func codecOf(p transport.Protocol) (codec.Codec, bool) {
+	name, ok := strings.CutPrefix(p.Name, "wamp.2.")
+	if !ok {
+		return nil, false
+	}
+	return codec.ByName(strings.TrimSuffix(name, ".batched"))
+}

@@ -1,0 +1,440 @@
+package session
+
+import (
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/connectanum/connectanum-go/wamp/codec"
+	"github.com/connectanum/connectanum-go/wamp/proto"
+	"github.com/connectanum/connectanum-go/wamp/transport"
+)
+
+// core is the actor's state and its step function. Only the actor touches it
+// (in tests: the one goroutine that drives it). It never blocks: it appends to
+// the outbound batch, calls Sinks, and leaves wishes for its host.
+type core struct {
+	cfg  *Config
+	host host
+	log  *slog.Logger
+
+	// what the current session is; set by joined.
+	codec   codec.Codec
+	details *Details
+	broker  proto.FeatureSet
+	dealer  proto.FeatureSet
+	assumed [2]proto.FeatureSet // by Assume: broker, dealer
+	maxSend int
+	gen     uint64 // of the link
+
+	state  proto.State
+	reason error // why the session ended; valid once ended
+	ended  bool
+
+	// outbound: messages not yet handed to the link.
+	out     *transport.Batch
+	outCost int // octets of the mailbox bound that are in out
+	outSeq  uint64
+	sentSeq uint64 // batches up to this one were handed to the link
+	unacked []*timer
+	lastID  proto.ID // the last request id that was issued
+
+	requests map[proto.ID]request // what waits for an answer, by request id
+	topics   map[topicKey]*topic
+	subs     map[proto.ID]*topic
+	regs     map[proto.ID]*Registration
+	invs     map[proto.ID]*Invocation
+	handles  ordered[*Subscription]
+	procs    ordered[*Registration]
+	highest  proto.ID // highest INVOCATION id seen
+
+	watches watchers
+	timers  timers
+	gates   int // streams under policy Block that are full
+
+	closing  bool // Close was called: GOODBYE goes out after the operations before it
+	goodbye  bool // the router has answered our GOODBYE
+	finished bool // the link is to be shut: out goes out, then the link closes
+	stats    Stats
+}
+
+// host is what the core asks of the goroutine that drives it.
+type host interface {
+	// now is the current time.
+	now() time.Time
+	// watch arranges for ctxDone to be applied when the group's ctx ends.
+	watch(g *ctxGroup)
+	// sessionEnded is called once, when core.ended has become true.
+	sessionEnded()
+}
+
+// request is an entry of the pending table.
+type request interface {
+	// requestType is the message that was sent.
+	requestType() proto.MessageType
+	// reply takes the acknowledgement (Traits.Reply) and reports whether the
+	// entry stays.
+	reply(c *core, m *proto.Message) (stays bool)
+	// fail takes the ERROR.
+	fail(c *core, err *Error)
+	// lost is called when the session or its link is over.
+	lost(c *core, err error)
+}
+
+func newCore(cfg *Config, h host) *core {
+	c := &core{
+		cfg: cfg, host: h, log: cfg.Logger, state: proto.StateClosed,
+		out:      new(transport.Batch),
+		outSeq:   1,
+		requests: map[proto.ID]request{},
+		topics:   map[topicKey]*topic{},
+		subs:     map[proto.ID]*topic{},
+		regs:     map[proto.ID]*Registration{},
+		invs:     map[proto.ID]*Invocation{},
+	}
+	c.watches.init()
+	return c
+}
+
+// joined starts the session on a fresh link.
+func (c *core) joined(d *Details, cd codec.Codec, maxSend int) {
+	c.gen++
+	c.details, c.codec, c.maxSend = d, cd, maxSend
+	c.broker = d.Roles.Features(proto.Broker) | c.assumed[0]
+	c.dealer = d.Roles.Features(proto.Dealer) | c.assumed[1]
+	c.state = proto.StateEstablished
+	c.lastID, c.highest = 0, 0
+}
+
+// need reports the error of a missing feature, nil if the router has it.
+func (c *core) need(role proto.Role, f proto.Feature) error {
+	set := c.dealer
+	if role == proto.Broker {
+		set = c.broker
+	}
+	if set.Has(f) {
+		return nil
+	}
+	return &FeatureError{Role: role, Feature: f}
+}
+
+func (c *core) needRole(role proto.Role) error {
+	if c.details.Roles.Has(role) {
+		return nil
+	}
+	return &FeatureError{Role: role, NoRole: true}
+}
+
+func (c *core) needAll(needs []Need) error {
+	for _, n := range needs {
+		if err := c.need(n.Role, n.Feature); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// send appends a request with a fresh id to the outbound batch. Where the
+// message cannot be encoded or is too big, no id is used up.
+func (c *core) send(m *proto.Message) (proto.ID, error) {
+	m.Request = c.lastID.Next()
+	if err := c.emit(m); err != nil {
+		return 0, err
+	}
+	c.lastID = m.Request
+	return m.Request, nil
+}
+
+// emit appends a message to the outbound batch.
+func (c *core) emit(m *proto.Message) error {
+	c.out.Begin()
+	buf, err := c.codec.AppendMessage(c.out.Buf, m)
+	if err != nil {
+		c.out.Discard()
+		return err
+	}
+	c.out.Buf = buf
+	if n := c.out.Size(); n > c.maxSend {
+		c.out.Discard()
+		return fmt.Errorf("%w: %s of %d octets, the peer takes %d", ErrPayloadTooBig, m.Type, n, c.maxSend)
+	}
+	c.out.End()
+	c.stats.Sent++
+	return nil
+}
+
+// emitControl appends a small message of our own making; it always encodes.
+func (c *core) emitControl(m *proto.Message) {
+	if err := c.emit(m); err != nil {
+		c.log.Error("wamp: cannot encode", "message", m.Type.String(), "error", err)
+	}
+}
+
+// handed notes that the outbound batch goes to the link now: from here on its
+// messages count as written.
+func (c *core) handed() {
+	c.sentSeq = c.outSeq
+	c.outSeq++
+	if len(c.unacked) > 0 {
+		now := c.host.now()
+		for i, t := range c.unacked {
+			if t.wanted {
+				c.timers.start(t, now.Add(t.after))
+			}
+			c.unacked[i] = nil
+		}
+		c.unacked = c.unacked[:0]
+	}
+}
+
+// violation ends the session because the router broke the protocol.
+func (c *core) violation(t proto.MessageType, reason string, cause error) {
+	err := &ProtocolError{Message: t, Reason: reason, Err: cause}
+	text := reason
+	if t != 0 {
+		text = t.String() + ": " + reason
+	}
+	c.emitControl(&proto.Message{
+		Type: proto.Abort, URI: proto.ErrURIProtocolViolation,
+		Options: proto.Dict{{Key: "message", Value: text}},
+	})
+	c.finished = true
+	c.end(err)
+}
+
+// receive takes one message from the link.
+func (c *core) receive(m *proto.Message) {
+	c.stats.Received++
+	if c.state == proto.StateClosing && m.Type != proto.Goodbye && m.Type != proto.Abort {
+		if tr := m.Type.Traits(); tr != nil && tr.FromRouter&proto.StateClosing != 0 {
+			c.stats.Dropped++
+			return
+		}
+	}
+	tr := m.Type.Traits()
+	if tr == nil || tr.FromRouter&c.state == 0 {
+		c.violation(m.Type, "must not come from a router while the session is "+c.state.String(), nil)
+		return
+	}
+	switch m.Type {
+	case proto.Result:
+		c.onResult(m)
+	case proto.Event:
+		c.onEvent(m)
+	case proto.Invocation:
+		c.onInvocation(m)
+	case proto.Interrupt:
+		c.onInterrupt(m)
+	case proto.Published, proto.Subscribed, proto.Registered:
+		c.onReply(m)
+	case proto.Unsubscribed:
+		if m.Request == 0 {
+			c.onSubscriptionRevoked(m)
+			return
+		}
+		c.onReply(m)
+	case proto.Unregistered:
+		if m.Request == 0 {
+			c.onRegistrationRevoked(m)
+			return
+		}
+		c.onReply(m)
+	case proto.Error:
+		c.onError(m)
+	case proto.Goodbye:
+		c.onGoodbye(m)
+	case proto.Abort:
+		c.end(newAbortError(c.codec, m))
+		c.finished = true
+	default:
+		c.violation(m.Type, "unexpected", nil)
+	}
+}
+
+// answered finds the pending request that m answers. A request that was never
+// issued is a violation; one that is over already is dropped and counted.
+func (c *core) answered(m *proto.Message, want proto.MessageType) request {
+	r, ok := c.requests[m.Request]
+	if !ok {
+		if m.Request == 0 || m.Request > c.lastID {
+			c.violation(m.Type, fmt.Sprintf("answers request %d, which was never sent", m.Request), nil)
+			return nil
+		}
+		c.stats.Late++
+		return nil
+	}
+	if t := r.requestType(); t != want {
+		c.violation(m.Type, fmt.Sprintf("answers request %d, which is a %s", m.Request, t), nil)
+		return nil
+	}
+	return r
+}
+
+// replyTo maps an acknowledgement to the request it answers.
+func replyTo(t proto.MessageType) proto.MessageType {
+	switch t {
+	case proto.Published:
+		return proto.Publish
+	case proto.Subscribed:
+		return proto.Subscribe
+	case proto.Unsubscribed:
+		return proto.Unsubscribe
+	case proto.Registered:
+		return proto.Register
+	case proto.Unregistered:
+		return proto.Unregister
+	}
+	return proto.Call
+}
+
+func (c *core) onReply(m *proto.Message) {
+	if r := c.answered(m, replyTo(m.Type)); r != nil {
+		if !r.reply(c, m) {
+			delete(c.requests, m.Request)
+		}
+	}
+}
+
+func (c *core) onError(m *proto.Message) {
+	tr := m.RequestType.Traits()
+	if tr == nil || !tr.ErrorTo || m.RequestType == proto.Invocation {
+		if m.RequestType == proto.Cancel { // nexus answers a CANCEL it does not like
+			c.stats.Late++
+			return
+		}
+		c.violation(proto.Error, fmt.Sprintf("names request type %d, which a client does not send", m.RequestType), nil)
+		return
+	}
+	if r := c.answered(m, m.RequestType); r != nil {
+		delete(c.requests, m.Request)
+		r.fail(c, newError(c.codec, m))
+	}
+}
+
+func (c *core) onGoodbye(m *proto.Message) {
+	if c.state == proto.StateClosing {
+		c.goodbye = true
+		c.finished = true
+		c.end(nil)
+		return
+	}
+	c.emitControl(&proto.Message{Type: proto.Goodbye, URI: proto.CloseURIGoodbyeAndOut})
+	c.finished = true
+	c.end(&GoodbyeError{Reason: m.URI, Message: m.Options.Str("message")})
+}
+
+func newError(cd codec.Codec, m *proto.Message) *Error {
+	return &Error{URI: m.URI, Details: m.Options, Payload: codec.Received(cd, m)}
+}
+
+func newAbortError(cd codec.Codec, m *proto.Message) *AbortError {
+	e := &AbortError{Reason: m.URI, Message: m.Options.Str("message"), Details: m.Options}
+	if e.Message == "" && m.Args != nil {
+		_ = codec.Received(cd, m).Scan(&e.Message)
+	}
+	return e
+}
+
+// linkLost is the end of the link without a GOODBYE.
+func (c *core) linkLost(err error) {
+	if c.ended {
+		return
+	}
+	if c.state == proto.StateClosing { // the router hung up instead of answering
+		c.finished = true
+		c.end(nil)
+		return
+	}
+	c.finished = true
+	c.end(&LinkError{Err: err})
+}
+
+// end is the one path that closes a session. reason is nil after Close.
+func (c *core) end(reason error) {
+	if c.ended {
+		return
+	}
+	c.ended = true
+	c.reason = reason
+	c.state = proto.StateClosed
+	closed := &ClosedError{Reason: reason}
+	c.endRequests(closed)
+	for _, inv := range c.invs {
+		inv.interrupt(closed)
+	}
+	clear(c.invs)
+	for _, s := range c.handles.all() {
+		c.dropHandle(s, closed, false)
+	}
+	for _, r := range c.procs.all() {
+		c.dropRegistration(r, closed, false)
+	}
+	clear(c.topics)
+	clear(c.subs)
+	clear(c.regs)
+	c.watches.close()
+	c.timers.clear()
+	c.host.sessionEnded()
+}
+
+// endRequests ends what waits for an answer, in the order it was sent.
+func (c *core) endRequests(err error) {
+	ids := make([]proto.ID, 0, len(c.requests))
+	for id := range c.requests {
+		ids = append(ids, id)
+	}
+	sortIDs(ids)
+	for _, id := range ids {
+		r := c.requests[id]
+		delete(c.requests, id)
+		r.lost(c, err)
+	}
+}
+
+// tick fires what is due.
+func (c *core) tick(now time.Time) {
+	for {
+		t := c.timers.due(now)
+		if t == nil {
+			return
+		}
+		t.fire(c)
+	}
+}
+
+// size of the tables, for Stats and tests.
+func (c *core) tables() Tables {
+	return Tables{
+		Requests: len(c.requests), Subscriptions: len(c.subs), Registrations: len(c.regs),
+		Invocations: len(c.invs), Handles: c.handles.len(), Procedures: c.procs.len(),
+		Watches: c.watches.entries, Timers: len(c.timers.heap),
+	}
+}
+
+// Tables counts the entries of a session's tables.
+type Tables struct {
+	Requests, Subscriptions, Registrations, Invocations int
+	Handles, Procedures, Watches, Timers                int
+}
+
+// Stats counts what a session has done on its links.
+type Stats struct {
+	// Sent and Received count messages.
+	Sent, Received uint64
+	// Late counts answers to requests that were over.
+	Late uint64
+	// Dropped counts messages for nobody: events of a subscription that is
+	// being left, messages after our GOODBYE.
+	Dropped uint64
+	// Overflowed counts streams that ended with ErrSlowConsumer.
+	Overflowed uint64
+	// Refused counts invocations answered with wamp.error.unavailable
+	// because their buffer was full.
+	Refused uint64
+	// Waited counts operations that had to wait for outbound room.
+	Waited uint64
+	// QueuedOctets are the octets that wait to be written.
+	QueuedOctets int
+	// Tables counts the entries of the tables.
+	Tables Tables
+}

@@ -1,0 +1,358 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/connectanum/connectanum-go/wamp/codec"
+	"github.com/connectanum/connectanum-go/wamp/proto"
+)
+
+// Error is what the peer said: an ERROR message, with its URI, details and
+// payload. errors.Is compares it with the sentinel of its URI.
+type Error struct {
+	// URI names the error.
+	URI string
+	// Details are ERROR.Details; they may be nil and must not be changed.
+	Details proto.Dict
+	// Payload is what the peer sent with it.
+	codec.Payload
+}
+
+// Error returns the URI and, where the first argument is text, that text.
+func (e *Error) Error() string {
+	var text string
+	if e.NArgs() > 0 && e.Scan(&text) == nil && text != "" {
+		const most = 200
+		if len(text) > most {
+			text = text[:most] + "..."
+		}
+		return "wamp: " + e.URI + ": " + text
+	}
+	return "wamp: " + e.URI
+}
+
+// Is reports whether target is the sentinel of the error's URI.
+func (e *Error) Is(target error) bool {
+	s, ok := target.(sentinel)
+	return ok && (string(s) == e.URI || s == ErrCanceled && e.URI == proto.ErrURICancelled)
+}
+
+// sentinel is the type of the standard errors: a URI to compare with.
+type sentinel string
+
+func (s sentinel) Error() string { return "wamp: " + string(s) }
+
+// URI returns the error URI.
+func (s sentinel) URI() string { return string(s) }
+
+// The standard errors, for errors.Is against what a peer said.
+const (
+	ErrInvalidURI             = sentinel(proto.ErrURIInvalidURI)
+	ErrNoSuchProcedure        = sentinel(proto.ErrURINoSuchProcedure)
+	ErrProcedureAlreadyExists = sentinel(proto.ErrURIProcedureAlreadyExists)
+	ErrNoSuchRegistration     = sentinel(proto.ErrURINoSuchRegistration)
+	ErrNoSuchSubscription     = sentinel(proto.ErrURINoSuchSubscription)
+	ErrInvalidArgument        = sentinel(proto.ErrURIInvalidArgument)
+	ErrCanceled               = sentinel(proto.ErrURICanceled)
+	ErrPayloadSizeExceeded    = sentinel(proto.ErrURIPayloadSizeExceeded)
+	ErrProtocolViolation      = sentinel(proto.ErrURIProtocolViolation)
+	ErrNotAuthorized          = sentinel(proto.ErrURINotAuthorized)
+	ErrAuthorizationFailed    = sentinel(proto.ErrURIAuthorizationFailed)
+	ErrNoSuchRealm            = sentinel(proto.ErrURINoSuchRealm)
+	ErrNoSuchRole             = sentinel(proto.ErrURINoSuchRole)
+	ErrNoMatchingAuthMethod   = sentinel(proto.ErrURINoMatchingAuthMethod)
+	ErrNoSuchPrincipal        = sentinel(proto.ErrURINoSuchPrincipal)
+	ErrAuthenticationDenied   = sentinel(proto.ErrURIAuthenticationDenied)
+	ErrAuthenticationFailed   = sentinel(proto.ErrURIAuthenticationFailed)
+	ErrAuthenticationRequired = sentinel(proto.ErrURIAuthenticationRequired)
+	ErrAuthorizationDenied    = sentinel(proto.ErrURIAuthorizationDenied)
+	ErrAuthorizationRequired  = sentinel(proto.ErrURIAuthorizationRequired)
+	ErrTimeout                = sentinel(proto.ErrURITimeout)
+	ErrOptionNotAllowed       = sentinel(proto.ErrURIOptionNotAllowed)
+	ErrDiscloseMeDisallowed   = sentinel(proto.ErrURIDiscloseMe)
+	ErrNetworkFailure         = sentinel(proto.ErrURINetworkFailure)
+	ErrUnavailable            = sentinel(proto.ErrURIUnavailable)
+	ErrNoAvailableCallee      = sentinel(proto.ErrURINoAvailableCallee)
+	ErrFeatureNotSupported    = sentinel(proto.ErrURIFeatureNotSupported)
+	ErrNoSuchSession          = sentinel(proto.ErrURINoSuchSession)
+	ErrNoAuthMethod           = sentinel(proto.ErrURINoAuthMethod)
+	ErrInvalidPayload         = sentinel(proto.ErrURIInvalidPayload)
+	ErrRuntimeError           = sentinel(proto.ErrURIRuntimeError)
+	ErrUnregistered           = sentinel(proto.ErrURIUnregistered)
+)
+
+// URIOf returns the error URI that err carries, "" if it carries none.
+func URIOf(err error) string {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.URI
+	}
+	var s sentinel
+	if errors.As(err, &s) {
+		return string(s)
+	}
+	return ""
+}
+
+// Our own conclusions: never what a peer said.
+var (
+	// ErrSessionClosed is matched by every error of an operation on a
+	// session that is over; the error wraps the reason.
+	ErrSessionClosed = errors.New("wamp: session closed")
+	// ErrSlowConsumer ends a stream whose consumer let its bound be reached.
+	ErrSlowConsumer = errors.New("wamp: slow consumer: the bound of the stream is reached")
+	// ErrPayloadTooBig refuses a message that the peer would not accept.
+	ErrPayloadTooBig = errors.New("wamp: payload too big")
+	// ErrAckTimeout ends a Subscribe or Register that the router did not
+	// answer in time.
+	ErrAckTimeout = errors.New("wamp: the router did not acknowledge in time")
+	// ErrUnsubscribed is the end of a subscription that its user ended.
+	ErrUnsubscribed = errors.New("wamp: unsubscribed")
+	// ErrUnregisteredHere is the end of a registration that its user ended.
+	ErrUnregisteredHere = errors.New("wamp: unregistered")
+	// ErrAnswered is returned for a second end of one invocation.
+	ErrAnswered = errors.New("wamp: the invocation has been answered")
+)
+
+// ClosedError says that the session is over and why. It matches
+// ErrSessionClosed and wraps the reason, which is nil after Close.
+type ClosedError struct {
+	// Reason is a *GoodbyeError, *AbortError, *ProtocolError or *LinkError,
+	// or nil if this side called Close.
+	Reason error
+	// Undelivered counts the messages of the stream that Close dropped.
+	Undelivered int
+}
+
+func (e *ClosedError) Error() string {
+	s := ErrSessionClosed.Error()
+	if e.Reason != nil {
+		s += ": " + strings.TrimPrefix(e.Reason.Error(), "wamp: ")
+	}
+	if e.Undelivered > 0 {
+		s += fmt.Sprintf(" (%d messages were not delivered)", e.Undelivered)
+	}
+	return s
+}
+
+// Is matches ErrSessionClosed.
+func (e *ClosedError) Is(target error) bool { return target == ErrSessionClosed }
+
+// Unwrap returns the reason.
+func (e *ClosedError) Unwrap() error { return e.Reason }
+
+// GoodbyeError is the end of a session that the router closed by GOODBYE.
+type GoodbyeError struct {
+	// Reason is GOODBYE.Reason.
+	Reason string
+	// Message is GOODBYE.Details.message, if there is one.
+	Message string
+}
+
+func (e *GoodbyeError) Error() string {
+	return joinText("wamp: the router said goodbye: "+e.Reason, e.Message)
+}
+
+// Is matches the sentinel of the reason.
+func (e *GoodbyeError) Is(target error) bool {
+	s, ok := target.(sentinel)
+	return ok && string(s) == e.Reason
+}
+
+// AbortError is a join that the router refused, or a session that it ended, by
+// ABORT.
+type AbortError struct {
+	// Reason is ABORT.Reason.
+	Reason string
+	// Message is ABORT.Details.message, or the first argument.
+	Message string
+	// Details are ABORT.Details.
+	Details proto.Dict
+}
+
+func (e *AbortError) Error() string {
+	return joinText("wamp: the router aborted: "+e.Reason, e.Message)
+}
+
+// Is matches the sentinel of the reason.
+func (e *AbortError) Is(target error) bool {
+	s, ok := target.(sentinel)
+	return ok && string(s) == e.Reason
+}
+
+func joinText(head, tail string) string {
+	if tail == "" {
+		return head
+	}
+	return head + " (" + tail + ")"
+}
+
+// ProtocolError is the end of a session whose router broke the protocol.
+type ProtocolError struct {
+	// Message is the message that did, 0 if it could not be parsed.
+	Message proto.MessageType
+	// Reason says what was wrong.
+	Reason string
+	// Err is the parser's error, if that is what it was.
+	Err error
+}
+
+func (e *ProtocolError) Error() string {
+	s := "wamp: protocol violation by the router: "
+	if e.Message != 0 {
+		s += e.Message.String() + ": "
+	}
+	return s + e.Reason
+}
+
+// Is matches ErrProtocolViolation.
+func (e *ProtocolError) Is(target error) bool { return target == ErrProtocolViolation }
+
+// Unwrap returns the parser's error.
+func (e *ProtocolError) Unwrap() error { return e.Err }
+
+// LinkError is the loss of the connection.
+type LinkError struct {
+	// Err is what the transport said.
+	Err error
+}
+
+func (e *LinkError) Error() string { return "wamp: connection lost: " + e.Err.Error() }
+
+// Unwrap returns what the transport said.
+func (e *LinkError) Unwrap() error { return e.Err }
+
+// FeatureError refuses an operation because the router did not announce what
+// it needs. Nothing was sent.
+type FeatureError struct {
+	// Role is the router's role that lacks the feature.
+	Role proto.Role
+	// Feature is what it lacks; meaningless when NoRole.
+	Feature proto.Feature
+	// NoRole: the router does not have the role at all.
+	NoRole bool
+}
+
+func (e *FeatureError) Error() string {
+	if e.NoRole {
+		return "wamp: the router is no " + e.Role.String()
+	}
+	return "wamp: the " + e.Role.String() + " did not announce " + e.Feature.String()
+}
+
+// Interrupt is the cause of an invocation's context that ended because the
+// dealer sent INTERRUPT.
+type Interrupt struct {
+	// Mode is "kill" or "killnowait", "" if the dealer did not say.
+	Mode string
+	// Reason is an error URI if the dealer gave one.
+	Reason string
+}
+
+func (e *Interrupt) Error() string {
+	return joinText("wamp: interrupted: mode "+e.Mode, e.Reason)
+}
+
+// Is matches ErrCanceled, and the sentinel of the reason.
+func (e *Interrupt) Is(target error) bool {
+	s, ok := target.(sentinel)
+	return ok && (s == ErrCanceled || string(s) == e.Reason)
+}
+
+// OutcomeUnknown ends an operation that had been written when the connection
+// was lost: the router may or may not have carried it out.
+type OutcomeUnknown struct {
+	// Delivered counts the progressive results that had arrived.
+	Delivered int
+	// Reason is how the connection ended.
+	Reason error
+}
+
+func (e *OutcomeUnknown) Error() string {
+	return "wamp: outcome unknown: " + strings.TrimPrefix(e.Reason.Error(), "wamp: ")
+}
+
+// Unwrap returns the reason.
+func (e *OutcomeUnknown) Unwrap() error { return e.Reason }
+
+// CanceledError ends an operation whose context ended. It matches ctx.Err(),
+// the context's cause, and ErrCanceled or, for a deadline, ErrTimeout.
+type CanceledError struct {
+	// Err is ctx.Err(): context.Canceled or context.DeadlineExceeded.
+	Err error
+	// Cause is the context's cause.
+	Cause error
+	// Peer is what the callee answered in mode kill, nil if it did not.
+	Peer *Error
+}
+
+func newCanceled(ctx context.Context) *CanceledError {
+	return &CanceledError{Err: ctx.Err(), Cause: context.Cause(ctx)}
+}
+
+// Canceled returns the error of an operation whose ctx has ended.
+func Canceled(ctx context.Context) error { return newCanceled(ctx) }
+
+func (e *CanceledError) Error() string {
+	s := "wamp: " + e.Err.Error()
+	if e.Cause != nil && e.Cause != e.Err {
+		s += ": " + e.Cause.Error()
+	}
+	return s
+}
+
+// Is matches ErrCanceled, or ErrTimeout when a deadline passed.
+func (e *CanceledError) Is(target error) bool {
+	if e.Err == context.DeadlineExceeded {
+		return target == ErrTimeout
+	}
+	return target == ErrCanceled
+}
+
+// Unwrap returns the context's error, its cause and the callee's answer.
+func (e *CanceledError) Unwrap() []error {
+	errs := []error{e.Err}
+	if e.Cause != nil && e.Cause != e.Err {
+		errs = append(errs, e.Cause)
+	}
+	if e.Peer != nil {
+		errs = append(errs, e.Peer)
+	}
+	return errs
+}
+
+// TimeoutError ends a call whose own timer (wamp.Timeout) ran out.
+type TimeoutError struct {
+	// After is the limit.
+	After time.Duration
+}
+
+func (e *TimeoutError) Error() string { return "wamp: no result within " + e.After.String() }
+
+// Is matches ErrTimeout and context.DeadlineExceeded.
+func (e *TimeoutError) Is(target error) bool {
+	return target == ErrTimeout || target == context.DeadlineExceeded
+}
+
+// Timeout reports true, as net.Error does.
+func (e *TimeoutError) Timeout() bool { return true }
+
+// RevokedError ends a subscription or registration that the router took away.
+type RevokedError struct {
+	// ID is the subscription or registration.
+	ID proto.ID
+	// Reason is the router's reason, "" if it gave none.
+	Reason string
+}
+
+func (e *RevokedError) Error() string { return joinText("wamp: revoked by the router", e.Reason) }
+
+// Is matches the sentinel of the reason.
+func (e *RevokedError) Is(target error) bool {
+	s, ok := target.(sentinel)
+	return ok && string(s) == e.Reason
+}

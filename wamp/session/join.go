@@ -1,0 +1,230 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/connectanum/connectanum-go/wamp/authn"
+	"github.com/connectanum/connectanum-go/wamp/codec"
+	"github.com/connectanum/connectanum-go/wamp/proto"
+	"github.com/connectanum/connectanum-go/wamp/transport"
+)
+
+// maxChallenges bounds the rounds of one login.
+const maxChallenges = 16
+
+// joiner does the handshake on a fresh connection, off the actor: HELLO, the
+// challenges, WELCOME.
+type joiner struct {
+	cfg    *Config
+	conn   transport.Conn
+	codec  codec.Codec
+	parser codec.Parser
+	out    transport.Batch
+	state  proto.State
+}
+
+// connect dials and joins. ctx bounds both.
+func connect(ctx context.Context, cfg *Config, rejoin int) (*joiner, *Details, error) {
+	conn, err := cfg.Dial(ctx, cfg.Protocols)
+	if err != nil {
+		return nil, nil, ctxError(ctx, err)
+	}
+	// The connection knows nothing of ctx, so when ctx ends it is torn down.
+	stop := context.AfterFunc(ctx, func() { _ = conn.CloseNow() })
+	j := &joiner{cfg: cfg, conn: conn, state: proto.StateJoining}
+	d, err := j.join(ctx, rejoin)
+	if !stop() && err == nil {
+		err = newCanceled(ctx)
+	}
+	if err != nil {
+		closeConn(conn, cfg, err)
+		return nil, nil, ctxError(ctx, err)
+	}
+	return j, d, nil
+}
+
+// closeConn ends a connection whose join failed.
+func closeConn(conn transport.Conn, cfg *Config, err error) {
+	var abort *AbortError
+	if errors.As(err, &abort) {
+		ctx, cancel := context.WithTimeout(context.Background(), cfg.CloseTimeout)
+		defer cancel()
+		_ = conn.Close(ctx)
+		return
+	}
+	_ = conn.CloseNow()
+}
+
+// ctxError says that ctx was the reason where it was.
+func ctxError(ctx context.Context, err error) error {
+	if ctx.Err() == nil {
+		return err
+	}
+	var canceled *CanceledError
+	if errors.As(err, &canceled) {
+		return err
+	}
+	return newCanceled(ctx)
+}
+
+func (j *joiner) join(ctx context.Context, rejoin int) (*Details, error) {
+	p := j.conn.Protocol()
+	var ok bool
+	if j.codec, ok = codecOf(p); !ok {
+		return nil, fmt.Errorf("wamp: no codec for protocol %q", p.Name)
+	}
+	j.parser = j.codec.NewParser(j.cfg.Limits)
+	info := authn.JoinInfo{Realm: j.cfg.Realm, TLS: j.conn.TLS(), Rejoin: rejoin}
+	info.Private = info.TLS != nil
+	if pc, ok := j.conn.(interface{ Private() bool }); ok {
+		info.Private = pc.Private()
+	}
+	attempt, err := j.cfg.Auth.Begin(ctx, info)
+	if err != nil {
+		return nil, fmt.Errorf("wamp: login: %w", err)
+	}
+	if err := j.hello(attempt); err != nil {
+		return nil, err
+	}
+	for rounds := 0; ; {
+		m, err := j.receive()
+		if err != nil {
+			return nil, err
+		}
+		switch m.Type {
+		case proto.Welcome:
+			return j.welcome(attempt, m)
+		case proto.Abort:
+			return nil, newAbortError(j.codec, m)
+		case proto.Challenge:
+			if rounds++; rounds > maxChallenges {
+				return nil, j.violation(m.Type, "too many challenges")
+			}
+			j.state = proto.StateChallenged
+			if err := j.answer(ctx, attempt, m); err != nil {
+				return nil, err
+			}
+		default:
+			return nil, j.violation(m.Type, "unexpected while joining")
+		}
+	}
+}
+
+func (j *joiner) hello(attempt authn.Attempt) error {
+	var h authn.Hello
+	if err := attempt.Hello(&h); err != nil {
+		return fmt.Errorf("wamp: login: %w", err)
+	}
+	roles := proto.ClientRoles()
+	d := proto.Dict{{Key: "roles", Value: roles.Dict()}, {Key: "agent", Value: j.cfg.Agent}}
+	if len(h.Methods) > 0 {
+		d = append(d, proto.Entry{Key: "authmethods", Value: h.Methods})
+	}
+	if h.AuthID != "" {
+		d = append(d, proto.Entry{Key: "authid", Value: h.AuthID})
+	}
+	if h.AuthRole != "" {
+		d = append(d, proto.Entry{Key: "authrole", Value: h.AuthRole})
+	}
+	if h.Extra != nil {
+		d = append(d, proto.Entry{Key: "authextra", Value: h.Extra})
+	}
+	return j.send(&proto.Message{Type: proto.Hello, URI: j.cfg.Realm, Options: d})
+}
+
+func (j *joiner) answer(ctx context.Context, attempt authn.Attempt, m *proto.Message) error {
+	r, err := attempt.Challenge(ctx, authn.Challenge{Method: m.Text, Extra: m.Options})
+	if err != nil {
+		j.abort(proto.ErrURIAuthenticationFailed, "the challenge was refused")
+		return fmt.Errorf("wamp: login: %w", err)
+	}
+	var extra proto.Dict
+	for k, v := range r.Extra {
+		extra = append(extra, proto.Entry{Key: k, Value: v})
+	}
+	return j.send(&proto.Message{Type: proto.Authenticate, Text: r.Signature, Options: extra})
+}
+
+func (j *joiner) welcome(attempt authn.Attempt, m *proto.Message) (*Details, error) {
+	if err := attempt.Welcome(authn.Welcome{Session: m.ID, Details: m.Options}); err != nil {
+		j.abort(proto.ErrURIAuthenticationFailed, "the router's welcome was refused")
+		return nil, fmt.Errorf("wamp: login: %w", err)
+	}
+	if !m.ID.Valid() {
+		return nil, j.violation(m.Type, "session id out of range")
+	}
+	return newDetails(j.cfg, m, j.conn.Protocol()), nil
+}
+
+func (j *joiner) receive() (*proto.Message, error) {
+	data, err := j.conn.Read()
+	if err != nil {
+		return nil, &LinkError{Err: err}
+	}
+	m := new(proto.Message)
+	if err := j.parser.Parse(data, m); err != nil {
+		j.abort(proto.ErrURIProtocolViolation, err.Error())
+		return nil, parseViolation(err)
+	}
+	m.Args, m.Kwargs = clonePayload(m.Args, m.Kwargs)
+	if tr := m.Type.Traits(); tr.FromRouter&j.state == 0 {
+		return nil, j.violation(m.Type, "must not come from a router while the session is "+j.state.String())
+	}
+	return m, nil
+}
+
+func parseViolation(err error) *ProtocolError {
+	p := &ProtocolError{Reason: err.Error(), Err: err}
+	var syntax *codec.SyntaxError
+	if errors.As(err, &syntax) {
+		p.Message = syntax.Type
+		p.Reason = syntax.Reason
+	}
+	return p
+}
+
+func (j *joiner) violation(t proto.MessageType, reason string) error {
+	j.abort(proto.ErrURIProtocolViolation, t.String()+": "+reason)
+	return &ProtocolError{Message: t, Reason: reason}
+}
+
+// abort says why the join ends; nobody answers it.
+func (j *joiner) abort(uri, message string) {
+	_ = j.send(&proto.Message{Type: proto.Abort, URI: uri, Options: proto.Dict{{Key: "message", Value: message}}})
+}
+
+func (j *joiner) send(m *proto.Message) error {
+	j.out.Reset(1 << 16)
+	j.out.Begin()
+	buf, err := j.codec.AppendMessage(j.out.Buf, m)
+	if err != nil {
+		return fmt.Errorf("wamp: %s: %w", m.Type, err)
+	}
+	j.out.Buf = buf
+	j.out.End()
+	if err := j.conn.Write(&j.out); err != nil {
+		return &LinkError{Err: err}
+	}
+	return nil
+}
+
+// clonePayload copies the raw payload out of the reader's buffer, both parts
+// into one allocation.
+func clonePayload(args, kwargs []byte) (a, k []byte) {
+	n := len(args)
+	if n+len(kwargs) == 0 {
+		return args, kwargs
+	}
+	buf := make([]byte, n+len(kwargs))
+	copy(buf, args)
+	copy(buf[n:], kwargs)
+	if args != nil {
+		a = buf[:n:n]
+	}
+	if kwargs != nil {
+		k = buf[n:]
+	}
+	return a, k
+}

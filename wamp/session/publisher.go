@@ -1,0 +1,130 @@
+package session
+
+import (
+	"context"
+
+	"github.com/connectanum/connectanum-go/wamp/proto"
+)
+
+// Publish is one PUBLISH. The caller fills in the exported fields before it
+// hands it to Session.Publish; from then on it belongs to the actor.
+type Publish struct {
+	// Ctx owns the publish until it is acknowledged.
+	Ctx context.Context
+	// URI is the topic.
+	URI string
+	// Options are sent as they are.
+	Options proto.Dict
+	// Args and Kwargs are encoded. They may live in Scratch.
+	Args, Kwargs []byte
+	// Scratch is room for small payloads.
+	Scratch [96]byte
+	// Needs are features without which it fails.
+	Needs []Need
+	// Sink is ended by PUBLISHED. Nil: not acknowledged.
+	Sink Sink
+	// Failed is told of a failure of an unacknowledged publish, and Done that
+	// the actor has let go of it. Both may be nil; they run on the actor.
+	Failed func(error)
+	Done   func(*Publish)
+	// Idempotent: it may be sent again when its outcome is unknown.
+	Idempotent bool
+
+	// Actor only, from here on.
+	id    proto.ID
+	seq   uint64
+	watch watched
+}
+
+var publishAck = proto.Dict{{Key: "acknowledge", Value: true}}
+
+func (p *Publish) size() int { return len(p.URI) + len(p.Args) + len(p.Kwargs) + 32 }
+
+func (p *Publish) apply(c *core) {
+	c.outCost += p.size()
+	err := p.send(c)
+	if err != nil {
+		p.refuse(err)
+		return
+	}
+	if p.Sink == nil && p.Done != nil {
+		p.Done(p)
+	}
+}
+
+func (p *Publish) send(c *core) error {
+	if p.Ctx.Err() != nil {
+		return newCanceled(p.Ctx)
+	}
+	if c.state != proto.StateEstablished {
+		return c.closedError()
+	}
+	if err := c.needRole(proto.Broker); err != nil {
+		return err
+	}
+	if err := c.needAll(p.Needs); err != nil {
+		return err
+	}
+	options := p.Options
+	if p.Sink != nil {
+		if len(options) == 0 {
+			options = publishAck
+		} else {
+			options = options.With("acknowledge", true)
+		}
+	}
+	id, err := c.send(&proto.Message{Type: proto.Publish, Options: options, URI: p.URI, Args: p.Args, Kwargs: p.Kwargs})
+	if err != nil {
+		return err
+	}
+	p.id, p.seq = id, c.outSeq
+	if p.Sink != nil {
+		c.requests[id] = p
+		c.watch(p.Ctx, &p.watch, p)
+	}
+	return nil
+}
+
+func (p *Publish) refuse(err error) {
+	if p.Sink != nil {
+		p.end(End{Err: err})
+		return
+	}
+	if p.Failed != nil {
+		p.Failed(err)
+	}
+	if p.Done != nil {
+		p.Done(p)
+	}
+}
+
+func (p *Publish) end(e End) {
+	sink := p.Sink
+	p.Sink, p.Args, p.Kwargs = nil, nil, nil
+	if sink != nil {
+		sink.End(e)
+	}
+}
+
+func (p *Publish) requestType() proto.MessageType { return proto.Publish }
+
+func (p *Publish) reply(c *core, m *proto.Message) bool {
+	c.unwatch(&p.watch)
+	p.end(End{Message: m})
+	return false
+}
+
+func (p *Publish) fail(c *core, err *Error) { p.lost(c, err) }
+
+func (p *Publish) lost(c *core, err error) {
+	c.unwatch(&p.watch)
+	p.end(End{Err: err})
+}
+
+func (p *Publish) ctxEnded(c *core, ctx context.Context) {
+	if c.requests[p.id] != request(p) {
+		return
+	}
+	delete(c.requests, p.id)
+	p.end(End{Err: newCanceled(ctx), Now: true})
+}

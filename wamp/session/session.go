@@ -1,0 +1,453 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/connectanum/connectanum-go/wamp/codec"
+	"github.com/connectanum/connectanum-go/wamp/proto"
+)
+
+// Session is one WAMP session: a handle on the actor, safe for concurrent use.
+type Session struct {
+	cfg  Config
+	door doorbell
+	box  mailbox
+
+	ctx    context.Context // root of everything the session starts
+	cancel context.CancelCauseFunc
+	done   chan struct{} // closed when the session is over
+	gone   chan struct{} // closed when actor and link are gone
+	hurry  chan struct{} // closed when a Close has run out of time
+	hasten sync.Once
+
+	feeders  sync.WaitGroup // goroutines of streams that deliver a backlog
+	handlers sync.WaitGroup // goroutines that run users' code
+	details  atomic.Pointer[Details]
+	codec    codec.Codec
+	stats    atomic.Pointer[Stats]
+
+	// Actor only.
+	core  *core
+	link  *link
+	timer *time.Timer
+	armed time.Time // when timer fires, zero if it is not set
+}
+
+// Connect dials, joins and starts the session. ctx bounds that and owns
+// nothing afterwards.
+func Connect(ctx context.Context, cfg Config) (*Session, error) {
+	cfg.setDefaults()
+	j, d, err := connect(ctx, &cfg, 0)
+	if err != nil {
+		return nil, err
+	}
+	s := &Session{cfg: cfg, done: make(chan struct{}), gone: make(chan struct{}), hurry: make(chan struct{}), codec: j.codec}
+	s.ctx, s.cancel = context.WithCancelCause(context.Background())
+	s.door.bell = make(chan struct{}, 1)
+	s.box.door, s.box.limit = &s.door, cfg.Outbound
+	s.core = newCore(&s.cfg, s)
+	for _, f := range cfg.Assume {
+		s.core.assumed[0] = s.core.assumed[0].Add(f)
+		s.core.assumed[1] = s.core.assumed[1].Add(f)
+	}
+	s.details.Store(d)
+	s.core.joined(d, j.codec, j.conn.MaxSend())
+	s.link = newLink(j, &s.box)
+	s.link.start()
+	s.cfg.Logger.Info("wamp: joined", "realm", d.Realm, "session", uint64(d.Session), "protocol", d.Protocol)
+	go s.run() // the actor; ends with the session, Close waits for it
+	return s, nil
+}
+
+// Codec is the serializer agreed on.
+func (s *Session) Codec() codec.Codec { return s.codec }
+
+// Details are what is known of the session.
+func (s *Session) Details() *Details { return s.details.Load() }
+
+// Context ends with the session; its cause is the session's error.
+func (s *Session) Context() context.Context { return s.ctx }
+
+// Done is closed when the session is over.
+func (s *Session) Done() <-chan struct{} { return s.done }
+
+// Err is nil while the session lives, then a *ClosedError.
+func (s *Session) Err() error {
+	select {
+	case <-s.done:
+		return context.Cause(s.ctx)
+	default:
+		return nil
+	}
+}
+
+// Call hands a call over. While there is no outbound room it waits under the
+// call's context. An error means that the sink will never be ended.
+func (s *Session) Call(call *Call) error { return s.box.put(call.Ctx, call, call.size()) }
+
+// Publish hands a publish over, as Call does.
+func (s *Session) Publish(p *Publish) error { return s.box.put(p.Ctx, p, p.size()) }
+
+// Subscribe hands a subscription over, as Call does. Its outcome comes on
+// Ready.
+func (s *Session) Subscribe(sub *Subscription) error { return s.box.put(sub.Ctx, sub, sub.size()) }
+
+// Register hands a registration over, as Call does. Its outcome comes on
+// Ready.
+func (s *Session) Register(r *Registration) error { return s.box.put(r.Ctx, r, r.size()) }
+
+// Answer hands a callee's answer over. A progressive one waits for outbound
+// room under ctx, an end never waits.
+func (s *Session) Answer(ctx context.Context, a *Answer) error {
+	if a.Progress {
+		return s.box.put(ctx, a, a.size())
+	}
+	return s.box.force(a, a.size())
+}
+
+// Unsubscribe ends a subscription and waits for the router's answer under ctx.
+func (s *Session) Unsubscribe(ctx context.Context, sub *Subscription) error {
+	o := &leaveOp{sub: sub, done: make(chan error, 1)}
+	if !s.box.control(o) {
+		return nil
+	}
+	return wait(ctx, o.done)
+}
+
+// Unregister ends a registration and waits for the router's answer under ctx.
+func (s *Session) Unregister(ctx context.Context, r *Registration) error {
+	o := &unregisterOp{reg: r, done: make(chan error, 1)}
+	if !s.box.control(o) {
+		return nil
+	}
+	return wait(ctx, o.done)
+}
+
+func wait(ctx context.Context, done <-chan error) error {
+	select {
+	case err := <-done:
+		if errors.Is(err, ErrSessionClosed) {
+			return nil // it is gone with the session
+		}
+		return err
+	case <-ctx.Done():
+		return newCanceled(ctx)
+	}
+}
+
+// Ungate takes back one Gate verdict: the sink has room again.
+func (s *Session) Ungate() { s.box.control(ungateOp{}) }
+
+type ungateOp struct{}
+
+func (ungateOp) apply(c *core) { c.gates-- }
+func (ungateOp) refuse(error)  {}
+
+// Feed starts a stream's feeder goroutine. Close waits for it, and closes the
+// channel it is given when its time is up.
+func (s *Session) Feed(feeder func(hurry <-chan struct{})) {
+	s.feeders.Add(1)
+	go func() { // owned by the stream; ends when its backlog is read, or hurried
+		defer s.feeders.Done()
+		feeder(s.hurry)
+	}()
+}
+
+// Go runs f in a goroutine that Close waits for; f must end with the session.
+func (s *Session) Go(f func()) { s.feeders.Go(f) }
+
+// GoHandler runs a user's code in a goroutine that Close waits for, but no
+// longer than its ctx.
+func (s *Session) GoHandler(f func()) { s.handlers.Go(f) }
+
+// Check reports the first feature that the router lacks, nil if it has all.
+// It is for operations that can tell nobody later.
+func (s *Session) Check(needs []Need) error {
+	d := s.details.Load()
+	for _, n := range needs {
+		if !d.Roles.Features(n.Role).Has(n.Feature) && !slices.Contains(s.cfg.Assume, n.Feature) {
+			return &FeatureError{Role: n.Role, Feature: n.Feature}
+		}
+	}
+	return nil
+}
+
+// Stats counts what the session has done.
+func (s *Session) Stats() Stats {
+	o := &statsOp{done: make(chan Stats, 1)}
+	if s.box.control(o) {
+		st := <-o.done
+		st.QueuedOctets, st.Waited = s.box.stats()
+		return st
+	}
+	<-s.gone
+	return *s.stats.Load()
+}
+
+type statsOp struct{ done chan Stats }
+
+func (o *statsOp) apply(c *core) {
+	st := c.stats
+	st.Tables = c.tables()
+	o.done <- st
+}
+
+func (o *statsOp) refuse(error) { o.done <- Stats{} }
+
+// Ping asks the peer for a pong and returns the round-trip time. ctx bounds the
+// wait; a missing pong does not end the session.
+func (s *Session) Ping(ctx context.Context) (time.Duration, error) {
+	o := &pingOp{link: make(chan *link, 1)}
+	if !s.box.control(o) {
+		return 0, s.closedErr()
+	}
+	l := <-o.link
+	if l == nil {
+		return 0, s.closedErr()
+	}
+	start := time.Now()
+	if err := l.conn.Ping(ctx); err != nil {
+		return 0, ctxError(ctx, err)
+	}
+	return time.Since(start), nil
+}
+
+type pingOp struct{ link chan *link }
+
+func (o *pingOp) apply(c *core) { o.link <- c.host.(*Session).link }
+func (o *pingOp) refuse(error)  { o.link <- nil }
+
+func (s *Session) closedErr() error {
+	<-s.done
+	return context.Cause(s.ctx)
+}
+
+// Close says GOODBYE, waits for the router's, and returns when every goroutine
+// of the session is gone. ctx bounds the waiting: when it ends the link is torn
+// down and backlogs are dropped, and Close returns its error. On a session that
+// is over it only waits for the goroutines.
+func (s *Session) Close(ctx context.Context) error {
+	var err error
+	s.box.control(&closeOp{})
+	handlers := gone(&s.handlers, s.gone)
+	for _, waiting := range []<-chan struct{}{s.done, s.gone, gone(&s.feeders, s.gone)} {
+		if err == nil {
+			select {
+			case <-waiting:
+				continue
+			case <-ctx.Done():
+				err = newCanceled(ctx)
+				s.hasten.Do(func() { close(s.hurry) })
+				s.box.control(&closeOp{now: true})
+			}
+		}
+		<-waiting
+	}
+	if err == nil {
+		select {
+		case <-handlers:
+		case <-ctx.Done():
+			err = newCanceled(ctx)
+		}
+	}
+	return err
+}
+
+// gone returns a channel that is closed when the actor is gone and nobody of
+// the group is left.
+func gone(group *sync.WaitGroup, actor <-chan struct{}) <-chan struct{} {
+	ch := make(chan struct{})
+	go func() { // ends with the group
+		<-actor
+		group.Wait()
+		close(ch)
+	}()
+	return ch
+}
+
+// closeOp is Close: GOODBYE goes out after the data operations that were there
+// before it; with now set, the session ends without waiting for anything.
+type closeOp struct{ now bool }
+
+func (o *closeOp) refuse(error) {}
+
+func (o *closeOp) apply(c *core) {
+	if o.now {
+		c.end(nil)
+		return
+	}
+	c.closing = true
+}
+
+// goodbyeNow sends GOODBYE. The shell calls it when the data operations that
+// came before Close have been applied.
+func (c *core) goodbyeNow() {
+	c.closing = false
+	if c.state != proto.StateEstablished {
+		return
+	}
+	c.emitControl(&proto.Message{Type: proto.Goodbye, URI: proto.CloseURICloseRealm})
+	c.state = proto.StateClosing
+}
+
+// closedError is the error of an operation that comes too late.
+func (c *core) closedError() error { return &ClosedError{Reason: c.reason} }
+
+// now, watch and sessionEnded make Session the host of its core.
+
+func (s *Session) now() time.Time { return time.Now() }
+
+func (s *Session) watch(g *ctxGroup) {
+	g.stop = context.AfterFunc(g.ctx, func() { s.box.control(&ctxDone{g}) })
+}
+
+func (s *Session) sessionEnded() {}
+
+// run is the actor.
+func (s *Session) run() {
+	defer close(s.gone)
+	c := s.core
+	var data, ctl []op
+	var msgs []proto.Message
+	pos := 0
+	for !c.ended {
+		if c.gates == 0 {
+			if pos == len(msgs) {
+				var lost bool
+				var err error
+				msgs, lost, err = s.link.in.take(msgs)
+				if pos = 0; lost {
+					s.linkEnded(err)
+					break
+				}
+			}
+			if pos < len(msgs) {
+				pos = s.receive(msgs, pos)
+				// Those who were waiting for these results get to queue their
+				// next operations, which then leave in one write.
+				runtime.Gosched()
+			}
+		}
+		data, ctl = s.box.take(data, ctl)
+		for i, o := range ctl {
+			o.apply(c)
+			ctl[i] = nil
+		}
+		for i, o := range data {
+			o.apply(c)
+			data[i] = nil
+		}
+		if c.closing {
+			c.goodbyeNow()
+		}
+		if len(c.timers.heap) > 0 {
+			c.tick(time.Now())
+		}
+		s.link.flush(c)
+		if !c.ended && len(data)+len(ctl) == 0 && (c.gates > 0 || pos == len(msgs)) {
+			s.sleep()
+		}
+	}
+	s.finish()
+}
+
+// receive gives messages to the core until they are used up, or a gate closes.
+func (s *Session) receive(msgs []proto.Message, pos int) int {
+	c := s.core
+	for pos < len(msgs) && c.gates == 0 && !c.ended {
+		c.receive(&msgs[pos])
+		msgs[pos] = proto.Message{}
+		pos++
+	}
+	return pos
+}
+
+// linkEnded tells the core how the link ended.
+func (s *Session) linkEnded(err error) {
+	c := s.core
+	var violation *ProtocolError
+	if errors.As(err, &violation) {
+		c.violation(violation.Message, violation.Reason, violation.Err)
+		return
+	}
+	var lost *LinkError
+	if errors.As(err, &lost) {
+		err = lost.Err
+	}
+	c.linkLost(err)
+}
+
+// sleep waits until somebody has something for the actor, or a timer is due.
+func (s *Session) sleep() {
+	c := s.core
+	s.door.asleep.Store(true)
+	if !s.box.empty() || c.gates == 0 && !s.link.in.empty() {
+		s.door.asleep.Store(false)
+		return
+	}
+	var due <-chan time.Time
+	if next := c.timers.next(); !next.IsZero() {
+		s.arm(next)
+		due = s.timer.C
+	}
+	select {
+	case <-s.door.bell:
+	case <-due:
+		s.armed = time.Time{}
+	}
+	s.door.asleep.Store(false)
+}
+
+func (s *Session) arm(at time.Time) {
+	if s.armed.Equal(at) {
+		return
+	}
+	s.armed = at
+	if d := time.Until(at); s.timer == nil {
+		s.timer = time.NewTimer(d)
+	} else {
+		s.timer.Reset(d)
+	}
+}
+
+// finish is the end of the actor: whoever still waits is refused, the last
+// words go out, the link is shut.
+func (s *Session) finish() {
+	c := s.core
+	closed := &ClosedError{Reason: c.reason}
+	st := c.stats
+	st.Tables = c.tables()
+	data, ctl := s.box.close(closed)
+	for _, o := range append(ctl, data...) {
+		o.refuse(closed)
+	}
+	if s.timer != nil {
+		s.timer.Stop()
+	}
+	st.QueuedOctets, st.Waited = 0, s.box.waited
+	s.stats.Store(&st)
+	s.cancel(closed)
+	close(s.done)
+	s.cfg.Logger.Info("wamp: session ended", "realm", s.cfg.Realm, "reason", closed.Error())
+	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.CloseTimeout)
+	defer cancel()
+	stop := make(chan struct{})
+	defer close(stop)
+	go func() { // ends with finish
+		select {
+		case <-s.hurry:
+			cancel()
+		case <-stop:
+		}
+	}()
+	if c.finished && c.out.Len() > 0 {
+		s.link.work <- c.out // the writer has at most one: never blocks
+	}
+	s.link.shut(ctx, c.finished)
+}

@@ -1,0 +1,56 @@
+package session
+
+import (
+	"github.com/connectanum/connectanum-go/wamp/proto"
+)
+
+// Verdict is what a Sink says of a message it was given.
+type Verdict uint8
+
+// The verdicts of a Sink.
+const (
+	// Taken: go on.
+	Taken Verdict = iota
+	// Overflow: the sink's bound is reached and its policy is to fail. The
+	// message was not taken; the operation ends with ErrSlowConsumer.
+	Overflow
+	// Gate: the message was taken, and its policy is to hold the link back
+	// until Session.Ungate is called, once for each Gate.
+	Gate
+)
+
+// Sink takes what arrives for one operation. Its methods run on the actor, so
+// they must not block; End is called exactly once, as the last one.
+type Sink interface {
+	// Deliver takes a progressive RESULT or an EVENT. The message is only
+	// lent; its Args, Kwargs and Options may be kept.
+	Deliver(m *proto.Message) Verdict
+	// End says how the operation ended.
+	End(e End)
+}
+
+// End is the end of an operation.
+type End struct {
+	// Message is the final RESULT of a call or PUBLISHED, nil otherwise.
+	Message *proto.Message
+	// Err is why it ended without one.
+	Err error
+	// Now: the end does not wait behind what has not been read yet.
+	Now bool
+}
+
+// InvocationSink takes what arrives for a registration. Its methods run on the
+// actor and must not block.
+type InvocationSink interface {
+	// Invoke takes an INVOCATION. It returns the engine's part of what it
+	// made of it, or nil when it has no room.
+	Invoke(m *proto.Message) (*Invocation, Verdict)
+	// End is called exactly once, as the last one.
+	End(e End)
+}
+
+// Need is a feature that an operation cannot do without.
+type Need struct {
+	Role    proto.Role
+	Feature proto.Feature
+}

@@ -1,0 +1,124 @@
+package session
+
+import "time"
+
+// timer is one deadline of the core. It belongs to the operation that made it.
+type timer struct {
+	at     time.Time
+	after  time.Duration
+	pos    int  // in the heap, plus one; 0 when it is not in it
+	wanted bool // false once stopped
+	fire   func(c *core)
+}
+
+// timers is a heap of deadlines; the host keeps one runtime timer for the
+// earliest. Actor only.
+type timers struct{ heap []*timer }
+
+func (h *timers) start(t *timer, at time.Time) {
+	if t.pos != 0 {
+		h.remove(t)
+	}
+	t.at, t.wanted = at, true
+	h.heap = append(h.heap, t)
+	t.pos = len(h.heap)
+	h.up(t.pos - 1)
+}
+
+func (h *timers) stop(t *timer) {
+	if t == nil {
+		return
+	}
+	t.wanted = false
+	if t.pos != 0 {
+		h.remove(t)
+	}
+}
+
+func (h *timers) remove(t *timer) {
+	i, last := t.pos-1, len(h.heap)-1
+	if i != last {
+		h.swap(i, last)
+	}
+	h.heap[last] = nil
+	h.heap = h.heap[:last]
+	t.pos = 0
+	if i != last {
+		h.down(i)
+		h.up(i)
+	}
+}
+
+// due takes the earliest timer out if its time has come.
+func (h *timers) due(now time.Time) *timer {
+	if len(h.heap) == 0 || h.heap[0].at.After(now) {
+		return nil
+	}
+	t := h.heap[0]
+	h.remove(t)
+	t.wanted = false
+	return t
+}
+
+// next is the earliest deadline, zero if there is none.
+func (h *timers) next() time.Time {
+	if len(h.heap) == 0 {
+		return time.Time{}
+	}
+	return h.heap[0].at
+}
+
+func (h *timers) clear() {
+	for _, t := range h.heap {
+		t.pos, t.wanted = 0, false
+	}
+	h.heap = nil
+}
+
+func (h *timers) swap(i, j int) {
+	h.heap[i], h.heap[j] = h.heap[j], h.heap[i]
+	h.heap[i].pos, h.heap[j].pos = i+1, j+1
+}
+
+func (h *timers) up(i int) {
+	for i > 0 {
+		p := (i - 1) / 2
+		if !h.heap[i].at.Before(h.heap[p].at) {
+			return
+		}
+		h.swap(i, p)
+		i = p
+	}
+}
+
+func (h *timers) down(i int) {
+	for {
+		l := 2*i + 1
+		if l >= len(h.heap) {
+			return
+		}
+		if r := l + 1; r < len(h.heap) && h.heap[r].at.Before(h.heap[l].at) {
+			l = r
+		}
+		if !h.heap[l].at.Before(h.heap[i].at) {
+			return
+		}
+		h.swap(i, l)
+		i = l
+	}
+}
+
+// timerOnWrite makes a timer that starts when what is in the outbound batch
+// now is handed to the link.
+func (c *core) timerOnWrite(after time.Duration, fire func(*core)) *timer {
+	t := &timer{after: after, wanted: true, fire: fire}
+	c.unacked = append(c.unacked, t)
+	return t
+}
+
+// timerNow starts a timer.
+func (c *core) timerNow(after time.Duration, fire func(*core)) *timer {
+	t := &timer{after: after, fire: fire}
+	c.timers.start(t, c.host.now().Add(after))
+	return t
+}

@@ -1,0 +1,147 @@
+package wamp
+
+import (
+	"context"
+	"sync/atomic"
+
+	"github.com/connectanum/connectanum-go/wamp/codec"
+	"github.com/connectanum/connectanum-go/wamp/proto"
+	"github.com/connectanum/connectanum-go/wamp/session"
+)
+
+// Event is one event of a subscription.
+type Event struct {
+	// Payload is what the publisher sent.
+	Payload
+	// Publication is the id of the publication.
+	Publication ID
+	// Topic is the topic that was published to.
+	Topic string
+	// Details are EVENT.Details. They may be nil and must not be changed.
+	Details Dict
+	// Lost counts the events dropped by the overflow policy before this one.
+	Lost uint64
+	// Retained: the event was published before the subscription was made.
+	Retained bool
+	// AfterGap: the connection was lost before this event, and events may
+	// have been missed.
+	AfterGap bool
+}
+
+// Publisher is who published the event, as far as the broker disclosed it.
+func (e Event) Publisher() Peer {
+	return Peer{Session: e.Details.ID("publisher"), AuthID: e.Details.Str("publisher_authid"),
+		AuthRole: e.Details.Str("publisher_authrole")}
+}
+
+const (
+	eventChannel = 8
+	eventCount   = 16384
+	eventOctets  = 64 << 20
+)
+
+// Subscription is a subscription and the channel of its events.
+type Subscription struct {
+	stream stream[Event]
+	eng    session.Subscription
+	s      *Session
+	err    atomic.Pointer[error]
+}
+
+// Subscribe subscribes to a topic and waits for the broker's acknowledgement,
+// no longer than AckTimeout. ctx owns the subscription: when it ends, the
+// channel is closed and UNSUBSCRIBE goes out, with the last subscription of
+// the session to that topic; each of several has its own channel and bound.
+//
+// The channel is closed by the session, on the end of ctx, Unsubscribe,
+// revocation by the router, or the end of the session; Err then says why.
+// Events come in the order in which the broker sent them. A consumer that is
+// slower than the network for longer than its bound (Buffer) loses events by
+// the policy of the subscription (Overflow), DropOldest by default, counted in
+// Dropped and Event.Lost.
+//
+// The error is an *Error if the broker refused, a *FeatureError if it lacks
+// what an option needs, ErrAckTimeout, or ctx's.
+//
+// See WAMP, "Subscribing".
+func (s *Session) Subscribe(ctx context.Context, topic string, options ...SubscribeOption) (*Subscription, error) {
+	sub := &Subscription{s: s}
+	e := &sub.eng
+	e.Ctx, e.URI, e.Match, e.Sink = ctx, topic, Exact, (*eventSink)(sub)
+	e.AckTimeout, e.Ready = s.ackTimeout, make(chan error, 1)
+	st := &sub.stream
+	st.ch, st.eng, st.ctx = make(chan Event, eventChannel), s.eng, ctx
+	st.policy, st.count, st.octets = DropOldest, eventCount, eventOctets
+	st.mark = func(ev *Event, n uint64) { ev.Lost += n }
+	st.cut = func(n int) (Event, bool) {
+		sub.setErr(&ClosedError{Undelivered: n})
+		return Event{}, false
+	}
+	for _, o := range options {
+		if err := o.applySubscribe(sub); err != nil {
+			return nil, err
+		}
+	}
+	if err := proto.CheckPattern(topic, e.Match); err != nil {
+		return nil, err
+	}
+	if err := s.eng.Subscribe(e); err != nil {
+		return nil, err
+	}
+	if err := <-e.Ready; err != nil {
+		return nil, err
+	}
+	return sub, nil
+}
+
+// Events is the channel of the events. It is closed when the subscription is
+// over; Err then says why.
+func (sub *Subscription) Events() <-chan Event { return sub.stream.ch }
+
+// Topic is the topic or pattern that was subscribed to.
+func (sub *Subscription) Topic() string { return sub.eng.URI }
+
+// ID is the broker's id of the subscription.
+func (sub *Subscription) ID() ID { return sub.eng.ID() }
+
+// Err says why the channel was closed, nil while the subscription lives:
+// ErrUnsubscribed, ctx's error, ErrSlowConsumer, a *RevokedError or a
+// *ClosedError.
+func (sub *Subscription) Err() error {
+	if err := sub.err.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+func (sub *Subscription) setErr(err error) { sub.err.Store(&err) }
+
+// Dropped counts the events that the overflow policy has dropped.
+func (sub *Subscription) Dropped() uint64 { return sub.stream.lost() }
+
+// Unsubscribe ends the subscription and closes its channel at once. ctx bounds
+// the wait for the broker's acknowledgement only; the subscription is over in
+// any case.
+func (sub *Subscription) Unsubscribe(ctx context.Context) error {
+	return sub.s.eng.Unsubscribe(ctx, &sub.eng)
+}
+
+// eventSink is a Subscription as the engine sees it. Its methods run on the
+// actor.
+type eventSink Subscription
+
+func (es *eventSink) Deliver(m *proto.Message) session.Verdict {
+	ev := Event{Payload: codec.Received(es.s.eng.Codec(), m), Publication: m.Publication, Topic: es.eng.URI, Details: m.Options}
+	if len(m.Options) > 0 {
+		if topic := m.Options.Str("topic"); topic != "" {
+			ev.Topic = topic
+		}
+		ev.Retained = m.Options.Bool("retained")
+	}
+	return es.stream.put(ev, len(m.Args)+len(m.Kwargs)+overhead)
+}
+
+func (es *eventSink) End(e session.End) {
+	(*Subscription)(es).setErr(e.Err)
+	es.stream.finish(Event{}, false, e.Now)
+}
