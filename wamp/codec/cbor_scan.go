@@ -245,6 +245,9 @@ func (f cborFormat) split(s *scan, spans *[maxElements]span) (n, pos int, bad st
 }
 
 func (cborFormat) kind(raw []byte) kind {
+	if len(raw) == 0 {
+		return kindOther
+	}
 	switch raw[0] & 0xe0 {
 	case cborArray:
 		return kindList
@@ -289,12 +292,16 @@ func cborContent(raw []byte, pos int) (b []byte, end int, ok bool) {
 		end = next + int(n)
 		return raw[next:end:end], end, true
 	}
+	major := raw[pos] & 0xe0
 	b = []byte{}
 	for pos++; pos < len(raw); {
 		if raw[pos] == cborBreak {
 			return b, pos + 1, true
 		}
-		chunk, end, ok := cborContent(raw, pos)
+		chunk, end, ok := []byte(nil), pos, false
+		if raw[pos]&0xe0 == major && raw[pos]&0x1f != cborIndef {
+			chunk, end, ok = cborContent(raw, pos)
+		}
 		if !ok {
 			return nil, pos, false
 		}
@@ -317,11 +324,12 @@ func (cborFormat) open(raw []byte) (pos, n int) {
 	return pos, int(count)
 }
 
-func (f cborFormat) next(s *scan, pos, i int, dict bool) (start, end int, bad string) {
-	if pos >= len(s.data) || s.data[pos] == cborBreak {
+func (f cborFormat) next(raw []byte, pos, i int, dict bool) (start, end int, bad string) {
+	if pos >= len(raw) || raw[pos] == cborBreak {
 		return -1, pos, ""
 	}
-	end, bad = f.skip(s, pos, 1)
+	s := valueScan(raw)
+	end, bad = f.skip(&s, pos, 1)
 	return pos, end, bad
 }
 
@@ -370,14 +378,23 @@ func cborSimple(c byte, n uint64) any {
 		return false
 	case cborMisc | 21:
 		return true
-	case cborMisc | 25:
-		return halfFloat(uint16(n))
-	case cborMisc | 26:
-		return float64(math.Float32frombits(uint32(n)))
-	case cborMisc | 27:
-		return math.Float64frombits(n)
+	}
+	if f, ok := cborFloat(c, n); ok {
+		return f
 	}
 	return nil
+}
+
+func cborFloat(c byte, n uint64) (float64, bool) {
+	switch c {
+	case cborMisc | 25:
+		return halfFloat(uint16(n)), true
+	case cborMisc | 26:
+		return float64(math.Float32frombits(uint32(n))), true
+	case cborMisc | 27:
+		return math.Float64frombits(n), true
+	}
+	return 0, false
 }
 
 // halfFloat widens a float of 16 bits.

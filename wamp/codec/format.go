@@ -19,7 +19,7 @@ type format interface {
 	// skip returns the offset behind the value at pos. It checks the value's
 	// form and the limits in s, and takes no memory.
 	skip(s *scan, pos, depth int) (end int, bad string)
-	// kind says what raw is, by its first octet.
+	// kind says what raw is, by its first octet. raw may be empty.
 	kind(raw []byte) kind
 	// uint reads an unsigned integer.
 	uint(raw []byte) (n uint64, ok bool)
@@ -35,7 +35,7 @@ type format interface {
 	open(raw []byte) (pos, n int)
 	// next returns the next element of an opened list, or the next key or
 	// value of a dict, with start < 0 at the end. i counts from 0.
-	next(s *scan, pos, i int, dict bool) (start, end int, bad string)
+	next(raw []byte, pos, i int, dict bool) (start, end int, bad string)
 
 	appendNil(dst []byte) []byte
 	appendBool(dst []byte, v bool) []byte
@@ -180,10 +180,9 @@ func elements(f format, into [][]byte, raw []byte) ([][]byte, error) {
 	if err := check(f, &s); err != nil {
 		return into, err
 	}
-	s = valueScan(raw)
 	pos, _ := f.open(raw)
 	for i := 0; ; i++ {
-		start, end, bad := f.next(&s, pos, i, false)
+		start, end, bad := f.next(raw, pos, i, false)
 		if bad != "" {
 			return into, &SyntaxError{Codec: f.name(), Offset: end, Reason: bad}
 		}
@@ -197,13 +196,12 @@ func elements(f format, into [][]byte, raw []byte) ([][]byte, error) {
 
 // dict decodes a raw dict, which is well-formed, to a Dict.
 func dict(f format, raw []byte) (d proto.Dict, pos int, bad string) {
-	s := valueScan(raw)
 	pos, n := f.open(raw)
 	if n > 0 {
 		d = make(proto.Dict, 0, n)
 	}
 	for i := 0; ; i += 2 {
-		start, end, bad := f.next(&s, pos, i, true)
+		start, end, bad := f.next(raw, pos, i, true)
 		if bad != "" || start < 0 {
 			return d, end, bad
 		}
@@ -217,7 +215,7 @@ func dict(f format, raw []byte) (d proto.Dict, pos int, bad string) {
 			}
 		}
 		at := start
-		start, end, bad = f.next(&s, end, i+1, true)
+		start, end, bad = f.next(raw, end, i+1, true)
 		if bad != "" || start < 0 {
 			return nil, end, badTruncated
 		}

@@ -256,6 +256,9 @@ func (f jsonFormat) split(s *scan, spans *[maxElements]span) (n, pos int, bad st
 }
 
 func (jsonFormat) kind(raw []byte) kind {
+	if len(raw) == 0 {
+		return kindOther
+	}
 	switch raw[0] {
 	case '[':
 		return kindList
@@ -354,12 +357,13 @@ func (jsonFormat) open(raw []byte) (pos, n int) {
 	return 1, -1
 }
 
-func (f jsonFormat) next(s *scan, pos, i int, dict bool) (start, end int, bad string) {
-	start, end, bad = jsonItem(s.data, pos, i, dict)
+func (f jsonFormat) next(raw []byte, pos, i int, dict bool) (start, end int, bad string) {
+	start, end, bad = jsonItem(raw, pos, i, dict)
 	if bad != "" || start < 0 {
 		return start, end, bad
 	}
-	end, bad = f.skip(s, start, 1)
+	s := valueScan(raw)
+	end, bad = f.skip(&s, start, 1)
 	return start, end, bad
 }
 

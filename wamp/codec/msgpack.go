@@ -243,9 +243,31 @@ func (f msgpackFormat) mpStrings(dst, data []byte) (out []byte, err error) {
 	return append(dst, data[start:pos]...), nil
 }
 
+// mpShape reports whether raw may go into what v points to. The library would
+// put a list into a struct, and a dict into a slice.
+func mpShape(raw []byte, v any) bool {
+	t := reflect.TypeOf(v)
+	for t != nil && t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if t == nil {
+		return true // the library says that it is no pointer
+	}
+	switch (msgpackFormat{}).kind(raw) {
+	case kindList:
+		return t.Kind() != reflect.Struct && t.Kind() != reflect.Map
+	case kindDict:
+		return t.Kind() != reflect.Slice && t.Kind() != reflect.Array
+	}
+	return true
+}
+
 // unmarshal goes by way of CBOR also where there are integers above int64: the
 // library would wrap them around to negative ones.
 func (f msgpackFormat) unmarshal(s *scan, v any) error {
+	if !mpShape(s.data, v) {
+		return &mismatch{f.name(), f.kind(s.data), v}
+	}
 	if s.big || traitsOf(v)&hasText != 0 {
 		raw, err := transcode(CBOR, nil, MsgPack, s.data)
 		if err != nil {

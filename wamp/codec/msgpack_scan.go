@@ -212,6 +212,9 @@ func (f msgpackFormat) split(s *scan, spans *[maxElements]span) (n, pos int, bad
 }
 
 func (msgpackFormat) kind(raw []byte) kind {
+	if len(raw) == 0 {
+		return kindOther
+	}
 	switch mpRows[raw[0]].class {
 	case mpStr:
 		return kindString
@@ -285,11 +288,12 @@ func (msgpackFormat) open(raw []byte) (pos, n int) {
 	return pos, n
 }
 
-func (f msgpackFormat) next(s *scan, pos, i int, dict bool) (start, end int, bad string) {
-	if pos >= len(s.data) {
+func (f msgpackFormat) next(raw []byte, pos, i int, dict bool) (start, end int, bad string) {
+	if pos >= len(raw) {
 		return -1, pos, ""
 	}
-	end, bad = f.skip(s, pos, 1)
+	s := valueScan(raw)
+	end, bad = f.skip(&s, pos, 1)
 	return pos, end, bad
 }
 

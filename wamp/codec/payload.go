@@ -230,10 +230,9 @@ func (p Payload) Scan(targets ...any) error {
 	if f.kind(q.args) != kindList {
 		return scanError(0, targets[0], errors.New(badNoList))
 	}
-	s := valueScan(q.args)
 	pos, _ := f.open(q.args)
 	for i, target := range targets {
-		start, end, bad := f.next(&s, pos, i, false)
+		start, end, bad := f.next(q.args, pos, i, false)
 		if bad != "" {
 			return scanError(i, target, &SyntaxError{Codec: f.name(), Offset: end, Reason: bad})
 		}
@@ -289,7 +288,7 @@ func (p Payload) NArgs() int {
 	if p.out != nil {
 		return len(p.out.args)
 	}
-	if len(p.args) == 0 {
+	if p.codec == nil {
 		return 0
 	}
 	f := p.codec.format()
@@ -300,9 +299,8 @@ func (p Payload) NArgs() int {
 	if n >= 0 {
 		return n
 	}
-	s := valueScan(p.args)
 	for i := 0; ; i++ {
-		start, end, bad := f.next(&s, pos, i, false)
+		start, end, bad := f.next(p.args, pos, i, false)
 		if bad != "" || start < 0 {
 			return i
 		}

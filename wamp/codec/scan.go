@@ -1,6 +1,11 @@
 package codec
 
-import "math"
+import (
+	"bytes"
+	"encoding/binary"
+	"math"
+	"unicode/utf8"
+)
 
 // tokenKind is what a token is.
 type tokenKind uint8
@@ -13,6 +18,7 @@ const (
 	tokenFloat
 	tokenString
 	tokenBinary
+	tokenBroken // a string that is not valid UTF-8
 )
 
 // token is a scalar that was read by hand.
@@ -28,98 +34,68 @@ func (t *token) int64() (int64, bool) {
 	return int64(t.bits), t.neg || t.bits <= math.MaxInt64
 }
 
-func (t *token) float() (float64, bool) {
+func (t *token) float() float64 {
 	switch {
 	case t.kind == tokenFloat:
-		return t.f, true
+		return t.f
 	case t.neg:
-		return float64(int64(t.bits)), true
+		return float64(int64(t.bits))
 	}
-	return float64(t.bits), true
+	return float64(t.bits)
 }
 
 // scanScalar decodes raw into the commonest kinds of targets without the
 // library. It is not done where the target is of another kind or the value is
 // no scalar. Null makes the target zero.
 func scanScalar(f format, raw []byte, v any) (done bool, err error) {
+	switch v.(type) {
+	case *int, *int64, *uint64, *float64, *bool, *string, *[]byte:
+	default:
+		return false, nil
+	}
+	t := f.token(raw)
 	ok := false
 	switch v := v.(type) {
 	case *int:
-		t := f.token(raw)
-		if t.kind == tokenOther {
-			return false, nil
-		}
 		n, fits := t.int64()
 		if ok = t.fits(tokenInt) && fits && int64(int(n)) == n; ok {
 			*v = int(n)
 		}
 	case *int64:
-		t := f.token(raw)
-		if t.kind == tokenOther {
-			return false, nil
-		}
 		n, fits := t.int64()
 		if ok = t.fits(tokenInt) && fits; ok {
 			*v = n
 		}
 	case *uint64:
-		t := f.token(raw)
-		if t.kind == tokenOther {
-			return false, nil
-		}
 		if ok = t.fits(tokenInt) && !t.neg; ok {
 			*v = t.bits
 		}
 	case *float64:
-		t := f.token(raw)
-		if t.kind == tokenOther {
-			return false, nil
-		}
 		if ok = t.fits(tokenInt) || t.kind == tokenFloat; ok {
-			*v, _ = t.float()
+			*v = t.float()
 		}
 	case *bool:
-		t := f.token(raw)
-		if t.kind == tokenOther {
-			return false, nil
-		}
 		if ok = t.fits(tokenBool); ok {
 			*v = t.bits != 0
 		}
 	case *string:
-		t := f.token(raw)
-		if t.kind == tokenOther {
-			return false, nil
-		}
 		if ok = t.fits(tokenString); ok {
 			*v = string(t.b)
 		}
 	case *[]byte:
-		return scanBytes(f, raw, v)
-	default:
-		return false, nil
+		if ok = t.fits(tokenBinary); ok {
+			*v = bytes.Clone(t.b)
+		}
 	}
-	if !ok {
-		return true, &mismatch{f.name(), f.kind(raw), v}
-	}
-	return true, nil
-}
-
-// scanBytes decodes binary into memory of its own. A JSON string without the
-// mark of binary is the library's.
-func scanBytes(f format, raw []byte, v *[]byte) (done bool, err error) {
-	t := f.token(raw)
 	switch {
+	case ok:
+		return true, nil
 	case t.kind == tokenOther, t.kind == tokenString && f.text():
-		return false, nil
-	case t.kind == tokenNull:
-		*v = nil
-	case t.kind == tokenBinary:
-		*v = append(make([]byte, 0, len(t.b)), t.b...)
-	default:
-		return true, &mismatch{f.name(), f.kind(raw), v}
+		return false, nil // the library says what is wrong; JSON takes base64 for binary
+	case t.kind == tokenBroken:
+		return true, &SyntaxError{Codec: f.name(), Reason: badUTF8}
 	}
-	return true, nil
+	return true, &mismatch{f.name(), f.kind(raw), v}
 }
 
 // fits reports whether the token is of kind k, or null.
@@ -133,15 +109,14 @@ func (f cborFormat) token(raw []byte) (t token) {
 	major := c & 0xe0
 	if major == cborText || major == cborBytes {
 		b, end, ok := cborContent(raw, 0)
-		if !ok || end != len(raw) {
-			return t
-		}
-		t.b, t.kind = b, tokenBinary
-		if major == cborText {
-			t.kind = tokenOther
-			if s, ok := f.str(raw); ok {
-				t.b, t.kind = s, tokenString
-			}
+		switch {
+		case !ok || end != len(raw):
+		case major == cborBytes:
+			t.kind, t.b = tokenBinary, b
+		case utf8.Valid(b):
+			t.kind, t.b = tokenString, b
+		default:
+			t.kind = tokenBroken
 		}
 		return t
 	}
@@ -157,17 +132,16 @@ func (f cborFormat) token(raw []byte) (t token) {
 			t.kind, t.bits, t.neg = tokenInt, ^n, true
 		}
 	case cborMisc:
-		switch v := cborSimple(c, n).(type) {
-		case bool:
+		switch c {
+		case cborMisc | 20:
 			t.kind = tokenBool
-			if v {
-				t.bits = 1
-			}
-		case float64:
-			t.kind, t.f = tokenFloat, v
-		case nil:
-			if f.kind(raw) == kindNull {
-				t.kind = tokenNull
+		case cborMisc | 21:
+			t.kind, t.bits = tokenBool, 1
+		case cborMisc | 22, cborMisc | 23:
+			t.kind = tokenNull
+		default:
+			if t.f, ok = cborFloat(c, n); ok {
+				t.kind = tokenFloat
 			}
 		}
 	}
@@ -184,6 +158,7 @@ func (f msgpackFormat) token(raw []byte) (t token) {
 	}
 	switch class {
 	case mpStr:
+		t.kind = tokenBroken
 		if s, ok := f.str(raw); ok {
 			t.kind, t.b = tokenString, s
 		}
@@ -202,10 +177,10 @@ func (f msgpackFormat) token(raw []byte) (t token) {
 		t.kind = tokenBool
 	case mpTrue:
 		t.kind, t.bits = tokenBool, 1
-	case mpFloat32, mpFloat64:
-		v, _, _ := f.plain(raw, 0)
-		t.kind = tokenFloat
-		t.f, _ = v.(float64)
+	case mpFloat32:
+		t.kind, t.f = tokenFloat, float64(math.Float32frombits(binary.BigEndian.Uint32(raw[1:])))
+	case mpFloat64:
+		t.kind, t.f = tokenFloat, math.Float64frombits(binary.BigEndian.Uint64(raw[1:]))
 	default:
 		if t.bits, t.neg, ok = mpInt(raw); ok {
 			t.kind = tokenInt
