@@ -1,0 +1,137 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// client is one side of the comparison.
+type client interface {
+	// call makes one call and looks at its result.
+	call(ctx context.Context) error
+	// echo sends so many octets and gets them back.
+	echo(ctx context.Context, text string) error
+	// results makes one call that is answered with n progressive results.
+	results(ctx context.Context, n int) error
+	// subscribe prepares for events.
+	subscribe(ctx context.Context) error
+	// events asks for n events and takes them.
+	events(ctx context.Context, n int) error
+	// publish publishes one event, unacknowledged.
+	publish(ctx context.Context) error
+	// published returns when the router has read all publishes, and says how
+	// many there were.
+	published(ctx context.Context) (int, error)
+	// close ends the session.
+	close() error
+}
+
+var errAnswer = errors.New("bench: wrong answer")
+
+// result waits for the one result of a call.
+func (c *floor) result(ch chan []byte) ([]byte, error) {
+	b, ok := <-ch
+	if !ok {
+		return nil, c.err
+	}
+	return b, nil
+}
+
+func (c *floor) call(context.Context) error {
+	ch := make(chan []byte, 1)
+	if err := c.send(&c.calls, waiter{ch: ch}); err != nil {
+		return err
+	}
+	b, err := c.result(ch)
+	if err == nil && len(b) < 2 {
+		err = errAnswer
+	}
+	return err
+}
+
+func (c *floor) echo(_ context.Context, text string) error {
+	ch := make(chan []byte, 1)
+	args := []any{text}
+	if err := c.request(5, typeCall, c.w.appendTail(nil, dict{}, procEcho, args), waiter{ch: ch}); err != nil {
+		return err
+	}
+	b, err := c.result(ch)
+	if err == nil && !bytes.Contains(b, []byte(text)) {
+		err = errAnswer
+	}
+	return err
+}
+
+func (c *floor) results(_ context.Context, n int) error {
+	ch := make(chan []byte, 1024)
+	tail := c.w.appendTail(nil, dict{{"receive_progress", true}}, fmt.Sprintf("%s.%d", procFlood, n))
+	if err := c.request(4, typeCall, tail, waiter{ch: ch, stream: true}); err != nil {
+		return err
+	}
+	for b := range ch {
+		if len(b) < 2 {
+			return errAnswer
+		}
+		n--
+	}
+	if n != -1 {
+		return fmt.Errorf("%w: %d results are missing", errAnswer, n+1)
+	}
+	return nil
+}
+
+func (c *floor) subscribe(context.Context) error {
+	ch := make(chan []byte, 1)
+	c.mu.Lock()
+	c.topic = make(chan []byte, 1024)
+	c.mu.Unlock()
+	if err := c.request(4, typeSubscribe, c.w.appendTail(nil, dict{}, "bench.topic"), waiter{ch: ch}); err != nil {
+		return err
+	}
+	_, err := c.result(ch)
+	return err
+}
+
+func (c *floor) events(_ context.Context, n int) error {
+	ch := make(chan []byte, 1)
+	tail := c.w.appendTail(nil, dict{}, fmt.Sprintf("%s.%d", procEvents, n))
+	if err := c.request(4, typeCall, tail, waiter{ch: ch}); err != nil {
+		return err
+	}
+	for range n {
+		if b, ok := <-c.topic; !ok || len(b) < 2 {
+			return errAnswer
+		}
+	}
+	_, err := c.result(ch)
+	return err
+}
+
+func (c *floor) publish(context.Context) error {
+	return c.send(&c.publishes, waiter{})
+}
+
+func (c *floor) published(context.Context) (int, error) {
+	ch := make(chan []byte, 1)
+	if err := c.request(4, typeCall, c.w.appendTail(nil, dict{}, procCount), waiter{ch: ch}); err != nil {
+		return 0, err
+	}
+	b, err := c.result(ch)
+	if err != nil {
+		return 0, err
+	}
+	if c.w.text() {
+		b = []byte(strings.TrimSuffix(string(b), "]"))
+	}
+	r := c.w.newReader()
+	r.begin(b)
+	r.list()
+	n := r.uint()
+	if !r.ok() {
+		return 0, errAnswer
+	}
+	return int(n), nil
+}

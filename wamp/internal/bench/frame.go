@@ -1,0 +1,221 @@
+package main
+
+import (
+	"encoding/binary"
+	"errors"
+)
+
+// The kinds of frame that a peer can get.
+const (
+	frameMessage = iota
+	framePing
+	framePong
+	frameClose
+)
+
+var (
+	errFrame  = errors.New("bench: bad frame")
+	errClosed = errors.New("bench: closed by the peer")
+)
+
+// framing puts messages into frames and takes them out again.
+type framing interface {
+	// begin opens a frame at the end of dst.
+	begin(dst []byte) []byte
+	// end closes the frame that was opened when dst was start long.
+	end(dst []byte, start int) []byte
+	// next takes the first frame out of b, whose bytes it may change. With
+	// used 0 the frame is not complete.
+	next(b []byte) (kind int, payload []byte, used int, err error)
+	// appendControl appends a pong or a close that answers one with the
+	// given payload.
+	appendControl(dst []byte, kind int, payload []byte) []byte
+}
+
+// rawFraming is RawSocket: a type byte and three of length.
+type rawFraming struct{}
+
+func (rawFraming) begin(dst []byte) []byte { return append(dst, 0, 0, 0, 0) }
+
+func (rawFraming) end(dst []byte, start int) []byte {
+	n := len(dst) - start - 4
+	dst[start+1], dst[start+2], dst[start+3] = byte(n>>16), byte(n>>8), byte(n)
+	return dst
+}
+
+func (rawFraming) next(b []byte) (kind int, payload []byte, used int, err error) {
+	if len(b) < 4 {
+		return 0, nil, 0, nil
+	}
+	n := int(b[1])<<16 | int(b[2])<<8 | int(b[3]) + 4
+	if b[0] > framePong {
+		return 0, nil, 0, errFrame
+	}
+	if len(b) < n {
+		return 0, nil, 0, nil
+	}
+	return int(b[0]), b[4:n], n, nil
+}
+
+func (rawFraming) appendControl(dst []byte, kind int, payload []byte) []byte {
+	if kind == frameClose {
+		return dst
+	}
+	n := len(payload)
+	return append(append(dst, byte(kind), byte(n>>16), byte(n>>8), byte(n)), payload...)
+}
+
+// webFraming is WebSocket, without extensions and without fragments.
+type webFraming struct {
+	// opcode of messages: 1 text, 2 binary.
+	opcode byte
+	// client says that this side masks what it sends.
+	client bool
+	// mask is the key of the frame that was sent last.
+	mask uint32
+}
+
+const finBit, maskBit = 0x80, 0x80
+
+func (f *webFraming) begin(dst []byte) []byte {
+	dst = append(dst, finBit|f.opcode, 0)
+	if f.client {
+		// any key will do, as long as both sides have the work of it
+		f.mask = f.mask*1664525 + 1013904223
+		dst = binary.LittleEndian.AppendUint32(dst, f.mask)
+	}
+	return dst
+}
+
+func (f *webFraming) end(dst []byte, start int) []byte {
+	header, bit := 2, byte(0)
+	if f.client {
+		header, bit = 6, maskBit
+	}
+	n := len(dst) - start - header
+	if f.client {
+		unmask(dst[start+header:], f.mask)
+	}
+	more := 0 // bytes of length beyond the first
+	switch {
+	case n < 126:
+		dst[start+1] = bit | byte(n)
+		return dst
+	case n < 1<<16:
+		more = 2
+	default:
+		more = 8
+	}
+	dst = append(dst, make([]byte, more)...)
+	copy(dst[start+2+more:], dst[start+2:])
+	if more == 2 {
+		dst[start+1] = bit | 126
+		binary.BigEndian.PutUint16(dst[start+2:], uint16(n))
+	} else {
+		dst[start+1] = bit | 127
+		binary.BigEndian.PutUint64(dst[start+2:], uint64(n))
+	}
+	return dst
+}
+
+func (f *webFraming) next(b []byte) (kind int, payload []byte, used int, err error) {
+	if len(b) < 2 {
+		return 0, nil, 0, nil
+	}
+	header, n := 2, uint64(b[1]&0x7f)
+	if n == 126 {
+		header = 4
+	} else if n == 127 {
+		header = 10
+	}
+	masked := b[1]&maskBit != 0
+	if masked {
+		header += 4
+	}
+	if masked == f.client || b[0]&finBit == 0 {
+		return 0, nil, 0, errFrame
+	}
+	if len(b) < header {
+		return 0, nil, 0, nil
+	}
+	if n == 126 {
+		n = uint64(binary.BigEndian.Uint16(b[2:]))
+	} else if n == 127 {
+		n = binary.BigEndian.Uint64(b[2:])
+	}
+	if n > maxMessage {
+		return 0, nil, 0, errFrame
+	}
+	used = header + int(n)
+	if len(b) < used {
+		return 0, nil, 0, nil
+	}
+	payload = b[header:used]
+	if masked {
+		unmask(payload, binary.LittleEndian.Uint32(b[header-4:]))
+	}
+	switch b[0] & 0x0f {
+	case f.opcode:
+		return frameMessage, payload, used, nil
+	case 8:
+		return frameClose, payload, used, nil
+	case 9:
+		return framePing, payload, used, nil
+	case 10:
+		return framePong, payload, used, nil
+	}
+	return 0, nil, 0, errFrame
+}
+
+func (f *webFraming) appendControl(dst []byte, kind int, payload []byte) []byte {
+	opcode := byte(10)
+	if kind == frameClose {
+		opcode = 8
+	}
+	start := len(dst)
+	dst = append(f.begin(dst), payload...)
+	dst = f.end(dst, start)
+	dst[start] = finBit | opcode
+	return dst
+}
+
+// unmask applies a WebSocket mask, eight bytes at a time.
+func unmask(b []byte, key uint32) {
+	wide := uint64(key)<<32 | uint64(key)
+	for len(b) >= 8 {
+		binary.LittleEndian.PutUint64(b, binary.LittleEndian.Uint64(b)^wide)
+		b = b[8:]
+	}
+	for i := range b {
+		b[i] ^= byte(wide >> (8 * i))
+	}
+}
+
+// maxMessage is the longest message that either canned peer takes.
+const maxMessage = 64 << 20
+
+// inbox is a buffer that is read into, and frames taken out of.
+type inbox struct {
+	buf        []byte
+	start, end int
+}
+
+func newInbox(size int) *inbox { return &inbox{buf: make([]byte, size)} }
+
+// unread is what has been read and not been taken.
+func (in *inbox) unread() []byte { return in.buf[in.start:in.end] }
+
+// space makes room to read into, and returns it.
+func (in *inbox) space() []byte {
+	if in.start == in.end {
+		in.start, in.end = 0, 0
+	}
+	if in.end == len(in.buf) && in.start > 0 {
+		in.end = copy(in.buf, in.unread())
+		in.start = 0
+	}
+	if in.end == len(in.buf) {
+		in.buf = append(in.buf, make([]byte, len(in.buf))...)
+	}
+	return in.buf[in.end:]
+}

@@ -1,0 +1,4 @@
+package main
+
+// allSides are the clients that are compared.
+func allSides(*options) []side { return []side{floorSide()} }

@@ -1,0 +1,355 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+)
+
+// server is the canned router. It knows no realms, no topics and no other
+// session: each connection is answered from what it said itself.
+type server struct {
+	addresses map[string]string // by transport
+	listeners []net.Listener
+	dir       string
+	wg        sync.WaitGroup
+
+	mu    sync.Mutex
+	conns map[net.Conn]struct{}
+}
+
+// startServer listens on all transports.
+func startServer() (*server, error) {
+	s := &server{addresses: make(map[string]string), conns: make(map[net.Conn]struct{})}
+	var err error
+	if s.dir, err = os.MkdirTemp("", "wampbench"); err != nil {
+		return nil, err
+	}
+	for transport, at := range map[string][2]string{
+		transportTCP:  {"tcp", "127.0.0.1:0"},
+		transportUnix: {"unix", filepath.Join(s.dir, "socket")},
+		transportWeb:  {"tcp", "127.0.0.1:0"},
+	} {
+		l, err := net.Listen(at[0], at[1])
+		if err != nil {
+			s.close()
+			return nil, err
+		}
+		s.listeners = append(s.listeners, l)
+		s.addresses[transport] = l.Addr().String()
+		accept := acceptRaw
+		if transport == transportWeb {
+			accept = acceptWeb
+		}
+		s.wg.Go(func() { s.listen(l, accept) })
+	}
+	return s, nil
+}
+
+// listen takes connections until the listener is closed.
+func (s *server) listen(l net.Listener, accept func(net.Conn) (framing, wire, error)) {
+	for {
+		conn, err := l.Accept()
+		if err != nil {
+			return
+		}
+		s.mu.Lock()
+		s.conns[conn] = struct{}{}
+		s.mu.Unlock()
+		s.wg.Go(func() {
+			if f, w, err := accept(conn); err == nil {
+				newPeer(conn, f, w).run()
+			}
+			_ = conn.Close()
+			s.mu.Lock()
+			delete(s.conns, conn)
+			s.mu.Unlock()
+		})
+	}
+}
+
+// close ends every connection and waits for what served it.
+func (s *server) close() {
+	for _, l := range s.listeners {
+		_ = l.Close()
+	}
+	s.mu.Lock()
+	for conn := range s.conns {
+		_ = conn.Close()
+	}
+	s.mu.Unlock()
+	s.wg.Wait()
+	_ = os.RemoveAll(s.dir)
+}
+
+// answer is what the canned payload of every small result and event is.
+const answer = 42
+
+// The ids that the server gives, as long as real routers make them.
+const (
+	idBase        = uint64(4_000_000_000_000_000)
+	idSession     = idBase + 1
+	idPublication = idBase + 2
+	idFirst       = idBase + 1000 // of subscriptions and registrations
+)
+
+// peer is one connection of the server. Its goroutine reads and answers;
+// floods have goroutines of their own, so that other calls go on meanwhile.
+type peer struct {
+	conn net.Conn
+	f    framing
+	w    wire
+	r    reader
+	out  []byte // answers to what was read in one go
+
+	lastID    uint64 // of subscriptions and registrations
+	lastTopic uint64 // the subscription that events go to
+	lastProc  uint64 // the registration that invocations go to
+	published uint64 // unacknowledged PUBLISHes
+	invoked   uint64 // INVOCATIONs sent
+	yields    int    // YIELDs that are still to come
+	yieldFor  uint64 // the CALL that waits for them
+
+	resultTail, emptyTail, welcomeTail, publishedTail []byte // of canned messages
+
+	write  sync.Mutex // held for one Write
+	floods sync.WaitGroup
+	mu     sync.Mutex
+	stops  map[uint64]*atomic.Bool // floods that a CANCEL ends, by CALL
+}
+
+func newPeer(conn net.Conn, f framing, w wire) *peer {
+	return &peer{
+		conn: conn, f: f, w: w, r: w.newReader(),
+		lastID:        idFirst,
+		resultTail:    w.appendTail(nil, dict{}, []any{answer}),
+		emptyTail:     w.appendTail(nil),
+		publishedTail: w.appendTail(nil, idPublication),
+		welcomeTail:   w.appendTail(nil, welcome()),
+		stops:         make(map[uint64]*atomic.Bool),
+	}
+}
+
+// welcome is what WELCOME says.
+func welcome() dict {
+	features := func(names string) dict {
+		var d dict
+		for name := range strings.FieldsSeq(names) {
+			d = append(d, entry{name, true})
+		}
+		return dict{{"features", d}}
+	}
+	return dict{
+		{"authid", "bench"}, {"authrole", "anonymous"}, {"authmethod", "anonymous"},
+		{"roles", dict{
+			{"broker", features("publisher_identification publisher_exclusion subscriber_blackwhite_listing " +
+				"pattern_based_subscription event_retention sharded_subscription payload_passthru_mode")},
+			{"dealer", features("progressive_call_results progressive_call_invocations call_timeout call_canceling " +
+				"caller_identification pattern_based_registration shared_registration sharded_registration " +
+				"payload_passthru_mode")},
+		}},
+	}
+}
+
+// run serves the connection until it ends.
+func (p *peer) run() {
+	in := newInbox(256 << 10)
+	for p.serve(in) == nil {
+	}
+	_ = p.conn.Close()
+	p.mu.Lock()
+	for _, stop := range p.stops {
+		stop.Store(true)
+	}
+	p.mu.Unlock()
+	p.floods.Wait()
+}
+
+// serve reads once and answers all that is complete in one write.
+func (p *peer) serve(in *inbox) error {
+	n, err := p.conn.Read(in.space())
+	if err != nil {
+		return err
+	}
+	in.end += n
+	for {
+		kind, payload, used, err := p.f.next(in.unread())
+		if err != nil {
+			return err
+		}
+		if used == 0 {
+			return p.flush()
+		}
+		in.start += used
+		switch kind {
+		case frameMessage:
+			h, ok := parse(p.r, payload)
+			if !ok {
+				err = fmt.Errorf("bench: bad message %q", payload)
+			} else {
+				err = p.handle(&h)
+			}
+		case framePing:
+			p.out = p.f.appendControl(p.out, framePong, payload)
+		case frameClose:
+			p.out = p.f.appendControl(p.out, frameClose, payload)
+			err = errClosed
+		}
+		if err != nil {
+			_ = p.flush()
+			if !errors.Is(err, errClosed) {
+				fmt.Fprintln(os.Stderr, err)
+			}
+			return err
+		}
+	}
+}
+
+// flush writes the answers.
+func (p *peer) flush() error {
+	if len(p.out) == 0 {
+		return nil
+	}
+	p.write.Lock()
+	_, err := p.conn.Write(p.out)
+	p.write.Unlock()
+	if p.out = p.out[:0]; cap(p.out) > 1<<20 {
+		p.out = nil
+	}
+	return err
+}
+
+// send appends the answer of n elements that ends with a canned tail.
+func (p *peer) send(n int, typ, id uint64, tail []byte) {
+	start := len(p.out)
+	p.out = p.w.appendHead(p.f.begin(p.out), n, typ, id)
+	p.out = p.f.end(append(p.out, tail...), start)
+}
+
+// sendNew appends an answer that is put together now.
+func (p *peer) sendNew(typ, id uint64, values ...any) {
+	start := len(p.out)
+	p.out = p.w.appendHead(p.f.begin(p.out), 2+len(values), typ, id)
+	p.out = p.f.end(p.w.appendTail(p.out, values...), start)
+}
+
+// handle answers one message.
+func (p *peer) handle(h *head) error {
+	switch h.typ {
+	case typeCall:
+		return p.call(h)
+	case typePublish:
+		if h.flag {
+			p.send(3, typePublished, h.id, p.publishedTail)
+		} else {
+			p.published++
+		}
+	case typeYield:
+		if p.yields--; p.yields == 0 {
+			p.send(4, typeResult, p.yieldFor, p.resultTail)
+		}
+	case typeHello:
+		p.send(3, typeWelcome, idSession, p.welcomeTail)
+	case typeSubscribe:
+		p.lastID++
+		p.lastTopic = p.lastID
+		p.sendNew(typeSubscribed, h.id, p.lastID)
+	case typeRegister:
+		p.lastID++
+		p.lastProc = p.lastID
+		p.sendNew(typeRegistered, h.id, p.lastID)
+	case typeUnsubscribe:
+		p.send(2, typeUnsubscribed, h.id, p.emptyTail)
+	case typeUnregister:
+		p.send(2, typeUnregistered, h.id, p.emptyTail)
+	case typeCancel:
+		p.cancel(h.id)
+	case typeGoodbye:
+		start := len(p.out)
+		p.out = p.w.appendList(p.f.begin(p.out), typeGoodbye, dict{}, "wamp.close.goodbye_and_out")
+		p.out = p.f.end(p.out, start)
+	case typeAbort:
+		return fmt.Errorf("bench: the client aborted: %s", h.uri)
+	}
+	return nil
+}
+
+// The procedures. What has numbers behind it takes them in its name, as in
+// bench.flood.1000 or bench.flood.1000.64: how many, and with how many octets
+// of text instead of the small payload.
+const (
+	procCall   = "bench.call"   // the canned result
+	procEcho   = "bench.echo"   // what the call brought
+	procCount  = "bench.count"  // the unacknowledged publishes so far
+	procHold   = "bench.hold"   // nothing, until it is cancelled
+	procFlood  = "bench.flood"  // progressive results, then the final one
+	procStorm  = "bench.storm"  // the same; CANCEL is answered, but it goes on
+	procEvents = "bench.events" // events on the last subscription, then the result
+	procInvoke = "bench.invoke" // invocations of the last registration, the result when all have been answered
+)
+
+// call answers a CALL.
+func (p *peer) call(h *head) error {
+	if string(h.uri) == procCall {
+		p.send(4, typeResult, h.id, p.resultTail)
+		return nil
+	}
+	name, count, size := splitName(string(h.uri))
+	switch name {
+	case procEcho:
+		start := len(p.out)
+		p.out = p.w.appendHead(p.f.begin(p.out), max(h.n-1, 0), typeResult, h.id)
+		p.out = p.f.end(p.w.appendRest(p.out, h.rest), start)
+	case procCount:
+		p.sendNew(typeResult, h.id, dict{}, []any{p.published})
+	case procHold:
+		p.mu.Lock()
+		p.stops[h.id] = new(atomic.Bool)
+		p.mu.Unlock()
+	case procFlood, procStorm:
+		p.flood(h.id, count, name == procFlood, p.progress(h.id, size))
+	case procEvents:
+		p.flood(h.id, count, false, p.event(size))
+	case procInvoke:
+		p.yields, p.yieldFor = count, h.id
+		p.invoke(count)
+	default:
+		return fmt.Errorf("bench: no procedure %q", h.uri)
+	}
+	return nil
+}
+
+// splitName takes the numbers off the name of a procedure.
+func splitName(uri string) (name string, count, size int) {
+	parts := strings.SplitN(uri, ".", 4)
+	if len(parts) < 2 {
+		return uri, 0, 0
+	}
+	if len(parts) > 2 {
+		count, _ = strconv.Atoi(parts[2])
+	}
+	if len(parts) > 3 {
+		size, _ = strconv.Atoi(parts[3])
+	}
+	return parts[0] + "." + parts[1], count, size
+}
+
+// serverMain is the server process: it says where it listens and ends with its
+// standard input.
+func serverMain() error {
+	s, err := startServer()
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	fmt.Println(s.addresses[transportTCP], s.addresses[transportUnix], s.addresses[transportWeb])
+	_, err = io.Copy(io.Discard, os.Stdin)
+	return err
+}

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"strings"
+	"sync/atomic"
+)
+
+// payload is the arguments of a flood: the small payload, or so many octets.
+func payload(size int) []any {
+	if size == 0 {
+		return []any{answer}
+	}
+	return []any{strings.Repeat("x", size)}
+}
+
+// frameOf builds one framed message in memory of its own.
+func (p *peer) frameOf(typ, id uint64, values ...any) []byte {
+	b := p.w.appendHead(p.f.begin(nil), 2+len(values), typ, id)
+	return p.f.end(p.w.appendTail(b, values...), 0)
+}
+
+// progress is the frame of a progressive result.
+func (p *peer) progress(call uint64, size int) []byte {
+	return p.frameOf(typeResult, call, dict{{"progress", true}}, payload(size))
+}
+
+// event is the frame of an event on the last subscription.
+func (p *peer) event(size int) []byte {
+	return p.frameOf(typeEvent, p.lastTopic, idPublication, dict{}, payload(size))
+}
+
+// flood sends a frame count times and then the result of the call, beside
+// whatever else is answered meanwhile. obeys says that a CANCEL stops it.
+func (p *peer) flood(call uint64, count int, obeys bool, frame []byte) {
+	stop := new(atomic.Bool)
+	p.mu.Lock()
+	p.stops[call] = stop
+	p.mu.Unlock()
+	last := p.frameOf(typeResult, call, dict{}, []any{answer})
+	p.floods.Go(func() {
+		const block = 64 << 10
+		per := max(min(block/len(frame), count), 1)
+		blocks := make([]byte, 0, per*len(frame))
+		for range per {
+			blocks = append(blocks, frame...)
+		}
+		for count > 0 && (!obeys || !stop.Load()) {
+			n := min(count, per)
+			if !p.put(blocks[:n*len(frame)]) {
+				return
+			}
+			count -= n
+		}
+		p.mu.Lock()
+		delete(p.stops, call)
+		canceled := stop.Load()
+		p.mu.Unlock()
+		if !canceled {
+			p.put(last)
+		}
+	})
+}
+
+// put writes b between the answers and says whether that went well.
+func (p *peer) put(b []byte) bool {
+	p.write.Lock()
+	defer p.write.Unlock()
+	_, err := p.conn.Write(b)
+	return err == nil
+}
+
+// cancel answers a CANCEL of a call that is still running.
+func (p *peer) cancel(call uint64) {
+	p.mu.Lock()
+	stop := p.stops[call]
+	delete(p.stops, call)
+	p.mu.Unlock()
+	if stop == nil || stop.Swap(true) {
+		return
+	}
+	start := len(p.out)
+	p.out = p.w.appendHead(p.f.begin(p.out), 5, typeError, typeCall)
+	p.out = p.f.end(p.w.appendTail(p.out, call, dict{}, "wamp.error.canceled"), start)
+}
+
+// invoke sends invocations with ascending ids, beside whatever else is
+// answered meanwhile.
+func (p *peer) invoke(count int) {
+	tail := p.w.appendTail(nil, p.lastProc, dict{}, []any{answer})
+	first := p.invoked
+	p.invoked += uint64(count)
+	p.floods.Go(func() {
+		var b []byte
+		for i := range count {
+			start := len(b)
+			b = p.w.appendHead(p.f.begin(b), 5, typeInvocation, first+uint64(i)+1)
+			b = p.f.end(append(b, tail...), start)
+			if len(b) > 64<<10 || i == count-1 {
+				if !p.put(b) {
+					return
+				}
+				b = b[:0]
+			}
+		}
+	})
+}

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"math/bits"
+	"runtime"
+	"slices"
+	"syscall"
+	"time"
+)
+
+// histogram counts durations in buckets of less than one percent of their
+// value, in memory of a fixed size.
+type histogram struct {
+	counts [44 << fineBits]uint32
+	total  int
+}
+
+const fineBits = 7
+
+func (h *histogram) add(d time.Duration) {
+	n := uint64(max(d, 0))
+	shift := max(bits.Len64(n)-fineBits-1, 0)
+	i := shift<<fineBits + int(n>>shift)
+	h.counts[min(i, len(h.counts)-1)]++
+	h.total++
+}
+
+// merge adds what another one has counted.
+func (h *histogram) merge(o *histogram) {
+	for i, n := range o.counts {
+		h.counts[i] += n
+	}
+	h.total += o.total
+}
+
+// quantile is the duration that a share q of those counted do not exceed.
+func (h *histogram) quantile(q float64) time.Duration {
+	left := int(q * float64(h.total))
+	for i, n := range h.counts {
+		if left -= int(n); left < 0 {
+			shift := max(i>>fineBits-1, 0)
+			return time.Duration(uint64(i-shift<<fineBits)<<shift + 1<<shift/2)
+		}
+	}
+	return 0
+}
+
+// sample is what one run of some work came to.
+type sample struct {
+	ops      int
+	took     time.Duration
+	p50, p99 time.Duration // of one call, where that is measured
+	cpu      time.Duration // of this process, the system's part included
+	mallocs  uint64
+}
+
+func (s *sample) rate() float64   { return float64(s.ops) / s.took.Seconds() }
+func (s *sample) cpuOp() float64  { return float64(s.cpu.Nanoseconds()) / float64(max(s.ops, 1)) }
+func (s *sample) allocs() float64 { return float64(s.mallocs) / float64(max(s.ops, 1)) }
+
+// cpuTime is what this process has used so far.
+func cpuTime() time.Duration {
+	var u syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// measure runs f and says what it cost the whole process.
+func measure(f func() (ops int, err error)) (sample, error) {
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	cpu, start := cpuTime(), time.Now()
+	ops, err := f()
+	s := sample{ops: ops, took: time.Since(start), cpu: cpuTime() - cpu}
+	runtime.ReadMemStats(&after)
+	s.mallocs = after.Mallocs - before.Mallocs
+	return s, err
+}
+
+// median is the middle value, 0 of none.
+func median(values []float64) float64 {
+	if len(values) == 0 {
+		return 0
+	}
+	v := slices.Sorted(slices.Values(values))
+	if n := len(v); n%2 == 0 {
+		return (v[n/2-1] + v[n/2]) / 2
+	}
+	return v[len(v)/2]
+}

@@ -1,0 +1,169 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// work is one thing that both sides do.
+type work struct {
+	name  string // for -only
+	title string
+	unit  string // what is counted a second; empty: the time of one call is what matters
+	run   func(ctx context.Context, c client, d time.Duration) (sample, error)
+}
+
+// works are in the order of the tables.
+var works = []work{
+	{"sequential", "call after call, one caller", "", sequential},
+	callers(16),
+	callers(256),
+	callers(10_000),
+	{"results", "progressive results received", "results/s", floods(client.results)},
+	{"events", "events received", "events/s", events},
+	publishers(1),
+	publishers(16),
+}
+
+// The number of messages of one flood.
+const floodSize = 100_000
+
+// sequential makes one call after the other.
+func sequential(ctx context.Context, c client, d time.Duration) (sample, error) {
+	h := new(histogram)
+	s, err := measure(func() (int, error) {
+		now := time.Now()
+		for end := now.Add(d); now.Before(end); {
+			if err := c.call(ctx); err != nil {
+				return 0, err
+			}
+			then := now
+			now = time.Now()
+			h.add(now.Sub(then))
+		}
+		return h.total, nil
+	})
+	s.p50, s.p99 = h.quantile(0.50), h.quantile(0.99)
+	return s, err
+}
+
+// together runs f in n goroutines, over and over until d has passed, and
+// returns how often.
+func together(n int, d time.Duration, f func() error) (int, error) {
+	var (
+		wg    sync.WaitGroup
+		stop  atomic.Bool
+		total atomic.Int64
+		first atomic.Pointer[error]
+	)
+	timer := time.AfterFunc(d, func() { stop.Store(true) })
+	defer timer.Stop()
+	for range n {
+		wg.Go(func() {
+			ops := int64(0)
+			for !stop.Load() {
+				if err := f(); err != nil {
+					failed := err // a copy, so that err stays off the heap
+					first.CompareAndSwap(nil, &failed)
+					stop.Store(true)
+					break
+				}
+				ops++
+			}
+			total.Add(ops)
+		})
+	}
+	wg.Wait()
+	if err := first.Load(); err != nil {
+		return 0, *err
+	}
+	return int(total.Load()), nil
+}
+
+// callers is n goroutines that each make one call after the other.
+func callers(n int) work {
+	return work{
+		name: "call" + strconv.Itoa(n), title: fmt.Sprintf("%s callers", thousands(n)), unit: "calls/s",
+		run: func(ctx context.Context, c client, d time.Duration) (sample, error) {
+			return measure(func() (int, error) {
+				return together(n, d, func() error { return c.call(ctx) })
+			})
+		},
+	}
+}
+
+// floods asks for one flood after the other.
+func floods(f func(c client, ctx context.Context, n int) error) func(context.Context, client, time.Duration) (sample, error) {
+	return func(ctx context.Context, c client, d time.Duration) (sample, error) {
+		return measure(func() (ops int, err error) {
+			for end := time.Now().Add(d); time.Now().Before(end); ops += floodSize {
+				if err := f(c, ctx, floodSize); err != nil {
+					return 0, err
+				}
+			}
+			return ops, nil
+		})
+	}
+}
+
+// events subscribes, and asks for events.
+func events(ctx context.Context, c client, d time.Duration) (sample, error) {
+	if err := c.subscribe(ctx); err != nil {
+		return sample{}, err
+	}
+	return floods(client.events)(ctx, c, d)
+}
+
+// publishers is n goroutines that publish one event after the other. The time
+// ends when the router has read them all.
+func publishers(n int) work {
+	w := work{
+		name: "publish" + strconv.Itoa(n), title: fmt.Sprintf("published, unacknowledged, %d publishers", n),
+		unit: "events/s",
+		run: func(ctx context.Context, c client, d time.Duration) (sample, error) {
+			before, err := c.published(ctx)
+			if err != nil {
+				return sample{}, err
+			}
+			return measure(func() (int, error) {
+				ops, err := together(n, d, func() error { return c.publish(ctx) })
+				if err != nil {
+					return 0, err
+				}
+				got, err := c.published(ctx)
+				if err == nil && got-before != ops {
+					err = fmt.Errorf("%w: %d of %d publishes arrived", errAnswer, got-before, ops)
+				}
+				return ops, err
+			})
+		},
+	}
+	if n == 1 {
+		w.title = "published, unacknowledged, one publisher"
+	}
+	return w
+}
+
+// warm makes the buffers grow and the code run before anything is measured.
+func warm(ctx context.Context, c client) error {
+	for range 500 {
+		if err := c.call(ctx); err != nil {
+			return err
+		}
+	}
+	_, err := together(64, 20*time.Millisecond, func() error { return c.call(ctx) })
+	return err
+}
+
+// thousands writes a number with commas.
+func thousands(n int) string {
+	s := strconv.Itoa(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
