@@ -24,7 +24,8 @@ commands
   subscribe  session topic [match]                   records events
   events     session topic [count wait]              -> events: [{args kwargs topic publisher}] in order; then forgets them
   interrupts session [count wait]                    -> interrupts: [{request mode reason}] as they were on the wire, and
-             [stopped]: what the procedures below noticed; then forgets them
+             stopped: what the procedures below have noticed; then forgets them
+  stopped    session [count wait]                    waits for that, which comes a moment after the INTERRUPT
   stats      session                                 -> pending calls, invocations
 
 procedures (below PREFIX)
@@ -404,6 +405,9 @@ class Peer:
         s = self.of(m)
         got = await s.interrupts.take(m.get("count", 1), m.get("wait", 5))
         return {"interrupts": got, "stopped": await s.stopped.take(0, 0)}
+
+    async def stopped(self, m):
+        return {"stopped": await self.of(m).stopped.take(m.get("count", 1), m.get("wait", 5))}
 
     async def stats(self, m):
         s = self.of(m)
