@@ -60,6 +60,15 @@ type TryWriter interface {
 // ctx bounds the dial and its handshakes, not the connection.
 type Dialer func(ctx context.Context, protocols []Protocol) (Conn, error)
 
+// Private reports whether nobody on the way can read what goes over the
+// connection: TLS, a Unix socket, a loopback address or memory. It asks the
+// connection, which may have a method Private() bool; one without it counts as
+// public.
+func Private(c Conn) bool {
+	p, ok := c.(interface{ Private() bool })
+	return ok && p.Private()
+}
+
 // Headroom is how many octets a Batch keeps free before each message, for the
 // frame header of a transport that has one of that size.
 const Headroom = 4
@@ -106,6 +115,16 @@ func (b *Batch) Message(i int) []byte {
 		start = b.ends[i-1]
 	}
 	return b.Buf[start+Headroom : b.ends[i] : b.ends[i]]
+}
+
+// Next returns the next message that has not been sent and counts it as sent,
+// for a Write outside of this package; ok is false when there is none left.
+func (b *Batch) Next() (m []byte, ok bool) {
+	if b.next == len(b.ends) {
+		return nil, false
+	}
+	b.next++
+	return b.Message(b.next - 1), true
 }
 
 // Reset empties the batch and keeps its memory, unless it has grown past keep
