@@ -32,11 +32,15 @@ const (
 // cborArg reads the argument of the head at pos. It is not ok when it is
 // truncated, reserved or of indefinite length.
 func cborArg(data []byte, pos int) (n uint64, next int, ok bool) {
+	if info := data[pos] & 0x1f; info < 24 {
+		return uint64(info), pos + 1, true
+	}
+	return cborLongArg(data, pos)
+}
+
+func cborLongArg(data []byte, pos int) (n uint64, next int, ok bool) {
 	info := data[pos] & 0x1f
 	pos++
-	if info < 24 {
-		return uint64(info), pos, true
-	}
 	rest := data[pos:]
 	switch info {
 	case 24:
@@ -69,6 +73,24 @@ func cborFault(data []byte, pos int) string {
 	}
 	return badTruncated
 }
+
+// cborQuick has the length of the items whose first octet says it: numbers and
+// short strings, which are most of what there is. It is never changed.
+var cborQuick = func() (t [256]uint8) {
+	for c := range t {
+		switch info := c & 0x1f; {
+		case c&0xe0 == cborMisc && info < 24, c < cborBytes && info < 24:
+			t[c] = 1
+		case (c&0xe0 == cborBytes || c&0xe0 == cborText) && info < 24:
+			t[c] = uint8(1 + info)
+		case c < cborBytes && info < 28:
+			t[c] = 1 + 1<<(info-24)
+		case c == cborMisc|26, c == cborMisc|27:
+			t[c] = 1 + 1<<(info-24)
+		}
+	}
+	return t
+}()
 
 func (f cborFormat) skip(s *scan, pos, depth int) (int, string) {
 	data := s.data
@@ -134,16 +156,9 @@ func (f cborFormat) skipItems(s *scan, head, pos int, n uint64, depth int) (int,
 		if pos >= len(data) {
 			return pos, badTruncated
 		}
-		// Small numbers and short strings are most of what there is.
-		switch c := data[pos]; {
-		case c < cborUint|24 || c >= cborMisc && c < cborMisc|24:
-			pos++
+		if n := int(cborQuick[data[pos]]); n > 0 && n <= len(data)-pos {
+			pos += n
 			continue
-		case c >= cborText && c < cborText|24:
-			if end := pos + 1 + int(c-cborText); end <= len(data) {
-				pos = end
-				continue
-			}
 		}
 		var bad string
 		if pos, bad = f.skip(s, pos, depth); bad != "" {
@@ -228,9 +243,14 @@ func (f cborFormat) split(s *scan, spans *[maxElements]span) (n, pos int, bad st
 		if n == maxElements-1 {
 			return n, pos, badLong
 		}
-		end, bad := f.skip(s, pos, 1)
-		if bad != "" {
-			return n, end, bad
+		end := len(data)
+		if pos < end {
+			end = pos + int(cborQuick[data[pos]])
+		}
+		if end == pos || end >= len(data) {
+			if end, bad = f.skip(s, pos, 1); bad != "" {
+				return n, end, bad
+			}
 		}
 		spans[n] = span{pos, end}
 		n, pos = n+1, end

@@ -394,22 +394,26 @@ func (f jsonFormat) plain(raw []byte, pos int) (any, int, string) {
 		return nil, pos + 4, ""
 	}
 	end, integer, _ := jsonSkipNumber(raw, pos)
-	return jsonNumber(raw[pos:end], integer), end, ""
+	v, ok := jsonNumber(raw[pos:end], integer)
+	if !ok {
+		return nil, pos, badNumber
+	}
+	return v, end, ""
 }
 
 // jsonNumber returns an integer exactly, and anything that is written with a
-// fraction or an exponent, or is beyond uint64, as a float.
-func jsonNumber(raw []byte, integer bool) any {
+// fraction or an exponent, or is beyond uint64, as a float. It is not ok beyond float64.
+func jsonNumber(raw []byte, integer bool) (v any, ok bool) {
 	if integer {
 		if n, ok := (jsonFormat{}).uint(raw); ok {
-			return plainUint(n)
+			return plainUint(n), true
 		}
 		if n, err := strconv.ParseInt(string(raw), 10, 64); err == nil && n != 0 {
-			return n
+			return n, true
 		}
 	}
-	x, _ := strconv.ParseFloat(string(raw), 64)
-	return x
+	x, err := strconv.ParseFloat(string(raw), 64)
+	return x, err == nil
 }
 
 func (f jsonFormat) plainList(raw []byte, pos int) (any, int, string) {

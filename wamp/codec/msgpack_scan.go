@@ -91,6 +91,17 @@ var mpRows = func() (rows [256]mpRow) {
 	return rows
 }()
 
+// mpQuick has the length of the values whose first octet says it: numbers and
+// short strings, which are most of what there is. It is never changed.
+var mpQuick = func() (t [256]uint8) {
+	for c, r := range mpRows {
+		if (r.class == mpScalar || r.class == mpStr) && r.size == 0 && c != mpUint64 {
+			t[c] = 1 + r.n
+		}
+	}
+	return t
+}()
+
 // mpHead reads the head at pos: the class of the value and its length in
 // octets, elements or entries.
 func mpHead(data []byte, pos int) (class mpClass, n, next int, ok bool) {
@@ -162,16 +173,9 @@ func (f msgpackFormat) skipItems(s *scan, head, pos, n, depth int) (int, string)
 		if pos >= len(data) {
 			return pos, badTruncated
 		}
-		// Small numbers and short strings are most of what there is.
-		switch c := data[pos]; {
-		case c < mpFixMap || c >= mpNegative:
-			pos++
+		if n := int(mpQuick[data[pos]]); n > 0 && n <= len(data)-pos {
+			pos += n
 			continue
-		case c >= mpFixStr && c < mpNil:
-			if end := pos + 1 + int(c-mpFixStr); end <= len(data) {
-				pos = end
-				continue
-			}
 		}
 		var bad string
 		if pos, bad = f.skip(s, pos, depth); bad != "" {
@@ -198,9 +202,14 @@ func (f msgpackFormat) split(s *scan, spans *[maxElements]span) (n, pos int, bad
 		return 0, 0, badElements
 	}
 	for n < count {
-		end, bad := f.skip(s, pos, 1)
-		if bad != "" {
-			return n, end, bad
+		end := len(data)
+		if pos < end {
+			end = pos + int(mpQuick[data[pos]])
+		}
+		if end == pos || end >= len(data) {
+			if end, bad = f.skip(s, pos, 1); bad != "" {
+				return n, end, bad
+			}
 		}
 		spans[n] = span{pos, end}
 		n, pos = n+1, end

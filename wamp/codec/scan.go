@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"math"
+	"strconv"
 	"unicode/utf8"
 )
 
@@ -239,7 +240,7 @@ func (t *token) number(raw []byte) {
 			return
 		}
 	}
-	if v, ok := jsonNumber(raw, integer).(float64); ok {
-		t.kind, t.f = tokenFloat, v
+	if x, err := strconv.ParseFloat(string(raw), 64); err == nil {
+		t.kind, t.f = tokenFloat, x
 	}
 }
