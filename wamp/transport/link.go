@@ -1,0 +1,251 @@
+package transport
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"sync"
+	"time"
+)
+
+// link is the writing side of a socket. Two parties write: the writer of the
+// connection, which may block for as long as the peer does not read, and the
+// reading side, which answers pings and must never wait for a peer that is
+// itself waiting for us to read. So what the reading side has to say goes into
+// a queue, and a goroutine that lives only as long as there is something in it
+// brings it to the socket between two writes of the writer.
+type link struct {
+	conn   net.Conn // TLS where there is TLS
+	bottom net.Conn // the socket
+	raw    rawWriter
+
+	token  chan struct{} // held by who writes to the socket
+	closed chan struct{} // closed by tear
+	tearMu sync.Once
+
+	// Held with the token.
+	cur []byte // taken from the queue
+	off int    // how much of it is on its way
+
+	mu       sync.Mutex // guards the rest, never held across a call that blocks
+	queue    []byte
+	corked   bool  // the writer is going to flush
+	flushing bool  // the goroutine lives
+	torn     bool  // no more goroutines
+	err      error // of the first failed write
+	flushers sync.WaitGroup
+}
+
+// A queue whose memory has grown past this is given back.
+const keepQueue = 1 << 20
+
+// closeFlush bounds how long closing waits for what is still in the queue,
+// where nothing else does.
+const closeFlush = time.Second
+
+func newLink(conn net.Conn) *link {
+	l := &link{conn: conn, bottom: bottom(conn), token: make(chan struct{}, 1), closed: make(chan struct{})}
+	if l.bottom == l.conn {
+		l.raw.init(conn)
+	}
+	return l
+}
+
+// bottom is the socket under TLS.
+func bottom(conn net.Conn) net.Conn {
+	for {
+		upper, ok := conn.(*tls.Conn)
+		if !ok {
+			return conn
+		}
+		conn = upper.NetConn()
+	}
+}
+
+// acquire takes the right to write to the socket.
+func (l *link) acquire() error {
+	select {
+	case l.token <- struct{}{}:
+		return l.failed()
+	case <-l.closed:
+		return net.ErrClosed
+	}
+}
+
+func (l *link) tryAcquire() bool {
+	select {
+	case l.token <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
+func (l *link) release() { <-l.token }
+
+// failed returns the error of an earlier write. After it the stream may end
+// inside a frame, so nothing more may be written.
+func (l *link) failed() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.err
+}
+
+// fail keeps the first error of a write. What the peer has sent before can
+// still be read.
+func (l *link) fail(err error) error {
+	if l.isClosed() {
+		return net.ErrClosed
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err == nil {
+		l.err = err
+	}
+	return err
+}
+
+// enqueue takes p over for the goroutine, or for the writer if that is going
+// to flush. It never blocks. It returns the size of the queue.
+func (l *link) enqueue(p ...[]byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.torn {
+		return 0, net.ErrClosed
+	}
+	if l.err != nil {
+		return 0, l.err
+	}
+	for _, part := range p {
+		l.queue = append(l.queue, part...)
+	}
+	if !l.corked && !l.flushing {
+		l.flushing = true
+		l.flushers.Go(l.flusher) // ends when the queue is empty or the socket is closed
+	}
+	return len(l.queue), nil
+}
+
+func (l *link) flusher() {
+	for {
+		err := l.flush()
+		l.mu.Lock()
+		if err != nil || len(l.queue) == 0 || l.corked {
+			l.flushing = false
+			l.mu.Unlock()
+			return
+		}
+		l.mu.Unlock()
+	}
+}
+
+// cork says that the writer is going to flush, so that nobody else has to.
+func (l *link) cork() {
+	l.mu.Lock()
+	l.corked = true
+	l.mu.Unlock()
+}
+
+func (l *link) uncork() {
+	l.mu.Lock()
+	l.corked = false
+	l.mu.Unlock()
+}
+
+// queued is the size of the queue.
+func (l *link) queued() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.queue)
+}
+
+// flush writes what is in the queue. It blocks until the socket has taken it.
+func (l *link) flush() error {
+	if err := l.acquire(); err != nil {
+		return err
+	}
+	defer l.release()
+	for l.take() {
+		n, err := l.conn.Write(l.cur[l.off:])
+		l.off += n
+		if err != nil {
+			return l.fail(err)
+		}
+	}
+	return nil
+}
+
+// tryFlush is flush without blocking. It reports whether the queue is empty.
+func (l *link) tryFlush() (bool, error) {
+	if !l.raw.ok() || !l.tryAcquire() {
+		return false, nil
+	}
+	defer l.release()
+	for l.take() {
+		n, err := l.raw.write(l.cur[l.off:])
+		l.off += n
+		if err != nil {
+			return false, l.fail(err)
+		}
+		if l.off < len(l.cur) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// take makes sure that there is something in cur; false if there is nothing.
+func (l *link) take() bool {
+	if l.off < len(l.cur) {
+		return true
+	}
+	empty := l.cur[:0]
+	if cap(empty) > keepQueue {
+		empty = nil
+	}
+	l.mu.Lock()
+	l.cur, l.queue = l.queue, empty
+	l.mu.Unlock()
+	l.off = 0
+	return len(l.cur) > 0
+}
+
+func (l *link) isClosed() bool {
+	select {
+	case <-l.closed:
+		return true
+	default:
+		return false
+	}
+}
+
+// tear closes the socket under everything, which unblocks all who use it.
+func (l *link) tear() error {
+	var err error
+	l.tearMu.Do(func() {
+		close(l.closed)
+		l.mu.Lock()
+		l.torn = true
+		l.mu.Unlock()
+		err = l.bottom.Close()
+	})
+	return err
+}
+
+// join waits for the goroutine, after tear.
+func (l *link) join() { l.flushers.Wait() }
+
+// finish writes what is left, then ends TLS and the socket in order. When ctx
+// ends it tears.
+func (l *link) finish(ctx context.Context) error {
+	stop := context.AfterFunc(ctx, func() { _ = l.tear() })
+	defer stop()
+	err := l.flush()
+	if err == nil && l.conn != l.bottom {
+		err = l.conn.Close() // close_notify
+	}
+	if err2 := l.tear(); err == nil {
+		err = err2
+	}
+	return err
+}

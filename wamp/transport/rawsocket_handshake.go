@@ -1,0 +1,224 @@
+package transport
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"math/bits"
+	"net"
+	"time"
+)
+
+const rawMagic = 0x7f
+
+// RawSocketOptions are the options of DialRawSocket and AcceptRawSocket. The
+// zero value is fine.
+type RawSocketOptions struct {
+	// MaxReceive is the largest message to accept: a power of two from 512 to
+	// 16 MiB, other values are rounded down. 0 means 16 MiB.
+	MaxReceive int
+	// Dial opens the socket; net.Dialer does if it is nil. TLS goes on top.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+}
+
+// length is the LLLL of the handshake: 2^(9+L) octets.
+func (o *RawSocketOptions) length() byte {
+	n := o.MaxReceive
+	if n <= 0 || n > rawMaxReceive {
+		n = rawMaxReceive
+	}
+	return byte(bits.Len(uint(max(n, rawMinReceive))) - 10)
+}
+
+// DialRawSocket connects to a RawSocket router at address of network ("tcp",
+// "unix"), with TLS if tlsConfig is not nil. A RawSocket handshake offers one
+// protocol only, so the protocols are tried in order, each on a connection of
+// its own, for as long as the router refuses the serializer or just hangs up.
+//
+// ctx bounds all of that and nothing of the connection. Where the router was
+// reached and refused, the error is a *HandshakeError, or several joined if
+// several protocols were tried.
+func DialRawSocket(ctx context.Context, network, address string, tlsConfig *tls.Config, protocols []Protocol, opts RawSocketOptions) (Conn, error) {
+	var errs []error
+	for _, p := range protocols {
+		if p.RawSocketID == 0 {
+			continue
+		}
+		c, err := dialRawSocket(ctx, network, address, tlsConfig, p, &opts)
+		if err == nil {
+			return c, nil
+		}
+		if ctx.Err() != nil {
+			return nil, fmt.Errorf("rawsocket dial: %w", context.Cause(ctx))
+		}
+		errs = append(errs, err)
+		if !tryNext(err) {
+			break
+		}
+	}
+	if errs == nil {
+		errs = append(errs, &HandshakeError{Err: ErrNoProtocol})
+	}
+	if len(errs) == 1 {
+		return nil, errs[0]
+	}
+	return nil, errors.Join(errs...)
+}
+
+// tryNext reports whether err may mean that the router does not know the
+// serializer: Crossbar resets the connection instead of saying so.
+func tryNext(err error) bool {
+	var e *HandshakeError
+	if !errors.As(err, &e) {
+		return false
+	}
+	if e.Refusal != 0 {
+		return e.Refusal == RefusedSerializer
+	}
+	return e.Err != nil && !errors.Is(err, ErrNotRawSocket) && !errors.Is(err, ErrReserved) && !errors.Is(err, ErrNoProtocol)
+}
+
+func dialRawSocket(ctx context.Context, network, address string, tlsConfig *tls.Config, p Protocol, opts *RawSocketOptions) (Conn, error) {
+	dial := opts.Dial
+	if dial == nil {
+		dial = new(net.Dialer).DialContext
+	}
+	conn, err := dial(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	if tlsConfig != nil {
+		t, err := clientTLS(ctx, conn, address, tlsConfig)
+		if err != nil {
+			_ = conn.Close()
+			return nil, fmt.Errorf("rawsocket: tls handshake: %w", err)
+		}
+		conn = t
+	}
+	var maxSend int
+	err = within(ctx, conn, func() (err error) {
+		maxSend, err = rawOffer(conn, p, opts.length())
+		return err
+	})
+	if err != nil {
+		_ = bottom(conn).Close()
+		return nil, err
+	}
+	return NewRawSocket(conn, p, maxSend, 1<<(9+opts.length())), nil
+}
+
+// clientTLS does the handshake of TLS over conn.
+func clientTLS(ctx context.Context, conn net.Conn, address string, config *tls.Config) (*tls.Conn, error) {
+	if config.ServerName == "" {
+		host, _, err := net.SplitHostPort(address)
+		if err != nil {
+			host = address
+		}
+		config = config.Clone()
+		config.ServerName = host
+	}
+	t := tls.Client(conn, config)
+	if err := t.HandshakeContext(ctx); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// within runs f, which reads from and writes to conn, and makes it return when
+// ctx ends.
+func within(ctx context.Context, conn net.Conn, f func() error) error {
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	err := f()
+	if !stop() {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
+// rawOffer is the client's side of the handshake.
+func rawOffer(conn net.Conn, p Protocol, length byte) (maxSend int, err error) {
+	if _, err := conn.Write([]byte{rawMagic, length<<4 | p.RawSocketID&0xf, 0, 0}); err != nil {
+		return 0, &HandshakeError{Protocol: p.Name, Err: err}
+	}
+	var answer [4]byte
+	if _, err := io.ReadFull(conn, answer[:]); err != nil {
+		return 0, &HandshakeError{Protocol: p.Name, Err: err}
+	}
+	maxSend, err = rawAnswer(answer, p)
+	return maxSend, err
+}
+
+// rawAnswer reads what the router says to the offer of p.
+func rawAnswer(answer [4]byte, p Protocol) (maxSend int, err error) {
+	fail := func(r byte, err error) (int, error) {
+		return 0, &HandshakeError{Refusal: Refusal(r), Protocol: p.Name, Err: err}
+	}
+	high, low := answer[1]>>4, answer[1]&0xf
+	switch {
+	case answer[0] != rawMagic:
+		return fail(0, ErrNotRawSocket)
+	case answer[2] != 0 || answer[3] != 0:
+		return fail(0, ErrReserved)
+	case low == 0 && high == 0:
+		return fail(0, ErrNotRawSocket) // an error without a number
+	case low == 0:
+		return fail(high, nil)
+	case low != p.RawSocketID:
+		return fail(0, ErrNoProtocol)
+	}
+	return 1 << (9 + high), nil
+}
+
+// AcceptRawSocket does the router's side of the handshake. choose says which
+// protocol a serializer number stands for, or false to refuse it. conn may be
+// one of TLS; it belongs to the result, and is closed if there is an error.
+//
+// ctx bounds the handshake and nothing of the connection.
+func AcceptRawSocket(ctx context.Context, conn net.Conn, choose func(id byte) (Protocol, bool), opts RawSocketOptions) (Conn, error) {
+	var p Protocol
+	var maxSend int
+	err := within(ctx, conn, func() (err error) {
+		if t, ok := conn.(*tls.Conn); ok {
+			if err := t.HandshakeContext(ctx); err != nil {
+				return fmt.Errorf("rawsocket: tls handshake: %w", err)
+			}
+		}
+		p, maxSend, err = rawChoose(conn, choose, opts.length())
+		return err
+	})
+	if err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	return NewRawSocket(conn, p, maxSend, 1<<(9+opts.length())), nil
+}
+
+func rawChoose(conn net.Conn, choose func(id byte) (Protocol, bool), length byte) (p Protocol, maxSend int, err error) {
+	var offer [4]byte
+	if _, err := io.ReadFull(conn, offer[:]); err != nil {
+		return p, 0, &HandshakeError{Err: err}
+	}
+	refuse := func(r Refusal, err error) (Protocol, int, error) {
+		_, _ = conn.Write([]byte{rawMagic, byte(r) << 4, 0, 0})
+		return p, 0, &HandshakeError{Refusal: r, Err: err}
+	}
+	if offer[0] != rawMagic {
+		return p, 0, &HandshakeError{Err: ErrNotRawSocket}
+	}
+	if offer[2] != 0 || offer[3] != 0 {
+		return refuse(RefusedReserved, ErrReserved)
+	}
+	id, ok := offer[1]&0xf, false
+	if id != 0 {
+		p, ok = choose(id)
+	}
+	if !ok {
+		return refuse(RefusedSerializer, ErrNoProtocol)
+	}
+	if _, err := conn.Write([]byte{rawMagic, length<<4 | id, 0, 0}); err != nil {
+		return p, 0, &HandshakeError{Protocol: p.Name, Err: err}
+	}
+	return p, 1 << (9 + offer[1]>>4), nil
+}
