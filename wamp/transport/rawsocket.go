@@ -1,0 +1,326 @@
+package transport
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+)
+
+// A RawSocket frame is a header of four octets, RRRR X TTT and a length of 24
+// bits, and as many octets as that says. X is a 25th bit of the length.
+const (
+	rawMessage = 0
+	rawPing    = 1
+	rawPong    = 2
+
+	rawHeader   = 4
+	rawReserved = 0xf0
+	rawX        = 0x08
+	rawType     = 0x07
+
+	// rawMaxReceive is the largest message that can be announced and received;
+	// the largest one sent is one octet smaller, because routers do not agree
+	// on how to write that one length.
+	rawMaxReceive = 1 << 24
+	rawMaxSend    = rawMaxReceive - 1
+	rawMinReceive = 1 << 9
+)
+
+const (
+	readBuffer = 64 << 10
+	// A read buffer that has grown past keepBuffer goes as soon as the message
+	// is read, a smaller one after keepReads messages that did not need it.
+	keepBuffer = 1 << 20
+	keepReads  = 64
+	// maxPongs is how many octets of pongs may wait for a peer that sends pings
+	// and does not read. Beyond that we do not read on.
+	maxPongs = 1 << 20
+)
+
+type rawSocket struct {
+	proto            Protocol
+	maxSend, maxRecv int
+	link             *link
+
+	held bool // writer only: a batch is partly written, the token is ours
+
+	// Reader only.
+	buf   []byte
+	r, w  int // buf[r:w] is not yet read
+	small int // messages since one needed the grown buffer
+	rerr  error
+
+	pingMu sync.Mutex // guards pings and pingID
+	pings  map[uint64]chan struct{}
+	pingID uint64
+}
+
+// NewRawSocket returns the connection over a conn whose RawSocket handshake is
+// done. maxSend and maxReceive are the largest messages that the peer and we
+// have announced to accept; 0 means 2^24.
+func NewRawSocket(conn net.Conn, p Protocol, maxSend, maxReceive int) Conn {
+	c := &rawSocket{proto: p, maxSend: maxSend, maxRecv: maxReceive, link: newLink(conn)}
+	if maxSend <= 0 || maxSend > rawMaxSend {
+		c.maxSend = rawMaxSend
+	}
+	if maxReceive <= 0 || maxReceive > rawMaxReceive {
+		c.maxRecv = rawMaxReceive
+	}
+	return c
+}
+
+func (c *rawSocket) Protocol() Protocol        { return c.proto }
+func (c *rawSocket) MaxSend() int              { return c.maxSend }
+func (c *rawSocket) TLS() *tls.ConnectionState { return tlsState(c.link.conn) }
+func (c *rawSocket) Private() bool             { return private(c.link.conn) }
+
+// frame fills in the headers of the messages that have none yet.
+func (c *rawSocket) frame(b *Batch) error {
+	for i := b.next; i < len(b.ends); i++ {
+		if n := len(b.Message(i)); n > c.maxSend {
+			return &SizeError{Size: n, Limit: c.maxSend}
+		}
+	}
+	for ; b.next < len(b.ends); b.next++ {
+		start := 0
+		if b.next > 0 {
+			start = b.ends[b.next-1]
+		}
+		n := b.ends[b.next] - start - rawHeader
+		binary.BigEndian.PutUint32(b.Buf[start:], uint32(n))
+	}
+	return nil
+}
+
+func (c *rawSocket) Write(b *Batch) error {
+	if err := c.frame(b); err != nil {
+		return err
+	}
+	if len(b.ends) == 0 || b.off == b.ends[len(b.ends)-1] {
+		return nil
+	}
+	if !c.held {
+		if err := c.link.acquire(); err != nil {
+			return err
+		}
+	}
+	n, err := c.link.conn.Write(b.Buf[b.off:b.ends[len(b.ends)-1]])
+	b.off += n
+	if err != nil {
+		err = c.link.fail(err)
+	}
+	c.held = false
+	c.link.release()
+	return err
+}
+
+func (c *rawSocket) TryWrite(b *Batch) (done bool, err error) {
+	if err := c.frame(b); err != nil {
+		return false, err
+	}
+	if len(b.ends) == 0 || b.off == b.ends[len(b.ends)-1] {
+		return true, nil
+	}
+	if !c.link.raw.ok() || c.held || !c.link.tryAcquire() {
+		return false, nil
+	}
+	if err := c.link.failed(); err != nil {
+		c.link.release()
+		return false, err
+	}
+	end := b.ends[len(b.ends)-1]
+	n, err := c.link.raw.write(b.Buf[b.off:end])
+	b.off += n
+	switch {
+	case err != nil:
+		err = c.link.fail(err)
+	case b.off == end:
+		done = true
+	case n > 0:
+		c.held = true // the stream is inside a frame: nobody else may write
+		return false, nil
+	}
+	c.link.release()
+	return done, err
+}
+
+func (c *rawSocket) Buffered() bool {
+	p := c.buf[c.r:c.w]
+	if len(p) < rawHeader || p[0]&rawType != rawMessage {
+		return false
+	}
+	n, err := c.parse(p)
+	return err == nil && len(p) >= rawHeader+n
+}
+
+// parse returns the length of the frame that starts with p.
+func (c *rawSocket) parse(p []byte) (int, error) {
+	b := p[0]
+	switch {
+	case b&rawReserved != 0:
+		return 0, &FrameError{Err: ErrReserved}
+	case b&rawType > rawPong:
+		return 0, &FrameError{Err: ErrFrameType}
+	}
+	n := int(p[1])<<16 | int(p[2])<<8 | int(p[3])
+	if b&rawX != 0 {
+		if n != 0 {
+			return 0, &FrameError{Err: ErrBadLength}
+		}
+		n = rawMaxReceive
+	}
+	if n > c.maxRecv {
+		return 0, &FrameError{Err: ErrTooBig, Size: n}
+	}
+	return n, nil
+}
+
+func (c *rawSocket) Read() ([]byte, error) {
+	if c.rerr != nil {
+		return nil, c.rerr
+	}
+	if c.link.isClosed() {
+		return nil, net.ErrClosed
+	}
+	for {
+		need := rawHeader
+		if p := c.buf[c.r:c.w]; len(p) >= rawHeader {
+			n, err := c.parse(p)
+			if err != nil {
+				c.rerr = err
+				_ = c.link.tear()
+				return nil, err
+			}
+			need += n
+			if len(p) >= need {
+				c.r += need
+				if p[0]&rawType == rawMessage {
+					if need > readBuffer {
+						c.small = 0
+					} else {
+						c.small++
+					}
+					return p[rawHeader:need:need], nil
+				}
+				if err := c.control(p[0]&rawType, p[:need]); err != nil {
+					c.rerr = err
+					return nil, err
+				}
+				continue
+			}
+		}
+		if err := c.fill(need); err != nil {
+			c.rerr = err
+			return nil, err
+		}
+	}
+}
+
+// fill reads more octets of a frame of the size need. The buffer grows to what
+// has come, not to what a header says.
+func (c *rawSocket) fill(need int) error {
+	left := c.buf[c.r:c.w]
+	switch {
+	case len(c.buf) == 0,
+		len(c.buf) > readBuffer && len(left) < readBuffer && (c.small >= keepReads || len(c.buf) > keepBuffer && c.small > 0),
+		len(c.buf) > keepBuffer && len(left) == 0:
+		c.buf = make([]byte, readBuffer)
+	case len(left) == len(c.buf):
+		c.buf = make([]byte, min(2*len(c.buf), need))
+	}
+	c.r, c.w = 0, copy(c.buf, left)
+	for {
+		n, err := c.link.conn.Read(c.buf[c.w:])
+		c.w += n
+		switch {
+		case n > 0:
+			return nil // the error, if any, comes again
+		case err == nil:
+			continue
+		case c.link.isClosed():
+			return net.ErrClosed
+		case err == io.EOF && c.w == 0:
+			return &CloseError{}
+		case err == io.EOF:
+			return fmt.Errorf("connection cut inside a frame: %w", io.ErrUnexpectedEOF)
+		}
+		return err
+	}
+}
+
+// control handles a ping or a pong.
+func (c *rawSocket) control(typ byte, frame []byte) error {
+	if typ == rawPing {
+		frame[0] = frame[0]&^rawType | rawPong // in place: the reader owns the buffer
+		n, err := c.link.enqueue(frame)
+		if err == nil && n > maxPongs {
+			err = c.link.flush()
+		}
+		if err != nil && !c.link.isClosed() {
+			return nil // the writer reports it; there may be more to read
+		}
+		return err
+	}
+	if body := frame[rawHeader:]; len(body) == 8 {
+		c.pingMu.Lock()
+		if pong := c.pings[binary.BigEndian.Uint64(body)]; pong != nil {
+			select {
+			case pong <- struct{}{}:
+			default:
+			}
+		}
+		c.pingMu.Unlock()
+	}
+	return nil
+}
+
+func (c *rawSocket) Ping(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	pong := make(chan struct{}, 1)
+	c.pingMu.Lock()
+	c.pingID++
+	id := c.pingID
+	if c.pings == nil {
+		c.pings = make(map[uint64]chan struct{})
+	}
+	c.pings[id] = pong
+	c.pingMu.Unlock()
+	defer func() {
+		c.pingMu.Lock()
+		delete(c.pings, id)
+		c.pingMu.Unlock()
+	}()
+	frame := binary.BigEndian.AppendUint64([]byte{rawPing, 0, 0, 8}, id)
+	if _, err := c.link.enqueue(frame); err != nil {
+		return err
+	}
+	select {
+	case <-pong:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-c.link.closed:
+		return net.ErrClosed
+	}
+}
+
+func (c *rawSocket) Close(ctx context.Context) error {
+	if c.link.isClosed() {
+		return nil
+	}
+	err := c.link.finish(ctx)
+	c.link.join()
+	return err
+}
+
+func (c *rawSocket) CloseNow() error {
+	err := c.link.tear()
+	c.link.join()
+	return err
+}
