@@ -24,7 +24,9 @@ type Codec interface {
 	// AppendValue appends one value to dst. A struct or map makes a dict, so
 	// it writes ArgumentsKw too.
 	AppendValue(dst []byte, v any) ([]byte, error)
-	// Unmarshal decodes one raw value into the value that v points to.
+	// Unmarshal decodes one raw value into the value that v points to. Struct
+	// fields are matched by their json tags, case and all; keys without a
+	// field are ignored. Null makes the common scalar types zero.
 	Unmarshal(raw []byte, v any) error
 	// Plain decodes one raw value into plain Go values: int64 (uint64 above
 	// its range), float64, string, []byte, bool, nil, []any, map[string]any.

@@ -200,6 +200,7 @@ func dict(f format, raw []byte) (d proto.Dict, pos int, bad string) {
 	if n > 0 {
 		d = make(proto.Dict, 0, n)
 	}
+	var seen keySet
 	for i := 0; ; i += 2 {
 		start, end, bad := f.next(raw, pos, i, true)
 		if bad != "" || start < 0 {
@@ -209,10 +210,8 @@ func dict(f format, raw []byte) (d proto.Dict, pos int, bad string) {
 		if !ok {
 			return nil, start, badKey
 		}
-		for j := range d {
-			if d[j].Key == string(key) {
-				return nil, start, badDuplicate + " " + d[j].Key
-			}
+		if seen = seen.add(d, key); seen.dup {
+			return nil, start, badDuplicate
 		}
 		at := start
 		start, end, bad = f.next(raw, end, i+1, true)
@@ -226,4 +225,31 @@ func dict(f format, raw []byte) (d proto.Dict, pos int, bad string) {
 		d = append(d, proto.Entry{Key: intern(key), Value: v})
 		pos = end
 	}
+}
+
+// keySet finds the key of a dict that comes twice: by looking at each while
+// they are few, as they are, and by a map where somebody sends very many.
+type keySet struct {
+	keys map[string]struct{}
+	dup  bool
+}
+
+const fewKeys = 32
+
+func (s keySet) add(d proto.Dict, key []byte) keySet {
+	if len(d) < fewKeys {
+		for i := range d {
+			s.dup = s.dup || d[i].Key == string(key)
+		}
+		return s
+	}
+	if s.keys == nil {
+		s.keys = make(map[string]struct{}, 2*fewKeys)
+		for i := range d {
+			s.keys[d[i].Key] = struct{}{}
+		}
+	}
+	_, s.dup = s.keys[string(key)]
+	s.keys[string(key)] = struct{}{}
+	return s
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"math"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -95,7 +96,7 @@ func TestBroken(t *testing.T) {
 			"61ff", "5f", "5f01ff", "5f6161ff", "5f5f4100ffff", "7f4100ff", "7f", "81", "9f", "9f01", "a1", "a101", "a16161", "bf", "bf6161ff", "bf01ff",
 			"c0", "c1", "0000", "a2616101616102", "a1410101", "a1f601", "a1800101", "9bffffffffffffffff", "bbffffffffffffffff", "bb8000000000000000",
 			"5bffffffffffffffff", "7b7fffffffffffffff", "9affffffff", "baffffffff00", hostile, strings.Repeat("9f", 5000), strings.Repeat("81", 600) + "00",
-			strings.Repeat("c1", 5) + "ff"},
+			strings.Repeat("c1", 5) + "ff", strings.Repeat("c1", 100000) + "00"},
 		codec.MsgPack: {"", "c1", "cc", "cd00", "ce000000", "cf", "d0", "d3", "ca", "cb", "a1", "a1ff", "d9", "d901", "c4", "c401", "c60000", "91", "dc", "dc0001",
 			"ddffffffff", "dfffffffff", "dbffffffff", "c6ffffffff", "c9ffffffff01", "81", "8101", "82a16101a16102", "81c40100", "81c001", "8190c0", "0000",
 			"d4", "d401", "c700", "c8", strings.Repeat("91", 60) + "ddffffffff", strings.Repeat("91", 600) + "00"},
@@ -165,7 +166,7 @@ func TestForeignHeaders(t *testing.T) {
 		raw string
 	}{
 		{codec.CBOR, "83 1832 05 a2 615f01 615f02"}, {codec.CBOR, "83 1832 05 bf 615f01 615f02 ff"}, {codec.CBOR, "83 1832 05 a10102"},
-		{codec.CBOR, "83 1832 20 a0"}, {codec.CBOR, "83 1832 f93c00 a0"}, {codec.CBOR, "83 1832 c105 a0"}, {codec.CBOR, "9f 1832 05 a0"}, {codec.CBOR, "9f 1832 05 a0 ff00"},
+		{codec.CBOR, "83 1832 05 a1 615f" + strings.Repeat("c1", 100) + "00"}, {codec.CBOR, "83 1832 20 a0"}, {codec.CBOR, "83 1832 f93c00 a0"}, {codec.CBOR, "83 1832 c105 a0"}, {codec.CBOR, "9f 1832 05 a0"}, {codec.CBOR, "9f 1832 05 a0 ff00"},
 		{codec.CBOR, "83 1832 05 a1 615f 61ff"}, {codec.CBOR, "83 1832 05 bf 615f ff"}, {codec.CBOR, "9b0000000100000003 1832 05 a0"},
 		{codec.MsgPack, "93 32 05 82 a15f01 a15f02"}, {codec.MsgPack, "93 32 05 810102"}, {codec.MsgPack, "93 32 ff 80"}, {codec.MsgPack, "93 32 ca3f800000 80"},
 		{codec.MsgPack, "93 32 05 81a15fa1ff"}, {codec.MsgPack, "ddffffffff 32"},
@@ -182,4 +183,28 @@ func TestForeignHeaders(t *testing.T) {
 			t.Errorf("%s %s: %+v", tt.c.Name(), tt.raw, m)
 		}
 	}
+}
+
+// Options with very many keys are read in a time that does not grow with their
+// square, and a key that comes twice is found there too.
+func TestManyOptions(t *testing.T) {
+	each(t, func(t *testing.T, c codec.Codec) {
+		d := make(proto.Dict, 200_000)
+		for i := range d {
+			d[i] = proto.Entry{Key: "_" + strconv.Itoa(i), Value: int64(i)}
+		}
+		for _, tt := range []struct {
+			d  proto.Dict
+			ok bool
+		}{{d, true}, {append(d[:40:40], d[39]), false}, {append(d[:40:40], d[0]), false}, {append(d[:5:5], d[0]), false}, {append(d[:33:33], d[32]), false}} {
+			data, err := c.AppendMessage(nil, &proto.Message{Type: proto.Call, URI: "a", Options: tt.d})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var m proto.Message
+			if err := c.NewParser(codec.Limits{}).Parse(data, &m); (err == nil) != tt.ok || tt.ok && len(m.Options) != len(d) {
+				t.Errorf("%d options: %v", len(tt.d), err)
+			}
+		}
+	})
 }
