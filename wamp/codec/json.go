@@ -71,7 +71,7 @@ func (jsonFormat) appendFloat(dst []byte, v float64) ([]byte, error) {
 		form = 'e'
 	}
 	dst = strconv.AppendFloat(dst, v, form, -1, 64)
-	if bytes.IndexAny(dst[start:], ".e") < 0 {
+	if !bytes.ContainsAny(dst[start:], ".e") {
 		dst = append(dst, ".0"...)
 	}
 	return dst, nil

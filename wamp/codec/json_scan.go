@@ -347,7 +347,7 @@ func jsonUnescape(b []byte) ([]byte, bool) {
 func jsonBinary(s []byte) ([]byte, bool) {
 	out := make([]byte, base64.StdEncoding.DecodedLen(len(s)-1))
 	n, err := base64.StdEncoding.Strict().Decode(out, s[1:])
-	return out[:n], err == nil && bytes.IndexAny(s, "\r\n") < 0
+	return out[:n], err == nil && !bytes.ContainsAny(s, "\r\n")
 }
 
 func (jsonFormat) open(raw []byte) (pos, n int) {
