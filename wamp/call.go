@@ -55,7 +55,7 @@ func (r Results) All() iter.Seq2[Result, error] {
 }
 
 const (
-	progressChannel = 16
+	progressChannel = 32
 	callOctets      = 64 << 20
 	killGrace       = 10 * time.Second
 	overhead        = 160 // octets that a queued message costs beside its payload

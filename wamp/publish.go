@@ -37,6 +37,9 @@ type publishConfig struct {
 
 func (c *publishConfig) set(key string, value any) { c.options = c.options.With(key, value) }
 
+// plainPublish is a publish without options. It is never changed.
+var plainPublish publishConfig
+
 // publishes are reused: an unacknowledged publish has no owner after it has
 // been appended to the outbound batch.
 var publishes = sync.Pool{New: func() any { return new(session.Publish) }}
@@ -54,15 +57,18 @@ func putPublish(p *session.Publish) {
 //
 // See WAMP, "Publishing".
 func (s *Session) Publish(ctx context.Context, topic string, payload Payload, options ...PublishOption) Acks {
-	var cfg publishConfig
 	err := proto.CheckURI(topic)
-	for _, o := range options {
-		if e := o.applyPublish(&cfg); e != nil && err == nil {
-			err = e
+	cfg := &plainPublish
+	if len(options) > 0 {
+		cfg = new(publishConfig)
+		for _, o := range options {
+			if e := o.applyPublish(cfg); e != nil && err == nil {
+				err = e
+			}
 		}
 	}
 	if !cfg.ack {
-		return s.publish(ctx, topic, payload, &cfg, err)
+		return s.publish(ctx, topic, payload, cfg, err)
 	}
 	a := &ackStream{}
 	a.ch, a.ctx, a.eng = make(chan Ack, 1), ctx, s.eng

@@ -42,8 +42,8 @@ type stream[T any] struct {
 	policy Policy
 	octets int // bound of the backlog
 	count  int // bound of the backlog in values, 0: none
-	// mark notes on v that n values before it were dropped.
-	mark func(v *T, n uint64)
+	// mark notes on a value that n values before it were dropped.
+	mark func(v T, n uint64) T
 	// cut is the last value when Close drops n values; false: none.
 	cut func(n int) (T, bool)
 
@@ -78,7 +78,7 @@ func (s *stream[T]) put(v T, size int) session.Verdict {
 		return session.Taken
 	}
 	if s.missed > 0 && s.mark != nil {
-		s.mark(&v, s.missed)
+		v = s.mark(v, s.missed)
 	}
 	if !s.feeding {
 		select {
@@ -99,7 +99,7 @@ func (s *stream[T]) put(v T, size int) session.Verdict {
 			s.missed++
 			return session.Taken
 		case DropOldest:
-			s.dropOldest(size, &v)
+			v = s.dropOldest(size, v)
 		case Block:
 			if !s.gated {
 				s.gated = true
@@ -116,7 +116,7 @@ func (s *stream[T]) backlog() int { return len(s.queue) - s.head }
 
 // dropOldest makes room for a value of size octets; what is next in line,
 // perhaps v itself, learns how many were lost before it.
-func (s *stream[T]) dropOldest(size int, v *T) {
+func (s *stream[T]) dropOldest(size int, v T) T {
 	var lost uint64
 	for s.backlog() > 0 && (s.size+size > s.octets || s.count > 0 && s.backlog() >= s.count) {
 		s.size -= s.queue[s.head].size
@@ -126,18 +126,19 @@ func (s *stream[T]) dropOldest(size int, v *T) {
 	}
 	s.dropped += lost
 	if s.mark == nil || lost == 0 {
-		return
+		return v
 	}
 	if s.backlog() > 0 {
-		s.mark(&s.queue[s.head].v, lost)
-	} else {
-		s.mark(v, lost)
+		next := &s.queue[s.head]
+		next.v = s.mark(next.v, lost)
+		return v
 	}
+	return s.mark(v, lost)
 }
 
 // push appends to the backlog and sees to it that somebody feeds it.
 func (s *stream[T]) push(it item[T]) {
-	if s.head > 64 && s.head*2 > len(s.queue) {
+	if s.head > 0 && len(s.queue) == cap(s.queue) && s.head*2 >= len(s.queue) {
 		n := copy(s.queue, s.queue[s.head:])
 		clear(s.queue[n:])
 		s.queue, s.head = s.queue[:n], 0
@@ -146,7 +147,9 @@ func (s *stream[T]) push(it item[T]) {
 	s.size += it.size
 	if !s.feeding {
 		s.feeding = true
-		s.poke = make(chan struct{}, 1)
+		if s.poke == nil {
+			s.poke = make(chan struct{}, 1)
+		}
 		s.eng.Feed(s.feed)
 	}
 }
@@ -227,51 +230,74 @@ func (s *stream[T]) force(v T) {
 	}
 }
 
+// A feeder takes the backlog in runs, so that it meets the actor at the lock
+// less often. A run that has been taken is no longer subject to the bound.
+const (
+	runItems  = 16
+	runOctets = 64 << 10
+)
+
 // feed is the feeder: it sends the backlog and ends when that is empty. It
 // waits for the consumer, for the operation's context, for a poke from finish,
 // and for a Close that is out of time.
 func (s *stream[T]) feed(hurry <-chan struct{}) {
 	ended := s.ctx.Done()
+	var run [runItems]item[T]
 	for {
-		it, ok, ungate := s.next()
+		n, ok, ungate := s.next(&run)
 		if ungate {
 			s.eng.Ungate()
 		}
 		if !ok {
 			return
 		}
-		if it.end && !it.has {
-			close(s.ch)
-			return
-		}
-	offer:
-		select {
-		case s.ch <- it.v:
-		case <-s.poke: // next sees what finish wants
-			continue
-		case <-hurry:
-			s.hurried(it)
-			return
-		case <-ended:
-			ended = nil
-			if it.end {
-				s.force(it.v)
-			} else if !s.ctxOver() {
-				goto offer
-			} else {
-				continue
+		for i := 0; i < n; i++ {
+			it := &run[i]
+			if it.end && !it.has {
+				close(s.ch)
+				return
+			}
+			sent := false
+			for !sent {
+				select {
+				case s.ch <- it.v:
+					sent = true
+				case <-s.poke: // next sees what finish wants
+					n, sent = 0, true
+				case <-hurry:
+					s.hurried(run[i:n])
+					return
+				case <-ended:
+					ended = nil
+					if last := &run[n-1]; last.end {
+						s.endNow(last)
+						return
+					}
+					if s.ctxOver() {
+						n, sent = 0, true
+					}
+				}
+			}
+			if it.end && n > 0 {
+				close(s.ch)
+				return
 			}
 		}
-		if it.end {
-			close(s.ch)
-			return
-		}
+		clear(run[:])
 	}
 }
 
-// next takes the next value out of the backlog. It ends the feeder when there
-// is none, or when finish said so.
-func (s *stream[T]) next() (it item[T], ok, ungate bool) {
+// endNow ends the stream with an end that has been taken out of the backlog.
+func (s *stream[T]) endNow(end *item[T]) {
+	if end.has {
+		s.force(end.v)
+	}
+	close(s.ch)
+}
+
+// next takes the next run out of the backlog. It ends the feeder when there is
+// none, or when finish said so.
+func (s *stream[T]) next(run *[runItems]item[T]) (n int, ok, ungate bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.abrupt {
@@ -279,21 +305,30 @@ func (s *stream[T]) next() (it item[T], ok, ungate bool) {
 			s.force(s.lastV)
 		}
 		close(s.ch)
-		return it, false, s.ungated()
+		return 0, false, s.ungated()
 	}
 	if s.backlog() == 0 {
-		s.feeding, s.queue, s.head = false, nil, 0
-		return it, false, s.ungated()
+		s.feeding, s.head = false, 0
+		if s.queue = s.queue[:0]; cap(s.queue) > keepItems {
+			s.queue = nil
+		}
+		return 0, false, s.ungated()
 	}
-	it = s.queue[s.head]
-	s.queue[s.head] = item[T]{}
-	s.head++
-	s.size -= it.size
+	for size := 0; n < runItems && size < runOctets && s.backlog() > 0; n++ {
+		run[n] = s.queue[s.head]
+		s.queue[s.head] = item[T]{}
+		s.head++
+		size += run[n].size
+		s.size -= run[n].size
+	}
 	if s.gated && s.size <= s.octets/2 && (s.count == 0 || s.backlog() <= s.count/2) {
-		return it, true, s.ungated()
+		return n, true, s.ungated()
 	}
-	return it, true, false
+	return n, true, false
 }
+
+// keepItems is how large an empty backlog may stay.
+const keepItems = 256
 
 // ctxOver handles the end of the operation's context: if the end of the stream
 // is in the backlog it comes now; if not, the actor decides when. It reports
@@ -312,18 +347,18 @@ func (s *stream[T]) ctxOver() bool {
 	return false
 }
 
-// hurried ends the stream because Close is out of time: what was not read is
-// dropped and counted.
-func (s *stream[T]) hurried(it item[T]) {
+// hurried ends the stream because Close is out of time: what was not read, of
+// the feeder's run and of the backlog, is dropped and counted.
+func (s *stream[T]) hurried(run []item[T]) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	n := s.backlog() + 1
-	if it.end {
-		n = 0
-	} else if k := len(s.queue); s.backlog() > 0 && s.queue[k-1].end && !s.queue[k-1].has {
+	rest := append(append([]item[T](nil), run...), s.queue[s.head:]...)
+	n := len(rest)
+	end := rest[n-1]
+	if end.end && (!end.has || n == 1) {
 		n--
 	}
-	last, has := it.v, it.end && it.has
+	last, has := end.v, end.end && end.has
 	if n > 0 {
 		last, has = s.cut(n)
 	}

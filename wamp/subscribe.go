@@ -72,7 +72,7 @@ func (s *Session) Subscribe(ctx context.Context, topic string, options ...Subscr
 	st := &sub.stream
 	st.ch, st.eng, st.ctx = make(chan Event, eventChannel), s.eng, ctx
 	st.policy, st.count, st.octets = DropOldest, eventCount, eventOctets
-	st.mark = func(ev *Event, n uint64) { ev.Lost += n }
+	st.mark = func(ev Event, n uint64) Event { ev.Lost += n; return ev }
 	st.cut = func(n int) (Event, bool) {
 		sub.setErr(&ClosedError{Undelivered: n})
 		return Event{}, false

@@ -14,37 +14,72 @@ import (
 // for them. The zero Payload is empty. A Payload is never changed; copies
 // share what they hold.
 type Payload struct {
-	codec        Codec  // of args and kwargs
-	args, kwargs []byte // raw, nil if absent
-	out          *outgoing
-	last         bool
+	codec Codec  // of raw; nil where the payload is made of Go values
+	raw   []byte // the positional arguments, then the keyword arguments
+	nargs int32  // octets of raw that are positional arguments
+	last  bool
+	made  bool // of values and kw
+	// values and kw are what a payload of Go values holds. They are not behind
+	// one pointer, so that Args costs no allocation of its own.
+	values []any
+	kw     *keywords
 }
 
-// outgoing is what a Payload holds that was made of Go values.
-type outgoing struct {
-	args []any
-	kw   any
-	err  error // why it cannot be encoded
+// keywords are the keyword arguments of a payload of Go values.
+type keywords struct {
+	v   any
+	err error // why they cannot be encoded
 }
 
 // Args returns a payload of positional arguments. The values must not be
 // changed until the operation that it is given to has returned.
-func Args(values ...any) Payload { return Payload{out: &outgoing{args: values}} }
+func Args(values ...any) Payload { return Payload{made: true, values: values} }
 
 // Kwargs returns a payload of keyword arguments: a map with string keys, or a
 // struct or a pointer to one, whose fields are named by their json tags.
-func Kwargs(v any) Payload { return Payload{out: &outgoing{kw: v}} }
+func Kwargs(v any) Payload { return Payload{made: true, kw: &keywords{v: v}} }
 
 // Raw returns a payload that is encoded already, in the form of c: args is a
 // list and kwargs a dict, either may be nil. It is sent as it is where the
 // connection uses c.
 func Raw(c Codec, args, kwargs []byte) Payload {
-	return Payload{codec: c, args: args, kwargs: kwargs}
+	return Payload{codec: c, raw: join(args, kwargs), nargs: int32(len(args))}
 }
 
 // Received returns the payload of a message that came in the form of c. It
-// keeps the slices of m.
+// keeps the octets of m.
 func Received(c Codec, m *proto.Message) Payload { return Raw(c, m.Args, m.Kwargs) }
+
+// join returns a followed by b. Nothing is copied where b lies right behind a
+// already, as it does in a payload that was cut in two.
+func join(a, b []byte) []byte {
+	n := len(a)
+	switch {
+	case len(b) == 0:
+		return a
+	case n == 0:
+		return b
+	case cap(a) >= n+len(b) && &a[:n+1][n] == &b[0]:
+		return a[: n+len(b) : n+len(b)]
+	}
+	return append(append(make([]byte, 0, n+len(b)), a...), b...)
+}
+
+// args returns the octets of the positional arguments, nil if there are none.
+func (p *Payload) args() []byte {
+	if p.nargs == 0 {
+		return nil
+	}
+	return p.raw[:p.nargs:p.nargs]
+}
+
+// kwargs returns the octets of the keyword arguments, nil if there are none.
+func (p *Payload) kwargs() []byte {
+	if int(p.nargs) == len(p.raw) {
+		return nil
+	}
+	return p.raw[p.nargs:]
+}
 
 // With returns p with one keyword argument more, or with another value for it.
 // The map that p was made of is not changed.
@@ -61,23 +96,25 @@ func (p Payload) With(key string, value any) Payload {
 func (p Payload) WithKwargs(v any) Payload { return p.withKw(v, nil) }
 
 func (p Payload) withKw(v any, err error) Payload {
-	next := &outgoing{kw: v, err: err}
-	if p.out != nil {
-		next.args = p.out.args
-		next.err = errors.Join(p.out.err, err)
-	} else if p.args != nil {
-		list, err := p.Args()
-		next.args, next.err = list, errors.Join(next.err, err)
+	next := Payload{made: true, last: p.last, values: p.values, kw: &keywords{v: v, err: err}}
+	if p.kw != nil {
+		next.kw.err = errors.Join(p.kw.err, err)
+	} else if !p.made && p.nargs > 0 {
+		list, bad := p.Args()
+		next.values, next.kw.err = list, errors.Join(err, bad)
 	}
-	return Payload{out: next, last: p.last}
+	return next
 }
 
 // kwMap returns the keyword arguments as a map that may be shared.
 func (p Payload) kwMap() (map[string]any, error) {
-	if p.out == nil {
+	if !p.made {
 		return p.Kwargs()
 	}
-	if m, ok := p.out.kw.(map[string]any); ok || p.out.kw == nil {
+	if p.kw == nil {
+		return nil, nil
+	}
+	if m, ok := p.kw.v.(map[string]any); ok || p.kw.v == nil {
 		return m, nil
 	}
 	return p.Kwargs()
@@ -97,26 +134,27 @@ func (p Payload) Encode(c Codec, dst []byte) (buf []byte, args int, err error) {
 	start := len(dst)
 	f := c.format()
 	switch {
-	case p.out != nil:
-		if p.out.err != nil {
-			return dst, 0, p.out.err
+	case p.made:
+		if p.kw != nil && p.kw.err != nil {
+			return dst, 0, p.kw.err
 		}
-		if len(p.out.args) > 0 {
-			if dst, err = appendList(f, dst, p.out.args); err != nil {
+		if len(p.values) > 0 {
+			if dst, err = appendList(f, dst, p.values); err != nil {
 				return dst, 0, err
 			}
 		}
 		args = len(dst) - start
-		dst, err = appendKwargs(f, dst, p.out.kw)
+		if p.kw != nil {
+			dst, err = appendKwargs(f, dst, p.kw.v)
+		}
 	case p.codec == nil:
 		return dst, 0, nil
 	case p.codec == c:
-		dst = append(dst, p.args...)
-		return append(dst, p.kwargs...), len(p.args), nil
+		return append(dst, p.raw...), int(p.nargs), nil
 	default:
-		if dst, err = transcode(c, dst, p.codec, p.args); err == nil {
+		if dst, err = transcode(c, dst, p.codec, p.args()); err == nil {
 			args = len(dst) - start
-			dst, err = transcode(c, dst, p.codec, p.kwargs)
+			dst, err = transcode(c, dst, p.codec, p.kwargs())
 		}
 	}
 	if err != nil {
@@ -161,24 +199,17 @@ func transcode(to Codec, dst []byte, from Codec, raw []byte) ([]byte, error) {
 	return to.AppendValue(dst, v)
 }
 
-// raw returns p as raw octets: what it holds, or its values in CBOR, so that
-// values that never travelled can be asked for as well.
-func (p Payload) raw() (Payload, error) {
-	if p.out == nil {
+// encoded returns p as raw octets: what it holds, or its values in CBOR, so
+// that values that never travelled can be asked for as well.
+func (p Payload) encoded() (Payload, error) {
+	if !p.made {
 		return p, nil
 	}
 	buf, n, err := p.Encode(CBOR, nil)
 	if err != nil {
 		return Payload{}, err
 	}
-	q := Payload{codec: CBOR}
-	if n > 0 {
-		q.args = buf[:n]
-	}
-	if len(buf) > n {
-		q.kwargs = buf[n:]
-	}
-	return q, nil
+	return Payload{codec: CBOR, raw: buf, nargs: int32(n)}, nil
 }
 
 // ScanError says which argument did not fit its target.
@@ -219,20 +250,21 @@ func (p Payload) Scan(targets ...any) error {
 	if len(targets) == 0 {
 		return nil
 	}
-	q, err := p.raw()
+	q, err := p.encoded()
 	if err != nil {
 		return scanError(0, targets[0], err)
 	}
-	if q.args == nil {
+	args := q.args()
+	if args == nil {
 		return scanError(0, targets[0], ErrMissing)
 	}
 	f := q.codec.format()
-	if f.kind(q.args) != kindList {
+	if f.kind(args) != kindList {
 		return scanError(0, targets[0], errors.New(badNoList))
 	}
-	pos, _ := f.open(q.args)
+	pos, _ := f.open(args)
 	for i, target := range targets {
-		start, end, bad := f.next(q.args, pos, i, false)
+		start, end, bad := f.next(args, pos, i, false)
 		if bad != "" {
 			return scanError(i, target, &SyntaxError{Codec: f.name(), Offset: end, Reason: bad})
 		}
@@ -243,7 +275,7 @@ func (p Payload) Scan(targets ...any) error {
 		if target == nil {
 			continue
 		}
-		if err := unmarshalValue(f, q.args[start:end], target); err != nil {
+		if err := unmarshalValue(f, args[start:end], target); err != nil {
 			return scanError(i, target, err)
 		}
 	}
@@ -253,9 +285,9 @@ func (p Payload) Scan(targets ...any) error {
 // ScanKw decodes the keyword arguments into the struct or map that v points
 // to. Where there are none, v is left as it is. The error is a *ScanError.
 func (p Payload) ScanKw(v any) error {
-	q, err := p.raw()
-	if err == nil && q.kwargs != nil {
-		err = q.codec.Unmarshal(q.kwargs, v)
+	q, err := p.encoded()
+	if err == nil && q.kwargs() != nil {
+		err = q.codec.Unmarshal(q.kwargs(), v)
 	}
 	if err != nil {
 		return scanError(-1, v, err)
@@ -266,9 +298,9 @@ func (p Payload) ScanKw(v any) error {
 // Args returns the positional arguments as plain values.
 func (p Payload) Args() ([]any, error) {
 	var list []any
-	q, err := p.raw()
-	if err == nil && q.args != nil {
-		err = q.codec.Unmarshal(q.args, &list)
+	q, err := p.encoded()
+	if err == nil && q.args() != nil {
+		err = q.codec.Unmarshal(q.args(), &list)
 	}
 	return list, err
 }
@@ -276,31 +308,32 @@ func (p Payload) Args() ([]any, error) {
 // Kwargs returns the keyword arguments as plain values.
 func (p Payload) Kwargs() (map[string]any, error) {
 	var m map[string]any
-	q, err := p.raw()
-	if err == nil && q.kwargs != nil {
-		err = q.codec.Unmarshal(q.kwargs, &m)
+	q, err := p.encoded()
+	if err == nil && q.kwargs() != nil {
+		err = q.codec.Unmarshal(q.kwargs(), &m)
 	}
 	return m, err
 }
 
 // NArgs returns the number of positional arguments.
 func (p Payload) NArgs() int {
-	if p.out != nil {
-		return len(p.out.args)
+	if p.made {
+		return len(p.values)
 	}
-	if p.codec == nil {
+	args := p.args()
+	if args == nil {
 		return 0
 	}
 	f := p.codec.format()
-	if f.kind(p.args) != kindList {
+	if f.kind(args) != kindList {
 		return 0
 	}
-	pos, n := f.open(p.args)
+	pos, n := f.open(args)
 	if n >= 0 {
 		return n
 	}
 	for i := 0; ; i++ {
-		start, end, bad := f.next(p.args, pos, i, false)
+		start, end, bad := f.next(args, pos, i, false)
 		if bad != "" || start < 0 {
 			return i
 		}
@@ -310,15 +343,15 @@ func (p Payload) NArgs() int {
 
 // RawArgs returns the encoded list of positional arguments, nil if there is
 // none or the payload is made of Go values.
-func (p Payload) RawArgs() []byte { return p.args }
+func (p Payload) RawArgs() []byte { return p.args() }
 
 // RawKwargs returns the encoded dict of keyword arguments, nil if there is
 // none or the payload is made of Go values.
-func (p Payload) RawKwargs() []byte { return p.kwargs }
+func (p Payload) RawKwargs() []byte { return p.kwargs() }
 
 // Codec returns the serializer of a raw payload, nil if the payload is made of
 // Go values.
 func (p Payload) Codec() Codec { return p.codec }
 
 // Size returns how many octets a raw payload has.
-func (p Payload) Size() int { return len(p.args) + len(p.kwargs) }
+func (p Payload) Size() int { return len(p.raw) }

@@ -116,8 +116,14 @@ func TestPayloadPassThrough(t *testing.T) {
 		t.Errorf("%q %q", gotArgs, gotKwargs)
 	}
 	if p.Codec() != codec.JSON || p.Size() != len(args)+len(kwargs) ||
-		&p.RawArgs()[0] != &args[0] || &p.RawKwargs()[0] != &kwargs[0] {
+		!bytes.Equal(p.RawArgs(), args) || !bytes.Equal(p.RawKwargs(), kwargs) {
 		t.Errorf("%+v", p)
+	}
+	// A payload that was cut in two is not copied.
+	both := []byte(`[1]{"a":2}`)
+	p = codec.Raw(codec.JSON, both[:3], both[3:])
+	if &p.RawArgs()[0] != &both[0] || &p.RawKwargs()[0] != &both[3] {
+		t.Errorf("%+v was copied", p)
 	}
 	if q := codec.Args(1); q.Codec() != nil || q.Size() != 0 || q.RawArgs() != nil || q.RawKwargs() != nil {
 		t.Errorf("%+v", q)

@@ -318,7 +318,8 @@ func (a *Answer) send(c *core) {
 		c.stats.Late++
 		return
 	}
-	m := proto.Message{Request: inv.request, Options: a.Options, Args: a.Args, Kwargs: a.Kwargs}
+	m := &c.msg
+	*m = proto.Message{Request: inv.request, Options: a.Options, Args: a.Args, Kwargs: a.Kwargs}
 	switch {
 	case a.URI != "":
 		m.Type, m.RequestType, m.URI = proto.Error, proto.Invocation, a.URI
@@ -332,7 +333,7 @@ func (a *Answer) send(c *core) {
 	default:
 		m.Type = proto.Yield
 	}
-	err := c.emit(&m)
+	err := c.emit(m)
 	if !a.Progress || err != nil {
 		delete(c.invs, inv.request)
 	}

@@ -115,9 +115,8 @@ func (call *Call) apply(c *core) {
 		call.end(End{Err: err})
 		return
 	}
-	id, err := c.send(&proto.Message{
-		Type: proto.Call, Options: call.options(c), URI: call.URI, Args: call.Args, Kwargs: call.Kwargs,
-	})
+	c.msg = proto.Message{Type: proto.Call, Options: call.options(c), URI: call.URI, Args: call.Args, Kwargs: call.Kwargs}
+	id, err := c.send(&c.msg)
 	if err != nil {
 		call.end(End{Err: err})
 		return

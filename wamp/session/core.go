@@ -35,7 +35,8 @@ type core struct {
 	out     *transport.Batch
 	outCost int // octets of the mailbox bound that are in out
 	outSeq  uint64
-	sentSeq uint64 // batches up to this one were handed to the link
+	msg     proto.Message // the message being sent: one for all, so that sending allocates nothing
+	sentSeq uint64        // batches up to this one were handed to the link
 	unacked []*timer
 	lastID  proto.ID // the last request id that was issued
 

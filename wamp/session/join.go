@@ -77,10 +77,7 @@ func (j *joiner) join(ctx context.Context, rejoin int) (*Details, error) {
 	}
 	j.parser = j.codec.NewParser(j.cfg.Limits)
 	info := authn.JoinInfo{Realm: j.cfg.Realm, TLS: j.conn.TLS(), Rejoin: rejoin}
-	info.Private = info.TLS != nil
-	if pc, ok := j.conn.(interface{ Private() bool }); ok {
-		info.Private = pc.Private()
-	}
+	info.Private = transport.Private(j.conn)
 	attempt, err := j.cfg.Auth.Begin(ctx, info)
 	if err != nil {
 		return nil, fmt.Errorf("wamp: login: %w", err)
@@ -221,7 +218,7 @@ func clonePayload(args, kwargs []byte) (a, k []byte) {
 	copy(buf, args)
 	copy(buf[n:], kwargs)
 	if args != nil {
-		a = buf[:n:n]
+		a = buf[:n] // its capacity reaches over kwargs: see codec.Received
 	}
 	if kwargs != nil {
 		k = buf[n:]

@@ -73,7 +73,8 @@ func (p *Publish) send(c *core) error {
 			options = options.With("acknowledge", true)
 		}
 	}
-	id, err := c.send(&proto.Message{Type: proto.Publish, Options: options, URI: p.URI, Args: p.Args, Kwargs: p.Kwargs})
+	c.msg = proto.Message{Type: proto.Publish, Options: options, URI: p.URI, Args: p.Args, Kwargs: p.Kwargs}
+	id, err := c.send(&c.msg)
 	if err != nil {
 		return err
 	}
