@@ -37,10 +37,10 @@ func use(t *testing.T, c client) {
 	for _, size := range []int{0, 1, 125, 126, 65_535, 65_536, 1 << 20} {
 		check("echo", c.echo(ctx, strings.Repeat("y", size)))
 	}
-	check("results", c.results(ctx, 20_000))
-	check("no results", c.results(ctx, 0))
+	check("results", c.results(ctx, 20_000, true))
+	check("no results", c.results(ctx, 0, false))
 	check("subscribe", c.subscribe(ctx))
-	check("events", c.events(ctx, 20_000))
+	check("events", c.events(ctx, 20_000, true))
 	for range 10_000 {
 		check("publish", c.publish(ctx))
 	}
@@ -89,4 +89,19 @@ func TestForms(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestOurs does the same work with the library, so that the server is one that
+// it can talk to.
+func TestOurs(t *testing.T) {
+	forEach(t, func(t *testing.T, transport, address string, w wire) {
+		c, err := dialOurs(t.Context(), transport, address, w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		use(t, c)
+		if err := c.close(); err != nil {
+			t.Fatal(err)
+		}
+	})
 }

@@ -14,12 +14,13 @@ type client interface {
 	call(ctx context.Context) error
 	// echo sends so many octets and gets them back.
 	echo(ctx context.Context, text string) error
-	// results makes one call that is answered with n progressive results.
-	results(ctx context.Context, n int) error
+	// results makes one call that is answered with n progressive results, and
+	// decodes them if scan is set.
+	results(ctx context.Context, n int, scan bool) error
 	// subscribe prepares for events.
 	subscribe(ctx context.Context) error
-	// events asks for n events and takes them.
-	events(ctx context.Context, n int) error
+	// events asks for n events and takes them, and decodes them if scan is set.
+	events(ctx context.Context, n int, scan bool) error
 	// publish publishes one event, unacknowledged.
 	publish(ctx context.Context) error
 	// published returns when the router has read all publishes, and says how
@@ -65,7 +66,7 @@ func (c *floor) echo(_ context.Context, text string) error {
 	return err
 }
 
-func (c *floor) results(_ context.Context, n int) error {
+func (c *floor) results(_ context.Context, n int, _ bool) error {
 	ch := make(chan []byte, 1024)
 	tail := c.w.appendTail(nil, dict{{"receive_progress", true}}, fmt.Sprintf("%s.%d", procFlood, n))
 	if err := c.request(4, typeCall, tail, waiter{ch: ch, stream: true}); err != nil {
@@ -95,7 +96,7 @@ func (c *floor) subscribe(context.Context) error {
 	return err
 }
 
-func (c *floor) events(_ context.Context, n int) error {
+func (c *floor) events(_ context.Context, n int, _ bool) error {
 	ch := make(chan []byte, 1)
 	tail := c.w.appendTail(nil, dict{}, fmt.Sprintf("%s.%d", procEvents, n))
 	if err := c.request(4, typeCall, tail, waiter{ch: ch}); err != nil {

@@ -3,11 +3,13 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
 	"runtime/pprof"
 	"slices"
 	"strings"
@@ -25,7 +27,9 @@ type options struct {
 	short       bool
 	growth      bool
 	stopped     bool
+	pace        int
 	cpuprofile  string
+	memprofile  string
 	md          string
 }
 
@@ -38,6 +42,13 @@ func list(name, text string, allowed ...string) ([]string, error) {
 		}
 	}
 	return words, nil
+}
+
+// givenFlags are the flags that stand on the command line.
+func givenFlags() map[string]bool {
+	given := make(map[string]bool)
+	flag.Visit(func(f *flag.Flag) { given[f.Name] = true })
+	return given
 }
 
 // parseFlags reads the command line.
@@ -56,11 +67,18 @@ func parseFlags() (*options, error) {
 	flag.BoolVar(&o.short, "short", false, "a quick look: 3 runs of 200 ms, and no long curves")
 	flag.BoolVar(&o.growth, "growth", false, "measure how cost grows instead")
 	flag.BoolVar(&o.stopped, "stopped", false, "measure memory with a stopped consumer instead")
+	flag.IntVar(&o.pace, "pace", 250_000, "with -stopped: chunks sent a second, 0 for as fast as can be")
 	flag.StringVar(&o.cpuprofile, "cpuprofile", "", "write a CPU profile of this process to a file")
+	flag.StringVar(&o.memprofile, "memprofile", "", "write what this process allocated to a file")
 	flag.StringVar(&o.md, "md", "", "write the report to a file too")
 	flag.Parse()
-	if o.short {
-		o.repeat, o.duration = 3, 200*time.Millisecond
+	if given := givenFlags(); o.short {
+		if !given["repeat"] {
+			o.repeat = 3
+		}
+		if !given["duration"] {
+			o.duration = 200 * time.Millisecond
+		}
 	}
 	var err error
 	if o.transports, err = list("transport", *transports, transportTCP, transportUnix, transportWeb); err != nil {
@@ -111,21 +129,15 @@ func clientMain() error {
 		return err
 	}
 	defer p.stop()
-	if o.cpuprofile != "" {
-		f, err := os.Create(o.cpuprofile)
-		if err != nil {
-			return err
-		}
-		defer func() { _ = f.Close() }()
-		if err := pprof.StartCPUProfile(f); err != nil {
-			return err
-		}
-		defer pprof.StopCPUProfile()
+	stopProfiles, err := startProfiles(o)
+	if err != nil {
+		return err
 	}
 	var report bytes.Buffer
 	out := io.MultiWriter(os.Stdout, &report)
 	fmt.Fprintf(out, "%s\n\n", machine())
-	if err := run(ctx, o, p, out); err != nil {
+	err = run(ctx, o, p, out)
+	if err = errors.Join(err, stopProfiles()); err != nil {
 		return err
 	}
 	if o.md != "" {
@@ -134,8 +146,46 @@ func clientMain() error {
 	return nil
 }
 
+// startProfiles starts the profiles that were asked for. stop writes them.
+func startProfiles(o *options) (stop func() error, err error) {
+	var cpu *os.File
+	if o.cpuprofile != "" {
+		if cpu, err = os.Create(o.cpuprofile); err != nil {
+			return nil, err
+		}
+		if err := pprof.StartCPUProfile(cpu); err != nil {
+			return nil, err
+		}
+	}
+	if o.memprofile != "" {
+		runtime.MemProfileRate = 4096
+	}
+	return func() error {
+		if cpu != nil {
+			pprof.StopCPUProfile()
+			if err := cpu.Close(); err != nil {
+				return err
+			}
+		}
+		if o.memprofile == "" {
+			return nil
+		}
+		f, err := os.Create(o.memprofile)
+		if err != nil {
+			return err
+		}
+		return errors.Join(pprof.Lookup("allocs").WriteTo(f, 0), f.Close())
+	}, nil
+}
+
 // run does what was asked for.
 func run(ctx context.Context, o *options, p *process, out io.Writer) error {
+	if o.growth {
+		return growth(ctx, o, p, out)
+	}
+	if o.stopped {
+		return stopped(ctx, o, p, out)
+	}
 	var sides []side
 	for _, s := range allSides(o) {
 		if slices.Contains(o.sides, s.name) {

@@ -1,4 +1,151 @@
 package main
 
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/connectanum/connectanum-go/wamp"
+	"github.com/connectanum/connectanum-go/wamp/codec"
+)
+
 // allSides are the clients that are compared.
-func allSides(*options) []side { return []side{floorSide()} }
+func allSides(o *options) []side {
+	return []side{floorSide(), {name: "wamp", wires: o.serializers, dial: dialOurs}}
+}
+
+// ours is this library, as a program uses it.
+type ours struct {
+	session *wamp.Session
+	sub     *wamp.Subscription
+}
+
+// codecs are the library's serializers by name.
+var codecs = map[string]codec.Codec{"cbor": codec.CBOR, "msgpack": codec.MsgPack, "json": codec.JSON}
+
+// connect joins with one serializer.
+func connect(ctx context.Context, transport, address string, w wire) (*wamp.Session, error) {
+	url := map[string]string{
+		transportTCP: "tcp://" + address, transportUnix: "unix://" + address, transportWeb: "ws://" + address + "/ws",
+	}[transport]
+	return wamp.Connect(ctx, url, "bench", wamp.WithSerializers(codecs[w.name()]))
+}
+
+func dialOurs(ctx context.Context, transport, address string, w wire) (client, error) {
+	s, err := connect(ctx, transport, address, w)
+	if err != nil {
+		return nil, err
+	}
+	return &ours{session: s}, nil
+}
+
+func (c *ours) call(ctx context.Context) error {
+	r, err := c.session.Call(ctx, procCall, wamp.Args(answer)).Final()
+	if err != nil {
+		return err
+	}
+	var n int
+	if err := r.Scan(&n); err != nil {
+		return err
+	}
+	if n != answer {
+		return errAnswer
+	}
+	return nil
+}
+
+func (c *ours) echo(ctx context.Context, text string) error {
+	r, err := c.session.Call(ctx, procEcho, wamp.Args(text)).Final()
+	if err != nil {
+		return err
+	}
+	var got string
+	if err := r.Scan(&got); err != nil {
+		return err
+	}
+	if got != text {
+		return errAnswer
+	}
+	return nil
+}
+
+// look takes a payload as a consumer does that scans it, or as one that hands
+// it on.
+func look(p *wamp.Payload, scan bool) error {
+	if !scan {
+		if len(p.RawArgs()) < 2 {
+			return errAnswer
+		}
+		return nil
+	}
+	var n int
+	if err := p.Scan(&n); err != nil {
+		return err
+	}
+	if n != answer {
+		return errAnswer
+	}
+	return nil
+}
+
+func (c *ours) results(ctx context.Context, n int, scan bool) error {
+	for r := range c.session.Call(ctx, fmt.Sprintf("%s.%d", procFlood, n), wamp.Args(), wamp.Progressive()) {
+		if r.Err != nil {
+			return r.Err
+		}
+		if err := look(&r.Payload, scan); err != nil {
+			return err
+		}
+		n--
+	}
+	if n != -1 {
+		return fmt.Errorf("%w: %d results are missing", errAnswer, n+1)
+	}
+	return nil
+}
+
+// subscribe makes a bound that holds a whole flood: the default one may drop
+// events of a burst that is longer than that.
+func (c *ours) subscribe(ctx context.Context) (err error) {
+	c.sub, err = c.session.Subscribe(ctx, "bench.topic", wamp.Buffer(2*floodSize, 64<<20))
+	return err
+}
+
+func (c *ours) events(ctx context.Context, n int, scan bool) error {
+	done := c.session.Call(ctx, fmt.Sprintf("%s.%d", procEvents, n), wamp.Args())
+	for range n {
+		ev, ok := <-c.sub.Events()
+		if !ok {
+			return c.sub.Err()
+		}
+		if ev.Lost > 0 {
+			return fmt.Errorf("%w: %d events were lost", errAnswer, ev.Lost)
+		}
+		if err := look(&ev.Payload, scan); err != nil {
+			return err
+		}
+	}
+	_, err := done.Final()
+	return err
+}
+
+func (c *ours) publish(ctx context.Context) error {
+	if ack, ok := <-c.session.Publish(ctx, "bench.topic", wamp.Args(answer)); ok {
+		return ack.Err
+	}
+	return nil
+}
+
+func (c *ours) published(ctx context.Context) (n int, err error) {
+	r, err := c.session.Call(ctx, procCount, wamp.Args()).Final()
+	if err == nil {
+		err = r.Scan(&n)
+	}
+	return n, err
+}
+
+func (c *ours) close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	return c.session.Close(ctx)
+}

@@ -111,7 +111,8 @@ func (c *comparison) table(out io.Writer, transport string) {
 				fmt.Fprintf(out, " %s |", f.text(c.median(transport, col.side, col.wire, w.name, f.of)))
 			}
 			ratio := "-"
-			if r := c.ratio(transport, w.name, f.of); r > 0 {
+			few := c.median(transport, "floor", c.baseline, w.name, f.of) < 0.1
+			if r := c.ratio(transport, w.name, f.of); r > 0 && !few {
 				ratio = fmt.Sprintf("%.2f", r)
 			}
 			fmt.Fprintf(out, " %s |\n", ratio)

@@ -110,6 +110,7 @@ type peer struct {
 	out  []byte // answers to what was read in one go
 
 	lastID    uint64 // of subscriptions and registrations
+	topics    map[string]uint64
 	lastTopic uint64 // the subscription that events go to
 	lastProc  uint64 // the registration that invocations go to
 	published uint64 // unacknowledged PUBLISHes
@@ -119,16 +120,20 @@ type peer struct {
 
 	resultTail, emptyTail, welcomeTail, publishedTail []byte // of canned messages
 
-	write  sync.Mutex // held for one Write
-	floods sync.WaitGroup
-	mu     sync.Mutex
-	stops  map[uint64]*atomic.Bool // floods that a CANCEL ends, by CALL
+	write     sync.Mutex   // held for one Write
+	answering atomic.Int32 // answers that wait for it: floods let them pass
+	floods    sync.WaitGroup
+	mu        sync.Mutex
+	stops     map[uint64]*atomic.Bool // floods that a CANCEL ends, by CALL
+	active    int                     // floods under way
+	idle      []uint64                // CALLs that wait until none is
 }
 
 func newPeer(conn net.Conn, f framing, w wire) *peer {
 	return &peer{
 		conn: conn, f: f, w: w, r: w.newReader(),
 		lastID:        idFirst,
+		topics:        make(map[string]uint64),
 		resultTail:    w.appendTail(nil, dict{}, []any{answer}),
 		emptyTail:     w.appendTail(nil),
 		publishedTail: w.appendTail(nil, idPublication),
@@ -217,8 +222,10 @@ func (p *peer) flush() error {
 	if len(p.out) == 0 {
 		return nil
 	}
+	p.answering.Add(1)
 	p.write.Lock()
 	_, err := p.conn.Write(p.out)
+	p.answering.Add(-1)
 	p.write.Unlock()
 	if p.out = p.out[:0]; cap(p.out) > 1<<20 {
 		p.out = nil
@@ -258,9 +265,14 @@ func (p *peer) handle(h *head) error {
 	case typeHello:
 		p.send(3, typeWelcome, idSession, p.welcomeTail)
 	case typeSubscribe:
-		p.lastID++
-		p.lastTopic = p.lastID
-		p.sendNew(typeSubscribed, h.id, p.lastID)
+		id := p.topics[string(h.uri)]
+		if id == 0 {
+			p.lastID++
+			id = p.lastID
+			p.topics[string(h.uri)] = id
+		}
+		p.lastTopic = id
+		p.sendNew(typeSubscribed, h.id, id)
 	case typeRegister:
 		p.lastID++
 		p.lastProc = p.lastID
@@ -282,8 +294,8 @@ func (p *peer) handle(h *head) error {
 }
 
 // The procedures. What has numbers behind it takes them in its name, as in
-// bench.flood.1000 or bench.flood.1000.64: how many, and with how many octets
-// of text instead of the small payload.
+// bench.flood.1000 or bench.flood.1000.64.5000: how many, with how many octets
+// of text instead of the small payload if not 0, and how many a second at most.
 const (
 	procCall   = "bench.call"   // the canned result
 	procEcho   = "bench.echo"   // what the call brought
@@ -292,6 +304,7 @@ const (
 	procFlood  = "bench.flood"  // progressive results, then the final one
 	procStorm  = "bench.storm"  // the same; CANCEL is answered, but it goes on
 	procEvents = "bench.events" // events on the last subscription, then the result
+	procSent   = "bench.sent"   // the canned result, when no flood is under way
 	procInvoke = "bench.invoke" // invocations of the last registration, the result when all have been answered
 )
 
@@ -301,7 +314,8 @@ func (p *peer) call(h *head) error {
 		p.send(4, typeResult, h.id, p.resultTail)
 		return nil
 	}
-	name, count, size := splitName(string(h.uri))
+	name, n := splitName(string(h.uri))
+	count, size, pace := n[0], n[1], n[2]
 	switch name {
 	case procEcho:
 		start := len(p.out)
@@ -313,10 +327,12 @@ func (p *peer) call(h *head) error {
 		p.mu.Lock()
 		p.stops[h.id] = new(atomic.Bool)
 		p.mu.Unlock()
+	case procSent:
+		p.whenIdle(h.id)
 	case procFlood, procStorm:
-		p.flood(h.id, count, name == procFlood, p.progress(h.id, size))
+		p.flood(h.id, count, pace, name == procFlood, p.progress(h.id, size))
 	case procEvents:
-		p.flood(h.id, count, false, p.event(size))
+		p.flood(h.id, count, pace, false, p.event(size))
 	case procInvoke:
 		p.yields, p.yieldFor = count, h.id
 		p.invoke(count)
@@ -327,18 +343,15 @@ func (p *peer) call(h *head) error {
 }
 
 // splitName takes the numbers off the name of a procedure.
-func splitName(uri string) (name string, count, size int) {
-	parts := strings.SplitN(uri, ".", 4)
+func splitName(uri string) (name string, numbers [3]int) {
+	parts := strings.Split(uri, ".")
 	if len(parts) < 2 {
-		return uri, 0, 0
+		return uri, numbers
 	}
-	if len(parts) > 2 {
-		count, _ = strconv.Atoi(parts[2])
+	for i, part := range parts[2:min(len(parts), 5)] {
+		numbers[i], _ = strconv.Atoi(part)
 	}
-	if len(parts) > 3 {
-		size, _ = strconv.Atoi(parts[3])
-	}
-	return parts[0] + "." + parts[1], count, size
+	return parts[0] + "." + parts[1], numbers
 }
 
 // serverMain is the server process: it says where it listens and ends with its

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"runtime"
 	"strings"
 	"sync/atomic"
+	"time"
 )
 
 // payload is the arguments of a flood: the small payload, or so many octets.
@@ -30,22 +32,32 @@ func (p *peer) event(size int) []byte {
 }
 
 // flood sends a frame count times and then the result of the call, beside
-// whatever else is answered meanwhile. obeys says that a CANCEL stops it.
-func (p *peer) flood(call uint64, count int, obeys bool, frame []byte) {
+// whatever else is answered meanwhile, at most pace a second unless that is 0.
+// obeys says that a CANCEL stops it.
+func (p *peer) flood(call uint64, count, pace int, obeys bool, frame []byte) {
 	stop := new(atomic.Bool)
 	p.mu.Lock()
 	p.stops[call] = stop
+	p.active++
 	p.mu.Unlock()
 	last := p.frameOf(typeResult, call, dict{}, []any{answer})
 	p.floods.Go(func() {
 		const block = 64 << 10
 		per := max(min(block/len(frame), count), 1)
+		if pace > 0 {
+			per = min(per, max(pace/1000, 1))
+		}
 		blocks := make([]byte, 0, per*len(frame))
 		for range per {
 			blocks = append(blocks, frame...)
 		}
+		start, sent := time.Now(), 0
 		for count > 0 && (!obeys || !stop.Load()) {
+			if pace > 0 {
+				time.Sleep(time.Until(start.Add(time.Duration(sent) * time.Second / time.Duration(pace))))
+			}
 			n := min(count, per)
+			sent += n
 			if !p.put(blocks[:n*len(frame)]) {
 				return
 			}
@@ -58,11 +70,42 @@ func (p *peer) flood(call uint64, count int, obeys bool, frame []byte) {
 		if !canceled {
 			p.put(last)
 		}
+		p.ended()
 	})
 }
 
-// put writes b between the answers and says whether that went well.
+// ended notes that a flood has been sent, and answers who waits for that.
+func (p *peer) ended() {
+	p.mu.Lock()
+	var idle []uint64
+	if p.active--; p.active == 0 {
+		idle, p.idle = p.idle, nil
+	}
+	p.mu.Unlock()
+	for _, call := range idle {
+		p.put(p.frameOf(typeResult, call, dict{}, []any{answer}))
+	}
+}
+
+// whenIdle answers a call when no flood is under way.
+func (p *peer) whenIdle(call uint64) {
+	p.mu.Lock()
+	wait := p.active > 0
+	if wait {
+		p.idle = append(p.idle, call)
+	}
+	p.mu.Unlock()
+	if !wait {
+		p.send(4, typeResult, call, p.resultTail)
+	}
+}
+
+// put writes b between the answers and says whether that went well. A mutex
+// alone would let a flood take it again and again.
 func (p *peer) put(b []byte) bool {
+	for p.answering.Load() > 0 {
+		runtime.Gosched()
+	}
 	p.write.Lock()
 	defer p.write.Unlock()
 	_, err := p.conn.Write(b)

@@ -23,8 +23,10 @@ var works = []work{
 	callers(16),
 	callers(256),
 	callers(10_000),
-	{"results", "progressive results received", "results/s", floods(client.results)},
-	{"events", "events received", "events/s", events},
+	{"results", "progressive results received", "results/s", results(false)},
+	{"scanned", "progressive results received and scanned", "results/s", results(true)},
+	{"events", "events received", "events/s", events(false)},
+	{"eventscan", "events received and scanned", "events/s", events(true)},
 	publishers(1),
 	publishers(16),
 }
@@ -97,25 +99,32 @@ func callers(n int) work {
 }
 
 // floods asks for one flood after the other.
-func floods(f func(c client, ctx context.Context, n int) error) func(context.Context, client, time.Duration) (sample, error) {
-	return func(ctx context.Context, c client, d time.Duration) (sample, error) {
-		return measure(func() (ops int, err error) {
-			for end := time.Now().Add(d); time.Now().Before(end); ops += floodSize {
-				if err := f(c, ctx, floodSize); err != nil {
-					return 0, err
-				}
+func floods(d time.Duration, f func() error) (sample, error) {
+	return measure(func() (ops int, err error) {
+		for end := time.Now().Add(d); time.Now().Before(end); ops += floodSize {
+			if err := f(); err != nil {
+				return 0, err
 			}
-			return ops, nil
-		})
+		}
+		return ops, nil
+	})
+}
+
+// results is floods of progressive results.
+func results(scan bool) func(context.Context, client, time.Duration) (sample, error) {
+	return func(ctx context.Context, c client, d time.Duration) (sample, error) {
+		return floods(d, func() error { return c.results(ctx, floodSize, scan) })
 	}
 }
 
-// events subscribes, and asks for events.
-func events(ctx context.Context, c client, d time.Duration) (sample, error) {
-	if err := c.subscribe(ctx); err != nil {
-		return sample{}, err
+// events is floods of events.
+func events(scan bool) func(context.Context, client, time.Duration) (sample, error) {
+	return func(ctx context.Context, c client, d time.Duration) (sample, error) {
+		if err := c.subscribe(ctx); err != nil {
+			return sample{}, err
+		}
+		return floods(d, func() error { return c.events(ctx, floodSize, scan) })
 	}
-	return floods(client.events)(ctx, c, d)
 }
 
 // publishers is n goroutines that publish one event after the other. The time
