@@ -336,12 +336,13 @@ class Peer:
         s, (args, kwargs) = self.of(m), tagged_args(m)
         progress, enough = [], asyncio.Event()
 
-        def on_progress(r):  # a CallResult, because of details=True
-            progress.append(payload(r.results, r.kwresults))
+        def on_progress(*a, **k):
+            progress.append(payload(a, k))
             if len(progress) >= m.get("cancel_after_progress", 1 << 60):
                 enough.set()
 
-        options = CallOptions(on_progress=on_progress if m.get("progress") else None, details=True)
+        # details=True gives every result as a CallResult, but breaks on progress without kwargs (autobahn 26.10.2)
+        options = CallOptions(on_progress=on_progress) if m.get("progress") else CallOptions(details=True)
         t0 = time.monotonic()
         f = s.call(m["uri"], *args, options=options, **kwargs)
         request = next(i for i, c in s._call_reqs.items() if c.on_reply is f)
@@ -354,6 +355,8 @@ class Peer:
             s._transport.send(message.Cancel(request, mode=m.get("mode")))
         try:
             r = await asyncio.wait_for(asyncio.shield(f), m.get("wait", 20))
+            if not isinstance(r, CallResult):
+                r = CallResult(*([] if r is None else [r]))
             out = {"result": payload(r.results, r.kwresults)}
         except ApplicationError as e:
             out = {"failed": {"uri": e.error} | payload(e.args, e.kwargs)}

@@ -21,7 +21,6 @@ func TestMatrix(t *testing.T) {
 		for _, c := range codecs {
 			c := cell{kind, c}
 			t.Run(c.String(), func(t *testing.T) {
-				p := joinPartner(t, c)
 				for _, check := range []struct {
 					name string
 					run  func(*testing.T, cell, *partner)
@@ -35,7 +34,7 @@ func TestMatrix(t *testing.T) {
 					{"1 MiB", testBig},
 					{"bye out", testGoodbyeOut}, {"bye in", testGoodbyeIn},
 				} {
-					matrix.check(t, c.String(), check.name, func(t *testing.T) { check.run(t, c, p) })
+					matrix.check(t, c.String(), check.name, func(t *testing.T) { check.run(t, c, joinPartner(t, c)) })
 				}
 			})
 		}
@@ -368,7 +367,7 @@ func idle(t *testing.T, s *wamp.Session) {
 func testCancelIn(t *testing.T, c cell, p *partner) {
 	s := c.join(t)
 	uri := c.uri("go", "slow")
-	causes := make(chan error, 1)
+	causes := make(chan error, 100)
 	_, err := s.Handle(limit(t), uri, func(ctx context.Context, inv *wamp.Invocation) error {
 		var ms int
 		if err := inv.Scan(&ms); err != nil {
