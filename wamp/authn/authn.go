@@ -3,6 +3,7 @@ package authn
 import (
 	"context"
 	"crypto/tls"
+	"fmt"
 
 	"github.com/connectanum/connectanum-go/wamp/proto"
 )
@@ -55,11 +56,18 @@ type Challenge struct {
 	Extra  proto.Dict
 }
 
-// Response is an AUTHENTICATE message.
+// Response is an AUTHENTICATE message. Signature may be the secret itself: no
+// printer shows it.
 type Response struct {
 	Signature string
 	Extra     map[string]any
 }
+
+// Format writes that there is a response, not what is in it.
+func (Response) Format(s fmt.State, v rune) { quiet{"authn.Response{...}"}.Format(s, v) }
+
+// MarshalText returns that there is a response, not what is in it.
+func (Response) MarshalText() ([]byte, error) { return []byte("authn.Response{...}"), nil }
 
 // Welcome is what a WELCOME said.
 type Welcome struct {

@@ -1,0 +1,125 @@
+package authn
+
+import (
+	"context"
+	"crypto/subtle"
+	"fmt"
+)
+
+// Anonymous logs in as nobody: the router gives a role, and makes up an authid.
+func Anonymous(options ...PlainOption) Authenticator {
+	a := &plain{quiet: quiet{"authn.Anonymous()"}, method: "anonymous"}
+	for _, o := range options {
+		o.plain(&a.cfg)
+	}
+	return a
+}
+
+// plain is a login without a challenge.
+type plain struct {
+	quiet
+	method string
+	authid string
+	cfg    config
+}
+
+func (a *plain) Begin(ctx context.Context, _ JoinInfo) (Attempt, error) { return a, ctx.Err() }
+
+func (a *plain) Hello(h *Hello) error {
+	a.cfg.fill(h, a.authid, a.method)
+	return nil
+}
+
+func (a *plain) Challenge(_ context.Context, c Challenge) (Response, error) {
+	if c.Method != a.method {
+		return Response{}, &MethodError{clip(c.Method), []string{a.method}}
+	}
+	return Response{}, &ChallengeError{Method: a.method, Problem: "is unexpected: the method has none"}
+}
+
+func (a *plain) Welcome(Welcome) error { return nil }
+
+// Ticket logs in with a ticket: a password or token that is sent as it is. It
+// is sent only over a private connection, see JoinInfo.Private and
+// AllowPlaintext.
+func Ticket[S Secret](authid string, ticket S, options ...TicketOption) Authenticator {
+	a := &ticketAuth{quiet: quiet{fmt.Sprintf("authn.Ticket(%q)", authid)}, authid: authid, secret: sourceOf(ticket)}
+	for _, o := range options {
+		o.ticket(&a.cfg)
+	}
+	return a
+}
+
+type ticketAuth struct {
+	quiet
+	authid string
+	secret source
+	cfg    config
+}
+
+func (a *ticketAuth) Begin(ctx context.Context, info JoinInfo) (Attempt, error) {
+	if a.authid == "" {
+		return nil, &ConfigError{"ticket: the authid is empty"}
+	}
+	if !info.Private && !a.cfg.plaintext {
+		return nil, &PlaintextError{"ticket"}
+	}
+	return &ticketAttempt{quiet: a.quiet, auth: a, request: request("ticket", a.authid, info)}, ctx.Err()
+}
+
+type ticketAttempt struct {
+	quiet
+	once
+	auth    *ticketAuth
+	request Request
+}
+
+func (t *ticketAttempt) Hello(h *Hello) error {
+	t.auth.cfg.fill(h, t.auth.authid, "ticket")
+	return nil
+}
+
+func (t *ticketAttempt) Challenge(ctx context.Context, c Challenge) (Response, error) {
+	if err := t.challenged("ticket", c); err != nil {
+		return Response{}, err
+	}
+	t.request.Challenge = c.Extra
+	ticket, err := t.auth.secret.get(ctx, t.request)
+	if err != nil {
+		return Response{}, err
+	}
+	return Response{Signature: ticket}, nil
+}
+
+func (t *ticketAttempt) Welcome(Welcome) error { return t.welcomed("ticket") }
+
+// TicketVerify reports in constant time whether a ticket is the right one.
+func TicketVerify(want, got string) bool {
+	return want != "" && subtle.ConstantTimeCompare([]byte(want), []byte(got)) == 1
+}
+
+// once is the rule of a method with one round: exactly one CHALLENGE, of the
+// method that was offered, before WELCOME.
+type once struct{ done bool }
+
+func (o *once) challenged(method string, c Challenge) error {
+	switch {
+	case c.Method != method:
+		return &MethodError{clip(c.Method), []string{method}}
+	case o.done:
+		return &ChallengeError{Method: method, Problem: "is the second one"}
+	}
+	o.done = true
+	return nil
+}
+
+func (o *once) welcomed(method string) error {
+	if !o.done {
+		return &RouterError{method, "let the client in without a challenge"}
+	}
+	return nil
+}
+
+func request(method, authid string, info JoinInfo) Request {
+	return Request{Method: method, AuthID: authid, Realm: info.Realm, Rejoin: info.Rejoin}
+}

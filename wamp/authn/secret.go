@@ -1,0 +1,102 @@
+package authn
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/connectanum/connectanum-go/wamp/proto"
+)
+
+// Provider gives a secret when it is needed: a password from a vault, a ticket
+// that lives for minutes. It is asked anew at each join, so what it gave before
+// a reconnect need not be valid after it. ctx ends with the join; the answer is
+// not waited for longer than that.
+type Provider = func(ctx context.Context, r Request) (string, error)
+
+// Secret is what the constructors take as a secret: a string, or a Provider
+// that is asked for it at each join.
+type Secret interface {
+	string | func(ctx context.Context, r Request) (string, error)
+}
+
+// Request says what a Provider is asked for.
+type Request struct {
+	// Method is the authentication method, as in HELLO.
+	Method string
+	// AuthID and Realm are who logs in, and where.
+	AuthID, Realm string
+	// Rejoin counts the joins of this session before this one.
+	Rejoin int
+	// Challenge is CHALLENGE.Extra, nil if the router has not asked yet. It
+	// comes from the router: it is not checked.
+	Challenge proto.Dict
+}
+
+// source is a secret behind a function: a constant too, so that no printer
+// that walks through a struct can reach it.
+type source func(ctx context.Context, r Request) (string, error)
+
+func sourceOf[S Secret](secret S) source {
+	switch s := any(secret).(type) {
+	case string:
+		return func(context.Context, Request) (string, error) { return s, nil }
+	case Provider:
+		if s == nil {
+			return nil
+		}
+		return func(ctx context.Context, r Request) (string, error) {
+			return bounded(ctx, func() (string, error) { return s(ctx, r) })
+		}
+	}
+	return nil // cannot be reached: Secret has two types
+}
+
+// get asks for the secret; what goes wrong is a CredentialError.
+func (s source) get(ctx context.Context, r Request) (string, error) {
+	if err := ctx.Err(); err != nil {
+		return "", &CredentialError{Method: r.Method, Problem: "the login was given up", Err: err}
+	}
+	if s == nil {
+		return "", &CredentialError{Method: r.Method, Problem: "the provider is nil"}
+	}
+	secret, err := s(ctx, r)
+	switch {
+	case err != nil:
+		return "", &CredentialError{Method: r.Method, Problem: "the provider failed", Err: err}
+	case secret == "":
+		return "", &CredentialError{Method: r.Method, Problem: "the secret is empty"}
+	}
+	return secret, nil
+}
+
+// bounded runs f, which belongs to the user (a provider, an agent, a token that
+// waits for a touch), and does not wait for it longer than ctx lives. The
+// goroutine is f's own: it ends when f returns.
+func bounded[T any](ctx context.Context, f func() (T, error)) (T, error) {
+	type answer struct {
+		value T
+		err   error
+	}
+	done := make(chan answer, 1)
+	go func() {
+		v, err := f()
+		done <- answer{v, err}
+	}()
+	select {
+	case a := <-done:
+		return a.value, a.err
+	case <-ctx.Done():
+		var none T
+		return none, context.Cause(ctx)
+	}
+}
+
+// quiet is what a value of this package shows of itself to every printer:
+// fmt in all its verbs, slog and encoding/json.
+type quiet struct{ text string }
+
+// Format writes what the value is, without its secrets.
+func (q quiet) Format(s fmt.State, _ rune) { fmt.Fprint(s, q.text) }
+
+// MarshalText returns what the value is, without its secrets.
+func (q quiet) MarshalText() ([]byte, error) { return []byte(q.text), nil }
