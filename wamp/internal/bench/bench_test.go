@@ -41,6 +41,8 @@ func use(t *testing.T, c client) {
 	check("no results", c.results(ctx, 0, false))
 	check("subscribe", c.subscribe(ctx))
 	check("events", c.events(ctx, 20_000, true))
+	check("register", c.register(ctx))
+	check("invocations", c.invocations(ctx, 20_000))
 	for range 10_000 {
 		check("publish", c.publish(ctx))
 	}

@@ -30,10 +30,11 @@ type floor struct {
 	lastID  uint64
 	waiting map[uint64]waiter
 	topic   chan []byte // events, whatever the subscription
+	invoked chan uint64 // the ids of invocations, whatever the registration
 
 	found []delivery // of the reader: what it has to hand over
 
-	calls, publishes template
+	calls, publishes, yields template
 }
 
 // waiter is who gets the answers to a request.
@@ -72,6 +73,7 @@ func dialFloor(ctx context.Context, transport, address string, w wire) (*floor, 
 	}
 	c.calls = c.template(5, typeCall, w.appendTail(nil, dict{}, procCall, []any{answer}))
 	c.publishes = c.template(5, typePublish, w.appendTail(nil, dict{}, "bench.topic", []any{answer}))
+	c.yields = c.template(4, typeYield, w.appendTail(nil, dict{}, []any{answer}))
 	c.lastID = idBase
 	c.stopped.Go(c.reader)
 	c.stopped.Go(c.writer)
@@ -80,7 +82,7 @@ func dialFloor(ctx context.Context, transport, address string, w wire) (*floor, 
 	c.waiting[idSession] = waiter{ch: welcome}
 	start := len(c.out)
 	c.out = w.appendList(c.f.begin(c.out), typeHello, "bench", dict{{"roles", dict{
-		{"caller", dict{}}, {"subscriber", dict{}}, {"publisher", dict{}}}}})
+		{"caller", dict{}}, {"callee", dict{}}, {"subscriber", dict{}}, {"publisher", dict{}}}}})
 	c.out = c.f.end(c.out, start)
 	c.mu.Unlock()
 	c.ring()
@@ -135,9 +137,9 @@ func (t *template) append(dst []byte, id uint64) []byte {
 	return dst
 }
 
-// register takes the next id for a request whose answers go to one who waits,
+// expect takes the next id for a request whose answers go to one who waits,
 // or to nobody. The lock is held.
-func (c *floor) register(to waiter) (uint64, error) {
+func (c *floor) expect(to waiter) (uint64, error) {
 	if c.err != nil {
 		return 0, c.err
 	}
@@ -148,10 +150,22 @@ func (c *floor) register(to waiter) (uint64, error) {
 	return c.lastID, nil
 }
 
+// answer queues a fixed answer to an invocation.
+func (c *floor) answer(t *template, invocation uint64) {
+	c.mu.Lock()
+	c.out = t.append(c.out, invocation)
+	wake := c.asleep
+	c.asleep = false
+	c.mu.Unlock()
+	if wake {
+		c.ring()
+	}
+}
+
 // send queues a fixed request.
 func (c *floor) send(t *template, to waiter) error {
 	c.mu.Lock()
-	id, err := c.register(to)
+	id, err := c.expect(to)
 	if err != nil {
 		c.mu.Unlock()
 		return err
@@ -172,7 +186,7 @@ func (c *floor) send(t *template, to waiter) error {
 // request queues a request of n elements that ends with the given tail.
 func (c *floor) request(n int, typ uint64, tail []byte, to waiter) error {
 	c.mu.Lock()
-	id, err := c.register(to)
+	id, err := c.expect(to)
 	if err == nil {
 		start := len(c.out)
 		c.out = c.w.appendHead(c.f.begin(c.out), n, typ, id)
@@ -233,6 +247,9 @@ func (c *floor) hangUp() {
 	}
 	if c.topic != nil {
 		close(c.topic)
+	}
+	if c.invoked != nil {
+		close(c.invoked)
 	}
 }
 
@@ -295,12 +312,14 @@ func (c *floor) deliver(in *inbox, r reader) error {
 		if !ok {
 			return fmt.Errorf("bench: bad message %q", msg)
 		}
-		c.found = append(c.found, delivery{id: h.id, rest: h.rest, event: h.typ == typeEvent, more: h.flag})
+		c.found = append(c.found, delivery{typ: h.typ, id: h.id, rest: h.rest, more: h.flag})
 	}
 	c.find()
 	for i := range c.found {
 		d := &c.found[i]
-		if d.ch != nil {
+		if d.ids != nil {
+			d.ids <- d.id
+		} else if d.ch != nil {
 			d.ch <- d.rest
 			if d.last {
 				close(d.ch)
@@ -313,11 +332,12 @@ func (c *floor) deliver(in *inbox, r reader) error {
 
 // delivery is a message for one who waits.
 type delivery struct {
-	id          uint64
-	rest        []byte
-	event, more bool
-	ch          chan []byte
-	last        bool // the channel is closed behind it
+	typ, id uint64
+	rest    []byte
+	more    bool // not the last one of its request
+	ch      chan []byte
+	last    bool        // ch is closed behind it
+	ids     chan uint64 // where the id of an invocation goes
 }
 
 // find finds out whom the messages are for, under one lock.
@@ -326,8 +346,12 @@ func (c *floor) find() {
 	defer c.mu.Unlock()
 	for i := range c.found {
 		d := &c.found[i]
-		if d.event {
+		switch d.typ {
+		case typeEvent:
 			d.ch = c.topic
+			continue
+		case typeInvocation:
+			d.ids = c.invoked
 			continue
 		}
 		to := c.waiting[d.id]

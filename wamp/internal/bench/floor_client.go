@@ -21,6 +21,11 @@ type client interface {
 	subscribe(ctx context.Context) error
 	// events asks for n events and takes them, and decodes them if scan is set.
 	events(ctx context.Context, n int, scan bool) error
+	// register prepares for invocations, and answers them from then on.
+	register(ctx context.Context) error
+	// invocations asks for n invocations and returns when all have been
+	// answered.
+	invocations(ctx context.Context, n int) error
 	// publish publishes one event, unacknowledged.
 	publish(ctx context.Context) error
 	// published returns when the router has read all publishes, and says how
@@ -106,6 +111,34 @@ func (c *floor) events(_ context.Context, n int, _ bool) error {
 		if b, ok := <-c.topic; !ok || len(b) < 2 {
 			return errAnswer
 		}
+	}
+	_, err := c.result(ch)
+	return err
+}
+
+func (c *floor) register(context.Context) error {
+	ch := make(chan []byte, 1)
+	invoked := make(chan uint64, 1024)
+	c.mu.Lock()
+	c.invoked = invoked
+	c.mu.Unlock()
+	c.stopped.Go(func() { // ends when the reader closes the channel
+		for id := range invoked {
+			c.answer(&c.yields, id)
+		}
+	})
+	if err := c.request(4, typeRegister, c.w.appendTail(nil, dict{}, "bench.callee"), waiter{ch: ch}); err != nil {
+		return err
+	}
+	_, err := c.result(ch)
+	return err
+}
+
+func (c *floor) invocations(_ context.Context, n int) error {
+	ch := make(chan []byte, 1)
+	tail := c.w.appendTail(nil, dict{}, fmt.Sprintf("%s.%d", procInvoke, n))
+	if err := c.request(4, typeCall, tail, waiter{ch: ch}); err != nil {
+		return err
 	}
 	_, err := c.result(ch)
 	return err

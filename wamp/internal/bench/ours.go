@@ -129,6 +129,31 @@ func (c *ours) events(ctx context.Context, n int, scan bool) error {
 	return err
 }
 
+func (c *ours) register(ctx context.Context) error {
+	reg, err := c.session.Register(ctx, "bench.callee", wamp.Buffer(2*floodSize, 64<<20))
+	if err != nil {
+		return err
+	}
+	go func() { // ends with the registration, which ctx owns
+		for inv := range reg.Invocations() {
+			var n int
+			err := inv.Scan(&n)
+			if err == nil {
+				err = inv.Return(wamp.Args(n))
+			}
+			if err != nil {
+				_ = inv.Fail(err)
+			}
+		}
+	}()
+	return nil
+}
+
+func (c *ours) invocations(ctx context.Context, n int) error {
+	_, err := c.session.Call(ctx, fmt.Sprintf("%s.%d", procInvoke, n), wamp.Args()).Final()
+	return err
+}
+
 func (c *ours) publish(ctx context.Context) error {
 	if ack, ok := <-c.session.Publish(ctx, "bench.topic", wamp.Args(answer)); ok {
 		return ack.Err

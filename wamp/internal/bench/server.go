@@ -287,6 +287,8 @@ func (p *peer) handle(h *head) error {
 		start := len(p.out)
 		p.out = p.w.appendList(p.f.begin(p.out), typeGoodbye, dict{}, "wamp.close.goodbye_and_out")
 		p.out = p.f.end(p.out, start)
+	case typeError:
+		return fmt.Errorf("bench: an invocation failed: %s", h.uri)
 	case typeAbort:
 		return fmt.Errorf("bench: the client aborted: %s", h.uri)
 	}

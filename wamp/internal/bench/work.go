@@ -27,6 +27,7 @@ var works = []work{
 	{"scanned", "progressive results received and scanned", "results/s", results(true)},
 	{"events", "events received", "events/s", events(false)},
 	{"eventscan", "events received and scanned", "events/s", events(true)},
+	{"invocations", "invocations answered", "invocations/s", invocations},
 	publishers(1),
 	publishers(16),
 }
@@ -125,6 +126,14 @@ func events(scan bool) func(context.Context, client, time.Duration) (sample, err
 		}
 		return floods(d, func() error { return c.events(ctx, floodSize, scan) })
 	}
+}
+
+// invocations registers, and asks for floods of invocations.
+func invocations(ctx context.Context, c client, d time.Duration) (sample, error) {
+	if err := c.register(ctx); err != nil {
+		return sample{}, err
+	}
+	return floods(d, func() error { return c.invocations(ctx, floodSize) })
 }
 
 // publishers is n goroutines that publish one event after the other. The time
