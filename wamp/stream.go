@@ -48,9 +48,11 @@ type stream[T any] struct {
 	cut func(n int) (T, bool)
 
 	mu      sync.Mutex
-	queue   []item[T]
-	head    int // queue[:head] has been taken
-	size    int // octets in the backlog
+	first   *block[T] // of the backlog, nil when it is empty
+	last    *block[T]
+	spare   *block[T] // an empty one, to be used again
+	items   int       // in the backlog
+	size    int       // octets in the backlog
 	feeding bool
 	gated   bool
 	over    bool // finish was called
@@ -68,6 +70,22 @@ type item[T any] struct {
 	size int
 	end  bool // close the channel after it
 	has  bool // with end: v is to be sent before
+}
+
+// The backlog is a list of blocks, so that it grows without copying, and so
+// that the feeder can take a block at a time and meet the actor at the lock
+// less often. A block that has been taken is no longer subject to the bound,
+// so it is kept small in octets too.
+const (
+	blockItems  = 32
+	blockOctets = 64 << 10
+)
+
+type block[T any] struct {
+	items   [blockItems]item[T]
+	head, n int // items[head:n] are there
+	size    int
+	next    *block[T]
 }
 
 // put offers a value. Actor only.
@@ -88,7 +106,7 @@ func (s *stream[T]) put(v T, size int) session.Verdict {
 		default:
 		}
 	}
-	full := s.size+size > s.octets && s.size > 0 || s.count > 0 && s.backlog() >= s.count
+	full := s.size+size > s.octets && s.size > 0 || s.count > 0 && s.items >= s.count
 	verdict := session.Taken
 	if full {
 		switch s.policy {
@@ -112,38 +130,66 @@ func (s *stream[T]) put(v T, size int) session.Verdict {
 	return verdict
 }
 
-func (s *stream[T]) backlog() int { return len(s.queue) - s.head }
-
 // dropOldest makes room for a value of size octets; what is next in line,
 // perhaps v itself, learns how many were lost before it.
 func (s *stream[T]) dropOldest(size int, v T) T {
 	var lost uint64
-	for s.backlog() > 0 && (s.size+size > s.octets || s.count > 0 && s.backlog() >= s.count) {
-		s.size -= s.queue[s.head].size
-		s.queue[s.head] = item[T]{}
-		s.head++
+	for s.items > 0 && (s.size+size > s.octets || s.count > 0 && s.items >= s.count) {
+		b := s.first
+		s.size -= b.items[b.head].size
+		b.size -= b.items[b.head].size
+		b.items[b.head] = item[T]{}
+		b.head++
+		s.items--
 		lost++
+		if b.head == b.n {
+			s.unlinkFirst()
+			s.recycle(b)
+		}
 	}
 	s.dropped += lost
 	if s.mark == nil || lost == 0 {
 		return v
 	}
-	if s.backlog() > 0 {
-		next := &s.queue[s.head]
+	if s.items > 0 {
+		next := &s.first.items[s.first.head]
 		next.v = s.mark(next.v, lost)
 		return v
 	}
 	return s.mark(v, lost)
 }
 
+func (s *stream[T]) unlinkFirst() {
+	if s.first = s.first.next; s.first == nil {
+		s.last = nil
+	}
+}
+
+// recycle keeps an emptied block for later; its items are zero.
+func (s *stream[T]) recycle(b *block[T]) {
+	b.head, b.n, b.size, b.next = 0, 0, 0, nil
+	s.spare = b
+}
+
 // push appends to the backlog and sees to it that somebody feeds it.
 func (s *stream[T]) push(it item[T]) {
-	if s.head > 0 && len(s.queue) == cap(s.queue) && s.head*2 >= len(s.queue) {
-		n := copy(s.queue, s.queue[s.head:])
-		clear(s.queue[n:])
-		s.queue, s.head = s.queue[:n], 0
+	b := s.last
+	if b == nil || b.n == blockItems || b.size >= blockOctets {
+		if b = s.spare; b == nil {
+			b = new(block[T])
+		}
+		s.spare = nil
+		if s.last == nil {
+			s.first = b
+		} else {
+			s.last.next = b
+		}
+		s.last = b
 	}
-	s.queue = append(s.queue, it)
+	b.items[b.n] = it
+	b.n++
+	b.size += it.size
+	s.items++
 	s.size += it.size
 	if !s.feeding {
 		s.feeding = true
@@ -196,7 +242,7 @@ func (s *stream[T]) finishLocked(last T, has, now bool) (ungate bool) {
 // cutBacklog tells the feeder to end now.
 func (s *stream[T]) cutBacklog(last T, has bool) {
 	s.abrupt, s.lastV, s.hasLast = true, last, has
-	s.queue, s.head, s.size = nil, 0, 0
+	s.first, s.last, s.items, s.size = nil, nil, 0, 0
 	select {
 	case s.poke <- struct{}{}:
 	default:
@@ -230,60 +276,42 @@ func (s *stream[T]) force(v T) {
 	}
 }
 
-// A feeder takes the backlog in runs, so that it meets the actor at the lock
-// less often. A run that has been taken is no longer subject to the bound.
-const (
-	runItems  = 16
-	runOctets = 64 << 10
-)
-
 // feed is the feeder: it sends the backlog and ends when that is empty. It
 // waits for the consumer, for the operation's context, for a poke from finish,
 // and for a Close that is out of time.
 func (s *stream[T]) feed(hurry <-chan struct{}) {
 	ended := s.ctx.Done()
-	var run [runItems]item[T]
-	for {
-		n, ok, ungate := s.next(&run)
-		if ungate {
-			s.eng.Ungate()
-		}
-		if !ok {
-			return
-		}
-		for i := 0; i < n; i++ {
-			it := &run[i]
+	for b := s.next(nil); b != nil; b = s.next(b) {
+		for b.head < b.n {
+			it := &b.items[b.head]
 			if it.end && !it.has {
 				close(s.ch)
 				return
 			}
-			sent := false
-			for !sent {
-				select {
-				case s.ch <- it.v:
-					sent = true
-				case <-s.poke: // next sees what finish wants
-					n, sent = 0, true
-				case <-hurry:
-					s.hurried(run[i:n])
+			select {
+			case s.ch <- it.v:
+				if it.end {
+					close(s.ch)
 					return
-				case <-ended:
-					ended = nil
-					if last := &run[n-1]; last.end {
-						s.endNow(last)
-						return
-					}
-					if s.ctxOver() {
-						n, sent = 0, true
-					}
+				}
+				*it = item[T]{}
+				b.head++
+			case <-s.poke: // next sees what finish wants
+				b.head = b.n
+			case <-hurry:
+				s.hurried(b)
+				return
+			case <-ended:
+				ended = nil
+				if last := &b.items[b.n-1]; last.end {
+					s.endNow(last)
+					return
+				}
+				if s.ctxOver() {
+					b.head = b.n
 				}
 			}
-			if it.end && n > 0 {
-				close(s.ch)
-				return
-			}
 		}
-		clear(run[:])
 	}
 }
 
@@ -295,40 +323,43 @@ func (s *stream[T]) endNow(end *item[T]) {
 	close(s.ch)
 }
 
-// next takes the next run out of the backlog. It ends the feeder when there is
-// none, or when finish said so.
-func (s *stream[T]) next(run *[runItems]item[T]) (n int, ok, ungate bool) {
+// next takes the next block out of the backlog and gives an emptied one back.
+// It returns nil, and the feeder ends, when there is none or when finish said
+// so.
+func (s *stream[T]) next(empty *block[T]) *block[T] {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	b, ungate := s.nextLocked(empty)
+	s.mu.Unlock()
+	if ungate {
+		s.eng.Ungate()
+	}
+	return b
+}
+
+func (s *stream[T]) nextLocked(empty *block[T]) (b *block[T], ungate bool) {
 	if s.abrupt {
 		if s.hasLast {
 			s.force(s.lastV)
 		}
 		close(s.ch)
-		return 0, false, s.ungated()
+		return nil, s.ungated()
 	}
-	if s.backlog() == 0 {
-		s.feeding, s.head = false, 0
-		if s.queue = s.queue[:0]; cap(s.queue) > keepItems {
-			s.queue = nil
-		}
-		return 0, false, s.ungated()
+	if empty != nil {
+		s.recycle(empty)
 	}
-	for size := 0; n < runItems && size < runOctets && s.backlog() > 0; n++ {
-		run[n] = s.queue[s.head]
-		s.queue[s.head] = item[T]{}
-		s.head++
-		size += run[n].size
-		s.size -= run[n].size
+	if s.items == 0 {
+		s.feeding = false
+		return nil, s.ungated()
 	}
-	if s.gated && s.size <= s.octets/2 && (s.count == 0 || s.backlog() <= s.count/2) {
-		return n, true, s.ungated()
+	b = s.first
+	s.unlinkFirst()
+	s.items -= b.n - b.head
+	s.size -= b.size
+	if s.gated && s.size <= s.octets/2 && (s.count == 0 || s.items <= s.count/2) {
+		return b, s.ungated()
 	}
-	return n, true, false
+	return b, false
 }
-
-// keepItems is how large an empty backlog may stay.
-const keepItems = 256
 
 // ctxOver handles the end of the operation's context: if the end of the stream
 // is in the backlog it comes now; if not, the actor decides when. It reports
@@ -339,8 +370,8 @@ func (s *stream[T]) ctxOver() bool {
 	if s.abrupt {
 		return true
 	}
-	if n := len(s.queue); s.backlog() > 0 && s.queue[n-1].end {
-		end := s.queue[n-1]
+	if b := s.last; b != nil && b.items[b.n-1].end {
+		end := b.items[b.n-1]
 		s.cutBacklog(end.v, end.has)
 		return true
 	}
@@ -348,13 +379,15 @@ func (s *stream[T]) ctxOver() bool {
 }
 
 // hurried ends the stream because Close is out of time: what was not read, of
-// the feeder's run and of the backlog, is dropped and counted.
-func (s *stream[T]) hurried(run []item[T]) {
+// the feeder's block and of the backlog, is dropped and counted.
+func (s *stream[T]) hurried(b *block[T]) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	rest := append(append([]item[T](nil), run...), s.queue[s.head:]...)
-	n := len(rest)
-	end := rest[n-1]
+	n := b.n - b.head + s.items
+	end := b.items[b.n-1]
+	if s.last != nil {
+		end = s.last.items[s.last.n-1]
+	}
 	if end.end && (!end.has || n == 1) {
 		n--
 	}
@@ -365,7 +398,7 @@ func (s *stream[T]) hurried(run []item[T]) {
 	if has {
 		s.force(last)
 	}
-	s.over, s.queue, s.head, s.size = true, nil, 0, 0
+	s.over, s.first, s.last, s.items, s.size = true, nil, nil, 0, 0
 	close(s.ch)
 }
 

@@ -129,6 +129,13 @@ func (m *mailbox) empty() bool {
 	return len(m.data) == 0 && len(m.ctl) == 0
 }
 
+// queued is how many data operations wait.
+func (m *mailbox) queued() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.data)
+}
+
 // release gives octets back that have been written or dropped.
 func (m *mailbox) release(size int) {
 	if size == 0 {

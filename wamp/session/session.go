@@ -328,10 +328,9 @@ func (s *Session) run() {
 				}
 			}
 			if pos < len(msgs) {
+				before := pos
 				pos = s.receive(msgs, pos)
-				// Those who were waiting for these results get to queue their
-				// next operations, which then leave in one write.
-				runtime.Gosched()
+				s.yield(pos - before)
 			}
 		}
 		data, ctl = s.box.take(data, ctl)
@@ -355,6 +354,23 @@ func (s *Session) run() {
 		}
 	}
 	s.finish()
+}
+
+// yield lets those who were waiting for the n messages just delivered queue
+// their next operations, which then leave in one write. One turn is not always
+// enough: another thread may pick the actor up before they have run. So it
+// goes on while the mailbox grows, and no longer.
+func (s *Session) yield(n int) {
+	const most = 16
+	last := -1
+	for range most {
+		runtime.Gosched()
+		queued := s.box.queued()
+		if queued >= n || queued == last || n < 4 {
+			return
+		}
+		last = queued
+	}
 }
 
 // receive gives messages to the core until they are used up, or a gate closes.
