@@ -33,7 +33,7 @@ type config struct {
 	tls         *tls.Config
 	header      http.Header
 	proxy       func(*http.Request) (*url.URL, error)
-	httpClient  *http.Client
+	jar         http.CookieJar
 	compression bool
 	ackTimeout  time.Duration
 }
@@ -82,6 +82,12 @@ func WithHeader(key, value string) Option {
 // http.Transport.Proxy does. Default: http.ProxyFromEnvironment.
 func WithProxy(proxy func(*http.Request) (*url.URL, error)) Option {
 	return optionFunc(func(c *config) error { c.proxy = proxy; return nil })
+}
+
+// WithCookieJar sends the jar's cookies with the request of a WebSocket
+// handshake, and takes those of the answer.
+func WithCookieJar(jar http.CookieJar) Option {
+	return optionFunc(func(c *config) error { c.jar = jar; return nil })
 }
 
 // WithCompression offers permessage-deflate on WebSocket connections. It saves
@@ -226,7 +232,11 @@ func (c *config) dialURL(address string) (transport.Dialer, error) {
 	var tlsConfig *tls.Config
 	switch strings.ToLower(u.Scheme) {
 	case "ws", "wss", "ws+unix":
-		return c.dialWebSocket(address), nil
+		opts := transport.WebSocketOptions{Header: c.header, TLS: c.tls, Proxy: c.proxy, Jar: c.jar,
+			Deflate: c.compression, ReadLimit: c.Limits.Size}
+		return func(ctx context.Context, protocols []transport.Protocol) (transport.Conn, error) {
+			return transport.DialWebSocket(ctx, address, protocols, opts)
+		}, nil
 	case "tcp", "rs":
 		network, host = "tcp", u.Host
 	case "tcps", "rss":
@@ -243,6 +253,6 @@ func (c *config) dialURL(address string) (transport.Dialer, error) {
 		return nil, fmt.Errorf("wamp: %s address without a host or path", u.Scheme)
 	}
 	return func(ctx context.Context, protocols []transport.Protocol) (transport.Conn, error) {
-		return transport.DialRawSocket(ctx, network, host, tlsConfig, protocols, transport.RawSocketOptions{})
+		return transport.DialRawSocket(ctx, network, host, tlsConfig, protocols, transport.RawSocketOptions{MaxReceive: c.Limits.Size})
 	}, nil
 }
