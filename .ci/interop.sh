@@ -27,4 +27,4 @@ trap over EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 bash "$rig/rig.sh" start
-WAMP_INTEROP=$NODE go test -tags interop -count=1 -timeout 10m -v -run "${RUN:-.}" ./wamp/internal/interop
+WAMP_INTEROP=$NODE go test -race -tags interop -count=1 -timeout 10m -v -run "${RUN:-.}" ./wamp/internal/interop
