@@ -1,0 +1,243 @@
+package wamptest
+
+import (
+	"crypto/subtle"
+	"slices"
+	"strconv"
+
+	"github.com/connectanum/connectanum-go/wamp/authn"
+	"github.com/connectanum/connectanum-go/wamp/proto"
+)
+
+// Login is the accepting side of one login method. Its functions run inside of
+// the router: they must not wait, and must not call the router.
+type Login interface {
+	// Method is the name as it stands in authmethods.
+	Method() string
+	// Begin looks at a HELLO that asked for the method.
+	Begin(req LoginRequest) LoginStep
+}
+
+// LoginRequest is what a HELLO says of a login.
+type LoginRequest struct {
+	Realm, AuthID, AuthRole string
+	// Session is the id that the session will have.
+	Session proto.ID
+	// Extra is HELLO.Details.authextra.
+	Extra map[string]any
+	// Details is all of HELLO.Details.
+	Details proto.Dict
+}
+
+// LoginStep is what the router does next in a login; exactly one of Grant,
+// Refuse and Challenge says what.
+type LoginStep struct {
+	// Grant lets the client in.
+	Grant *Grant
+	// Refuse turns the client away.
+	Refuse *Refusal
+	// Challenge asks the client, Next looks at its answer.
+	Challenge map[string]any
+	Next      func(authn.Response) LoginStep
+}
+
+// Grant says as whom a client is let in.
+type Grant struct {
+	AuthID, AuthRole string
+	// Provider is WELCOME.Details.authprovider, "static" if it is empty.
+	Provider string
+	// Extra is WELCOME.Details.authextra if it is not nil.
+	Extra map[string]any
+}
+
+// Refusal is the ABORT that a client gets.
+type Refusal struct {
+	// Reason is a URI, wamp.error.authentication_failed if it is empty.
+	Reason string
+	// Message is ABORT.Details.message.
+	Message string
+	// Details are further ABORT.Details.
+	Details proto.Dict
+}
+
+// Anonymous lets everybody in, with the role "anonymous".
+func Anonymous() Login {
+	return loginFunc{"anonymous", func(req LoginRequest) LoginStep {
+		g := &Grant{AuthID: req.AuthID, AuthRole: "anonymous"}
+		if g.AuthID == "" {
+			g.AuthID = "anonymous-" + strconv.FormatUint(uint64(req.Session), 36)
+		}
+		return LoginStep{Grant: g}
+	}}
+}
+
+// Ticket lets those in whose ticket is the one that lookup says; ok is false
+// for a principal that does not exist.
+func Ticket(lookup func(authid, realm string) (ticket, role string, ok bool)) Login {
+	return loginFunc{"ticket", func(req LoginRequest) LoginStep {
+		return LoginStep{Challenge: map[string]any{}, Next: func(answer authn.Response) LoginStep {
+			ticket, role, ok := lookup(req.AuthID, req.Realm)
+			if !ok {
+				return LoginStep{Refuse: &Refusal{Reason: proto.ErrURINoSuchPrincipal, Message: "no such principal"}}
+			}
+			if subtle.ConstantTimeCompare([]byte(ticket), []byte(answer.Signature)) != 1 {
+				return LoginStep{Refuse: &Refusal{Message: "the ticket is not valid"}}
+			}
+			return LoginStep{Grant: &Grant{AuthID: req.AuthID, AuthRole: role}}
+		}}
+	}}
+}
+
+// LoginFunc returns a login of the given method made of one function.
+func LoginFunc(method string, begin func(req LoginRequest) LoginStep) Login {
+	return loginFunc{method, begin}
+}
+
+type loginFunc struct {
+	method string
+	begin  func(LoginRequest) LoginStep
+}
+
+// Method implements Login.
+func (l loginFunc) Method() string { return l.method }
+
+// Begin implements Login.
+func (l loginFunc) Begin(req LoginRequest) LoginStep { return l.begin(req) }
+
+// login is a login that is under way on a link. Actor only.
+type login struct {
+	session *session
+	next    func(authn.Response) LoginStep
+}
+
+// hello begins a session.
+func (r *Router) hello(l *link, m *proto.Message) {
+	l.state = proto.StateJoining
+	if takeOne(&r.refused.joins) {
+		r.abort(l, r.refused.reason, "joins are refused")
+		return
+	}
+	roles := proto.ParseRoles(m.Options)
+	if !slices.ContainsFunc([]proto.Role{proto.Publisher, proto.Subscriber, proto.Caller, proto.Callee}, roles.Has) {
+		r.violation(l, "HELLO without a role")
+		return
+	}
+	if proto.CheckURI(m.URI) != nil || len(r.cfg.realms) > 0 && !slices.Contains(r.cfg.realms, m.URI) {
+		r.abort(l, proto.ErrURINoSuchRealm, "there is no realm "+strconv.Quote(m.URI))
+		return
+	}
+	method, ok := r.chooseLogin(m.Options)
+	if !ok {
+		r.abort(l, proto.ErrURINoMatchingAuthMethod, "none of the authmethods is accepted")
+		return
+	}
+	s := &session{
+		id: r.newID(func(id proto.ID) bool { return r.sessions[id] != nil }), link: l, roles: roles, method: method.Method(),
+		realm: r.realm(m.URI), subscriptions: map[proto.ID]*subscription{}, registrations: map[proto.ID]*registration{},
+		calls: map[proto.ID]*call{}, invocations: map[proto.ID]*call{},
+	}
+	l.login = &login{session: s}
+	r.loginStep(l, method.Begin(LoginRequest{
+		Realm: m.URI, AuthID: m.Options.Str("authid"), AuthRole: m.Options.Str("authrole"), Session: s.id,
+		Extra: m.Options.Dict("authextra"), Details: m.Options,
+	}))
+}
+
+// chooseLogin returns the first method of the client that is accepted. A client
+// that names none is anonymous.
+func (r *Router) chooseLogin(details proto.Dict) (Login, bool) {
+	v, _ := details.Get("authmethods")
+	wanted, _ := v.([]any)
+	if len(wanted) == 0 {
+		wanted = []any{"anonymous"}
+	}
+	for _, w := range wanted {
+		for _, l := range r.cfg.logins {
+			if l.Method() == w {
+				return l, true
+			}
+		}
+	}
+	return nil, false
+}
+
+// realm returns a realm and makes it if it is not there yet.
+func (r *Router) realm(name string) *realm {
+	re := r.realms[name]
+	if re == nil {
+		re = &realm{name: name, broker: newBroker(r), dealer: newDealer(r)}
+		r.realms[name] = re
+	}
+	return re
+}
+
+// authenticate takes the answer to a challenge.
+func (r *Router) authenticate(l *link, m *proto.Message) {
+	next := l.login.next
+	l.state = proto.StateJoining
+	r.loginStep(l, next(authn.Response{Signature: m.Text, Extra: m.Options.Map()}))
+}
+
+// loginStep does the next step of a login.
+func (r *Router) loginStep(l *link, step LoginStep) {
+	switch {
+	case step.Grant != nil:
+		r.welcome(l, *step.Grant)
+	case step.Next != nil:
+		l.login.next = step.Next
+		l.state = proto.StateChallenged
+		_ = r.send(l, &proto.Message{Type: proto.Challenge, Text: l.login.session.method, Options: dictOf(step.Challenge)}, nil)
+	default:
+		refusal := Refusal{Message: "the login was refused"}
+		if step.Refuse != nil {
+			refusal = *step.Refuse
+		}
+		if refusal.Reason == "" {
+			refusal.Reason = proto.ErrURIAuthenticationFailed
+		}
+		details := append(proto.Dict{{Key: "message", Value: refusal.Message}}, refusal.Details...)
+		_ = r.send(l, &proto.Message{Type: proto.Abort, URI: refusal.Reason, Options: details}, nil)
+		l.login = nil
+		l.finish()
+	}
+}
+
+// welcome lets a client in.
+func (r *Router) welcome(l *link, g Grant) {
+	s := l.login.session
+	l.login = nil
+	s.grant = g
+	l.session, l.state = s, proto.StateEstablished
+	r.sessions[s.id] = s
+	if g.Provider == "" {
+		g.Provider = "static"
+	}
+	details := proto.Dict{
+		{Key: "roles", Value: r.cfg.announced.Dict()},
+		{Key: "agent", Value: "wamptest"},
+		{Key: "realm", Value: s.realm.name},
+		{Key: "authid", Value: g.AuthID},
+		{Key: "authrole", Value: g.AuthRole},
+		{Key: "authmethod", Value: s.method},
+		{Key: "authprovider", Value: g.Provider},
+	}
+	if g.Extra != nil {
+		details = append(details, proto.Entry{Key: "authextra", Value: g.Extra})
+	}
+	_ = r.send(l, &proto.Message{Type: proto.Welcome, ID: s.id, Options: details}, nil)
+}
+
+// dictOf returns a map as a dict, its keys in order.
+func dictOf(m map[string]any) proto.Dict {
+	var d proto.Dict
+	for k, v := range m {
+		d = append(d, proto.Entry{Key: k, Value: v})
+	}
+	slices.SortFunc(d, func(a, b proto.Entry) int {
+		if a.Key < b.Key {
+			return -1
+		}
+		return 1
+	})
+	return d
+}

@@ -1,0 +1,243 @@
+package wamptest
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/connectanum/connectanum-go/wamp/proto"
+)
+
+// broker holds the subscriptions of a realm. Actor only.
+type broker struct {
+	router   *Router
+	byID     map[proto.ID]*subscription
+	byTopic  map[pattern]*subscription
+	patterns []*subscription // those that are not exact, oldest first
+}
+
+// pattern is what a subscription or registration is for.
+type pattern struct {
+	match proto.MatchPolicy
+	uri   string
+}
+
+// subscription is one topic or pattern with those who want its events.
+type subscription struct {
+	pattern
+	id          proto.ID
+	subscribers []*session // oldest first
+}
+
+func newBroker(r *Router) *broker {
+	return &broker{router: r, byID: map[proto.ID]*subscription{}, byTopic: map[pattern]*subscription{}}
+}
+
+func (b *broker) count(s *Stats) {
+	s.Subscriptions += len(b.byID)
+	for _, sub := range b.byID {
+		s.Subscribers += len(sub.subscribers)
+	}
+}
+
+// patternOf reads the pattern of a SUBSCRIBE or REGISTER. When it is refused,
+// the error URI and a message say why.
+func patternOf(m *proto.Message, known bool) (p pattern, uri, message string) {
+	p = pattern{proto.Exact, m.URI}
+	if match := m.Options.Str("match"); match != "" {
+		p.match = proto.MatchPolicy(match)
+	}
+	if p.match != proto.Exact && !known {
+		return p, proto.ErrURIOptionNotAllowed, "this router knows no patterns"
+	}
+	if err := proto.CheckPattern(p.uri, p.match); err != nil {
+		return p, proto.ErrURIInvalidURI, err.Error()
+	}
+	return p, "", ""
+}
+
+// reserved reports whether a URI belongs to the protocol itself.
+func reserved(uri string) bool { return uri == "wamp" || strings.HasPrefix(uri, "wamp.") }
+
+func (b *broker) subscribe(s *session, m *proto.Message) {
+	r := b.router
+	p, uri, message := patternOf(m, r.cfg.brokerHas(proto.PatternBasedSubscription))
+	if uri != "" {
+		r.fail(s, proto.Subscribe, m.Request, uri, message)
+		return
+	}
+	sub := b.byTopic[p]
+	if sub == nil {
+		sub = &subscription{pattern: p, id: r.newID(func(id proto.ID) bool { return b.byID[id] != nil })}
+		b.byID[sub.id], b.byTopic[p] = sub, sub
+		if p.match != proto.Exact {
+			b.patterns = append(b.patterns, sub)
+		}
+	}
+	if s.subscriptions[sub.id] == nil {
+		s.subscriptions[sub.id] = sub
+		sub.subscribers = append(sub.subscribers, s)
+	}
+	_ = r.send(s.link, &proto.Message{Type: proto.Subscribed, Request: m.Request, ID: sub.id}, nil)
+}
+
+func (b *broker) unsubscribe(s *session, m *proto.Message) {
+	sub := s.subscriptions[m.ID]
+	if sub == nil {
+		b.router.fail(s, proto.Unsubscribe, m.Request, proto.ErrURINoSuchSubscription, "the session has no such subscription")
+		return
+	}
+	b.remove(s, sub)
+	_ = b.router.send(s.link, &proto.Message{Type: proto.Unsubscribed, Request: m.Request}, nil)
+}
+
+// remove takes a session out of a subscription; with the last one it goes.
+func (b *broker) remove(s *session, sub *subscription) {
+	delete(s.subscriptions, sub.id)
+	sub.subscribers = without(sub.subscribers, s)
+	if len(sub.subscribers) > 0 {
+		return
+	}
+	delete(b.byID, sub.id)
+	delete(b.byTopic, sub.pattern)
+	if sub.match != proto.Exact {
+		b.patterns = without(b.patterns, sub)
+	}
+}
+
+func without[T comparable](list []T, v T) []T {
+	if i := slices.Index(list, v); i >= 0 {
+		return slices.Delete(list, i, i+1)
+	}
+	return list
+}
+
+func (b *broker) leave(s *session) {
+	for _, sub := range s.subscriptions {
+		b.remove(s, sub)
+	}
+}
+
+func (b *broker) publish(s *session, m *proto.Message) {
+	r := b.router
+	acknowledge := m.Options.Bool("acknowledge")
+	refuse := func(uri, message string) {
+		if acknowledge {
+			r.fail(s, proto.Publish, m.Request, uri, message)
+		}
+	}
+	if err := proto.CheckURI(m.URI); err != nil {
+		refuse(proto.ErrURIInvalidURI, err.Error())
+		return
+	}
+	if reserved(m.URI) {
+		refuse(proto.ErrURIInvalidURI, "the topic is reserved")
+		return
+	}
+	disclose := m.Options.Bool("disclose_me") && r.cfg.brokerHas(proto.PublisherIdentification)
+	if disclose && r.cfg.noDisclosure {
+		refuse(proto.ErrURIDiscloseMe, "publishers are not disclosed here")
+		return
+	}
+	e := &publication{id: r.newID(nil), topic: m.URI, payload: contentOf(s, m), to: receiversOf(&r.cfg, s, m.Options)}
+	if disclose {
+		e.details = disclosure("publisher", s)
+	}
+	if acknowledge {
+		_ = r.send(s.link, &proto.Message{Type: proto.Published, Request: m.Request, Publication: e.id}, nil)
+	}
+	if sub := b.byTopic[pattern{proto.Exact, e.topic}]; sub != nil {
+		b.event(sub, e)
+	}
+	for _, sub := range b.patterns {
+		if proto.MatchURI(sub.uri, sub.match, e.topic) {
+			b.event(sub, e)
+		}
+	}
+}
+
+// publication is one event on its way to its receivers.
+type publication struct {
+	id      proto.ID
+	topic   string
+	details proto.Dict
+	payload *content
+	to      *receivers
+}
+
+// event sends a publication to those of a subscription who may have it.
+func (b *broker) event(sub *subscription, e *publication) {
+	details := e.details
+	if sub.match != proto.Exact {
+		details = details.With("topic", e.topic)
+	}
+	for _, to := range sub.subscribers {
+		if e.to.has(to) {
+			m := &proto.Message{Type: proto.Event, ID: sub.id, Publication: e.id, Options: details}
+			if b.router.send(to.link, m, e.payload) != nil {
+				b.router.counts.dropped++
+			}
+		}
+	}
+}
+
+// disclosure says in details who a session is.
+func disclosure(prefix string, s *session) proto.Dict {
+	return proto.Dict{
+		{Key: prefix, Value: s.id},
+		{Key: prefix + "_authid", Value: s.grant.AuthID},
+		{Key: prefix + "_authrole", Value: s.grant.AuthRole},
+	}
+}
+
+// receivers says who may have an event. Every condition that is there has to
+// hold; an eligible list that is empty means nobody.
+type receivers struct {
+	not                                           *session // the publisher
+	exclude, eligible                             []any
+	excludeAuthID, excludeRole                    []any
+	eligibleAuthID, eligibleRole                  []any
+	onlyEligible, onlyAuthIDs, onlyRoles, filters bool
+}
+
+func receiversOf(cfg *config, s *session, options proto.Dict) *receivers {
+	f := &receivers{not: s}
+	if exclude, ok := options.Get("exclude_me"); ok && exclude == false && cfg.brokerHas(proto.PublisherExclusion) {
+		f.not = nil
+	}
+	if !cfg.brokerHas(proto.SubscriberBlackwhiteListing) {
+		return f
+	}
+	list := func(key string) (values []any, ok bool) {
+		v, _ := options.Get(key)
+		values, ok = v.([]any)
+		f.filters = f.filters || ok
+		return values, ok
+	}
+	f.exclude, _ = list("exclude")
+	f.excludeAuthID, _ = list("exclude_authid")
+	f.excludeRole, _ = list("exclude_authrole")
+	f.eligible, f.onlyEligible = list("eligible")
+	f.eligibleAuthID, f.onlyAuthIDs = list("eligible_authid")
+	f.eligibleRole, f.onlyRoles = list("eligible_authrole")
+	return f
+}
+
+func (f *receivers) has(s *session) bool {
+	if s == f.not {
+		return false
+	}
+	if !f.filters {
+		return true
+	}
+	id := int64(s.id)
+	switch {
+	case slices.Contains(f.exclude, any(id)), slices.Contains(f.excludeAuthID, any(s.grant.AuthID)),
+		slices.Contains(f.excludeRole, any(s.grant.AuthRole)):
+		return false
+	case f.onlyEligible && !slices.Contains(f.eligible, any(id)),
+		f.onlyAuthIDs && !slices.Contains(f.eligibleAuthID, any(s.grant.AuthID)),
+		f.onlyRoles && !slices.Contains(f.eligibleRole, any(s.grant.AuthRole)):
+		return false
+	}
+	return true
+}

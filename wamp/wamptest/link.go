@@ -1,0 +1,297 @@
+package wamptest
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/connectanum/connectanum-go/wamp/codec"
+	"github.com/connectanum/connectanum-go/wamp/proto"
+	"github.com/connectanum/connectanum-go/wamp/transport"
+)
+
+const (
+	linkBatches = 4         // how many batches of a link may wait for the actor
+	batchLen    = 256       // messages of a batch
+	batchOctets = 256 << 10 // payload of a batch
+	keepBatch   = 1 << 20   // memory an empty batch may keep
+	endTimeout  = time.Second
+)
+
+var errTooBig = errors.New("the message is larger than the receiver accepts")
+
+// link is one connection, with a reader and a writer goroutine. It outlives a
+// session that ends with GOODBYE, and can carry another one then.
+type link struct {
+	router *Router
+	conn   transport.Conn
+	codec  codec.Codec
+	gate   *gate
+	torn   chan struct{} // closed by the actor when the link is cut
+	free   chan *batch   // the reader's batches that the actor has done with
+	bell   chan struct{} // wakes the writer, capacity 1
+
+	mu     sync.Mutex // guards out and ending, never held across a call
+	out    *transport.Batch
+	ending bool // end the connection in order when out has been written
+
+	// Actor only.
+
+	state   proto.State
+	session *session // nil without one
+	login   *login   // the login under way
+	dirty   bool
+	closed  bool // cut, or about to be closed: nothing is sent any more
+	cutDone bool
+	late    []lateMessage // held back by Delay, in order
+	final   bool          // close when late is empty
+}
+
+// lateMessage is one that Delay holds back.
+type lateMessage struct {
+	due     time.Time
+	message *proto.Message
+}
+
+// batch is a run of messages with the memory of their payloads.
+type batch struct {
+	messages []proto.Message
+	memory   []byte
+}
+
+// attach takes over a connection. When there is an error it is torn down.
+func (r *Router) attach(conn transport.Conn, g *gate) error {
+	c, ok := codecOf(conn.Protocol())
+	if !ok {
+		_ = conn.CloseNow()
+		return &transport.HandshakeError{Err: transport.ErrNoProtocol, Protocol: conn.Protocol().Name}
+	}
+	l := &link{
+		router: r, conn: conn, codec: c, gate: g, state: proto.StateClosed, out: new(transport.Batch),
+		torn: make(chan struct{}), bell: make(chan struct{}, 1), free: make(chan *batch, linkBatches),
+	}
+	for range linkBatches {
+		l.free <- new(batch)
+	}
+	attached := false
+	r.do(func() {
+		if attached = !r.closed; attached {
+			if r.stalled {
+				g.shut()
+			}
+			r.open[l] = struct{}{}
+			r.counts.accepted++
+			r.links.Go(l.read)  // ends when the connection does
+			r.links.Go(l.write) // ends when the link is cut or has been closed in order
+		}
+	})
+	if !attached {
+		_ = conn.CloseNow()
+		return ErrClosed
+	}
+	return nil
+}
+
+// read hands what comes to the actor, and in the end that the link is over.
+func (l *link) read() {
+	defer l.router.mail.post(event{link: l, ended: true})
+	parser := l.codec.NewParser(l.router.cfg.limits)
+	for {
+		var b *batch
+		select {
+		case b = <-l.free:
+		case <-l.torn:
+			return
+		}
+		err, fault := l.fill(b, parser)
+		l.router.mail.post(event{link: l, batch: b, fault: fault})
+		if err != nil {
+			return
+		}
+		if fault != nil {
+			break
+		}
+	}
+	for { // the rest is of no interest, but the end is
+		if _, err := l.conn.Read(); err != nil {
+			return
+		}
+	}
+}
+
+// fill reads one message and all that is there behind it. err is the end of
+// the connection, fault a message that cannot be parsed.
+func (l *link) fill(b *batch, parser codec.Parser) (err, fault error) {
+	b.messages, b.memory = b.messages[:0], b.memory[:0]
+	if cap(b.memory) > keepBatch {
+		b.memory = nil
+	}
+	for {
+		data, err := l.conn.Read()
+		if err != nil {
+			return err, nil
+		}
+		if !l.gate.wait(l.torn) {
+			return errors.New("cut"), nil
+		}
+		b.messages = append(b.messages, proto.Message{})
+		m := &b.messages[len(b.messages)-1]
+		if err := parser.Parse(data, m); err != nil {
+			b.messages = b.messages[:len(b.messages)-1]
+			return nil, err
+		}
+		m.Args, m.Kwargs = b.keep(m.Args), b.keep(m.Kwargs)
+		if len(b.messages) == batchLen || len(b.memory) >= batchOctets || !l.conn.Buffered() {
+			return nil, nil
+		}
+	}
+}
+
+// keep copies raw payload into the batch.
+func (b *batch) keep(raw []byte) []byte {
+	if raw == nil {
+		return nil
+	}
+	start := len(b.memory)
+	b.memory = append(b.memory, raw...)
+	return b.memory[start:len(b.memory):len(b.memory)]
+}
+
+// giveBack returns a batch to the reader. Actor only.
+func (l *link) giveBack(b *batch) {
+	clear(b.messages)
+	l.free <- b // there is room for all there are
+}
+
+// write sends what the actor has queued, all of it at each wake-up.
+func (l *link) write() {
+	b := new(transport.Batch)
+	broken := false // the reader will see it too; until then nothing is written
+	for {
+		select {
+		case <-l.bell:
+		case <-l.torn:
+			return
+		}
+		for {
+			l.mu.Lock()
+			b, l.out = l.out, b
+			ending := l.ending
+			l.mu.Unlock()
+			if b.Len() == 0 {
+				if ending {
+					l.end()
+					return
+				}
+				break
+			}
+			if !l.gate.wait(l.torn) {
+				return
+			}
+			if !broken {
+				broken = l.conn.Write(b) != nil
+			}
+			b.Reset(keepBatch)
+		}
+	}
+}
+
+// end closes the connection in order.
+func (l *link) end() {
+	if !l.gate.wait(l.torn) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(l.router.root, endTimeout)
+	defer cancel()
+	if l.conn.Close(ctx) != nil {
+		_ = l.conn.CloseNow()
+	}
+}
+
+// wake tells the writer that there is something to do. Actor only.
+func (l *link) wake() {
+	l.dirty = false
+	select {
+	case l.bell <- struct{}{}:
+	default:
+	}
+}
+
+// touch has the writer woken at the end of the actor's turn. Actor only.
+func (l *link) touch() {
+	if !l.dirty {
+		l.dirty = true
+		l.router.dirty = append(l.router.dirty, l)
+	}
+}
+
+// queue encodes m for the writer. Actor only.
+func (l *link) queue(m *proto.Message) error {
+	r := l.router
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	b := l.out
+	if limit := r.cfg.queueLimit; limit > 0 && b.Len() >= limit {
+		r.counts.dropped++
+		return nil
+	}
+	b.Begin()
+	buf, err := l.codec.AppendMessage(b.Buf, m)
+	b.Buf = buf
+	if err == nil && b.Size() > l.conn.MaxSend() {
+		err = errTooBig
+	}
+	if err != nil {
+		b.Discard()
+		return err
+	}
+	b.End()
+	r.counts.sent[m.Type]++
+	l.touch()
+	return nil
+}
+
+// queueRaw queues octets that need not be a message. Actor only.
+func (l *link) queueRaw(data []byte) {
+	l.mu.Lock()
+	l.out.Begin()
+	l.out.Buf = append(l.out.Buf, data...)
+	l.out.End()
+	l.mu.Unlock()
+	l.touch()
+}
+
+// queued returns what waits for the writer. Actor only.
+func (l *link) queued() (messages, octets int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.out.Len(), len(l.out.Buf)
+}
+
+// finish closes the connection in order behind what is queued. Actor only.
+func (l *link) finish() {
+	l.closed = true
+	if len(l.late) > 0 {
+		l.final = true
+		return
+	}
+	l.mu.Lock()
+	l.ending = true
+	l.mu.Unlock()
+	l.touch()
+}
+
+// cut tears the link down, with the session on it. Actor only.
+func (l *link) cut() {
+	if l.cutDone {
+		return
+	}
+	l.cutDone, l.closed = true, true
+	l.late = nil
+	l.router.leave(l)
+	l.state = proto.StateClosed
+	delete(l.router.open, l)
+	close(l.torn)
+	l.router.links.Go(func() { _ = l.conn.CloseNow() }) // in a goroutine: the actor does not wait
+}

@@ -1,0 +1,319 @@
+package wamptest
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/connectanum/connectanum-go/wamp/proto"
+	"github.com/connectanum/connectanum-go/wamp/transport"
+)
+
+// ErrClosed is the error of what is asked of a router that has been closed.
+var ErrClosed = errors.New("wamptest: router closed")
+
+// Router is a broker and a dealer in this process. Its methods may be called
+// from any goroutine, except from a hook, which runs inside of the router.
+//
+// One goroutine owns every table; clients reach it through a mailbox, and it
+// never waits for any of them.
+type Router struct {
+	cfg  config
+	mail mailbox
+	done chan struct{} // closed when the actor has ended
+
+	// root is the context of what the router does on its own: handshakes and
+	// the orderly end of links. Close ends it.
+	root      context.Context //nolint:containedctx // the router's own root, it belongs to no call
+	stop      context.CancelFunc
+	links     sync.WaitGroup // readers and writers
+	listeners listeners
+	closeOnce sync.Once
+
+	// The rest belongs to the actor.
+
+	rand     *rand.Rand
+	realms   map[string]*realm
+	sessions map[proto.ID]*session
+	open     map[*link]struct{}
+	dirty    []*link // with something new for their writers
+	doomed   []*link // to be cut when the event is done with
+	closed   bool    // no more links
+	stalled  bool    // new links are stalled at once
+	delay    time.Duration
+	hook     Hook
+	refused  refusals
+	counts   counters
+	waiters  []*waiter
+}
+
+// realm is one realm with its tables. Actor only.
+type realm struct {
+	name   string
+	broker *broker
+	dealer *dealer
+}
+
+// NewRouter starts a router that is closed when the test ends.
+func NewRouter(t testing.TB, options ...Option) *Router {
+	t.Helper()
+	r := Start(options...)
+	t.Cleanup(r.Close)
+	return r
+}
+
+// Start starts a router outside of a test. Close ends it.
+func Start(options ...Option) *Router {
+	r := &Router{
+		cfg:      newConfig(options),
+		mail:     mailbox{bell: make(chan struct{}, 1)},
+		done:     make(chan struct{}),
+		realms:   map[string]*realm{},
+		sessions: map[proto.ID]*session{},
+		open:     map[*link]struct{}{},
+	}
+	r.root, r.stop = context.WithCancel(context.Background()) //nolint:forbidigo // the router's own root
+	r.rand = rand.New(rand.NewPCG(r.cfg.seed, r.cfg.seed))
+	r.hook = r.cfg.hook
+	go r.run() // ends when Close has closed the mailbox
+	return r
+}
+
+// Close cuts every link, closes the listeners and returns when every goroutine
+// of the router has ended.
+func (r *Router) Close() {
+	r.closeOnce.Do(func() {
+		r.stop()
+		r.listeners.close()
+		r.do(func() {
+			r.closed = true
+			r.cutAll()
+		})
+		r.links.Wait()
+		r.mail.close()
+	})
+	<-r.done
+}
+
+// Dial connects to the router in memory; it is a transport.Dialer. The first of
+// the protocols that the router speaks is agreed on. ctx bounds the dial only.
+func (r *Router) Dial(ctx context.Context, protocols []transport.Protocol) (transport.Conn, error) {
+	if err := r.admit(ctx); err != nil {
+		return nil, err
+	}
+	for _, p := range protocols {
+		if !r.cfg.speaks(p) {
+			continue
+		}
+		client, server := transport.Pipe(p)
+		g := new(gate)
+		if err := r.attach(server, g); err != nil {
+			_ = client.CloseNow()
+			return nil, err
+		}
+		return newPipeClient(client, g), nil
+	}
+	return nil, &transport.HandshakeError{Err: transport.ErrNoProtocol}
+}
+
+// Restart drops every link without a goodbye and all state of the router:
+// sessions, subscriptions, registrations and calls. Listeners, settings and
+// counts of messages stay. Use RefuseDials to be down for a while.
+func (r *Router) Restart() {
+	r.do(func() {
+		r.cutAll()
+		clear(r.realms)
+	})
+}
+
+// Cut tears down the link of a session without a goodbye. It reports whether
+// there was one.
+func (r *Router) Cut(id proto.ID) bool {
+	return r.withSession(id, func(s *session) { s.link.cut() })
+}
+
+// CutAll tears down every link without a goodbye.
+func (r *Router) CutAll() { r.do(r.cutAll) }
+
+func (r *Router) cutAll() {
+	for l := range r.open {
+		l.cut()
+	}
+}
+
+// Kill ends a session with GOODBYE. It reports whether there was one. The link
+// is closed when the client has answered.
+func (r *Router) Kill(id proto.ID, reason string) bool {
+	return r.withSession(id, func(s *session) { r.goodbye(s, reason) })
+}
+
+// GoodbyeAll ends every session with GOODBYE.
+func (r *Router) GoodbyeAll(reason string) {
+	r.do(func() {
+		for _, s := range r.sessions {
+			r.goodbye(s, reason)
+		}
+	})
+}
+
+// SessionInfo says who a session is.
+type SessionInfo struct {
+	ID                           proto.ID
+	Realm                        string
+	AuthID, AuthRole, AuthMethod string
+	Protocol                     transport.Protocol
+}
+
+// Sessions returns the sessions there are.
+func (r *Router) Sessions() []SessionInfo {
+	var out []SessionInfo
+	r.do(func() {
+		for _, s := range r.sessions {
+			out = append(out, SessionInfo{ID: s.id, Realm: s.realm.name, AuthID: s.grant.AuthID, AuthRole: s.grant.AuthRole,
+				AuthMethod: s.method, Protocol: s.link.conn.Protocol()})
+		}
+	})
+	return out
+}
+
+func (r *Router) withSession(id proto.ID, f func(*session)) (ok bool) {
+	r.do(func() {
+		var s *session
+		if s, ok = r.sessions[id]; ok {
+			f(s)
+		}
+	})
+	return ok
+}
+
+// event is something for the actor: messages of a link, what became of the
+// link, or a function to run.
+type event struct {
+	link  *link
+	batch *batch
+	fault error // a message could not be parsed
+	ended bool  // the link is no more
+	run   func()
+}
+
+// mailbox takes events for the actor. It is never full: what a link may put
+// into it is bounded by the link's own batches.
+type mailbox struct {
+	bell   chan struct{} // capacity 1
+	mu     sync.Mutex    // never held across a call
+	queue  []event
+	closed bool
+}
+
+func (m *mailbox) post(e event) bool {
+	m.mu.Lock()
+	if m.closed {
+		m.mu.Unlock()
+		return false
+	}
+	m.queue = append(m.queue, e)
+	m.mu.Unlock()
+	m.ring()
+	return true
+}
+
+func (m *mailbox) ring() {
+	select {
+	case m.bell <- struct{}{}:
+	default:
+	}
+}
+
+// take swaps the queue for an empty one.
+func (m *mailbox) take(empty []event) (events []event, closed bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	events, m.queue = m.queue, empty[:0]
+	return events, m.closed
+}
+
+func (m *mailbox) close() {
+	m.mu.Lock()
+	m.closed = true
+	m.mu.Unlock()
+	m.ring()
+}
+
+// do runs f on the actor and returns when it has run. It reports false when
+// the router has been closed.
+func (r *Router) do(f func()) bool {
+	ran := make(chan struct{})
+	if !r.mail.post(event{run: func() { f(); close(ran) }}) {
+		return false
+	}
+	<-ran
+	return true
+}
+
+// after runs f on the actor when d has passed.
+func (r *Router) after(d time.Duration, f func()) *time.Timer {
+	return time.AfterFunc(d, func() { r.mail.post(event{run: f}) })
+}
+
+// run is the actor.
+func (r *Router) run() {
+	defer close(r.done)
+	var events []event
+	for {
+		var closed bool
+		events, closed = r.mail.take(events)
+		if len(events) == 0 {
+			if closed {
+				return
+			}
+			<-r.mail.bell
+			continue
+		}
+		for i := range events {
+			r.handle(&events[i])
+			events[i] = event{}
+			for _, l := range r.doomed {
+				l.cut()
+			}
+			r.doomed = r.doomed[:0]
+		}
+		for i, l := range r.dirty {
+			l.wake()
+			r.dirty[i] = nil
+		}
+		r.dirty = r.dirty[:0]
+		r.wakeWaiters()
+	}
+}
+
+func (r *Router) handle(e *event) {
+	if e.run != nil {
+		e.run()
+		return
+	}
+	l := e.link
+	if e.batch != nil {
+		for i := range e.batch.messages {
+			r.receive(l, &e.batch.messages[i])
+		}
+		l.giveBack(e.batch)
+	}
+	if e.fault != nil {
+		r.violation(l, e.fault.Error())
+	}
+	if e.ended {
+		l.cut()
+	}
+}
+
+// newID returns a random id that taken does not know.
+func (r *Router) newID(taken func(proto.ID) bool) proto.ID {
+	for {
+		if id := proto.ID(r.rand.Uint64N(uint64(proto.MaxID)) + 1); taken == nil || !taken(id) {
+			return id
+		}
+	}
+}

@@ -1,0 +1,299 @@
+package wamptest
+
+import (
+	"time"
+
+	"github.com/connectanum/connectanum-go/wamp/codec"
+	"github.com/connectanum/connectanum-go/wamp/proto"
+)
+
+// session is a client's session. Actor only.
+type session struct {
+	id     proto.ID
+	link   *link
+	realm  *realm
+	roles  proto.Roles
+	method string
+	grant  Grant
+
+	lastRequest    proto.ID // watermark of the client's requests
+	lastInvocation proto.ID // of ours to it
+
+	subscriptions map[proto.ID]*subscription
+	registrations map[proto.ID]*registration
+	calls         map[proto.ID]*call // it is the caller, by its request
+	invocations   map[proto.ID]*call // it is the callee, by our request
+}
+
+// has reports whether the client announced a feature in a role.
+func (s *session) has(role proto.Role, f proto.Feature) bool { return s.roles.Features(role).Has(f) }
+
+// receive takes one message of a client, through the hook. Actor only.
+func (r *Router) receive(l *link, m *proto.Message) {
+	if l.closed {
+		return
+	}
+	r.counts.received[m.Type]++
+	if r.hook == nil {
+		r.process(l, m)
+		return
+	}
+	action := r.hook(&Exchange{Session: l.sessionID(), Message: m, Codec: l.codec})
+	r.perform(l, m, action, r.process)
+}
+
+func (l *link) sessionID() proto.ID {
+	if l.session == nil {
+		return 0
+	}
+	return l.session.id
+}
+
+// process judges a message by the trait table and hands it to whom it is for.
+func (r *Router) process(l *link, m *proto.Message) {
+	if l.closed {
+		return
+	}
+	if l.state == proto.StateClosing && m.Type != proto.Goodbye && m.Type != proto.Abort {
+		return
+	}
+	if m.Type.Traits().FromClient&l.state == 0 {
+		r.violation(l, m.Type.String()+" must not come from a client while the session is "+l.state.String())
+		return
+	}
+	switch m.Type {
+	case proto.Hello:
+		r.hello(l, m)
+		return
+	case proto.Authenticate:
+		r.authenticate(l, m)
+		return
+	case proto.Abort:
+		r.leave(l)
+		l.finish()
+		return
+	case proto.Goodbye:
+		r.clientGoodbye(l)
+		return
+	}
+	s := l.session
+	switch m.Type {
+	case proto.Publish, proto.Subscribe, proto.Unsubscribe, proto.Register, proto.Unregister:
+		if !r.nextRequest(s, m) {
+			return
+		}
+	}
+	switch m.Type {
+	case proto.Publish:
+		s.realm.broker.publish(s, m)
+	case proto.Subscribe:
+		s.realm.broker.subscribe(s, m)
+	case proto.Unsubscribe:
+		s.realm.broker.unsubscribe(s, m)
+	case proto.Register:
+		s.realm.dealer.register(s, m)
+	case proto.Unregister:
+		s.realm.dealer.unregister(s, m)
+	case proto.Call:
+		s.realm.dealer.call(s, m)
+	case proto.Cancel:
+		s.realm.dealer.cancel(s, m)
+	case proto.Yield:
+		s.realm.dealer.yield(s, m)
+	case proto.Error:
+		s.realm.dealer.calleeError(s, m)
+	default:
+		r.violation(l, m.Type.String()+" is not for a router")
+	}
+}
+
+// nextRequest checks that a request id is the one after the last.
+func (r *Router) nextRequest(s *session, m *proto.Message) bool {
+	if !r.cfg.lenientIDs && m.Request != s.lastRequest.Next() {
+		r.violation(s.link, m.Type.String()+": the request id is not the last one plus one")
+		return false
+	}
+	s.lastRequest = m.Request
+	return true
+}
+
+// violation ends a link with ABORT.
+func (r *Router) violation(l *link, message string) {
+	if l.closed {
+		return
+	}
+	r.counts.violations = append(r.counts.violations, message)
+	r.abort(l, proto.ErrURIProtocolViolation, message)
+}
+
+// abort ends a link with ABORT, which nobody answers.
+func (r *Router) abort(l *link, reason, message string) {
+	if l.closed {
+		return
+	}
+	details := proto.Dict{{Key: "message", Value: message}}
+	_ = r.send(l, &proto.Message{Type: proto.Abort, URI: reason, Options: details}, nil)
+	r.leave(l)
+	l.finish()
+}
+
+// goodbye ends a session from the router's side.
+func (r *Router) goodbye(s *session, reason string) {
+	l := s.link
+	_ = r.send(l, &proto.Message{Type: proto.Goodbye, URI: reason}, nil)
+	r.leave(l)
+	l.state = proto.StateClosing
+}
+
+// clientGoodbye takes a GOODBYE: the answer to ours, or the client's wish.
+func (r *Router) clientGoodbye(l *link) {
+	if l.state == proto.StateClosing {
+		l.state = proto.StateClosed
+		l.finish()
+		return
+	}
+	reason := proto.CloseURIGoodbyeAndOut
+	if r.cfg.crossbar {
+		reason = proto.CloseURINormal
+	}
+	_ = r.send(l, &proto.Message{Type: proto.Goodbye, URI: reason}, nil)
+	r.leave(l) // the connection stays: it may carry another HELLO
+	l.state = proto.StateClosed
+}
+
+// leave takes the session of a link, if it has one, out of all tables.
+func (r *Router) leave(l *link) {
+	l.login = nil
+	s := l.session
+	if s == nil {
+		return
+	}
+	l.session = nil
+	delete(r.sessions, s.id)
+	s.realm.dealer.leave(s)
+	s.realm.broker.leave(s)
+}
+
+// content is the payload of a message on its way through the router, in each
+// serializer that it was asked for. The zero content is empty.
+type content struct {
+	codec        codec.Codec
+	args, kwargs []byte
+	other        []content
+}
+
+// contentOf returns the payload of a message that came from a session. It is
+// valid until the message has been processed.
+func contentOf(s *session, m *proto.Message) *content {
+	return &content{codec: s.link.codec, args: m.Args, kwargs: m.Kwargs}
+}
+
+// in returns the payload in the form of c.
+func (p *content) in(c codec.Codec) (args, kwargs []byte, err error) {
+	if p.codec == c || p.args == nil && p.kwargs == nil {
+		return p.args, p.kwargs, nil
+	}
+	for i := range p.other {
+		if p.other[i].codec == c {
+			return p.other[i].args, p.other[i].kwargs, nil
+		}
+	}
+	args, kwargs, err = encode(codec.Raw(p.codec, p.args, p.kwargs), c)
+	if err == nil {
+		p.other = append(p.other, content{codec: c, args: args, kwargs: kwargs})
+	}
+	return args, kwargs, err
+}
+
+// encode returns a payload in the form of c.
+func encode(p codec.Payload, c codec.Codec) (args, kwargs []byte, err error) {
+	buf, n, err := p.Encode(c, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	if n > 0 {
+		args = buf[:n:n]
+	}
+	if len(buf) > n {
+		kwargs = buf[n:]
+	}
+	return args, kwargs, nil
+}
+
+// send sends m to a client through the hook, with the payload p if it is not
+// nil. The error says that this message cannot be sent to this client.
+func (r *Router) send(l *link, m *proto.Message, p *content) (err error) {
+	if l.closed {
+		return nil
+	}
+	if p != nil {
+		if m.Args, m.Kwargs, err = p.in(l.codec); err != nil {
+			return err
+		}
+	}
+	if r.hook == nil {
+		return r.deliver(l, m)
+	}
+	action := r.hook(&Exchange{Session: l.sessionID(), Sent: true, Message: m, Codec: l.codec})
+	r.perform(l, m, action, func(l *link, m *proto.Message) { err = r.deliver(l, m) })
+	return err
+}
+
+// deliver queues m, at once or when the delay has passed.
+func (r *Router) deliver(l *link, m *proto.Message) error {
+	if l.closed {
+		return nil
+	}
+	if r.delay <= 0 && len(l.late) == 0 {
+		return l.queue(m)
+	}
+	now := time.Now()
+	due := now.Add(r.delay)
+	if n := len(l.late); n > 0 && due.Before(l.late[n-1].due) {
+		due = l.late[n-1].due
+	}
+	l.late = append(l.late, lateMessage{due, clone(m)})
+	r.after(due.Sub(now), func() { l.release() })
+	return nil
+}
+
+// release queues the messages whose delay has passed. Actor only.
+func (l *link) release() {
+	now := time.Now()
+	for len(l.late) > 0 && !l.late[0].due.After(now) {
+		_ = l.queue(l.late[0].message)
+		l.late = l.late[1:]
+	}
+	if l.final && len(l.late) == 0 {
+		l.finish()
+	}
+}
+
+// fail answers a request with ERROR.
+func (r *Router) fail(s *session, t proto.MessageType, request proto.ID, uri, message string) {
+	m := &proto.Message{Type: proto.Error, RequestType: t, Request: request, URI: uri}
+	if message != "" {
+		m.Args, m.Kwargs, _ = encode(codec.Args(message), s.link.codec)
+	}
+	_ = r.send(s.link, m, nil)
+}
+
+// sendURI is the error URI for what send has returned.
+func sendURI(err error) string {
+	if err == errTooBig { //nolint:errorlint // never wrapped
+		return proto.ErrURIPayloadSizeExceeded
+	}
+	return proto.ErrURIInvalidPayload
+}
+
+// clone returns a copy of m that shares no memory with a batch.
+func clone(m *proto.Message) *proto.Message {
+	c := *m
+	if m.Args != nil {
+		c.Args = append([]byte{}, m.Args...)
+	}
+	if m.Kwargs != nil {
+		c.Kwargs = append([]byte{}, m.Kwargs...)
+	}
+	return &c
+}
