@@ -184,14 +184,10 @@ func ParseRoles(details Dict) Roles {
 func ClientRoles() Roles {
 	var r Roles
 	var none FeatureSet
-	r.Set(Publisher, none.Add(SubscriberBlackwhiteListing, PublisherExclusion, PublisherIdentification,
-		ShardedSubscription, PayloadPassthruMode))
-	r.Set(Subscriber, none.Add(PublisherIdentification, PublicationTrustlevels, PatternBasedSubscription,
-		ShardedSubscription, SubscriptionRevocation, EventHistory, PayloadPassthruMode))
-	r.Set(Caller, none.Add(ProgressiveCallResults, ProgressiveCallInvocations, CallTimeout, CallCanceling,
-		CallerIdentification, ShardedRegistration, PayloadPassthruMode))
-	r.Set(Callee, none.Add(ProgressiveCallResults, ProgressiveCallInvocations, CallTimeout, CallCanceling,
-		CallerIdentification, CallTrustlevels, PatternBasedRegistration, SharedRegistration, ShardedRegistration,
-		RegistrationRevocation, CallReroute, PayloadPassthruMode))
+	r.Set(Publisher, none.Add(SubscriberBlackwhiteListing, PublisherExclusion, PublisherIdentification))
+	r.Set(Subscriber, none.Add(PublisherIdentification, PatternBasedSubscription, SubscriptionRevocation))
+	r.Set(Caller, none.Add(ProgressiveCallResults, CallTimeout, CallCanceling, CallerIdentification))
+	r.Set(Callee, none.Add(ProgressiveCallResults, CallCanceling, CallerIdentification, CallTrustlevels,
+		PatternBasedRegistration, SharedRegistration, RegistrationRevocation, CallReroute))
 	return r
 }
