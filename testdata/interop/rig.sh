@@ -32,7 +32,9 @@ EOF
 }
 
 pid() { cat "$NODE/pid" 2>/dev/null; }
-alive() { local p; p=$(pid) && kill -0 "$p" 2>/dev/null; }
+# runs PID: it is there, and no zombie that nobody has collected
+runs() { kill -0 "$1" 2>/dev/null && ! grep -q '^State:[[:space:]]*Z' /proc/"$1"/status 2>/dev/null; }
+alive() { local p; p=$(pid) && runs "$p"; }
 tree() { local p; echo "$1"; for p in $(cat /proc/"$1"/task/*/children 2>/dev/null); do tree "$p"; done; }
 
 start() {
@@ -69,7 +71,7 @@ stop() {
   if [ "$1" = KILL ]; then kill -KILL $all 2>/dev/null; else kill -TERM "$p"; fi
   for _ in $(seq 1 100); do
     left=
-    for p in $all; do kill -0 "$p" 2>/dev/null && left="$left $p"; done
+    for p in $all; do runs "$p" && left="$left $p"; done
     [ -z "$left" ] && break
     sleep 0.1
   done
