@@ -42,6 +42,8 @@ start() {
   alive && fail "already running, pid $(pid)"
   mkdir -p "$NODE" || exit 1
   "$py" "$here/tools/mknode.py" "$NODE" "${PORTBASE:-18080}" || exit 1
+  # what a killed node leaves behind: the next one looks for a process of that number, and stumbles over a zombie
+  rm -f "$NODE/.crossbar/node.pid"
   # setsid and no stdin: no terminal, no signals that were meant for the caller's group
   CROSSBAR_FAIL_ON_SINGLE_WORKER=1 setsid "$CROSSBAR" start --cbdir "$NODE/.crossbar" --color false \
     --loglevel "${LOGLEVEL:-info}" </dev/null >"$LOG" 2>&1 &
