@@ -12,6 +12,10 @@ import (
 // KeyFunc that has nothing for a realm may wrap it.
 var ErrUnusable = errors.New("the method cannot be used on this connection")
 
+// ErrProof is the answer of the accepting side to a wrong password, signature
+// or key.
+var ErrProof = errors.New("the proof is wrong")
+
 // PlaintextError refuses to send a secret in the clear over a connection that
 // is not JoinInfo.Private. AllowPlaintext lifts it.
 type PlaintextError struct{ Method string }

@@ -7,25 +7,77 @@ type config struct {
 	role      string
 	extra     map[string]any
 	plaintext bool
+	limits    Limits
+	bindings  []Binding
+
+	salted bool // WAMP-CRA
+
+	crossbar bool // SCRAM
+	rawKeys  bool
+	kdfs     []string
+
+	routerKey  RouterKeyFunc // cryptosign
+	passphrase source
+
+	rounds  int // Custom
+	welcome func(Welcome) error
 }
 
 // TicketOption is an option of Ticket.
 type TicketOption interface{ ticket(*config) }
 
-// PlainOption is an option of the methods without a secret: Anonymous, TLS,
-// Cookie.
+// PlainOption is an option of the methods without a challenge: Anonymous, TLS
+// and Cookie.
 type PlainOption interface{ plain(*config) }
+
+// CRAOption is an option of CRA.
+type CRAOption interface{ cra(*config) }
+
+// SCRAMOption is an option of SCRAM, and of its accepting side.
+type SCRAMOption interface{ scram(*config) }
+
+// CryptosignOption is an option of Cryptosign and its sisters.
+type CryptosignOption interface{ cryptosign(*config) }
+
+// CustomOption is an option of Custom.
+type CustomOption interface{ custom(*config) }
 
 // Option is an option of every method.
 type Option interface {
 	PlainOption
 	TicketOption
+	CRAOption
+	SCRAMOption
+	CryptosignOption
+	CustomOption
+}
+
+// PlaintextOption is an option of the methods that may send a secret as it is.
+type PlaintextOption interface {
+	TicketOption
+	CustomOption
+}
+
+// HashOption is an option of the methods that hash a password.
+type HashOption interface {
+	CRAOption
+	SCRAMOption
+}
+
+// BindingOption is an option of the methods that know channel binding.
+type BindingOption interface {
+	SCRAMOption
+	CryptosignOption
 }
 
 type anyOption func(*config)
 
-func (o anyOption) plain(c *config)  { o(c) }
-func (o anyOption) ticket(c *config) { o(c) }
+func (o anyOption) plain(c *config)      { o(c) }
+func (o anyOption) ticket(c *config)     { o(c) }
+func (o anyOption) cra(c *config)        { o(c) }
+func (o anyOption) scram(c *config)      { o(c) }
+func (o anyOption) cryptosign(c *config) { o(c) }
+func (o anyOption) custom(c *config)     { o(c) }
 
 // WithRole asks for a role: HELLO.Details.authrole.
 func WithRole(role string) Option { return anyOption(func(c *config) { c.role = role }) }
@@ -39,10 +91,31 @@ func WithExtra(extra map[string]any) Option {
 
 // AllowPlaintext sends a secret in the clear over a connection that anybody on
 // the way can read. Without it that is a PlaintextError.
-func AllowPlaintext() TicketOption { return anyOption(func(c *config) { c.plaintext = true }) }
+func AllowPlaintext() PlaintextOption { return anyOption(func(c *config) { c.plaintext = true }) }
+
+// WithLimits changes what a router may ask for.
+func WithLimits(l Limits) HashOption { return anyOption(func(c *config) { c.limits = l }) }
+
+// BindChannel ties the login to the TLS connection, so that nobody in the
+// middle can pass it on. The first binding of the list that the connection has
+// is asked for; without any the login fails with a BindingError before HELLO,
+// and if the router does not take part, before an answer. NoBinding at the end
+// of the list means that all of this may also go without.
+func BindChannel(preferred ...Binding) BindingOption {
+	preferred = append([]Binding(nil), preferred...)
+	return anyOption(func(c *config) { c.bindings = preferred })
+}
 
 func (c *config) fill(h *Hello, authid string, method string) {
 	h.Methods = []string{method}
 	h.AuthID, h.AuthRole = authid, c.role
 	h.Extra = maps.Clone(c.extra)
+}
+
+// put sets keys of authextra.
+func (h *Hello) put(key string, value any) {
+	if h.Extra == nil {
+		h.Extra = map[string]any{}
+	}
+	h.Extra[key] = value
 }
