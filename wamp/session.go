@@ -66,3 +66,6 @@ func (s *Session) Close(ctx context.Context) error { return s.eng.Close(ctx) }
 func (s *Session) logPanic(procedure string, p any) {
 	s.logger.Error("wamp: a handler panicked", "procedure", procedure, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 }
+
+// Tables counts the entries of a session's tables, in Stats.
+type Tables = session.Tables

@@ -62,6 +62,7 @@ type stream[T any] struct {
 	poke    chan struct{} // wakes a feeder; capacity 1, made with it
 	dropped uint64        // values lost to the policy
 	missed  uint64        // dropped since the last value that was taken
+	gap     uint64        // dropped before the first value of the backlog
 }
 
 // item is a value of the backlog; the end is one too.
@@ -117,7 +118,7 @@ func (s *stream[T]) put(v T, size int) session.Verdict {
 			s.missed++
 			return session.Taken
 		case DropOldest:
-			v = s.dropOldest(size, v)
+			s.dropOldest(size)
 		case Block:
 			if !s.gated {
 				s.gated = true
@@ -130,10 +131,9 @@ func (s *stream[T]) put(v T, size int) session.Verdict {
 	return verdict
 }
 
-// dropOldest makes room for a value of size octets; what is next in line,
-// perhaps v itself, learns how many were lost before it.
-func (s *stream[T]) dropOldest(size int, v T) T {
-	var lost uint64
+// dropOldest makes room for a value of size octets. What is next in line then
+// learns how many were lost before it when it is taken.
+func (s *stream[T]) dropOldest(size int) {
 	for s.items > 0 && (s.size+size > s.octets || s.count > 0 && s.items >= s.count) {
 		b := s.first
 		s.size -= b.items[b.head].size
@@ -141,22 +141,13 @@ func (s *stream[T]) dropOldest(size int, v T) T {
 		b.items[b.head] = item[T]{}
 		b.head++
 		s.items--
-		lost++
+		s.dropped++
+		s.gap++
 		if b.head == b.n {
 			s.unlinkFirst()
 			s.recycle(b)
 		}
 	}
-	s.dropped += lost
-	if s.mark == nil || lost == 0 {
-		return v
-	}
-	if s.items > 0 {
-		next := &s.first.items[s.first.head]
-		next.v = s.mark(next.v, lost)
-		return v
-	}
-	return s.mark(v, lost)
 }
 
 func (s *stream[T]) unlinkFirst() {
@@ -353,6 +344,9 @@ func (s *stream[T]) nextLocked(empty *block[T]) (b *block[T], ungate bool) {
 	}
 	b = s.first
 	s.unlinkFirst()
+	if it := &b.items[b.head]; s.gap > 0 && s.mark != nil && !it.end {
+		it.v, s.gap = s.mark(it.v, s.gap), 0
+	}
 	s.items -= b.n - b.head
 	s.size -= b.size
 	if s.gated && s.size <= s.octets/2 && (s.count == 0 || s.items <= s.count/2) {
