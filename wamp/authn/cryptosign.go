@@ -167,7 +167,7 @@ func (t *cryptosignAttempt) Challenge(ctx context.Context, c Challenge) (Respons
 	if len(signature) != ed25519.SignatureSize || !ed25519.Verify(t.public, message, signature) {
 		return Response{}, &CredentialError{Method: methodCryptosign, Problem: "the key's signature is wrong"}
 	}
-	return Response{Signature: hex.EncodeToString(append(signature, message...))}, nil
+	return Response{Signature: hex.EncodeToString(slices.Concat(signature, message))}, nil
 }
 
 // bound returns the channel id that the router signs with, nil for none. It
@@ -229,7 +229,7 @@ func CryptosignSign(key crypto.Signer, challenge, channel []byte) (string, error
 	if err != nil {
 		return "", &CredentialError{Method: methodCryptosign, Problem: "the key does not sign", Err: err}
 	}
-	return hex.EncodeToString(append(signature, message...)), nil
+	return hex.EncodeToString(slices.Concat(signature, message)), nil
 }
 
 // CryptosignVerify returns nil if signature is that of key for the challenge

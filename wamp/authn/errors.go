@@ -8,8 +8,8 @@ import (
 
 // ErrUnusable says that a method cannot be used here: a ticket over an open
 // connection, a channel binding the connection does not have. Any leaves such
-// a method out. PlaintextError and BindingError match it, and a Provider or
-// KeyFunc that has nothing for a realm may wrap it.
+// a method out. PlaintextError, TransportError and BindingError match it, and a
+// KeyFunc that has no key for a realm may wrap it.
 var ErrUnusable = errors.New("the method cannot be used on this connection")
 
 // ErrProof is the answer of the accepting side to a wrong password, signature
@@ -26,6 +26,18 @@ func (e *PlaintextError) Error() string {
 
 // Is makes the error an ErrUnusable.
 func (e *PlaintextError) Is(target error) bool { return target == ErrUnusable }
+
+// TransportError says that the connection lacks what a method lives on, such as
+// a TLS connection for TLS.
+type TransportError struct {
+	Method  string
+	Problem string
+}
+
+func (e *TransportError) Error() string { return e.Method + ": " + e.Problem }
+
+// Is makes the error an ErrUnusable.
+func (e *TransportError) Is(target error) bool { return target == ErrUnusable }
 
 // CredentialError says that there is no usable secret or key. Err is what the
 // user's provider, signer or file system said; nothing of the secret is in it

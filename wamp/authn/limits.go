@@ -55,8 +55,8 @@ func (l Limits) filled(minIterations int) Limits {
 	set(&l.Parallel, 4)
 	// What Argon2 itself asks for.
 	l.MinMemory = max(l.MinMemory, 8)
-	l.MaxMemory = min(l.MaxMemory, math.MaxUint32)
-	l.MaxPasses = min(l.MaxPasses, math.MaxUint32)
+	l.MaxMemory = min(l.MaxMemory, math.MaxInt32)
+	l.MaxPasses = min(l.MaxPasses, math.MaxInt32)
 	return l
 }
 

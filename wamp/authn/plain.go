@@ -8,25 +8,48 @@ import (
 
 // Anonymous logs in as nobody: the router gives a role, and makes up an authid.
 func Anonymous(options ...PlainOption) Authenticator {
-	a := &plain{quiet: quiet{"authn.Anonymous()"}, method: "anonymous"}
+	return newPlain("authn.Anonymous()", "anonymous", options)
+}
+
+// TLS logs in with the client certificate of the TLS connection: the router
+// takes who it is from there. The transport has to say that it runs over TLS
+// (JoinInfo.TLS), and its tls.Config has to have the certificate; a transport
+// of the user's own must see to both.
+func TLS(options ...PlainOption) Authenticator { return newPlain("authn.TLS()", "tls", options) }
+
+// Cookie logs in with a cookie that the router set on an earlier connection.
+// The transport has to send it: its HTTP client needs a jar that lives as long
+// as the session, over reconnects. For the first connection another method is
+// needed: Any(Cookie(), Ticket(...)). A transport without HTTP has no cookies,
+// and the router then chooses the other method.
+func Cookie(options ...PlainOption) Authenticator {
+	return newPlain("authn.Cookie()", "cookie", options)
+}
+
+func newPlain(name, method string, options []PlainOption) Authenticator {
+	a := &plain{quiet: quiet{name}, method: method}
 	for _, o := range options {
 		o.plain(&a.cfg)
 	}
 	return a
 }
 
-// plain is a login without a challenge.
+// plain is a login without a challenge; being its own attempt it has no state.
 type plain struct {
 	quiet
 	method string
-	authid string
 	cfg    config
 }
 
-func (a *plain) Begin(ctx context.Context, _ JoinInfo) (Attempt, error) { return a, ctx.Err() }
+func (a *plain) Begin(ctx context.Context, info JoinInfo) (Attempt, error) {
+	if a.method == "tls" && info.TLS == nil {
+		return nil, &TransportError{a.method, "the connection has no TLS"}
+	}
+	return a, ctx.Err()
+}
 
 func (a *plain) Hello(h *Hello) error {
-	a.cfg.fill(h, a.authid, a.method)
+	a.cfg.fill(h, "", a.method)
 	return nil
 }
 
@@ -37,7 +60,15 @@ func (a *plain) Challenge(_ context.Context, c Challenge) (Response, error) {
 	return Response{}, &ChallengeError{Method: a.method, Problem: "is unexpected: the method has none"}
 }
 
-func (a *plain) Welcome(Welcome) error { return nil }
+// Welcome takes what comes, for a client that proves nothing has nothing to
+// lose; and behind a cookie stands the method that it was got with. Only who
+// wants to be known by a certificate is told when that was not looked at.
+func (a *plain) Welcome(w Welcome) error {
+	if m := w.Details.Str("authmethod"); a.method == "tls" && m != "" && m != a.method {
+		return &MethodError{clip(m), []string{a.method}}
+	}
+	return nil
+}
 
 // Ticket logs in with a ticket: a password or token that is sent as it is. It
 // is sent only over a private connection, see JoinInfo.Private and

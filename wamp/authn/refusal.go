@@ -1,0 +1,114 @@
+package authn
+
+import (
+	"strings"
+
+	"github.com/connectanum/connectanum-go/wamp/proto"
+)
+
+// RefusalKind says what a person can do about a refused login.
+type RefusalKind uint8
+
+// The kinds of refusals.
+const (
+	// NotAuthorized: the router does not say more than that.
+	NotAuthorized RefusalKind = iota
+	// WrongCredentials: the password, ticket, signature or key is not right.
+	WrongCredentials
+	// NoSuchPrincipal: nobody is known by that authid, key or certificate.
+	NoSuchPrincipal
+	// NoCommonMethod: the router wants another method.
+	NoCommonMethod
+	// NoSuchRealm: there is no such realm.
+	NoSuchRealm
+	// NoSuchRole: there is no such role.
+	NoSuchRole
+	// Forbidden: the router knows who it is and a rule says no.
+	Forbidden
+)
+
+var refusalNames = [...]string{
+	NotAuthorized: "not authorized", WrongCredentials: "wrong credentials", NoSuchPrincipal: "no such principal",
+	NoCommonMethod: "no authentication method in common", NoSuchRealm: "no such realm", NoSuchRole: "no such role",
+	Forbidden: "forbidden by policy",
+}
+
+// String names the kind.
+func (k RefusalKind) String() string {
+	if int(k) < len(refusalNames) {
+		return refusalNames[k]
+	}
+	return "unknown"
+}
+
+// Refusal is an ABORT that refuses a login, told apart whatever URI the router
+// uses for it.
+type Refusal struct {
+	Kind RefusalKind
+	// URI and Message are the router's.
+	URI, Message string
+}
+
+func (r *Refusal) Error() string {
+	s := "login refused: " + r.Kind.String() + " (" + r.URI + ")"
+	if r.Message != "" {
+		s += ": " + r.Message
+	}
+	return s
+}
+
+var refusalURIs = map[string]RefusalKind{
+	proto.ErrURINotAuthorized:          NotAuthorized,
+	proto.ErrURIAuthenticationRequired: NotAuthorized,
+	proto.ErrURIAuthenticationFailed:   WrongCredentials,
+	proto.ErrURIAuthenticationDenied:   WrongCredentials,
+	proto.ErrURINoSuchPrincipal:        NoSuchPrincipal,
+	proto.ErrURINoAuthMethod:           NoCommonMethod,
+	proto.ErrURINoMatchingAuthMethod:   NoCommonMethod,
+	proto.ErrURINoSuchRealm:            NoSuchRealm,
+	proto.ErrURINoSuchRole:             NoSuchRole,
+	proto.ErrURIAuthorizationDenied:    Forbidden,
+	proto.ErrURIAuthorizationRequired:  Forbidden,
+	proto.ErrURIAuthorizationFailed:    Forbidden,
+}
+
+// What routers write into the message of an ABORT whose URI says nothing; in
+// lower case. Crossbar's, where no other is named.
+var refusalTexts = []struct {
+	text string
+	kind RefusalKind
+}{
+	{"no principal", NoSuchPrincipal},
+	{"no such principal", NoSuchPrincipal},
+	{"invalid authmethod", NoCommonMethod},
+	{"any of the offered authmethods", NoCommonMethod},
+	{"no realm", NoSuchRealm},
+	{"no such realm", NoSuchRealm},
+	{"no role", NoSuchRole},
+	{"no such role", NoSuchRole},
+	{"signature is invalid", WrongCredentials},
+	{"invalid signature", WrongCredentials},
+	{"authentication is invalid", WrongCredentials}, // ticket
+	{"authentication failed", WrongCredentials},     // SCRAM
+	{"does not match any one of authorized_keys", WrongCredentials},
+	{"not a hex encoded string", WrongCredentials},
+}
+
+// NewRefusal reads the URI and message of an ABORT that came before WELCOME.
+// nil means that it is not about the login.
+func NewRefusal(uri, message string) *Refusal {
+	kind, ok := refusalURIs[uri]
+	if !ok {
+		return nil
+	}
+	if kind == NotAuthorized {
+		text := strings.ToLower(message)
+		for _, t := range refusalTexts {
+			if strings.Contains(text, t.text) {
+				kind = t.kind
+				break
+			}
+		}
+	}
+	return &Refusal{kind, uri, message}
+}

@@ -1,0 +1,70 @@
+package authn
+
+import (
+	"context"
+	"errors"
+	"slices"
+)
+
+// Sequence is an Authenticator that wants its parts tried one after the other,
+// each on a connection of its own. Who joins takes the parts from Turns and
+// goes on to the next one, on a new connection, as long as TryNext says so of
+// the error; it may begin a later join with the part that succeeded.
+type Sequence interface {
+	Authenticator
+	// Turns are the parts in order of preference. The slice must not be
+	// changed.
+	Turns() []Authenticator
+}
+
+// InTurn offers one method a connection, the preferred one first, and goes on
+// to the next one if the router refuses the login. It is for routers that give
+// up at the first method they do not know (Crossbar does), and for methods
+// that do not fit into one HELLO because their authids differ. A part may be
+// Any. It costs a connection for each refusal.
+func InTurn(methods ...Authenticator) Sequence {
+	s := &sequence{quiet: quiet{"authn.InTurn(...)"}}
+	for _, m := range methods {
+		if inner, ok := m.(Sequence); ok {
+			s.turns = append(s.turns, inner.Turns()...)
+			continue
+		}
+		s.turns = append(s.turns, m)
+	}
+	s.turns = slices.Clip(s.turns)
+	return s
+}
+
+type sequence struct {
+	quiet
+	turns []Authenticator
+}
+
+func (s *sequence) Turns() []Authenticator { return s.turns }
+
+// Begin begins the first part, for who does not know of Sequence.
+func (s *sequence) Begin(ctx context.Context, info JoinInfo) (Attempt, error) {
+	if len(s.turns) == 0 || s.turns[0] == nil {
+		return nil, &ConfigError{"in turn: there is no method"}
+	}
+	return s.turns[0].Begin(ctx, info)
+}
+
+// TryNext reports whether a join that failed with err may go on with the next
+// part of a Sequence: the router refused this login, or it cannot be used on
+// the connection. A hostile router, a realm that does not exist, a failing
+// provider and a lost connection end it.
+func TryNext(err error) bool {
+	var r *Refusal
+	if errors.As(err, &r) {
+		switch r.Kind {
+		case NoCommonMethod, NoSuchPrincipal, WrongCredentials, NotAuthorized:
+			return true
+		case NoSuchRealm, NoSuchRole, Forbidden:
+		}
+		return false
+	}
+	return isUnusable(err)
+}
+
+func isUnusable(err error) bool { return errors.Is(err, ErrUnusable) }
