@@ -216,7 +216,7 @@ func TestQuickstart(t *testing.T) {
 		run.Dir = root
 		out, err := run.CombinedOutput()
 		cancel()
-		if err != nil {
+		if err != nil || !bytes.Contains(out, []byte(realm)) || !bytes.Contains(out, []byte("progress")) {
 			t.Errorf("%s: %v\n%s", kind, err, out)
 		} else if kind == "ws" {
 			t.Logf("go run ./docs/examples/quickstart -url %s -realm %s\n%s", rig.URLs[kind], realm, out)
