@@ -109,7 +109,7 @@ func growSubscriptions(ctx context.Context, o *options, p *process) (*curve, err
 func growSessions(ctx context.Context, o *options, p *process) (*curve, error) {
 	c := &curve{title: "Sessions in one process", axis: "transport and sessions",
 		heads: []string{"memory each", "goroutines each", "joining took, each", "calls/s of all"}, drawn: []int{0, 3}}
-	for _, tr := range []string{transportTCP, transportWeb} {
+	for _, tr := range o.transports {
 		for _, n := range upTo(1_000, o) {
 			fmt.Fprintf(os.Stderr, "sessions: %s, %d\n", tr, n)
 			all := make([]*ours, n)
@@ -154,7 +154,7 @@ func growPayload(ctx context.Context, o *options, p *process) (*curve, error) {
 	c := &curve{title: "Payload, sent and received back, one caller", axis: "transport and payload",
 		heads: []string{"a call takes, p50", "floor's", "octets/s each way", "floor's", "memory allocated a call"}, drawn: []int{2, 3}}
 	const most = 1<<24 - 1 - 40 // leaves room for the rest of the message
-	for _, tr := range []string{transportTCP, transportUnix, transportWeb} {
+	for _, tr := range o.transports {
 		for _, n := range []int{64, 1 << 10, 16 << 10, 256 << 10, 1 << 20, 4 << 20, most} {
 			fmt.Fprintf(os.Stderr, "payload: %s, %d\n", tr, n)
 			text := strings.Repeat("x", n)
