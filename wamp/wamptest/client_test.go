@@ -82,11 +82,11 @@ func newClient(t testing.TB, conn transport.Conn) *client {
 	return c
 }
 
-// roles are all the roles and features of a client, less the given ones.
+// roles are all the roles of a client with every feature but the given ones.
 func roles(without ...proto.Feature) dict {
-	r := proto.ClientRoles()
+	var r proto.Roles
 	for _, role := range []proto.Role{proto.Publisher, proto.Subscriber, proto.Caller, proto.Callee} {
-		r.Set(role, r.Features(role)&^proto.FeatureSet(0).Add(without...))
+		r.Set(role, ^proto.FeatureSet(0).Add(without...))
 	}
 	return r.Dict()
 }
@@ -129,9 +129,7 @@ func (c *client) sendRaw(data []byte) {
 	b.Begin()
 	b.Buf = append(b.Buf, data...)
 	b.End()
-	if err := c.conn.Write(&b); err != nil {
-		c.t.Fatal(err)
-	}
+	_ = c.conn.Write(&b) // the router may have hung up already: what it has said counts
 }
 
 // request sends a message with the next request id.

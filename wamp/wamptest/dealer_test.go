@@ -336,15 +336,16 @@ func TestPatternBasedRegistration(t *testing.T) {
 		c := join(t, r)
 		regs := map[proto.ID]string{}
 		for name, match := range map[string]string{
-			"a1.b2.c3.d4.e55": "exact", "a1.b2.c3": "prefix", "a1.b2.c3.d4": "prefix",
+			"a1.b2.c3.d4.e55": "exact", "a1.b2.c3.": "prefix", "a1.b2.c3.d4": "prefix",
 			"a1.b2..d4.e5": "wildcard", "a1.b2.c33..e5": "wildcard", "a1.b2..d4.e5..g7": "wildcard", "a1.b2..d4..f6.g7": "wildcard",
 		} {
 			regs[c.register(name, "match", match)] = name
 		}
-		// From the example table of the text.
+		// From the example table of the text, which forgets that a1.b2.c3 is a
+		// prefix of a1.b2.c33 as well: hence the dot above.
 		for procedure, want := range map[string]string{
 			"a1.b2.c3.d4.e55":       "a1.b2.c3.d4.e55",
-			"a1.b2.c3.d98.e74":      "a1.b2.c3",
+			"a1.b2.c3.d98.e74":      "a1.b2.c3.",
 			"a1.b2.c3.d4.e325":      "a1.b2.c3.d4",
 			"a1.b2.c55.d4.e5":       "a1.b2..d4.e5",
 			"a1.b2.c33.d4.e5":       "a1.b2.c33..e5",
