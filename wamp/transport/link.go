@@ -107,7 +107,7 @@ func (l *link) fail(err error) error {
 
 // enqueue takes p over for the goroutine, or for the writer if that is going
 // to flush. It never blocks. It returns the size of the queue.
-func (l *link) enqueue(p ...[]byte) (int, error) {
+func (l *link) enqueue(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.torn {
@@ -116,9 +116,7 @@ func (l *link) enqueue(p ...[]byte) (int, error) {
 	if l.err != nil {
 		return 0, l.err
 	}
-	for _, part := range p {
-		l.queue = append(l.queue, part...)
-	}
+	l.queue = append(l.queue, p...)
 	if !l.corked && !l.flushing {
 		l.flushing = true
 		l.flushers.Go(l.flusher) // ends when the queue is empty or the socket is closed
@@ -150,13 +148,6 @@ func (l *link) uncork() {
 	l.mu.Lock()
 	l.corked = false
 	l.mu.Unlock()
-}
-
-// queued is the size of the queue.
-func (l *link) queued() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.queue)
 }
 
 // flush writes what is in the queue. It blocks until the socket has taken it.
@@ -235,11 +226,15 @@ func (l *link) tear() error {
 // join waits for the goroutine, after tear.
 func (l *link) join() { l.flushers.Wait() }
 
-// finish writes what is left, then ends TLS and the socket in order. When ctx
-// ends it tears.
+// finish is end bounded by ctx.
 func (l *link) finish(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { _ = l.tear() })
 	defer stop()
+	return l.end()
+}
+
+// end writes what is left, then ends TLS and the socket in order.
+func (l *link) end() error {
 	err := l.flush()
 	if err == nil && l.conn != l.bottom {
 		err = l.conn.Close() // close_notify

@@ -1,0 +1,77 @@
+package transport
+
+import (
+	"bufio"
+	"net"
+	"net/http"
+	"strings"
+
+	"github.com/coder/websocket"
+)
+
+// AcceptOptions are the options of AcceptWebSocket. The zero value is fine.
+type AcceptOptions struct {
+	// Deflate agrees to compression of messages.
+	Deflate bool
+	// ReadLimit is the largest message to accept, by default 16 MiB.
+	ReadLimit int
+	// AnyOrigin lets pages of other hosts connect.
+	AnyOrigin bool
+	// Separator is that of WebSocketOptions.
+	Separator byte
+}
+
+// AcceptWebSocket is the router's side: it upgrades the request, to the first
+// of the client's protocols that is in protocols. If there is an error it has
+// answered the request.
+func AcceptWebSocket(w http.ResponseWriter, r *http.Request, protocols []Protocol, opts AcceptOptions) (Conn, error) {
+	p, ok := firstCommon(r.Header, protocols)
+	if !ok && r.Header.Get("Upgrade") != "" {
+		http.Error(w, "no common WebSocket subprotocol", http.StatusBadRequest)
+		return nil, &HandshakeError{Protocol: r.Header.Get("Sec-WebSocket-Protocol"), Err: ErrNoProtocol}
+	}
+	mode := websocket.CompressionDisabled
+	if opts.Deflate {
+		mode = websocket.CompressionNoContextTakeover
+	}
+	h := &hijackWriter{ResponseWriter: w}
+	ws, err := websocket.Accept(h, r, &websocket.AcceptOptions{
+		Subprotocols: []string{p.Name}, CompressionMode: mode, InsecureSkipVerify: opts.AnyOrigin,
+	})
+	if err != nil {
+		return nil, &HandshakeError{Protocol: p.Name, Err: err}
+	}
+	cfg := wsConfig{sock: h.sock, readLimit: opts.ReadLimit, separator: opts.Separator, tls: r.TLS}
+	cfg.private = r.TLS != nil || private(h.sock.link.conn)
+	return newWebSocket(ws, p, cfg), nil
+}
+
+func firstCommon(h http.Header, protocols []Protocol) (Protocol, bool) {
+	for _, line := range h.Values("Sec-WebSocket-Protocol") {
+		for name := range strings.SplitSeq(line, ",") {
+			if p, ok := findProtocol(protocols, strings.TrimSpace(name)); ok {
+				return p, true
+			}
+		}
+	}
+	return Protocol{}, false
+}
+
+// hijackWriter puts a wsSocket under the library.
+type hijackWriter struct {
+	http.ResponseWriter
+	sock *wsSocket
+}
+
+func (h *hijackWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, brw, err := http.NewResponseController(h.ResponseWriter).Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	h.sock = newWSSocket(conn)
+	if n := brw.Reader.Buffered(); n > 0 {
+		early, _ := brw.Reader.Peek(n)
+		h.sock.preload(early)
+	}
+	return h.sock, bufio.NewReadWriter(bufio.NewReader(h.sock), bufio.NewWriter(h.sock)), nil
+}

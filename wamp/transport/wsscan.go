@@ -1,0 +1,111 @@
+package transport
+
+// frameScanner counts the complete messages in a stream of WebSocket frames as
+// it passes by. The WebSocket library reads from a buffer of ours into one of
+// its own, so this is the only way to know whether another message is at hand.
+type frameScanner struct {
+	http    bool // an HTTP response comes first
+	matched int  // octets of "\r\n\r\n" seen
+	line    int  // octets of the response seen
+	status  [3]byte
+
+	head [14]byte
+	have int
+	skip uint64 // octets of the payload to come
+	last bool   // that payload ends a message
+}
+
+// feed looks at p, which follows what it was given before, and returns how many
+// messages end in it.
+func (s *frameScanner) feed(p []byte) (messages int64) {
+	if s.http {
+		p = s.skipHTTP(p)
+	}
+	for len(p) > 0 {
+		if s.skip > 0 {
+			n := min(s.skip, uint64(len(p)))
+			p = p[n:]
+			if s.skip -= n; s.skip == 0 && s.last {
+				messages++
+			}
+			continue
+		}
+		n := copy(s.head[s.have:s.size()], p)
+		s.have += n
+		p = p[n:]
+		if s.have < s.size() { // known in full after two octets
+			continue
+		}
+		s.begin()
+		if s.skip == 0 && s.last {
+			messages++
+		}
+	}
+	return messages
+}
+
+// size is the size of the frame header, as far as it can be known.
+func (s *frameScanner) size() int {
+	if s.have < 2 {
+		return 2
+	}
+	n := 2
+	switch s.head[1] & 0x7f {
+	case 126:
+		n += 2
+	case 127:
+		n += 8
+	}
+	if s.head[1]&0x80 != 0 {
+		n += 4
+	}
+	return n
+}
+
+// begin starts the payload of a frame whose header is complete.
+func (s *frameScanner) begin() {
+	s.skip = uint64(s.head[1] & 0x7f)
+	more := 0
+	switch s.skip {
+	case 126:
+		more = 2
+	case 127:
+		more = 8
+	}
+	if more > 0 {
+		s.skip = 0
+		for _, b := range s.head[2 : 2+more] {
+			s.skip = s.skip<<8 | uint64(b)
+		}
+	}
+	s.last = s.head[0]&0x80 != 0 && s.head[0]&0x0f < 8 // the final frame of data
+	s.have = 0
+}
+
+// skipHTTP drops responses up to the end of the one that has the status 101.
+func (s *frameScanner) skipHTTP(p []byte) []byte {
+	const end = "\r\n\r\n"
+	for i, b := range p {
+		if k := s.line - len("HTTP/1.1 "); k >= 0 && k < len(s.status) {
+			s.status[k] = b
+		}
+		s.line++
+		switch b {
+		case end[s.matched]:
+			s.matched++
+		case '\r':
+			s.matched = 1
+		default:
+			s.matched = 0
+		}
+		if s.matched < len(end) {
+			continue
+		}
+		s.matched, s.line = 0, 0
+		if string(s.status[:]) == "101" {
+			s.http = false
+			return p[i+1:]
+		}
+	}
+	return nil
+}
