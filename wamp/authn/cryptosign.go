@@ -159,8 +159,9 @@ func (t *cryptosignAttempt) Challenge(ctx context.Context, c Challenge) (Respons
 		}
 	}
 	message := xor(challenge, channel)
-	signature, err := bounded(ctx, func() ([]byte, error) { return t.sign(message) })
+	sign := t.sign
 	t.sign = nil
+	signature, err := bounded(ctx, func() ([]byte, error) { return sign(message) })
 	if err != nil {
 		return Response{}, &CredentialError{Method: methodCryptosign, Problem: "the key does not sign", Err: err}
 	}
