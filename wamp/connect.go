@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"strings"
@@ -36,6 +37,8 @@ type config struct {
 	jar         http.CookieJar
 	compression bool
 	ackTimeout  time.Duration
+	addresses   []string
+	shuffle     bool
 }
 
 const ackTimeout = 10 * time.Second
@@ -94,6 +97,54 @@ func WithCookieJar(jar http.CookieJar) Option {
 // octets and costs time and memory. Default: not offered.
 func WithCompression() Option {
 	return optionFunc(func(c *config) error { c.compression = true; return nil })
+}
+
+// Backoff says when and how often a lost connection is dialled again, and with
+// it that it is: see WithReconnect.
+type Backoff = session.Reconnect
+
+// WithReconnect lets the session outlive its connection. When that is lost, it
+// is dialled again after a delay with full jitter between policy.Min and a
+// ceiling that doubles up to policy.Max; the session logs in again, and
+// registrations and subscriptions come back with their options, in their order,
+// on the channels that they have. docs/reconnect.md tells what becomes of what
+// was under way.
+//
+// Close, a GOODBYE that says so, a refused login, a realm that is not there and
+// a breach of the protocol are final; anything else is a loss.
+func WithReconnect(policy Backoff) Option {
+	return optionFunc(func(c *config) error {
+		if policy.Min < 0 || policy.Max < 0 || policy.Attempts < 0 || policy.Time < 0 || policy.Hold < 0 {
+			return errors.New("wamp: WithReconnect: negative")
+		}
+		c.Reconnect = &policy
+		return nil
+	})
+}
+
+// WithURLs adds addresses to the one given to Connect. Each attempt takes the
+// next, in their order, or in a random one that is drawn anew for each round.
+func WithURLs(shuffle bool, addresses ...string) Option {
+	return optionFunc(func(c *config) error {
+		c.addresses, c.shuffle = append(c.addresses, addresses...), shuffle
+		return nil
+	})
+}
+
+// Keepalive says how a peer that is gone without a word is noticed.
+type Keepalive = session.Keepalive
+
+// WithKeepalive probes the connection: a ping where the transport has one, else
+// a call of which any answer counts. An answer that does not come in time is
+// the loss of the connection, noticed within Interval + Timeout.
+func WithKeepalive(k Keepalive) Option {
+	return optionFunc(func(c *config) error {
+		if k.Interval <= 0 || k.Timeout < 0 {
+			return errors.New("wamp: WithKeepalive: the interval must be positive")
+		}
+		c.Keepalive = k
+		return nil
+	})
 }
 
 // WithTransport connects by a transport of the user's own. The URL given to
@@ -183,7 +234,7 @@ func Connect(ctx context.Context, address, realm string, options ...Option) (*Se
 	}
 	c.Dial = c.dialer
 	if c.Dial == nil {
-		dial, err := c.dialURL(address)
+		dial, err := c.dialURLs(append([]string{address}, c.addresses...))
 		if err != nil {
 			return nil, err
 		}
@@ -216,6 +267,30 @@ func (c *config) protocols() error {
 		c.Protocols = append(c.Protocols, transport.Protocols()[i])
 	}
 	return nil
+}
+
+// dialURLs makes a dialer that takes one address after the other.
+func (c *config) dialURLs(addresses []string) (transport.Dialer, error) {
+	var dialers []transport.Dialer
+	for _, a := range addresses {
+		d, err := c.dialURL(a)
+		if err != nil {
+			return nil, err
+		}
+		dialers = append(dialers, d)
+	}
+	if len(dialers) == 1 {
+		return dialers[0], nil
+	}
+	next := 0 // attempts of one session follow each other
+	return func(ctx context.Context, protocols []transport.Protocol) (transport.Conn, error) {
+		if next%len(dialers) == 0 && c.shuffle {
+			rand.Shuffle(len(dialers), func(i, k int) { dialers[i], dialers[k] = dialers[k], dialers[i] })
+		}
+		d := dialers[next%len(dialers)]
+		next++
+		return d(ctx, protocols)
+	}, nil
 }
 
 // dialURL makes the dialer of an address.

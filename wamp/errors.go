@@ -33,6 +33,11 @@ type (
 	ProtocolError = session.ProtocolError
 	// LinkError is the loss of the connection.
 	LinkError = session.LinkError
+	// LoginError is a join that this side gave up.
+	LoginError = session.LoginError
+	// GaveUpError is a session that could not be joined again within the limits
+	// of its policy.
+	GaveUpError = session.GaveUpError
 	// RevokedError ends a subscription or registration that the router took
 	// away.
 	RevokedError = session.RevokedError
@@ -56,6 +61,13 @@ var (
 	ErrUnsubscribed = session.ErrUnsubscribed
 	// ErrUnregistered is Registration.Err after Unregister.
 	ErrUnregistered = session.ErrUnregisteredHere
+	// ErrNotConnected refuses an operation that began while there was no
+	// connection, where the reconnect policy says so.
+	ErrNotConnected = session.ErrNotConnected
+	// ErrPongTimeout is the reason of a LinkError when a pong was missed.
+	ErrPongTimeout = session.ErrPongTimeout
+	// ErrDraining is Registration.Err after Drain.
+	ErrDraining = session.ErrDraining
 	// ErrAnswered is returned for a second end of one invocation.
 	ErrAnswered = session.ErrAnswered
 )

@@ -113,6 +113,25 @@ func (o timeoutOption) applyCall(s *callStream) error {
 	return nil
 }
 
+// IdempotentOption is what Idempotent returns: an option of calls and publishes.
+type IdempotentOption interface {
+	CallOption
+	PublishOption
+}
+
+// Idempotent says that the operation may be carried out twice: when the
+// connection is lost and its outcome is unknown, it is sent again on the next
+// one. A call that has had progressive results is not sent again.
+func Idempotent() IdempotentOption { return idempotentOption{} }
+
+type idempotentOption struct{}
+
+func (idempotentOption) applyCall(s *callStream) error { s.call.Idempotent = true; return nil }
+func (idempotentOption) applyPublish(c *publishConfig) error {
+	c.idempotent = true
+	return nil
+}
+
 // DiscloseOption is what DiscloseMe returns: an option of calls and publishes.
 type DiscloseOption interface {
 	CallOption

@@ -30,9 +30,10 @@ func (a Acks) Wait() (ID, error) {
 
 // publishConfig is what the options of a publish make.
 type publishConfig struct {
-	options Dict
-	needs   []session.Need
-	ack     bool
+	options    Dict
+	needs      []session.Need
+	ack        bool
+	idempotent bool
 }
 
 func (c *publishConfig) set(key string, value any) { c.options = c.options.With(key, value) }
@@ -74,6 +75,7 @@ func (s *Session) Publish(ctx context.Context, topic string, payload Payload, op
 	a.ch, a.ctx, a.eng = make(chan Ack, 1), ctx, s.eng
 	p := &a.pub
 	p.Ctx, p.URI, p.Options, p.Needs, p.Sink = ctx, topic, cfg.options, cfg.needs, a
+	p.Idempotent = cfg.idempotent
 	if err == nil {
 		p.Args, p.Kwargs, err = encode(payload, s.eng.Codec(), p.Scratch[:0])
 	}

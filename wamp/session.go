@@ -27,6 +27,23 @@ type Details = session.Details
 // Stats counts what a session has done and what it holds.
 type Stats = session.Stats
 
+// State is a moment in the life of a session.
+type State = session.State
+
+// Phase is where a session is in its life.
+type Phase = session.Phase
+
+// The phases of a session.
+const (
+	Connecting   = session.Connecting
+	Joined       = session.Joined
+	Reconnecting = session.Reconnecting
+	Closed       = session.Closed
+)
+
+// RTT are round-trip times.
+type RTT = session.RTT
+
 // Details returns what is known of the session.
 func (s *Session) Details() *Details { return s.eng.Details() }
 
@@ -53,6 +70,22 @@ func (s *Session) Stats() Stats { return s.eng.Stats() }
 // bounds the wait; a pong that does not come ends nothing. Not every transport
 // has pings: see transport.ErrNoPing.
 func (s *Session) Ping(ctx context.Context) (time.Duration, error) { return s.eng.Ping(ctx) }
+
+// RTT returns the round-trip times of the session's pings: the last, the
+// smoothed and the smallest; zero before the first.
+func (s *Session) RTT() RTT { return s.eng.RTT() }
+
+// States returns a channel of the session's states: the present one at once,
+// then each that follows. A state that was not read when the next one comes is
+// folded into it, so that the latest is never missed. The channel is closed by
+// the session: when ctx ends, and after the closed state.
+func (s *Session) States(ctx context.Context) <-chan State { return s.eng.States(ctx) }
+
+// Drain ends the session gracefully: it unregisters everything, waits until
+// the invocations that had arrived are answered and acknowledged publishes have
+// their answers, and closes. ctx bounds all of it; when it ends, what is left
+// is cut as in Close.
+func (s *Session) Drain(ctx context.Context) error { return s.eng.Drain(ctx) }
 
 // Close says GOODBYE, waits for the router's answer and for consumers to read
 // what has arrived, and returns when every goroutine of the session is gone.

@@ -42,8 +42,10 @@ type stream[T any] struct {
 	policy Policy
 	octets int // bound of the backlog
 	count  int // bound of the backlog in values, 0: none
-	// mark notes on a value that n values before it were dropped.
-	mark func(v T, n uint64) T
+	// mark notes on a value that n values before it were dropped, and whether
+	// one of them came after a gap; hole tells whether a value does.
+	mark func(v T, n uint64, gap bool) T
+	hole func(v T) bool
 	// cut is the last value when Close drops n values; false: none.
 	cut func(n int) (T, bool)
 
@@ -63,6 +65,7 @@ type stream[T any] struct {
 	dropped uint64        // values lost to the policy
 	missed  uint64        // dropped since the last value that was taken
 	gap     uint64        // dropped before the first value of the backlog
+	holes   [2]bool       // a value that came after a gap is among missed, among gap
 }
 
 // item is a value of the backlog; the end is one too.
@@ -97,12 +100,12 @@ func (s *stream[T]) put(v T, size int) session.Verdict {
 		return session.Taken
 	}
 	if s.missed > 0 && s.mark != nil {
-		v = s.mark(v, s.missed)
+		v = s.mark(v, s.missed, s.holes[0])
 	}
 	if !s.feeding {
 		select {
 		case s.ch <- v:
-			s.missed = 0
+			s.missed, s.holes[0] = 0, false
 			return session.Taken
 		default:
 		}
@@ -116,6 +119,7 @@ func (s *stream[T]) put(v T, size int) session.Verdict {
 		case DropNewest:
 			s.dropped++
 			s.missed++
+			s.holes[0] = s.holes[0] || s.hole != nil && s.hole(v)
 			return session.Taken
 		case DropOldest:
 			s.dropOldest(size)
@@ -126,7 +130,7 @@ func (s *stream[T]) put(v T, size int) session.Verdict {
 			}
 		}
 	}
-	s.missed = 0
+	s.missed, s.holes[0] = 0, false
 	s.push(item[T]{v: v, size: size})
 	return verdict
 }
@@ -136,6 +140,7 @@ func (s *stream[T]) put(v T, size int) session.Verdict {
 func (s *stream[T]) dropOldest(size int) {
 	for s.items > 0 && (s.size+size > s.octets || s.count > 0 && s.items >= s.count) {
 		b := s.first
+		s.holes[1] = s.holes[1] || s.hole != nil && s.hole(b.items[b.head].v)
 		s.size -= b.items[b.head].size
 		b.size -= b.items[b.head].size
 		b.items[b.head] = item[T]{}
@@ -345,7 +350,7 @@ func (s *stream[T]) nextLocked(empty *block[T]) (b *block[T], ungate bool) {
 	b = s.first
 	s.unlinkFirst()
 	if it := &b.items[b.head]; s.gap > 0 && s.mark != nil && !it.end {
-		it.v, s.gap = s.mark(it.v, s.gap), 0
+		it.v, s.gap, s.holes[1] = s.mark(it.v, s.gap, s.holes[1]), 0, false
 	}
 	s.items -= b.n - b.head
 	s.size -= b.size

@@ -46,6 +46,7 @@ type Subscription struct {
 	eng    session.Subscription
 	s      *Session
 	err    atomic.Pointer[error]
+	gap    bool // the next event comes after a gap; actor only
 }
 
 // Subscribe subscribes to a topic and waits for the broker's acknowledgement,
@@ -72,7 +73,12 @@ func (s *Session) Subscribe(ctx context.Context, topic string, options ...Subscr
 	st := &sub.stream
 	st.ch, st.eng, st.ctx = make(chan Event, eventChannel), s.eng, ctx
 	st.policy, st.count, st.octets = DropOldest, eventCount, eventOctets
-	st.mark = func(ev Event, n uint64) Event { ev.Lost += n; return ev }
+	st.mark = func(ev Event, n uint64, gap bool) Event {
+		ev.Lost += n
+		ev.AfterGap = ev.AfterGap || gap
+		return ev
+	}
+	st.hole = func(ev Event) bool { return ev.AfterGap }
 	st.cut = func(n int) (Event, bool) {
 		sub.setErr(&ClosedError{Undelivered: n})
 		return Event{}, false
@@ -130,6 +136,9 @@ func (sub *Subscription) Unsubscribe(ctx context.Context) error {
 // actor.
 type eventSink Subscription
 
+// Gap says that the connection was lost since the last event.
+func (es *eventSink) Gap() { es.gap = true }
+
 func (es *eventSink) Deliver(m *proto.Message) session.Verdict {
 	ev := Event{Payload: codec.Received(es.s.eng.Codec(), m), Publication: m.Publication, Topic: es.eng.URI, Details: m.Options}
 	if len(m.Options) > 0 {
@@ -138,6 +147,7 @@ func (es *eventSink) Deliver(m *proto.Message) session.Verdict {
 		}
 		ev.Retained = m.Options.Bool("retained")
 	}
+	ev.AfterGap, es.gap = es.gap, false
 	return es.stream.put(ev, len(m.Args)+len(m.Kwargs)+overhead)
 }
 

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp/proto"
@@ -27,20 +28,24 @@ type Registration struct {
 	Ready chan error
 
 	// Actor only, from here on.
-	id    proto.ID
-	ready bool
-	gone  bool // ended before REGISTERED came: undo it then
-	timer *timer
-	watch watched
+	id       proto.ID
+	ready    bool
+	gone     bool // ended before REGISTERED came: undo it then
+	timer    *timer
+	watch    watched
+	parked   bool          // it waits for a link
+	restored int           // attempts to restore it, 0: it needs none
+	waited   time.Duration // between those
+	public   atomic.Uint64 // the id for users
 }
 
 // ID returns the registration's id. It is set when Ready has delivered nil,
 // and must not be asked for before.
-func (r *Registration) ID() proto.ID { return r.id }
+func (r *Registration) ID() proto.ID { return proto.ID(r.public.Load()) }
 
 // ID returns the subscription's id. It is set when Ready has delivered nil,
 // and must not be asked for before.
-func (s *Subscription) ID() proto.ID { return s.id }
+func (s *Subscription) ID() proto.ID { return proto.ID(s.id.Load()) }
 
 func (r *Registration) size() int { return len(r.URI) + 64 }
 
@@ -48,8 +53,25 @@ func (r *Registration) refuse(err error) { r.drop(err) }
 
 func (r *Registration) apply(c *core) {
 	c.outCost += r.size()
+	r.start(c)
+}
+
+// resume registers a handle that has waited for a link.
+func (r *Registration) resume(c *core) {
+	r.parked = false
+	c.unwatch(&r.watch)
+	r.start(c)
+}
+
+func (r *Registration) start(c *core) {
 	if r.Ctx.Err() != nil {
 		r.drop(newCanceled(r.Ctx))
+		return
+	}
+	if c.life.waiting {
+		r.parked = true
+		c.watch(r.Ctx, &r.watch, r)
+		c.park(r)
 		return
 	}
 	if c.state != proto.StateEstablished {
@@ -60,19 +82,31 @@ func (r *Registration) apply(c *core) {
 		r.drop(err)
 		return
 	}
+	if err := c.register(r); err != nil {
+		r.drop(err)
+		return
+	}
+	c.order++
+	c.procs.add(r, c.order)
+	c.watch(r.Ctx, &r.watch, r)
+}
+
+// register sends REGISTER.
+func (c *core) register(r *Registration) error {
+	if c.state != proto.StateEstablished {
+		return c.closedError()
+	}
 	d := r.Options
 	if r.Match != proto.Exact {
 		d = append(proto.Dict{{Key: "match", Value: string(r.Match)}}, d...)
 	}
 	id, err := c.send(&proto.Message{Type: proto.Register, Options: d, URI: r.URI})
 	if err != nil {
-		r.drop(err)
-		return
+		return err
 	}
 	c.requests[id] = (*registerRequest)(r)
-	c.procs.add(r)
-	c.watch(r.Ctx, &r.watch, r)
 	r.timer = c.timerOnWrite(r.AckTimeout, func(c *core) { c.dropRegistration(r, ErrAckTimeout, true) })
+	return nil
 }
 
 func (r *Registration) check(c *core) error {
@@ -108,6 +142,12 @@ func (r *Registration) end(e End) {
 }
 
 func (r *Registration) ctxEnded(c *core, ctx context.Context) {
+	if r.parked {
+		r.parked = false
+		c.unpark(r)
+		r.drop(newCanceled(ctx))
+		return
+	}
 	c.dropRegistration(r, newCanceled(ctx), true)
 }
 
@@ -157,17 +197,25 @@ func (q *registerRequest) reply(c *core, m *proto.Message) bool {
 	}
 	c.timers.stop(r.timer)
 	r.timer = nil
-	r.id = m.ID
+	r.id, r.restored = m.ID, 0
+	r.public.Store(uint64(m.ID))
 	c.regs[m.ID] = r
 	r.answer(nil)
 	return false
 }
 
 func (q *registerRequest) fail(c *core, err *Error) {
-	c.dropRegistration((*Registration)(q), err, false)
+	r := (*Registration)(q)
+	if c.takenAgain(r, err) {
+		return
+	}
+	c.dropRegistration(r, err, false)
 }
 
 func (q *registerRequest) lost(*core, error) {}
+
+// suspend: the handle is restored, not the request.
+func (q *registerRequest) suspend(*core, error) parked { return nil }
 
 // unregisterRequest is a pending UNREGISTER.
 type unregisterRequest struct{ wait []chan error }
@@ -177,6 +225,9 @@ func (q *unregisterRequest) requestType() proto.MessageType { return proto.Unreg
 func (q *unregisterRequest) reply(*core, *proto.Message) bool { q.answer(nil); return false }
 func (q *unregisterRequest) fail(_ *core, err *Error)         { q.answer(err) }
 func (q *unregisterRequest) lost(_ *core, err error)          { q.answer(err) }
+
+// suspend: the registration went with the link.
+func (q *unregisterRequest) suspend(*core, error) parked { q.answer(nil); return nil }
 
 func (q *unregisterRequest) answer(err error) {
 	for _, ch := range q.wait {

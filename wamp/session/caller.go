@@ -67,6 +67,7 @@ type Call struct {
 	canceled  *CanceledError // set while mode Kill waits
 	timer     *timer
 	watch     watched
+	parked    bool // it waits for a link
 }
 
 func (call *Call) size() int { return len(call.URI) + len(call.Args) + len(call.Kwargs) + 32 }
@@ -101,6 +102,23 @@ func (call *Call) apply(c *core) {
 	c.outCost += call.size()
 	if call.Ctx.Err() != nil {
 		call.end(End{Err: newCanceled(call.Ctx), Now: true})
+		return
+	}
+	call.send(c)
+}
+
+// resume sends a call that has waited for a link.
+func (call *Call) resume(c *core) {
+	call.parked = false
+	c.unwatch(&call.watch)
+	call.send(c)
+}
+
+func (call *Call) send(c *core) {
+	if c.life.waiting {
+		call.parked = true
+		c.watch(call.Ctx, &call.watch, call)
+		c.park(call)
 		return
 	}
 	if c.state != proto.StateEstablished {
@@ -167,6 +185,25 @@ func (call *Call) fail(c *core, err *Error) {
 
 func (call *Call) lost(c *core, err error) { call.finish(c, End{Err: err}) }
 
+// suspend keeps a call that was never written, or that may be sent twice, for
+// the next link; of any other the outcome is unknown.
+func (call *Call) suspend(c *core, reason error) parked {
+	c.unwatch(&call.watch)
+	c.timers.stop(call.timer)
+	call.timer = nil
+	switch {
+	case call.canceled != nil:
+		call.end(End{Err: call.canceled})
+	case c.unwritten(call.seq) || call.Idempotent && call.delivered == 0:
+		call.parked = true
+		c.watch(call.Ctx, &call.watch, call)
+		return call
+	default:
+		call.end(End{Err: &OutcomeUnknown{Delivered: call.delivered, Reason: reason}})
+	}
+	return nil
+}
+
 func (c *core) onResult(m *proto.Message) {
 	r, ok := c.requests[m.Request].(*Call)
 	if !ok {
@@ -206,6 +243,12 @@ func (c *core) cancelCall(call *Call, mode CancelMode) {
 // no longer than the grace period; in the others the call ends here and now,
 // and what the router still says of it is dropped.
 func (call *Call) ctxEnded(c *core, ctx context.Context) {
+	if call.parked {
+		call.parked = false
+		c.unpark(call)
+		call.end(End{Err: newCanceled(ctx), Now: true})
+		return
+	}
 	if c.requests[call.id] != request(call) {
 		return
 	}

@@ -29,6 +29,12 @@ type Config struct {
 	Outbound int
 	// Limits bound what a parser accepts.
 	Limits codec.Limits
+	// Reconnect says when a lost link is dialled again. Nil: never.
+	Reconnect *Reconnect
+	// Keepalive says how a dead link is noticed.
+	Keepalive Keepalive
+	// JoinTimeout bounds an attempt to join again. Default 20 s.
+	JoinTimeout time.Duration
 	// CloseTimeout bounds how long a link that is no longer wanted may take to
 	// send what is left and to close in order. Default 1 s.
 	CloseTimeout time.Duration
@@ -45,6 +51,17 @@ func (cfg *Config) setDefaults() {
 	}
 	if cfg.CloseTimeout <= 0 {
 		cfg.CloseTimeout = time.Second
+	}
+	if cfg.JoinTimeout <= 0 {
+		cfg.JoinTimeout = 20 * time.Second
+	}
+	if cfg.Reconnect != nil {
+		policy := *cfg.Reconnect
+		policy.setDefaults()
+		cfg.Reconnect = &policy
+	}
+	if cfg.Keepalive.Interval > 0 && cfg.Keepalive.Timeout <= 0 {
+		cfg.Keepalive.Timeout = cfg.Keepalive.Interval
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)

@@ -53,6 +53,9 @@ type core struct {
 	timers  timers
 	gates   int // streams under policy Block that are full
 
+	life     life
+	order    uint64 // of handles, one after the other
+	drains   []*drainOp
 	closing  bool // Close was called: GOODBYE goes out after the operations before it
 	goodbye  bool // the router has answered our GOODBYE
 	finished bool // the link is to be shut: out goes out, then the link closes
@@ -65,6 +68,11 @@ type host interface {
 	now() time.Time
 	// watch arranges for ctxDone to be applied when the group's ctx ends.
 	watch(g *ctxGroup)
+	// linkDown is called when the link is lost or given up; what is in the
+	// outbound batch is still sent if last is set.
+	linkDown(last bool)
+	// dial starts an attempt; linkUp or dialFailed is its outcome.
+	dial(attempt int)
 	// sessionEnded is called once, when core.ended has become true.
 	sessionEnded()
 }
@@ -78,8 +86,12 @@ type request interface {
 	reply(c *core, m *proto.Message) (stays bool)
 	// fail takes the ERROR.
 	fail(c *core, err *Error)
-	// lost is called when the session or its link is over.
+	// lost is called when the session is over.
 	lost(c *core, err error)
+	// suspend is called when the link is lost and there will be another. The
+	// request has been taken out of the table; what it returns is to be done
+	// again on the next link, nil if nothing is.
+	suspend(c *core, reason error) parked
 }
 
 func newCore(cfg *Config, h host) *core {
@@ -105,6 +117,12 @@ func (c *core) joined(d *Details, cd codec.Codec, maxSend int) {
 	c.dealer = d.Roles.Features(proto.Dealer) | c.assumed[1]
 	c.state = proto.StateEstablished
 	c.lastID, c.highest = 0, 0
+	again := c.life.waiting
+	c.life.waiting, c.life.joinedAt = false, c.host.now()
+	c.setState(State{Phase: Joined, Details: d})
+	if again {
+		c.restore()
+	}
 }
 
 // need reports the error of a missing feature, nil if the router has it.
@@ -245,8 +263,8 @@ func (c *core) receive(m *proto.Message) {
 	case proto.Goodbye:
 		c.onGoodbye(m)
 	case proto.Abort:
-		c.end(newAbortError(c.codec, m))
 		c.finished = true
+		c.lose(newAbortError(c.codec, m))
 	default:
 		c.violation(m.Type, "unexpected", nil)
 	}
@@ -319,9 +337,11 @@ func (c *core) onGoodbye(m *proto.Message) {
 		c.end(nil)
 		return
 	}
+	// What waits to be sent would come too late, and has not been written yet.
+	c.out.Reset(keepBatch)
 	c.emitControl(&proto.Message{Type: proto.Goodbye, URI: proto.CloseURIGoodbyeAndOut})
 	c.finished = true
-	c.end(&GoodbyeError{Reason: m.URI, Message: m.Options.Str("message")})
+	c.lose(&GoodbyeError{Reason: m.URI, Message: m.Options.Str("message")})
 }
 
 func newError(cd codec.Codec, m *proto.Message) *Error {
@@ -346,8 +366,7 @@ func (c *core) linkLost(err error) {
 		c.end(nil)
 		return
 	}
-	c.finished = true
-	c.end(&LinkError{Err: err})
+	c.lose(&LinkError{Err: err})
 }
 
 // end is the one path that closes a session. reason is nil after Close.
@@ -360,6 +379,10 @@ func (c *core) end(reason error) {
 	c.state = proto.StateClosed
 	closed := &ClosedError{Reason: reason}
 	c.endRequests(closed)
+	for _, p := range c.life.parked {
+		p.refuse(closed)
+	}
+	c.life.parked, c.life.waiting = nil, false
 	for _, inv := range c.invs {
 		inv.interrupt(closed)
 	}
@@ -375,6 +398,11 @@ func (c *core) end(reason error) {
 	clear(c.regs)
 	c.watches.close()
 	c.timers.clear()
+	for _, o := range c.drains {
+		o.refuse(closed)
+	}
+	c.drains = nil
+	c.setState(State{Phase: Closed, Cause: reason})
 	c.host.sessionEnded()
 }
 
@@ -408,14 +436,14 @@ func (c *core) tables() Tables {
 	return Tables{
 		Requests: len(c.requests), Subscriptions: len(c.subs), Registrations: len(c.regs),
 		Invocations: len(c.invs), Handles: c.handles.len(), Procedures: c.procs.len(),
-		Watches: c.watches.entries, Timers: len(c.timers.heap),
+		Watches: c.watches.entries, Timers: len(c.timers.heap), Parked: len(c.life.parked),
 	}
 }
 
 // Tables counts the entries of a session's tables.
 type Tables struct {
 	Requests, Subscriptions, Registrations, Invocations int
-	Handles, Procedures, Watches, Timers                int
+	Handles, Procedures, Watches, Timers, Parked        int
 }
 
 // Stats counts what a session has done on its links.

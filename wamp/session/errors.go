@@ -114,6 +114,13 @@ var (
 	ErrUnsubscribed = errors.New("wamp: unsubscribed")
 	// ErrUnregisteredHere is the end of a registration that its user ended.
 	ErrUnregisteredHere = errors.New("wamp: unregistered")
+	// ErrNotConnected refuses an operation that began while there was no
+	// connection, where the reconnect policy says so.
+	ErrNotConnected = errors.New("wamp: not connected")
+	// ErrPongTimeout is the reason of a LinkError when a pong was missed.
+	ErrPongTimeout = errors.New("no pong in time")
+	// ErrDraining is the end of a registration whose session is drained.
+	ErrDraining = errors.New("wamp: the session is being drained")
 	// ErrAnswered is returned for a second end of one invocation.
 	ErrAnswered = errors.New("wamp: the invocation has been answered")
 )
@@ -225,6 +232,34 @@ func (e *LinkError) Error() string { return "wamp: connection lost: " + e.Err.Er
 
 // Unwrap returns what the transport said.
 func (e *LinkError) Unwrap() error { return e.Err }
+
+// LoginError is a join that this side gave up: the authenticator had no answer
+// to a challenge, or did not believe the router.
+type LoginError struct {
+	// Err is what the authenticator said.
+	Err error
+}
+
+func (e *LoginError) Error() string { return "wamp: login: " + e.Err.Error() }
+
+// Unwrap returns what the authenticator said.
+func (e *LoginError) Unwrap() error { return e.Err }
+
+// GaveUpError is the end of a session that could not be joined again within
+// the limits of its policy.
+type GaveUpError struct {
+	// Attempts were made.
+	Attempts int
+	// Err is how the last one failed, or how the link was lost.
+	Err error
+}
+
+func (e *GaveUpError) Error() string {
+	return fmt.Sprintf("wamp: gave up after %d attempts to reconnect: %s", e.Attempts, strings.TrimPrefix(e.Err.Error(), "wamp: "))
+}
+
+// Unwrap returns how the last attempt failed.
+func (e *GaveUpError) Unwrap() error { return e.Err }
 
 // FeatureError refuses an operation because the router did not announce what
 // it needs. Nothing was sent.

@@ -80,7 +80,7 @@ func (j *joiner) join(ctx context.Context, rejoin int) (*Details, error) {
 	info.Private = transport.Private(j.conn)
 	attempt, err := j.cfg.Auth.Begin(ctx, info)
 	if err != nil {
-		return nil, fmt.Errorf("wamp: login: %w", err)
+		return nil, &LoginError{Err: err}
 	}
 	if err := j.hello(attempt); err != nil {
 		return nil, err
@@ -112,7 +112,7 @@ func (j *joiner) join(ctx context.Context, rejoin int) (*Details, error) {
 func (j *joiner) hello(attempt authn.Attempt) error {
 	var h authn.Hello
 	if err := attempt.Hello(&h); err != nil {
-		return fmt.Errorf("wamp: login: %w", err)
+		return &LoginError{Err: err}
 	}
 	roles := proto.ClientRoles()
 	d := proto.Dict{{Key: "roles", Value: roles.Dict()}, {Key: "agent", Value: j.cfg.Agent}}
@@ -135,7 +135,7 @@ func (j *joiner) answer(ctx context.Context, attempt authn.Attempt, m *proto.Mes
 	r, err := attempt.Challenge(ctx, authn.Challenge{Method: m.Text, Extra: m.Options})
 	if err != nil {
 		j.abort(proto.ErrURIAuthenticationFailed, "the challenge was refused")
-		return fmt.Errorf("wamp: login: %w", err)
+		return &LoginError{Err: err}
 	}
 	var extra proto.Dict
 	for k, v := range r.Extra {
@@ -147,7 +147,7 @@ func (j *joiner) answer(ctx context.Context, attempt authn.Attempt, m *proto.Mes
 func (j *joiner) welcome(attempt authn.Attempt, m *proto.Message) (*Details, error) {
 	if err := attempt.Welcome(authn.Welcome{Session: m.ID, Details: m.Options}); err != nil {
 		j.abort(proto.ErrURIAuthenticationFailed, "the router's welcome was refused")
-		return nil, fmt.Errorf("wamp: login: %w", err)
+		return nil, &LoginError{Err: err}
 	}
 	if !m.ID.Valid() {
 		return nil, j.violation(m.Type, "session id out of range")

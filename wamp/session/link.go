@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 
 	"github.com/connectanum/connectanum-go/wamp/codec"
 	"github.com/connectanum/connectanum-go/wamp/proto"
@@ -20,7 +21,10 @@ type link struct {
 	work    chan *transport.Batch // to the writer, capacity 1; closed to stop it
 	stop    chan struct{}         // closed when the link is torn down
 	written chan struct{}         // closed by the writer when it ends
-	done    sync.WaitGroup        // reader and writer
+	ctx     context.Context       // ends with the link: pings run under it
+	gated   atomic.Bool           // a consumer holds the link back
+	cancel  context.CancelFunc
+	done    sync.WaitGroup // reader, writer and keeper
 
 	// Actor only.
 	busy  bool // the writer has a batch
@@ -31,12 +35,13 @@ type link struct {
 // keepBatch is how much memory an empty batch may keep.
 const keepBatch = 1 << 20
 
-func newLink(j *joiner, box *mailbox) *link {
+func newLink(ctx context.Context, j *joiner, box *mailbox) *link {
 	l := &link{
 		conn: j.conn, parser: j.parser, box: box,
 		work: make(chan *transport.Batch, 1), stop: make(chan struct{}), written: make(chan struct{}), spare: new(transport.Batch),
 	}
 	l.in.door = box.door
+	l.ctx, l.cancel = context.WithCancel(ctx)
 	l.try, _ = j.conn.(transport.TryWriter)
 	return l
 }
@@ -169,6 +174,7 @@ func (l *link) flush(c *core) {
 // goroutines are gone.
 func (l *link) shut(ctx context.Context, orderly bool) {
 	close(l.work)
+	l.cancel()
 	abort := context.AfterFunc(ctx, func() { _ = l.conn.CloseNow() })
 	if orderly {
 		<-l.written // CloseNow unblocks the writer when ctx ends

@@ -42,12 +42,14 @@ type mailbox struct {
 	door  *doorbell
 	limit int
 
-	mu     sync.Mutex
-	data   []op
-	ctl    []op
-	used   int           // octets of data operations not yet written
-	room   chan struct{} // closed when there is room again; nil if nobody waits
-	closed error         // set once; nothing is taken after it
+	mu       sync.Mutex
+	data     []op
+	ctl      []op
+	used     int           // octets of data operations not yet written
+	room     chan struct{} // closed when there is room again; nil if nobody waits
+	offline  bool          // there is no link: data operations wait, or fail at once
+	failFast bool
+	closed   error // set once; nothing is taken after it
 	// count of operations that had to wait for room
 	waited uint64
 }
@@ -62,7 +64,11 @@ func (m *mailbox) put(ctx context.Context, o op, size int) error {
 			m.mu.Unlock()
 			return err
 		}
-		if m.used == 0 || m.used+size <= m.limit {
+		if m.offline && m.failFast {
+			m.mu.Unlock()
+			return ErrNotConnected
+		}
+		if !m.offline && (m.used == 0 || m.used+size <= m.limit) {
 			m.used += size
 			m.data = append(m.data, o)
 			m.mu.Unlock()
@@ -143,11 +149,22 @@ func (m *mailbox) release(size int) {
 	}
 	m.mu.Lock()
 	m.used -= size
-	if m.room != nil && m.used <= m.limit/2 {
+	if m.room != nil && m.used <= m.limit/2 && !m.offline {
 		close(m.room)
 		m.room = nil
 	}
 	m.mu.Unlock()
+}
+
+// setOffline says whether there is a link.
+func (m *mailbox) setOffline(on bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.offline = on
+	if !on && m.room != nil {
+		close(m.room)
+		m.room = nil
+	}
 }
 
 // close refuses everything from now on with err and returns what was waiting.

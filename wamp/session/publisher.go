@@ -31,9 +31,10 @@ type Publish struct {
 	Idempotent bool
 
 	// Actor only, from here on.
-	id    proto.ID
-	seq   uint64
-	watch watched
+	id     proto.ID
+	seq    uint64
+	watch  watched
+	parked bool // it waits for a link
 }
 
 var publishAck = proto.Dict{{Key: "acknowledge", Value: true}}
@@ -42,8 +43,24 @@ func (p *Publish) size() int { return len(p.URI) + len(p.Args) + len(p.Kwargs) +
 
 func (p *Publish) apply(c *core) {
 	c.outCost += p.size()
-	err := p.send(c)
-	if err != nil {
+	p.try(c)
+}
+
+// resume sends a publish that has waited for a link.
+func (p *Publish) resume(c *core) {
+	p.parked = false
+	c.unwatch(&p.watch)
+	p.try(c)
+}
+
+func (p *Publish) try(c *core) {
+	if c.life.waiting && p.Ctx.Err() == nil {
+		p.parked = true
+		c.watch(p.Ctx, &p.watch, p)
+		c.park(p)
+		return
+	}
+	if err := p.send(c); err != nil {
 		p.refuse(err)
 		return
 	}
@@ -122,7 +139,26 @@ func (p *Publish) lost(c *core, err error) {
 	p.end(End{Err: err})
 }
 
+// suspend keeps a publish that was never written, or that may be sent twice,
+// for the next link.
+func (p *Publish) suspend(c *core, reason error) parked {
+	c.unwatch(&p.watch)
+	if c.unwritten(p.seq) || p.Idempotent {
+		p.parked = true
+		c.watch(p.Ctx, &p.watch, p)
+		return p
+	}
+	p.end(End{Err: &OutcomeUnknown{Reason: reason}})
+	return nil
+}
+
 func (p *Publish) ctxEnded(c *core, ctx context.Context) {
+	if p.parked {
+		p.parked = false
+		c.unpark(p)
+		p.refuse(newCanceled(ctx))
+		return
+	}
 	if c.requests[p.id] != request(p) {
 		return
 	}

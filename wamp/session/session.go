@@ -11,6 +11,7 @@ import (
 
 	"github.com/connectanum/connectanum-go/wamp/codec"
 	"github.com/connectanum/connectanum-go/wamp/proto"
+	"github.com/connectanum/connectanum-go/wamp/transport"
 )
 
 // Session is one WAMP session: a handle on the actor, safe for concurrent use.
@@ -32,9 +33,14 @@ type Session struct {
 	codec    codec.Codec
 	stats    atomic.Pointer[Stats]
 
+	links sync.WaitGroup // attempts to dial, and old links on their way out
+	rtt   roundTrips
+
 	// Actor only.
 	core  *core
-	link  *link
+	link  *link           // nil while there is none
+	msgs  []proto.Message // taken from the link's inbox
+	pos   int             // msgs[:pos] have been received
 	timer *time.Timer
 	armed time.Time // when timer fires, zero if it is not set
 }
@@ -43,24 +49,24 @@ type Session struct {
 // nothing afterwards.
 func Connect(ctx context.Context, cfg Config) (*Session, error) {
 	cfg.setDefaults()
-	j, d, err := connect(ctx, &cfg, 0)
+	j, d, err := firstConnect(ctx, &cfg)
 	if err != nil {
 		return nil, err
 	}
+	// Payloads that are encoded already must fit the next link too.
+	cfg.Protocols = []transport.Protocol{j.conn.Protocol()}
 	s := &Session{cfg: cfg, done: make(chan struct{}), gone: make(chan struct{}), hurry: make(chan struct{}), codec: j.codec}
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
 	s.door.bell = make(chan struct{}, 1)
 	s.box.door, s.box.limit = &s.door, cfg.Outbound
+	s.box.failFast = cfg.Reconnect != nil && cfg.Reconnect.FailFast
 	s.core = newCore(&s.cfg, s)
 	for _, f := range cfg.Assume {
 		s.core.assumed[0] = s.core.assumed[0].Add(f)
 		s.core.assumed[1] = s.core.assumed[1].Add(f)
 	}
-	s.details.Store(d)
-	s.core.joined(d, j.codec, j.conn.MaxSend())
-	s.link = newLink(j, &s.box)
-	s.link.start()
-	s.cfg.Logger.Info("wamp: joined", "realm", d.Realm, "session", uint64(d.Session), "protocol", d.Protocol)
+	s.core.life.policy = cfg.Reconnect
+	s.linkUp(j, d)
 	go s.run() // the actor; ends with the session, Close waits for it
 	return s, nil
 }
@@ -209,13 +215,18 @@ func (s *Session) Ping(ctx context.Context) (time.Duration, error) {
 	}
 	l := <-o.link
 	if l == nil {
-		return 0, s.closedErr()
+		if s.ctx.Err() != nil {
+			return 0, s.closedErr()
+		}
+		return 0, ErrNotConnected
 	}
 	start := time.Now()
 	if err := l.conn.Ping(ctx); err != nil {
 		return 0, ctxError(ctx, err)
 	}
-	return time.Since(start), nil
+	d := time.Since(start)
+	s.rtt.add(d)
+	return d, nil
 }
 
 type pingOp struct{ link chan *link }
@@ -289,6 +300,10 @@ func (o *closeOp) apply(c *core) {
 // came before Close have been applied.
 func (c *core) goodbyeNow() {
 	c.closing = false
+	if c.life.waiting {
+		c.end(nil)
+		return
+	}
 	if c.state != proto.StateEstablished {
 		return
 	}
@@ -309,29 +324,125 @@ func (s *Session) watch(g *ctxGroup) {
 
 func (s *Session) sessionEnded() {}
 
+// linkUp puts a fresh link in the place of the one that was lost.
+func (s *Session) linkUp(j *joiner, d *Details) {
+	s.details.Store(d)
+	s.link = newLink(s.ctx, j, &s.box)
+	s.link.start()
+	if k := s.cfg.Keepalive; k.Interval > 0 {
+		s.link.done.Go(func() { s.link.keep(s, k) })
+	}
+	s.core.joined(d, j.codec, j.conn.MaxSend())
+	s.box.setOffline(false)
+}
+
+// linkDown gives the link up. What it still has to say is sent if last is set;
+// it is torn down beside the actor, which goes on.
+func (s *Session) linkDown(last bool) {
+	l, c := s.link, s.core
+	s.link = nil
+	clear(s.msgs)
+	s.msgs, s.pos = s.msgs[:0], 0
+	s.box.setOffline(true)
+	s.box.release(l.cost + c.outCost)
+	l.cost, c.outCost = 0, 0
+	if last && c.out.Len() > 0 {
+		l.work <- c.out // the writer has at most one: never blocks
+		c.out = new(transport.Batch)
+	}
+	s.links.Go(func() { // ends within CloseTimeout
+		ctx, cancel := context.WithTimeout(s.ctx, s.cfg.CloseTimeout)
+		defer cancel()
+		l.shut(ctx, last)
+	})
+}
+
+// dial makes an attempt to join again, off the actor.
+func (s *Session) dial(attempt int) {
+	s.links.Go(func() { // ends with the attempt, which the end of the session cuts short
+		ctx, cancel := context.WithTimeout(s.ctx, s.cfg.JoinTimeout)
+		defer cancel()
+		j, d, err := connect(ctx, &s.cfg, attempt)
+		if err != nil {
+			s.box.control(&dialFailedOp{err})
+			return
+		}
+		if !s.box.control(&linkUpOp{j, d}) {
+			_ = j.conn.CloseNow()
+		}
+	})
+}
+
+// linkUpOp is an attempt that succeeded.
+type linkUpOp struct {
+	j *joiner
+	d *Details
+}
+
+func (o *linkUpOp) refuse(error) { _ = o.j.conn.CloseNow() }
+
+func (o *linkUpOp) apply(c *core) {
+	if c.ended || !c.life.waiting {
+		_ = o.j.conn.CloseNow()
+		return
+	}
+	c.host.(*Session).linkUp(o.j, o.d)
+}
+
+// dialFailedOp is an attempt that came to nothing.
+type dialFailedOp struct{ err error }
+
+func (o *dialFailedOp) refuse(error)  {}
+func (o *dialFailedOp) apply(c *core) { c.dialFailed(o.err) }
+
+// States returns a channel of the session's states: the present one, and each
+// that follows. A state that was not read when the next one came is folded
+// into it. The channel is closed when ctx ends, and after the closed state.
+func (s *Session) States(ctx context.Context) <-chan State {
+	w := &stateWatcher{ch: make(chan State, 1)}
+	o := &statesOp{w: w}
+	if !s.box.control(o) {
+		<-s.done
+		o.refuse(context.Cause(s.ctx))
+		return w.ch
+	}
+	w.stop = context.AfterFunc(ctx, func() { s.box.control(&unlistenOp{w}) })
+	return w.ch
+}
+
+// firstConnect makes the first connection: once, or again and again under ctx
+// where the policy says so.
+func firstConnect(ctx context.Context, cfg *Config) (*joiner, *Details, error) {
+	p := cfg.Reconnect
+	start := time.Now()
+	for attempt := 1; ; attempt++ {
+		j, d, err := connect(ctx, cfg, 0)
+		if err == nil || p == nil || !p.Initial || ctx.Err() != nil || p.final(err, false) {
+			return j, d, err
+		}
+		delay := p.delay(attempt)
+		if p.Attempts > 0 && attempt >= p.Attempts || p.Time > 0 && time.Since(start)+delay > p.Time {
+			return nil, nil, &GaveUpError{Attempts: attempt, Err: err}
+		}
+		cfg.Logger.Info("wamp: connecting", "attempt", attempt, "delay", delay, "cause", err.Error())
+		t := time.NewTimer(delay)
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+			return nil, nil, errors.Join(newCanceled(ctx), err)
+		}
+	}
+}
+
 // run is the actor.
 func (s *Session) run() {
 	defer close(s.gone)
 	c := s.core
 	var data, ctl []op
-	var msgs []proto.Message
-	pos := 0
 	for !c.ended {
-		if c.gates == 0 {
-			if pos == len(msgs) {
-				var lost bool
-				var err error
-				msgs, lost, err = s.link.in.take(msgs)
-				if pos = 0; lost {
-					s.linkEnded(err)
-					break
-				}
-			}
-			if pos < len(msgs) {
-				before := pos
-				pos = s.receive(msgs, pos)
-				s.yield(pos - before)
-			}
+		if c.gates == 0 && s.link != nil {
+			s.takeIn()
 		}
 		data, ctl = s.box.take(data, ctl)
 		for i, o := range ctl {
@@ -348,12 +459,36 @@ func (s *Session) run() {
 		if len(c.timers.heap) > 0 {
 			c.tick(time.Now())
 		}
-		s.link.flush(c)
-		if !c.ended && len(data)+len(ctl) == 0 && (c.gates > 0 || pos == len(msgs)) {
+		if len(c.drains) > 0 {
+			c.drained()
+		}
+		if s.link != nil {
+			s.link.flush(c)
+			if gated := c.gates > 0; gated != s.link.gated.Load() {
+				s.link.gated.Store(gated)
+			}
+		}
+		if !c.ended && len(data)+len(ctl) == 0 && (c.gates > 0 || s.pos == len(s.msgs)) {
 			s.sleep()
 		}
 	}
 	s.finish()
+}
+
+// takeIn gives the core what the link has, or the end of the link.
+func (s *Session) takeIn() {
+	if s.pos == len(s.msgs) {
+		var lost bool
+		var err error
+		s.msgs, lost, err = s.link.in.take(s.msgs)
+		if s.pos = 0; lost {
+			s.linkEnded(err)
+			return
+		}
+	}
+	if s.pos < len(s.msgs) {
+		s.yield(s.receive())
+	}
 }
 
 // yield lets those who were waiting for the n messages just delivered queue
@@ -373,15 +508,18 @@ func (s *Session) yield(n int) {
 	}
 }
 
-// receive gives messages to the core until they are used up, or a gate closes.
-func (s *Session) receive(msgs []proto.Message, pos int) int {
+// receive gives messages to the core until they are used up, a gate closes or
+// the link is given up. It returns how many it gave.
+func (s *Session) receive() (n int) {
 	c := s.core
-	for pos < len(msgs) && c.gates == 0 && !c.ended {
-		c.receive(&msgs[pos])
-		msgs[pos] = proto.Message{}
-		pos++
+	for s.pos < len(s.msgs) && c.gates == 0 && !c.ended {
+		m := &s.msgs[s.pos]
+		s.pos++
+		n++
+		c.receive(m)
+		*m = proto.Message{}
 	}
-	return pos
+	return n
 }
 
 // linkEnded tells the core how the link ended.
@@ -403,7 +541,7 @@ func (s *Session) linkEnded(err error) {
 func (s *Session) sleep() {
 	c := s.core
 	s.door.asleep.Store(true)
-	if !s.box.empty() || c.gates == 0 && !s.link.in.empty() {
+	if !s.box.empty() || c.gates == 0 && s.link != nil && !s.link.in.empty() {
 		s.door.asleep.Store(false)
 		return
 	}
@@ -450,7 +588,6 @@ func (s *Session) finish() {
 	s.stats.Store(&st)
 	s.cancel(closed)
 	close(s.done)
-	s.cfg.Logger.Info("wamp: session ended", "realm", s.cfg.Realm, "reason", closed.Error())
 	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.CloseTimeout)
 	defer cancel()
 	stop := make(chan struct{})
@@ -462,8 +599,11 @@ func (s *Session) finish() {
 		case <-stop:
 		}
 	}()
-	if c.finished && c.out.Len() > 0 {
-		s.link.work <- c.out // the writer has at most one: never blocks
+	if s.link != nil {
+		if c.finished && c.out.Len() > 0 {
+			s.link.work <- c.out // the writer has at most one: never blocks
+		}
+		s.link.shut(ctx, c.finished)
 	}
-	s.link.shut(ctx, c.finished)
+	s.links.Wait()
 }

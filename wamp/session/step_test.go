@@ -21,11 +21,25 @@ type rig struct {
 	codec  codec.Codec
 	parser codec.Parser
 	ended  int
+	dials  []int               // attempts that were asked for
+	downs  int                 // links that were given up
+	last   []proto.MessageType // what a link that was given up still had to say
 }
 
 func (r *rig) now() time.Time  { return r.clock }
 func (r *rig) watch(*ctxGroup) {}
 func (r *rig) sessionEnded()   { r.ended++ }
+func (r *rig) dial(n int)      { r.dials = append(r.dials, n) }
+
+func (r *rig) linkDown(last bool) {
+	r.downs++
+	if last {
+		for _, m := range r.messages() {
+			r.last = append(r.last, m.Type)
+		}
+		r.core.out.Reset(0)
+	}
+}
 
 // everything a router can announce.
 func routerRoles() proto.Roles {
@@ -79,6 +93,16 @@ func (r *rig) pass(d time.Duration) {
 // sent takes what the core has sent since the last time.
 func (r *rig) sent() []proto.Message {
 	r.t.Helper()
+	out := r.messages()
+	r.core.handed()
+	r.core.out.Reset(0)
+	r.core.outCost = 0
+	return out
+}
+
+// messages parses the outbound batch.
+func (r *rig) messages() []proto.Message {
+	r.t.Helper()
 	var out []proto.Message
 	for i := range r.core.out.Len() {
 		var m proto.Message
@@ -87,9 +111,6 @@ func (r *rig) sent() []proto.Message {
 		}
 		out = append(out, m)
 	}
-	r.core.handed()
-	r.core.out.Reset(0)
-	r.core.outCost = 0
 	return out
 }
 

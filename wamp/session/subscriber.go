@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp/proto"
@@ -33,12 +34,14 @@ type Subscription struct {
 	Ready chan error
 
 	// Actor only, from here on.
-	topic *topic
-	ready bool // Ready has its value
-	seen  bool // it has had its retained event
-	timer *timer
-	watch watched
-	id    proto.ID
+	topic  *topic
+	ready  bool // Ready has its value
+	seen   bool // it has had its retained event
+	timer  *timer
+	watch  watched
+	gap    bool // a link was lost since its last event
+	parked bool // it waits for a link
+	id     atomic.Uint64
 }
 
 type topicKey struct {
@@ -61,8 +64,25 @@ func (s *Subscription) refuse(err error) { s.drop(err) }
 
 func (s *Subscription) apply(c *core) {
 	c.outCost += s.size()
+	s.start(c)
+}
+
+// resume subscribes a handle that has waited for a link.
+func (s *Subscription) resume(c *core) {
+	s.parked = false
+	c.unwatch(&s.watch)
+	s.start(c)
+}
+
+func (s *Subscription) start(c *core) {
 	if s.Ctx.Err() != nil {
 		s.drop(newCanceled(s.Ctx))
+		return
+	}
+	if c.life.waiting {
+		s.parked = true
+		c.watch(s.Ctx, &s.watch, s)
+		c.park(s)
 		return
 	}
 	if c.state != proto.StateEstablished {
@@ -91,7 +111,8 @@ func (s *Subscription) apply(c *core) {
 	c.topics[key] = t
 	s.topic = t
 	t.handles = append(t.handles, s)
-	c.handles.add(s)
+	c.order++
+	c.handles.add(s, c.order)
 	c.watch(s.Ctx, &s.watch, s)
 	if t.id != 0 && !s.Retained {
 		s.acknowledged(c, t.id)
@@ -132,7 +153,7 @@ func (c *core) subscribe(t *topic, retained bool) error {
 }
 
 func (s *Subscription) acknowledged(c *core, id proto.ID) {
-	s.id = id
+	s.id.Store(uint64(id))
 	if s.timer != nil {
 		c.timers.stop(s.timer)
 		s.timer = nil
@@ -202,6 +223,9 @@ func (r *subscribeRequest) fail(c *core, err *Error) {
 
 func (r *subscribeRequest) lost(*core, error) { r.topic.asked-- }
 
+// suspend: the handles are restored, not the request.
+func (r *subscribeRequest) suspend(*core, error) parked { return nil }
+
 // dropHandle ends one handle and leaves its topic if it was the last.
 func (c *core) dropHandle(s *Subscription, err error, now bool) {
 	if !c.handles.remove(s) {
@@ -222,7 +246,13 @@ func (c *core) dropHandle(s *Subscription, err error, now bool) {
 // leaveTopic sends UNSUBSCRIBE when nobody is left; while a SUBSCRIBE is
 // unanswered, that is decided when it is answered.
 func (c *core) leaveTopic(t *topic) {
-	if len(t.handles) > 0 || t.asked > 0 || t.id == 0 || c.ended {
+	if len(t.handles) > 0 || t.asked > 0 || c.ended {
+		return
+	}
+	if t.id == 0 {
+		if c.life.waiting && c.topics[t.key] == t {
+			delete(c.topics, t.key)
+		}
 		return
 	}
 	if c.topics[t.key] == t {
@@ -251,6 +281,9 @@ func (r *unsubscribeRequest) reply(*core, *proto.Message) bool { r.answer(nil); 
 func (r *unsubscribeRequest) fail(_ *core, err *Error)         { r.answer(err) }
 func (r *unsubscribeRequest) lost(_ *core, err error)          { r.answer(err) }
 
+// suspend: the subscription went with the link.
+func (r *unsubscribeRequest) suspend(*core, error) parked { r.answer(nil); return nil }
+
 func (r *unsubscribeRequest) answer(err error) {
 	for _, ch := range r.wait {
 		ch <- err
@@ -258,6 +291,12 @@ func (r *unsubscribeRequest) answer(err error) {
 }
 
 func (s *Subscription) ctxEnded(c *core, ctx context.Context) {
+	if s.parked {
+		s.parked = false
+		c.unpark(s)
+		s.drop(newCanceled(ctx))
+		return
+	}
 	c.dropHandle(s, newCanceled(ctx), true)
 }
 
@@ -271,7 +310,7 @@ func (o *leaveOp) refuse(err error) { o.done <- err }
 
 func (o *leaveOp) apply(c *core) {
 	s := o.sub
-	if _, in := c.handles.seq[s]; !in {
+	if !c.handles.has(s) {
 		o.done <- nil
 		return
 	}
@@ -300,6 +339,12 @@ func (c *core) onEvent(m *proto.Message) {
 				continue
 			}
 			s.seen = true
+		}
+		if s.gap {
+			s.gap = false
+			if g, ok := s.Sink.(interface{ Gap() }); ok {
+				g.Gap()
+			}
 		}
 		switch s.Sink.Deliver(m) {
 		case Gate:

@@ -153,20 +153,16 @@ func sortIDs(ids []proto.ID) { slices.Sort(ids) }
 
 // ordered is a set that remembers the order of arrival, which is the order in
 // which handles are restored.
-type ordered[T comparable] struct {
-	seq  map[T]uint64
-	next uint64
-}
+type ordered[T comparable] struct{ seq map[T]uint64 }
 
-func (o *ordered[T]) add(v T) {
+func (o *ordered[T]) add(v T, order uint64) {
 	if o.seq == nil {
 		o.seq = map[T]uint64{}
 	}
-	if _, ok := o.seq[v]; !ok {
-		o.next++
-		o.seq[v] = o.next
-	}
+	o.seq[v] = order
 }
+
+func (o *ordered[T]) has(v T) bool { _, ok := o.seq[v]; return ok }
 
 func (o *ordered[T]) remove(v T) bool {
 	_, ok := o.seq[v]
