@@ -1,0 +1,343 @@
+package wamp_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/connectanum/connectanum-go/wamp"
+	"github.com/connectanum/connectanum-go/wamp/proto"
+	"github.com/connectanum/connectanum-go/wamp/wamptest"
+)
+
+// quick is a policy whose delays are known.
+func quick() wamp.Backoff {
+	return wamp.Backoff{Min: 100 * time.Millisecond, Max: time.Second, Random: func() float64 { return 0 }}
+}
+
+// next reads a state and checks its phase.
+func next(t *testing.T, states <-chan wamp.State, phase wamp.Phase) wamp.State {
+	t.Helper()
+	select {
+	case s := <-states:
+		if s.Phase != phase {
+			t.Fatalf("state %s (cause %v), want %s", s.Phase, s.Cause, phase)
+		}
+		return s
+	case <-time.After(time.Minute):
+		t.Fatalf("no state, want %s", phase)
+	}
+	return wamp.State{}
+}
+
+func TestReconnectRestores(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := wamptest.NewRouter(t)
+		s, other := join(t, r, wamp.WithReconnect(quick())), join(t, r, wamp.WithReconnect(quick()))
+		states := s.States(t.Context())
+		first := next(t, states, wamp.Joined)
+		var subs []*wamp.Subscription
+		for i := range 20 {
+			subs = append(subs, subscribe(t, s, fmt.Sprintf("com.example.topic%d", i)))
+			handle(t, s, fmt.Sprintf("com.example.proc%d", i), echo)
+		}
+		pattern := subscribe(t, s, "com.example", wamp.Match(wamp.Prefix))
+		for range 3 {
+			r.Restart()
+			var l *wamp.LinkError
+			if st := next(t, states, wamp.Reconnecting); !errors.As(st.Cause, &l) || st.Attempt != 1 || st.Delay != 100*time.Millisecond {
+				t.Errorf("state %+v", st)
+			}
+			if st := next(t, states, wamp.Joined); st.Details.Session == first.Details.Session || st.Details != s.Details() {
+				t.Errorf("details %+v", st.Details)
+			}
+			<-time.After(15 * time.Second) // the other one is back, and the link has held
+			for i, sub := range subs {
+				if _, err := other.Publish(t.Context(), sub.Topic(), wamp.Args(i), wamp.Acknowledge()).Wait(); err != nil {
+					t.Fatal(err)
+				}
+				if ev := <-sub.Events(); !ev.AfterGap {
+					t.Error("the first event after the gap does not say so")
+				}
+				if ev := <-pattern.Events(); ev.AfterGap != (i == 0) || ev.Topic != sub.Topic() {
+					t.Errorf("event %d: after gap %v, topic %s", i, ev.AfterGap, ev.Topic)
+				}
+				var n int
+				res, err := other.Call(t.Context(), fmt.Sprintf("com.example.proc%d", i), wamp.Args(i)).Final()
+				if err != nil || res.Scan(&n) != nil || n != i {
+					t.Errorf("call %d: %d, %v", i, n, err)
+				}
+			}
+		}
+		st := r.Stats()
+		if st.Callees != 20 || st.Subscribers != 21 {
+			t.Errorf("the router has %d callees and %d subscribers", st.Callees, st.Subscribers)
+		}
+	})
+}
+
+func TestReconnectOutcomes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := wamptest.NewRouter(t)
+		s, callee := join(t, r, wamp.WithReconnect(quick())), join(t, r)
+		var runs atomic.Int32
+		handle(t, callee, "com.example.work", func(ctx context.Context, inv *wamp.Invocation) error {
+			n := runs.Add(1)
+			if n > 2 {
+				return inv.Return(wamp.Args(n))
+			}
+			if err := inv.Progress(wamp.Args(1)); err != nil {
+				return err
+			}
+			<-ctx.Done()
+			return ctx.Err()
+		})
+		written := s.Call(t.Context(), "com.example.work", wamp.Args(), wamp.Progressive())
+		again := s.Call(t.Context(), "com.example.work", wamp.Args(), wamp.Idempotent())
+		synctest.Wait()
+		r.Cut(s.ID())
+		synctest.Wait()
+		waiting := make(chan error, 1)
+		go func() {
+			_, err := s.Call(t.Context(), "com.example.work", wamp.Args()).Final()
+			waiting <- err
+		}()
+		var unknown *wamp.OutcomeUnknown
+		var l *wamp.LinkError
+		if _, err := written.Final(); !errors.As(err, &unknown) || unknown.Delivered != 1 || !errors.As(err, &l) {
+			t.Errorf("the written call: %v", err)
+		}
+		if _, err := again.Final(); err != nil {
+			t.Errorf("the idempotent call: %v", err)
+		}
+		if err := <-waiting; err != nil {
+			t.Errorf("the call that began without a link: %v", err)
+		}
+	})
+}
+
+func TestReconnectWaitingCallEndsWithItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := wamptest.NewRouter(t)
+		policy := quick()
+		policy.Min = time.Hour
+		s := join(t, r, wamp.WithReconnect(policy))
+		r.Cut(s.ID())
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		start := time.Now()
+		if _, err := s.Call(ctx, "com.example.proc", wamp.Args()).Final(); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != time.Second {
+			t.Errorf("call after %v: %v", time.Since(start), err)
+		}
+		if _, err := s.Subscribe(ctx, "com.example.topic"); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("subscribe: %v", err)
+		}
+		if _, err := s.Publish(ctx, "com.example.topic", wamp.Args(), wamp.Acknowledge()).Wait(); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("publish: %v", err)
+		}
+	})
+}
+
+func TestReconnectFailFast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := wamptest.NewRouter(t)
+		policy := quick()
+		policy.FailFast = true
+		s := join(t, r, wamp.WithReconnect(policy))
+		r.Cut(s.ID())
+		synctest.Wait()
+		if _, err := s.Call(t.Context(), "com.example.proc", wamp.Args()).Final(); err != wamp.ErrNotConnected {
+			t.Errorf("call: %v", err)
+		}
+		<-time.After(time.Second)
+		if _, err := s.Call(t.Context(), "com.example.proc", wamp.Args()).Final(); !errors.Is(err, wamp.ErrNoSuchProcedure) {
+			t.Errorf("call on the next link: %v", err)
+		}
+	})
+}
+
+func TestReconnectEnds(t *testing.T) {
+	goodbye := func(reason string) func(*wamptest.Router, *wamp.Session) {
+		return func(r *wamptest.Router, s *wamp.Session) { r.Kill(s.ID(), reason) }
+	}
+	for name, tt := range map[string]struct {
+		end    func(*wamptest.Router, *wamp.Session)
+		policy func(*wamp.Backoff)
+		final  bool
+	}{
+		"cut":                         {end: func(r *wamptest.Router, s *wamp.Session) { r.Cut(s.ID()) }},
+		"system_shutdown":             {end: goodbye(proto.CloseURISystemShutdown)},
+		"close_realm":                 {end: goodbye(proto.CloseURICloseRealm)},
+		"killed":                      {end: goodbye(proto.CloseURIKilled), final: true},
+		"killed, asked for":           {end: goodbye(proto.CloseURIKilled), policy: func(p *wamp.Backoff) { p.Killed = true }},
+		"normal":                      {end: goodbye(proto.CloseURINormal), final: true},
+		"no such realm after success": {end: func(r *wamptest.Router, s *wamp.Session) { r.Refuse(2, proto.ErrURINoSuchRealm); r.Cut(s.ID()) }},
+		"login refused":               {end: func(r *wamptest.Router, s *wamp.Session) { r.Refuse(1, proto.ErrURINotAuthorized); r.Cut(s.ID()) }, final: true},
+		"unavailable for a while":     {end: func(r *wamptest.Router, s *wamp.Session) { r.Refuse(3, proto.ErrURIUnavailable); r.Cut(s.ID()) }},
+		"refused dials":               {end: func(r *wamptest.Router, s *wamp.Session) { r.RefuseDials(5, errors.New("booting")); r.Cut(s.ID()) }},
+		"attempts used up": {end: func(r *wamptest.Router, s *wamp.Session) { r.RefuseDials(5, errors.New("booting")); r.Cut(s.ID()) },
+			policy: func(p *wamp.Backoff) { p.Attempts = 5 }, final: true},
+		"time used up": {end: func(r *wamptest.Router, s *wamp.Session) { r.RefuseDials(1000, errors.New("booting")); r.Cut(s.ID()) },
+			policy: func(p *wamp.Backoff) { p.Time = time.Minute }, final: true},
+		"violation": {end: func(r *wamptest.Router, s *wamp.Session) {
+			_, _ = r.Send(s.ID(), &proto.Message{Type: proto.Welcome, ID: 5})
+		}, final: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := wamptest.NewRouter(t)
+				policy := quick()
+				if tt.policy != nil {
+					tt.policy(&policy)
+				}
+				s := join(t, r, wamp.WithReconnect(policy))
+				sub := subscribe(t, s, "com.example.topic")
+				states := s.States(t.Context())
+				next(t, states, wamp.Joined)
+				tt.end(r, s)
+				<-time.After(10 * time.Minute)
+				last := next(t, states, map[bool]wamp.Phase{true: wamp.Closed, false: wamp.Joined}[tt.final])
+				if tt.final {
+					if last.Cause == nil || s.Err() == nil || !errors.Is(s.Err(), wamp.ErrSessionClosed) {
+						t.Errorf("cause %v, Err %v", last.Cause, s.Err())
+					}
+					if _, open := <-sub.Events(); open || sub.Err() == nil {
+						t.Errorf("the subscription goes on: %v", sub.Err())
+					}
+					return
+				}
+				if _, err := s.Publish(t.Context(), "com.example.topic", wamp.Args(1), wamp.Acknowledge(), wamp.ExcludeMe(false)).Wait(); err != nil {
+					t.Error(err)
+				}
+				<-sub.Events()
+			})
+		})
+	}
+}
+
+// The router still holds the registrations of a session that it does not know
+// to be dead.
+func TestReconnectProcedureAlreadyExists(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := wamptest.NewRouter(t)
+		s, c := join(t, r, wamp.WithReconnect(quick())), join(t, r)
+		reg := handle(t, s, "com.example.echo", echo)
+		r.Cut(s.ID())
+		synctest.Wait()
+		ghost := handle(t, c, "com.example.echo", echo) // holds it as the dead session would
+		<-time.After(3 * time.Second)
+		if reg.Err() != nil || s.Stats().Tables.Registrations != 0 {
+			t.Fatalf("Err %v, %d registrations", reg.Err(), s.Stats().Tables.Registrations)
+		}
+		if err := ghost.Unregister(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		<-time.After(10 * time.Second)
+		if reg.Err() != nil || s.Stats().Tables.Registrations != 1 {
+			t.Errorf("Err %v, %d registrations", reg.Err(), s.Stats().Tables.Registrations)
+		}
+		r.Cut(s.ID())
+		synctest.Wait()
+		handle(t, c, "com.example.echo", echo)
+		<-time.After(5 * time.Minute)
+		if !errors.Is(reg.Err(), wamp.ErrProcedureAlreadyExists) || s.Err() != nil {
+			t.Errorf("a procedure that somebody else keeps: %v, session %v", reg.Err(), s.Err())
+		}
+	})
+}
+
+func TestReconnectRefusedRestore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := wamptest.NewRouter(t)
+		s := join(t, r, wamp.WithReconnect(quick()))
+		bad, good := subscribe(t, s, "com.example.bad"), subscribe(t, s, "com.example.good")
+		r.SetHook(func(x *wamptest.Exchange) wamptest.Action {
+			if !x.Sent && x.Message.Type == proto.Subscribe && x.Message.URI == "com.example.bad" {
+				m := *x.Message
+				m.URI = "" // the router refuses that
+				return wamptest.Replace(&m)
+			}
+			return wamptest.Pass()
+		})
+		r.Cut(s.ID())
+		<-time.After(10 * time.Second)
+		if _, open := <-bad.Events(); open || !errors.Is(bad.Err(), wamp.ErrInvalidURI) {
+			t.Errorf("bad: %v", bad.Err())
+		}
+		if good.Err() != nil || s.Err() != nil {
+			t.Errorf("good: %v, session: %v", good.Err(), s.Err())
+		}
+	})
+}
+
+func TestReconnectInitial(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := wamptest.NewRouter(t)
+		r.RefuseDials(3, errors.New("booting"))
+		if _, err := wamp.Connect(t.Context(), "", "realm1", wamp.WithTransport(r.Dial), wamp.WithReconnect(quick())); err == nil {
+			t.Error("the first connection was tried again without being asked for")
+		}
+		policy := quick()
+		policy.Initial = true
+		join(t, r, wamp.WithReconnect(policy))
+	})
+}
+
+func TestKeepaliveNoticesDeadPeer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := wamptest.NewRouter(t)
+		s := join(t, r, wamp.WithKeepalive(wamp.Keepalive{Interval: 10 * time.Second, Timeout: 3 * time.Second}))
+		<-time.After(time.Minute)
+		if s.Err() != nil || s.RTT().Last == 0 {
+			t.Fatalf("Err %v, RTT %+v", s.Err(), s.RTT())
+		}
+		start := time.Now()
+		r.Stall(s.ID())
+		<-s.Done()
+		if d := time.Since(start); d > 13*time.Second || !errors.Is(s.Err(), wamp.ErrPongTimeout) {
+			t.Errorf("after %v: %v", d, s.Err())
+		}
+	})
+}
+
+func TestDrain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := wamptest.NewRouter(t)
+		s, c := join(t, r), join(t, r)
+		reg := handle(t, s, "com.example.slow", func(context.Context, *wamp.Invocation) error {
+			<-time.After(2 * time.Second)
+			return nil
+		}, wamp.Concurrency(1))
+		var calls []wamp.Results
+		for range 3 {
+			calls = append(calls, c.Call(t.Context(), "com.example.slow", wamp.Args()))
+		}
+		synctest.Wait()
+		ack := s.Publish(t.Context(), "com.example.topic", wamp.Args(), wamp.Acknowledge())
+		drained := make(chan error, 1)
+		go func() { drained <- s.Drain(t.Context()) }()
+		synctest.Wait()
+		if _, err := c.Call(t.Context(), "com.example.slow", wamp.Args()).Final(); !errors.Is(err, wamp.ErrNoSuchProcedure) {
+			t.Errorf("a call while draining: %v", err)
+		}
+		for _, call := range calls {
+			if _, err := call.Final(); err != nil {
+				t.Errorf("a call that had arrived: %v", err)
+			}
+		}
+		if err := <-drained; err != nil {
+			t.Error(err)
+		}
+		if _, err := ack.Wait(); err != nil {
+			t.Error(err)
+		}
+		if !errors.Is(reg.Err(), wamp.ErrDraining) {
+			t.Errorf("registration: %v", reg.Err())
+		}
+	})
+}
