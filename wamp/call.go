@@ -102,7 +102,7 @@ func (s *Session) Call(ctx context.Context, procedure string, payload Payload, o
 	}
 	cs.ch, cs.eng, cs.ctx = make(chan Result, n), s.eng, ctx
 	cs.cut = func(n int) (Result, bool) {
-		return Result{Err: &ClosedError{Undelivered: n}}, true
+		return Result{Err: undelivered(cs.eng, n)}, true
 	}
 	if err == nil {
 		call.Args, call.Kwargs, err = encode(payload, s.eng.Codec(), call.Scratch[:0])

@@ -1,6 +1,8 @@
 package wamp
 
 import (
+	"errors"
+
 	"github.com/connectanum/connectanum-go/wamp/codec"
 	"github.com/connectanum/connectanum-go/wamp/proto"
 	"github.com/connectanum/connectanum-go/wamp/session"
@@ -111,6 +113,15 @@ const (
 // NewError makes an error for a callee to answer with: its URI, and what the
 // caller shall get beside it.
 func NewError(uri string, payload Payload) *Error { return &Error{URI: uri, Payload: payload} }
+
+// undelivered is the end of a stream that Close has cut: n values were lost.
+func undelivered(eng *session.Session, n int) error {
+	e := &ClosedError{Undelivered: n}
+	if was := (*ClosedError)(nil); errors.As(eng.Err(), &was) {
+		e.Reason = was.Reason
+	}
+	return e
+}
 
 // ErrorURI returns the error URI that err carries, "" if it carries none.
 func ErrorURI(err error) string { return session.URIOf(err) }

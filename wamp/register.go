@@ -53,7 +53,8 @@ func (s *Session) Register(ctx context.Context, procedure string, options ...Reg
 	st.ch, st.eng, st.ctx = make(chan *Invocation, invocationChannel), s.eng, ctx
 	st.policy, st.count, st.octets = Fail, invocationCount, invocationOctets
 	st.cut = func(n int) (*Invocation, bool) {
-		r.setErr(&ClosedError{Undelivered: n})
+		err := undelivered(s.eng, n)
+		r.err.Store(&err)
 		return nil, false
 	}
 	for _, o := range options {
@@ -92,7 +93,9 @@ func (r *Registration) Err() error {
 	return nil
 }
 
-func (r *Registration) setErr(err error) { r.err.Store(&err) }
+// setErr says why the channel will be closed. A Close that has cut the stream
+// already knows better.
+func (r *Registration) setErr(err error) { r.err.CompareAndSwap(nil, &err) }
 
 // Refused counts the invocations that found no room.
 func (r *Registration) Refused() uint64 { return r.refused.Load() }

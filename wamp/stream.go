@@ -387,15 +387,17 @@ func (s *stream[T]) hurried(b *block[T]) {
 	if s.last != nil {
 		end = s.last.items[s.last.n-1]
 	}
-	if end.end && (!end.has || n == 1) {
+	if end.end && (!end.has || n == 1 && s.send(end.v)) {
 		n--
 	}
-	last, has := end.v, end.end && end.has
 	if n > 0 {
-		last, has = s.cut(n)
-	}
-	if has {
-		s.force(last)
+		for last, has := s.cut(n); has && !s.send(last); last, has = s.cut(n) {
+			select {
+			case <-s.ch: // makes room, and is lost too
+				n++
+			default:
+			}
+		}
 	}
 	s.over, s.first, s.last, s.items, s.size = true, nil, nil, 0, 0
 	close(s.ch)

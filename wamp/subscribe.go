@@ -80,7 +80,8 @@ func (s *Session) Subscribe(ctx context.Context, topic string, options ...Subscr
 	}
 	st.hole = func(ev Event) bool { return ev.AfterGap }
 	st.cut = func(n int) (Event, bool) {
-		sub.setErr(&ClosedError{Undelivered: n})
+		err := undelivered(s.eng, n)
+		sub.err.Store(&err)
 		return Event{}, false
 	}
 	for _, o := range options {
@@ -120,7 +121,9 @@ func (sub *Subscription) Err() error {
 	return nil
 }
 
-func (sub *Subscription) setErr(err error) { sub.err.Store(&err) }
+// setErr says why the channel will be closed. A Close that has cut the stream
+// already knows better.
+func (sub *Subscription) setErr(err error) { sub.err.CompareAndSwap(nil, &err) }
 
 // Dropped counts the events that the overflow policy has dropped.
 func (sub *Subscription) Dropped() uint64 { return sub.stream.lost() }

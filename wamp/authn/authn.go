@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/connectanum/connectanum-go/wamp/proto"
 )
@@ -48,6 +50,17 @@ type Hello struct {
 	AuthID, AuthRole string
 	// Extra is HELLO.Details.authextra, sent if it is not nil.
 	Extra map[string]any
+}
+
+// Format writes who logs in and how, and the keys of Extra without their
+// values: a user may have put a token there.
+func (h Hello) Format(s fmt.State, v rune) { quiet{h.shown()}.Format(s, v) }
+
+// MarshalText returns what Format writes.
+func (h Hello) MarshalText() ([]byte, error) { return []byte(h.shown()), nil }
+
+func (h Hello) shown() string {
+	return fmt.Sprintf("authn.Hello{%q %q %q %q}", h.Methods, h.AuthID, h.AuthRole, slices.Sorted(maps.Keys(h.Extra)))
 }
 
 // Challenge is a CHALLENGE message. Extra's values are plain (proto.Dict).

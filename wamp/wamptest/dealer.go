@@ -36,23 +36,19 @@ func newDealer(r *Router) *dealer {
 	return &dealer{router: r, registry: registry{byID: map[proto.ID]*registration{}, byPattern: map[pattern]*registration{}}}
 }
 
-// call takes a CALL: a new call, or the next chunk of one.
-func (d *dealer) call(s *session, m *proto.Message) {
+// call takes a CALL: a new call if it is fresh, or the next chunk of one.
+func (d *dealer) call(s *session, m *proto.Message, fresh bool) {
 	r := d.router
 	if c := s.calls[m.Request]; c != nil {
 		d.chunk(c, m)
 		return
 	}
-	progress := m.Options.Bool("progress")
-	if progress && (!r.cfg.dealerHas(proto.ProgressiveCallInvocations) || !s.has(proto.Caller, proto.ProgressiveCallInvocations)) {
+	if !fresh {
+		r.counts.late++ // the call has ended
+		return
+	}
+	if m.Options.Bool("progress") && (!r.cfg.dealerHas(proto.ProgressiveCallInvocations) || !s.has(proto.Caller, proto.ProgressiveCallInvocations)) {
 		r.violation(s.link, "CALL: progressive_call_invocations was not announced by both")
-		return
-	}
-	if r.cfg.dealerHas(proto.ProgressiveCallInvocations) && s.lastRequest != 0 && m.Request <= s.lastRequest && !r.cfg.lenientIDs {
-		r.counts.late++ // a chunk of a call that has ended
-		return
-	}
-	if !r.nextRequest(s, m) {
 		return
 	}
 	if err := proto.CheckURI(m.URI); err != nil {

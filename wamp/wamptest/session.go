@@ -28,18 +28,28 @@ type session struct {
 // has reports whether the client announced a feature in a role.
 func (s *session) has(role proto.Role, f proto.Feature) bool { return s.roles.Features(role).Has(f) }
 
-// receive takes one message of a client, through the hook. Actor only.
+// receive takes one message of a client: it is judged, and then goes through
+// the hook to whom it is for. Actor only.
 func (r *Router) receive(l *link, m *proto.Message) {
 	if l.closed {
 		return
 	}
 	r.counts.received[m.Type]++
-	if r.hook == nil {
-		r.process(l, m)
+	fresh, ok := r.judge(l, m)
+	if !ok {
 		return
 	}
+	if r.hook == nil {
+		r.dispatch(l, m, fresh)
+		return
+	}
+	s := l.session
 	action := r.hook(&Exchange{Session: l.sessionID(), Message: m, Codec: l.codec})
-	r.perform(l, m, action, r.process)
+	r.perform(l, m, action, func(l *link, m *proto.Message) {
+		if l.session == s && m.Type.Traits().FromClient&l.state != 0 { // it may have been held back, or replaced
+			r.dispatch(l, m, fresh)
+		}
+	})
 }
 
 func (l *link) sessionID() proto.ID {
@@ -49,16 +59,41 @@ func (l *link) sessionID() proto.ID {
 	return l.session.id
 }
 
-// process judges a message by the trait table and hands it to whom it is for.
-func (r *Router) process(l *link, m *proto.Message) {
-	if l.closed {
-		return
-	}
+// judge checks a message by the trait table and the watermark of request ids,
+// before the hook: what that drops or holds back has been seen all the same.
+// fresh: the request id is a new one, not that of a CALL seen before.
+func (r *Router) judge(l *link, m *proto.Message) (fresh, ok bool) {
 	if l.state == proto.StateClosing && m.Type != proto.Goodbye && m.Type != proto.Abort {
-		return
+		return false, false
 	}
 	if m.Type.Traits().FromClient&l.state == 0 {
 		r.violation(l, m.Type.String()+" must not come from a client while the session is "+l.state.String())
+		return false, false
+	}
+	switch m.Type {
+	case proto.Publish, proto.Subscribe, proto.Unsubscribe, proto.Register, proto.Unregister, proto.Call:
+	default:
+		return false, true
+	}
+	s := l.session
+	switch {
+	case m.Request == s.lastRequest.Next():
+	case m.Type == proto.Call && m.Request != 0 && m.Request <= s.lastRequest && s.has(proto.Caller, proto.ProgressiveCallInvocations) &&
+		r.cfg.dealerHas(proto.ProgressiveCallInvocations):
+		return r.cfg.lenientIDs, true // one more chunk
+	case r.cfg.lenientIDs:
+		return true, true
+	default:
+		r.violation(l, m.Type.String()+": the request id is not the last one plus one")
+		return false, false
+	}
+	s.lastRequest = m.Request
+	return true, true
+}
+
+// dispatch hands a message to whom it is for.
+func (r *Router) dispatch(l *link, m *proto.Message, fresh bool) {
+	if l.closed {
 		return
 	}
 	switch m.Type {
@@ -78,12 +113,6 @@ func (r *Router) process(l *link, m *proto.Message) {
 	}
 	s := l.session
 	switch m.Type {
-	case proto.Publish, proto.Subscribe, proto.Unsubscribe, proto.Register, proto.Unregister:
-		if !r.nextRequest(s, m) {
-			return
-		}
-	}
-	switch m.Type {
 	case proto.Publish:
 		s.realm.broker.publish(s, m)
 	case proto.Subscribe:
@@ -95,7 +124,7 @@ func (r *Router) process(l *link, m *proto.Message) {
 	case proto.Unregister:
 		s.realm.dealer.unregister(s, m)
 	case proto.Call:
-		s.realm.dealer.call(s, m)
+		s.realm.dealer.call(s, m, fresh)
 	case proto.Cancel:
 		s.realm.dealer.cancel(s, m)
 	case proto.Yield:
@@ -105,16 +134,6 @@ func (r *Router) process(l *link, m *proto.Message) {
 	default:
 		r.violation(l, m.Type.String()+" is not for a router")
 	}
-}
-
-// nextRequest checks that a request id is the one after the last.
-func (r *Router) nextRequest(s *session, m *proto.Message) bool {
-	if !r.cfg.lenientIDs && m.Request != s.lastRequest.Next() {
-		r.violation(s.link, m.Type.String()+": the request id is not the last one plus one")
-		return false
-	}
-	s.lastRequest = m.Request
-	return true
 }
 
 // violation ends a link with ABORT.
