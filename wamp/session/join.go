@@ -83,7 +83,7 @@ func (j *joiner) join(ctx context.Context, rejoin int) (*Details, error) {
 		return nil, &LoginError{Err: err}
 	}
 	if err := j.hello(attempt); err != nil {
-		return nil, err
+		return nil, j.lastWord(err)
 	}
 	for rounds := 0; ; {
 		m, err := j.receive()
@@ -101,12 +101,25 @@ func (j *joiner) join(ctx context.Context, rejoin int) (*Details, error) {
 			}
 			j.state = proto.StateChallenged
 			if err := j.answer(ctx, attempt, m); err != nil {
-				return nil, err
+				return nil, j.lastWord(err)
 			}
 		default:
 			return nil, j.violation(m.Type, "unexpected while joining")
 		}
 	}
+}
+
+// lastWord returns why a router hung up while something was sent to it: the
+// ABORT that it left behind, or else what the transport said.
+func (j *joiner) lastWord(err error) error {
+	var lost *LinkError
+	if !errors.As(err, &lost) {
+		return err
+	}
+	if m, bad := j.receive(); bad == nil && m.Type == proto.Abort {
+		return newAbortError(j.codec, m)
+	}
+	return err
 }
 
 func (j *joiner) hello(attempt authn.Attempt) error {

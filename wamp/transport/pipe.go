@@ -145,14 +145,11 @@ func (e *pipeEnd) recycle() {
 }
 
 func (e *pipeEnd) Write(b *Batch) error {
-	for {
+	for b.next < b.Len() {
 		if err := e.writable(); err != nil {
 			return err
 		}
 		c, n := e.fill(b)
-		if n == 0 {
-			return nil
-		}
 		select {
 		case e.peer.in <- c:
 			b.next += n
@@ -160,6 +157,7 @@ func (e *pipeEnd) Write(b *Batch) error {
 		case <-e.peer.done:
 		}
 	}
+	return nil
 }
 
 func (e *pipeEnd) TryWrite(b *Batch) (done bool, err error) {
