@@ -35,8 +35,12 @@ func (e *Error) Error() string {
 	return "wamp: " + e.URI
 }
 
-// Is reports whether target is the sentinel of the error's URI.
+// Is reports whether target is the sentinel of the error's URI. A timeout that
+// the peer kept is a deadline too.
 func (e *Error) Is(target error) bool {
+	if target == context.DeadlineExceeded {
+		return e.URI == proto.ErrURITimeout
+	}
 	s, ok := target.(sentinel)
 	return ok && (string(s) == e.URI || s == ErrCanceled && e.URI == proto.ErrURICancelled)
 }

@@ -62,6 +62,7 @@ var figures = []figure{
 	{"", (*sample).rate, rate, func(w *work) bool { return !isSequential(w) }},
 	{"CPU each", (*sample).cpuOp, micros, nil},
 	{"allocations each", (*sample).allocs, func(v float64) string { return fmt.Sprintf("%.1f", v) }, nil},
+	{"allocated each", (*sample).memory, octets, nil},
 }
 
 func isSequential(w *work) bool { return w.unit == "" }
@@ -111,7 +112,7 @@ func (c *comparison) table(out io.Writer, transport string) {
 				fmt.Fprintf(out, " %s |", f.text(c.median(transport, col.side, col.wire, w.name, f.of)))
 			}
 			ratio := "-"
-			few := c.median(transport, "floor", c.baseline, w.name, f.of) < 0.1
+			few := c.median(transport, "floor", c.baseline, w.name, (*sample).allocs) < 0.1 && strings.HasPrefix(f.label, "alloc")
 			if r := c.ratio(transport, w.name, f.of); r > 0 && !few {
 				ratio = fmt.Sprintf("%.2f", r)
 			}

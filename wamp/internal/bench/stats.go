@@ -52,10 +52,12 @@ type sample struct {
 	p50, p99 time.Duration // of one call, where that is measured
 	cpu      time.Duration // of this process, the system's part included
 	mallocs  uint64
+	bytes    uint64
 }
 
 func (s *sample) rate() float64   { return float64(s.ops) / s.took.Seconds() }
 func (s *sample) cpuOp() float64  { return float64(s.cpu.Nanoseconds()) / float64(max(s.ops, 1)) }
+func (s *sample) memory() float64 { return float64(s.bytes) / float64(max(s.ops, 1)) }
 func (s *sample) allocs() float64 { return float64(s.mallocs) / float64(max(s.ops, 1)) }
 
 // cpuTime is what this process has used so far.
@@ -76,7 +78,7 @@ func measure(f func() (ops int, err error)) (sample, error) {
 	ops, err := f()
 	s := sample{ops: ops, took: time.Since(start), cpu: cpuTime() - cpu}
 	runtime.ReadMemStats(&after)
-	s.mallocs = after.Mallocs - before.Mallocs
+	s.mallocs, s.bytes = after.Mallocs-before.Mallocs, after.TotalAlloc-before.TotalAlloc
 	return s, err
 }
 
