@@ -341,3 +341,39 @@ func TestDrain(t *testing.T) {
 		}
 	})
 }
+
+// A listener costs nothing after its context, and nothing after the session.
+func TestStatesListeners(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := wamptest.NewRouter(t)
+		s := join(t, r)
+		ended, cancel := context.WithCancel(t.Context())
+		cancel()
+		for range 20 { // in whatever order the two reach the actor
+			for range s.States(ended) {
+			}
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		one, other := s.States(ctx), s.States(t.Context())
+		if st := next(t, one, wamp.Joined); st.Details.Session != s.ID() {
+			t.Error(st.Details)
+		}
+		next(t, other, wamp.Joined)
+		cancel()
+		if st, open := <-one; open {
+			t.Error(st)
+		}
+		closeIt(t, s)
+		if st := next(t, other, wamp.Closed); st.Cause != nil {
+			t.Error(st.Cause)
+		}
+		if st, open := <-other; open {
+			t.Error(st)
+		}
+		late := s.States(t.Context())
+		next(t, late, wamp.Closed)
+		if st, open := <-late; open {
+			t.Error(st)
+		}
+	})
+}

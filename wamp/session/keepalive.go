@@ -96,8 +96,9 @@ func (l *link) probe(s *Session, k Keepalive) error {
 		uri = "wamp.session.count"
 	}
 	sink := make(probeSink, 1)
-	if !s.box.control(&Call{Ctx: ctx, URI: uri, Sink: sink, Mode: Skip}) {
-		return nil
+	call := &Call{Ctx: ctx, URI: uri, Sink: sink, Mode: Skip}
+	if s.box.force(call, call.size()) != nil {
+		return nil // the session is over
 	}
 	select {
 	case e := <-sink:

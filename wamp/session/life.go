@@ -68,7 +68,8 @@ func (r *Reconnect) delay(attempt int) time.Duration {
 // Phase is where a session is in its life.
 type Phase uint8
 
-// The phases of a session.
+// The phases of a session. Nobody can listen yet while it is Connecting for
+// the first time: that one is in the log only.
 const (
 	Connecting Phase = iota + 1
 	Joined
@@ -132,6 +133,14 @@ type stateWatcher struct {
 	over bool
 }
 
+// end closes the channel.
+func (w *stateWatcher) end() {
+	if !w.over {
+		w.over = true
+		close(w.ch)
+	}
+}
+
 func (w *stateWatcher) put(s State) {
 	for {
 		select {
@@ -154,8 +163,8 @@ func (c *core) setState(s State) {
 	}
 	if s.Phase == Closed {
 		for _, w := range c.life.watchers {
-			w.over = true
-			close(w.ch)
+			w.end()
+			w.stop()
 		}
 		c.life.watchers = nil
 	}
@@ -428,9 +437,11 @@ func (o *statesOp) refuse(err error) {
 	if errors.As(err, &closed) {
 		err = closed.Reason
 	}
-	o.w.put(State{Phase: Closed, Cause: err})
-	o.w.over = true
-	close(o.w.ch)
+	if !o.w.over {
+		o.w.put(State{Phase: Closed, Cause: err})
+		o.w.end()
+		o.w.stop()
+	}
 }
 
 func (o *statesOp) apply(c *core) {
@@ -447,10 +458,6 @@ type unlistenOp struct{ w *stateWatcher }
 func (o *unlistenOp) refuse(error) {}
 
 func (o *unlistenOp) apply(c *core) {
-	if o.w.over {
-		return
-	}
-	o.w.over = true
-	close(o.w.ch)
+	o.w.end()
 	c.life.watchers = slices.DeleteFunc(c.life.watchers, func(w *stateWatcher) bool { return w == o.w })
 }

@@ -401,12 +401,13 @@ func (o *dialFailedOp) apply(c *core) { c.dialFailed(o.err) }
 func (s *Session) States(ctx context.Context) <-chan State {
 	w := &stateWatcher{ch: make(chan State, 1)}
 	o := &statesOp{w: w}
+	// A context that has ended already may take the listener out before it is
+	// in: it is marked then, and is not let in.
+	w.stop = context.AfterFunc(ctx, func() { s.box.control(&unlistenOp{w}) })
 	if !s.box.control(o) {
 		<-s.done
 		o.refuse(context.Cause(s.ctx))
-		return w.ch
 	}
-	w.stop = context.AfterFunc(ctx, func() { s.box.control(&unlistenOp{w}) })
 	return w.ch
 }
 
@@ -415,6 +416,7 @@ func (s *Session) States(ctx context.Context) <-chan State {
 func firstConnect(ctx context.Context, cfg *Config) (*joiner, *Details, error) {
 	p := cfg.Reconnect
 	start := time.Now()
+	cfg.Logger.Info("wamp: session "+Connecting.String(), "realm", cfg.Realm)
 	for attempt := 1; ; attempt++ {
 		j, d, err := connect(ctx, cfg, 0)
 		if err == nil || p == nil || !p.Initial || ctx.Err() != nil || p.final(err, false) {
