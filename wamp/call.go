@@ -66,6 +66,7 @@ const (
 type callStream struct {
 	stream[Result]
 	call session.Call
+	over context.CancelCauseFunc // ends what a progressive call sends; nil for a plain one
 }
 
 // Call calls a procedure. The stream it returns has the progressive results,
@@ -86,6 +87,19 @@ type callStream struct {
 //
 // See WAMP, "Calling" and "Progressive Call Results".
 func (s *Session) Call(ctx context.Context, procedure string, payload Payload, options ...CallOption) Results {
+	cs, err := s.newCall(ctx, procedure, options)
+	if err == nil {
+		err = cs.begin(payload)
+	}
+	if err != nil {
+		cs.finish(Result{Err: err}, true, true)
+	}
+	return Results(cs.ch)
+}
+
+// newCall makes a call that is not handed over yet. Its stream is there even if
+// an option is wrong.
+func (s *Session) newCall(ctx context.Context, procedure string, options []CallOption) (*callStream, error) {
 	cs := &callStream{}
 	cs.octets, cs.policy = callOctets, Fail
 	call := &cs.call
@@ -104,16 +118,16 @@ func (s *Session) Call(ctx context.Context, procedure string, payload Payload, o
 	cs.cut = func(n int) (Result, bool) {
 		return Result{Err: undelivered(cs.eng, n)}, true
 	}
-	if err == nil {
-		call.Args, call.Kwargs, err = encode(payload, s.eng.Codec(), call.Scratch[:0])
+	return cs, err
+}
+
+// begin hands the call over with its payload.
+func (cs *callStream) begin(payload Payload) (err error) {
+	call := &cs.call
+	if call.Args, call.Kwargs, err = encode(payload, cs.eng.Codec(), call.Scratch[:0]); err != nil {
+		return err
 	}
-	if err == nil {
-		err = s.eng.Call(call)
-	}
-	if err != nil {
-		cs.finish(Result{Err: err}, true, true)
-	}
-	return Results(cs.ch)
+	return cs.eng.Call(call)
 }
 
 // encode encodes a payload into buf, if it is big enough.
@@ -147,6 +161,9 @@ func (cs *callStream) End(e session.End) {
 		if peer, ok := e.Err.(*Error); ok {
 			r.Payload, r.Details = peer.Payload, peer.Details
 		}
+	}
+	if cs.over != nil {
+		cs.over(ErrCallEnded)
 	}
 	cs.finish(r, true, e.Now)
 }

@@ -70,6 +70,9 @@ var (
 	ErrPongTimeout = session.ErrPongTimeout
 	// ErrDraining is Registration.Err after Drain.
 	ErrDraining = session.ErrDraining
+	// ErrCallEnded is returned for a chunk of a progressive call that is over,
+	// and is the cause by which its producer's context ends.
+	ErrCallEnded = session.ErrCallEnded
 	// ErrAnswered is returned for a second end of one invocation.
 	ErrAnswered = session.ErrAnswered
 )

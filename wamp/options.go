@@ -113,6 +113,19 @@ func (o timeoutOption) applyCall(s *callStream) error {
 	return nil
 }
 
+// PassDeadline says whether the deadline of the call's ctx is passed on to a
+// dealer that announced call_timeout, and through it to a callee that asked for
+// that (ForwardTimeout). It is by default, unless CancelMode says that the end
+// of ctx is to be something else than what a dealer's timeout does, KillNoWait.
+func PassDeadline(on bool) CallOption { return passDeadlineOption(on) }
+
+type passDeadlineOption bool
+
+func (o passDeadlineOption) applyCall(s *callStream) error {
+	s.call.KeepDeadline = !bool(o)
+	return nil
+}
+
 // IdempotentOption is what Idempotent returns: an option of calls and publishes.
 type IdempotentOption interface {
 	CallOption
@@ -228,6 +241,9 @@ func (o bufferOption) applySubscribe(s *Subscription) error {
 	return o.set(&s.stream.count, &s.stream.octets)
 }
 func (o bufferOption) applyRegister(r *Registration) error {
+	if o.octets > 0 {
+		r.chunkOctets = o.octets
+	}
 	return o.set(&r.stream.count, &r.stream.octets)
 }
 
@@ -311,6 +327,22 @@ type discloseCallerOption struct{}
 
 func (discloseCallerOption) applyRegister(r *Registration) error {
 	r.eng.Options = r.eng.Options.With("disclose_caller", true)
+	return nil
+}
+
+// ForwardTimeout asks the dealer to pass the timeout of a call on instead of
+// keeping it: the context of the invocation ends by it then, with a
+// *TimeoutError as its cause, and is a deadline unless the caller asked for
+// progressive results, between which the timeout counts anew. It needs the
+// dealer's call_timeout.
+func ForwardTimeout() RegisterOption { return forwardTimeoutOption{} }
+
+type forwardTimeoutOption struct{}
+
+func (forwardTimeoutOption) applyRegister(r *Registration) error {
+	r.timeouts = true
+	r.eng.Options = r.eng.Options.With("forward_timeout", true)
+	r.eng.Needs = append(r.eng.Needs, session.Need{Role: proto.Dealer, Feature: proto.CallTimeout})
 	return nil
 }
 

@@ -25,6 +25,8 @@ type Registration struct {
 	s           *Session
 	base        context.Context // values of Register's ctx, without its end
 	concurrency int
+	timeouts    bool // ForwardTimeout: this callee keeps them
+	chunkOctets int  // bound of the chunks of one invocation
 	err         atomic.Pointer[error]
 	refused     atomic.Uint64
 }
@@ -45,7 +47,7 @@ type Registration struct {
 //
 // See WAMP, "Registering".
 func (s *Session) Register(ctx context.Context, procedure string, options ...RegisterOption) (*Registration, error) {
-	r := &Registration{s: s, base: context.WithoutCancel(ctx), concurrency: handlers}
+	r := &Registration{s: s, base: context.WithoutCancel(ctx), concurrency: handlers, chunkOctets: chunkOctets}
 	e := &r.eng
 	e.Ctx, e.URI, e.Match, e.Sink = ctx, procedure, Exact, (*invocationSink)(r)
 	e.AckTimeout, e.Ready = s.ackTimeout, make(chan error, 1)
@@ -115,10 +117,13 @@ func (is *invocationSink) Invoke(m *proto.Message) (*session.Invocation, session
 	inv := &Invocation{Payload: codec.Received(is.s.eng.Codec(), m), Details: m.Options, reg: (*Registration)(is)}
 	ctx, cancel := context.WithCancelCause(is.base)
 	inv.ctx, inv.eng.Cancel = ctx, cancel
+	if len(m.Options) > 0 {
+		inv.special(cancel)
+	}
 	verdict := is.stream.put(inv, len(m.Args)+len(m.Kwargs)+overhead)
 	if verdict == session.Overflow {
 		is.refused.Add(1)
-		cancel(nil)
+		inv.eng.Cancel(nil)
 	}
 	return &inv.eng, verdict
 }
@@ -136,11 +141,15 @@ type Invocation struct {
 	// Details are INVOCATION.Details. They may be nil and must not be changed.
 	Details Dict
 
-	eng   session.Invocation
-	reg   *Registration
-	ctx   context.Context // ends with the invocation: it belongs to it
-	ended atomic.Bool
-	final session.Answer
+	eng    session.Invocation
+	reg    *Registration
+	ctx    context.Context // ends with the invocation: it belongs to it
+	ended  atomic.Bool
+	final  session.Answer
+	chunks *chunkStream // nil unless it is a progressive call
+	limit  *limit       // nil unless the callee keeps the timeout
+	once   sync.Once    // makes only
+	only   chan Payload // the chunks of a call that is not progressive
 }
 
 // Context ends when the dealer interrupts the invocation, when the session is
@@ -186,6 +195,9 @@ func (inv *Invocation) Progress(payload Payload) error {
 	}
 	if !inv.Progressive() {
 		return nil
+	}
+	if inv.limit != nil {
+		inv.limit.rearm()
 	}
 	a := answers.Get().(*session.Answer)
 	a.Inv, a.Progress, a.Done = &inv.eng, true, putAnswer

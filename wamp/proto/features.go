@@ -186,8 +186,10 @@ func ClientRoles() Roles {
 	var none FeatureSet
 	r.Set(Publisher, none.Add(SubscriberBlackwhiteListing, PublisherExclusion, PublisherIdentification))
 	r.Set(Subscriber, none.Add(PublisherIdentification, PatternBasedSubscription, SubscriptionRevocation))
-	r.Set(Caller, none.Add(ProgressiveCallResults, CallTimeout, CallCanceling, CallerIdentification))
-	r.Set(Callee, none.Add(ProgressiveCallResults, CallCanceling, CallerIdentification, CallTrustlevels,
-		PatternBasedRegistration, SharedRegistration, RegistrationRevocation, CallReroute))
+	r.Set(Caller, none.Add(ProgressiveCallResults, ProgressiveCallInvocations, CallTimeout, CallCanceling,
+		CallerIdentification, ShardedRegistration))
+	r.Set(Callee, none.Add(ProgressiveCallResults, ProgressiveCallInvocations, CallTimeout, CallCanceling,
+		CallerIdentification, CallTrustlevels, PatternBasedRegistration, SharedRegistration, ShardedRegistration,
+		RegistrationRevocation, CallReroute))
 	return r
 }

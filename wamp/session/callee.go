@@ -276,30 +276,45 @@ type Invocation struct {
 	// Cancel ends the invocation's context with a cause. It is called on the
 	// actor and must not block.
 	Cancel func(cause error)
+	// Chunks takes the further chunks of a progressive call; nil if it is none.
+	Chunks ChunkSink
 
 	// Actor only, from here on.
 	request proto.ID
 	gen     uint64
 	cut     bool // its context has been ended
+	more    bool // further chunks are to come
 }
 
 func (inv *Invocation) interrupt(cause error) {
 	if !inv.cut {
 		inv.cut = true
 		inv.Cancel(cause)
+		inv.endChunks()
+	}
+}
+
+func (inv *Invocation) endChunks() {
+	if inv.Chunks != nil {
+		inv.Chunks.End()
 	}
 }
 
 func (c *core) onInvocation(m *proto.Message) {
 	if inv := c.invs[m.Request]; inv != nil {
-		c.violation(proto.Invocation, "its request id is that of an invocation that is running", nil)
+		c.onChunk(inv, m)
 		return
 	}
-	c.highest = max(c.highest, m.Request)
+	if c.early.has(m.Request) {
+		if !m.Options.Bool("progress") {
+			c.early.forget(m.Request)
+		}
+		c.stats.Dropped++
+		return
+	}
 	r := c.regs[m.ID]
 	if r == nil {
-		c.stats.Refused++
-		c.refuseInvocation(m.Request)
+		c.decline(m)
 		return
 	}
 	inv, verdict := r.Sink.Invoke(m)
@@ -307,12 +322,82 @@ func (c *core) onInvocation(m *proto.Message) {
 	case Gate:
 		c.gates++
 	case Overflow:
-		c.stats.Refused++
-		c.refuseInvocation(m.Request)
+		c.decline(m)
 		return
 	}
 	inv.request, inv.gen = m.Request, c.gen
+	inv.more = inv.Chunks != nil
 	c.invs[m.Request] = inv
+}
+
+// onChunk takes a further INVOCATION of a progressive call.
+func (c *core) onChunk(inv *Invocation, m *proto.Message) {
+	if !inv.more {
+		c.violation(proto.Invocation, "its request id is that of an invocation that is running", nil)
+		return
+	}
+	inv.more = m.Options.Bool("progress")
+	if inv.cut {
+		c.stats.Dropped++
+		return
+	}
+	switch inv.Chunks.Chunk(m, !inv.more) {
+	case Gate:
+		c.gates++
+	case Overflow:
+		c.stats.Overflowed++
+		delete(c.invs, inv.request)
+		c.endedEarly(inv)
+		inv.interrupt(ErrSlowConsumer)
+		c.refuseInvocation(inv.request)
+	}
+}
+
+// endedEarly notes an invocation that is over while chunks may still come.
+func (c *core) endedEarly(inv *Invocation) {
+	if inv.more {
+		c.early.add(inv.request)
+	}
+}
+
+// earlyEnds are the newest progressive invocations that ended before their last
+// chunk: what still comes for them is dropped. It is bounded, since a dealer
+// need not send the rest.
+type earlyEnds struct {
+	ids  map[proto.ID]struct{}
+	ring []proto.ID
+	next int
+}
+
+const mostEarlyEnds = 1024
+
+func (e *earlyEnds) has(id proto.ID) bool {
+	if len(e.ids) == 0 {
+		return false
+	}
+	_, ok := e.ids[id]
+	return ok
+}
+
+func (e *earlyEnds) forget(id proto.ID) { delete(e.ids, id) }
+
+func (e *earlyEnds) add(id proto.ID) {
+	if e.ids == nil {
+		e.ids, e.ring = map[proto.ID]struct{}{}, make([]proto.ID, mostEarlyEnds)
+	}
+	delete(e.ids, e.ring[e.next])
+	e.ring[e.next] = id
+	e.next = (e.next + 1) % mostEarlyEnds
+	e.ids[id] = struct{}{}
+}
+
+// decline answers an invocation that nobody takes.
+func (c *core) decline(m *proto.Message) {
+	c.stats.Refused++
+	if m.Options.Bool("progress") {
+		c.early.add(m.Request)
+	}
+	c.refuseInvocation(m.Request)
 }
 
 func (c *core) refuseInvocation(id proto.ID) {
@@ -387,6 +472,8 @@ func (a *Answer) send(c *core) {
 	err := c.emit(m)
 	if !a.Progress || err != nil {
 		delete(c.invs, inv.request)
+		c.endedEarly(inv)
+		inv.endChunks()
 	}
 	if err != nil { // too big: the caller must get an end all the same
 		inv.interrupt(err)

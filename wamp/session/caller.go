@@ -59,6 +59,10 @@ type Call struct {
 	Grace time.Duration
 	// Timeout ends the call when no result has come for so long. Zero: none.
 	Timeout time.Duration
+	// KeepDeadline: the deadline of Ctx is not passed on as a timeout.
+	KeepDeadline bool
+	// More: Chunks follow, the last of which has Last set.
+	More bool
 
 	// Actor only, from here on.
 	id        proto.ID
@@ -67,7 +71,9 @@ type Call struct {
 	canceled  *CanceledError // set while mode Kill waits
 	timer     *timer
 	watch     watched
-	parked    bool // it waits for a link
+	parked    bool     // it waits for a link
+	chunked   bool     // it is a progressive call
+	chunks    []*Chunk // those that are not known to be written, like the call
 }
 
 func (call *Call) size() int { return len(call.URI) + len(call.Args) + len(call.Kwargs) + 32 }
@@ -89,13 +95,34 @@ func (call *Call) options(c *core) proto.Dict {
 		i |= 2
 	}
 	d := callOptions[i]
-	if call.Timeout > 0 && c.dealer.Has(proto.CallTimeout) {
-		d = d.With("timeout", max(1, call.Timeout.Milliseconds()))
+	if c.dealer.Has(proto.CallTimeout) {
+		if t := call.limit(c); t > 0 {
+			d = d.With("timeout", t)
+		}
+	}
+	if call.More {
+		d = d.With("progress", true)
 	}
 	for _, e := range call.Options {
 		d = d.With(e.Key, e.Value)
 	}
 	return d
+}
+
+// limit is the timeout that is sent, in milliseconds; 0: none. That of the
+// deadline ends a little behind it, so that the error is the ctx's own.
+func (call *Call) limit(c *core) int64 {
+	ms := int64((call.Timeout + time.Millisecond - 1) / time.Millisecond)
+	if call.KeepDeadline || call.Mode != KillNoWait { // KillNoWait is how the dealer ends it
+		return ms
+	}
+	if at, ok := call.Ctx.Deadline(); ok {
+		left := at.Sub(c.host.now()).Milliseconds() + 1
+		if ms == 0 || left < ms {
+			ms = max(left, 1)
+		}
+	}
+	return ms
 }
 
 func (call *Call) apply(c *core) {
@@ -111,7 +138,12 @@ func (call *Call) apply(c *core) {
 func (call *Call) resume(c *core) {
 	call.parked = false
 	c.unwatch(&call.watch)
+	chunks := call.chunks
+	call.chunks, call.More = nil, call.chunked
 	call.send(c)
+	for _, k := range chunks {
+		k.pass(c)
+	}
 }
 
 func (call *Call) send(c *core) {
@@ -133,6 +165,13 @@ func (call *Call) send(c *core) {
 		call.end(End{Err: err})
 		return
 	}
+	if call.More {
+		if err := c.need(proto.Dealer, proto.ProgressiveCallInvocations); err != nil {
+			call.end(End{Err: err})
+			return
+		}
+		call.chunked = true
+	}
 	c.msg = proto.Message{Type: proto.Call, Options: call.options(c), URI: call.URI, Args: call.Args, Kwargs: call.Kwargs}
 	id, err := c.send(&c.msg)
 	if err != nil {
@@ -153,7 +192,7 @@ func (call *Call) refuse(err error) { call.end(End{Err: err}) }
 func (call *Call) end(e End) {
 	sink := call.Sink
 	call.Sink = nil
-	call.Args, call.Kwargs, call.Options = nil, nil, nil
+	call.Args, call.Kwargs, call.Options, call.chunks = nil, nil, nil, nil
 	if sink != nil {
 		sink.End(e)
 	}
@@ -180,6 +219,12 @@ func (call *Call) fail(c *core, err *Error) {
 		call.finish(c, End{Err: call.canceled})
 		return
 	}
+	if call.Ctx.Err() != nil && err.URI == proto.ErrURITimeout { // its deadline, kept by the dealer
+		canceled := newCanceled(call.Ctx)
+		canceled.Peer = err
+		call.finish(c, End{Err: canceled})
+		return
+	}
 	call.finish(c, End{Err: err})
 }
 
@@ -194,7 +239,7 @@ func (call *Call) suspend(c *core, reason error) parked {
 	switch {
 	case call.canceled != nil:
 		call.end(End{Err: call.canceled})
-	case c.unwritten(call.seq) || call.Idempotent && call.delivered == 0:
+	case c.unwritten(call.seq) || call.Idempotent && call.delivered == 0 && !call.chunked:
 		call.parked = true
 		c.watch(call.Ctx, &call.watch, call)
 		return call
@@ -272,4 +317,93 @@ func (call *Call) ctxEnded(c *core, ctx context.Context) {
 func (call *Call) timedOut(c *core) {
 	c.cancelCall(call, KillNoWait)
 	call.finish(c, End{Err: &TimeoutError{After: call.Timeout}, Now: true})
+}
+
+// Chunk is a further CALL of a progressive call. The caller fills in the
+// exported fields before it hands it to Session.Chunk; from then on it belongs
+// to the actor.
+type Chunk struct {
+	// Call is the call, which was handed over before.
+	Call *Call
+	// Last: it is the last one.
+	Last bool
+	// Args and Kwargs are encoded. They may live in Scratch.
+	Args, Kwargs []byte
+	// Scratch is room for small payloads.
+	Scratch [96]byte
+	// Done is told that the actor has let go of the chunk; it may be nil.
+	Done func(*Chunk)
+}
+
+// chunkOptions are sent with all chunks but the last: the others hold for the
+// call as a whole, and went with the first.
+var chunkOptions = proto.Dict{{Key: "progress", Value: true}}
+
+func (k *Chunk) size() int { return len(k.Call.URI) + len(k.Args) + len(k.Kwargs) + 32 }
+
+func (k *Chunk) refuse(error) { k.release() }
+
+func (k *Chunk) release() {
+	if k.Done != nil {
+		k.Done(k)
+	}
+}
+
+func (k *Chunk) apply(c *core) {
+	c.outCost += k.size()
+	k.pass(c)
+}
+
+// pass sends the chunk, unless the call is over. While the call itself may have
+// to be sent again, its chunks are kept too.
+func (k *Chunk) pass(c *core) {
+	call := k.Call
+	if call.parked {
+		call.chunks = append(call.chunks, k)
+		return
+	}
+	if c.requests[call.id] != request(call) || call.canceled != nil || !call.More {
+		c.stats.Dropped++
+		k.release()
+		return
+	}
+	c.msg = proto.Message{Type: proto.Call, Request: call.id, Options: chunkOptions, URI: call.URI, Args: k.Args, Kwargs: k.Kwargs}
+	if k.Last {
+		call.More, c.msg.Options = false, nil
+	}
+	if err := c.emit(&c.msg); err != nil {
+		c.cancelCall(call, call.Mode)
+		call.finish(c, End{Err: err})
+		k.release()
+		return
+	}
+	if c.unwritten(call.seq) {
+		call.chunks = append(call.chunks, k)
+		return
+	}
+	call.chunks = nil
+	k.release()
+}
+
+// cancelOp ends a call for a reason of its caller's own.
+type cancelOp struct {
+	call *Call
+	err  error
+}
+
+func (o *cancelOp) refuse(error) {}
+
+func (o *cancelOp) apply(c *core) {
+	call := o.call
+	if call.parked {
+		call.parked = false
+		c.unpark(call)
+		c.unwatch(&call.watch)
+		call.end(End{Err: o.err, Now: true})
+		return
+	}
+	if c.requests[call.id] == request(call) && call.canceled == nil {
+		c.cancelCall(call, call.Mode)
+		call.finish(c, End{Err: o.err, Now: true})
+	}
 }

@@ -47,7 +47,7 @@ type core struct {
 	invs     map[proto.ID]*Invocation
 	handles  ordered[*Subscription]
 	procs    ordered[*Registration]
-	highest  proto.ID // highest INVOCATION id seen
+	early    earlyEnds
 
 	watches watchers
 	timers  timers
@@ -116,7 +116,7 @@ func (c *core) joined(d *Details, cd codec.Codec, maxSend int) {
 	c.broker = d.Roles.Features(proto.Broker) | c.assumed[0]
 	c.dealer = d.Roles.Features(proto.Dealer) | c.assumed[1]
 	c.state = proto.StateEstablished
-	c.lastID, c.highest = 0, 0
+	c.lastID, c.early = 0, earlyEnds{}
 	again := c.life.waiting
 	c.life.waiting, c.life.joinedAt = false, c.host.now()
 	c.setState(State{Phase: Joined, Details: d})

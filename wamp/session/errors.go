@@ -125,6 +125,9 @@ var (
 	ErrPongTimeout = errors.New("no pong in time")
 	// ErrDraining is the end of a registration whose session is drained.
 	ErrDraining = errors.New("wamp: the session is being drained")
+	// ErrCallEnded is the cause by which the context of a progressive call's
+	// producer ends when the call is over.
+	ErrCallEnded = errors.New("wamp: the call has ended")
 	// ErrAnswered is returned for a second end of one invocation.
 	ErrAnswered = errors.New("wamp: the invocation has been answered")
 )

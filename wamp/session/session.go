@@ -97,6 +97,17 @@ func (s *Session) Err() error {
 // call's context. An error means that the sink will never be ended.
 func (s *Session) Call(call *Call) error { return s.box.put(call.Ctx, call, call.size()) }
 
+// CancelCall cancels a call that was handed over; err ends its stream. A call
+// that is over is left alone.
+func (s *Session) CancelCall(call *Call, err error) {
+	// Behind the call itself and its chunks.
+	_ = s.box.force(&cancelOp{call, err}, 0)
+}
+
+// Chunk hands a chunk of a progressive call over. It waits for outbound room
+// under ctx.
+func (s *Session) Chunk(ctx context.Context, k *Chunk) error { return s.box.put(ctx, k, k.size()) }
+
 // Publish hands a publish over, as Call does.
 func (s *Session) Publish(p *Publish) error { return s.box.put(p.Ctx, p, p.size()) }
 

@@ -49,6 +49,17 @@ type InvocationSink interface {
 	End(e End)
 }
 
+// ChunkSink takes the further chunks of a progressive call at the callee. Its
+// methods run on the actor and must not block.
+type ChunkSink interface {
+	// Chunk takes an INVOCATION. The message is only lent; its Args, Kwargs and
+	// Options may be kept. An empty last one says only that it is the last.
+	Chunk(m *proto.Message, last bool) Verdict
+	// End says that no more chunk comes, because the invocation is over. It may
+	// be called more than once.
+	End()
+}
+
 // Need is a feature that an operation cannot do without.
 type Need struct {
 	Role    proto.Role

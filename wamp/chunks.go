@@ -1,0 +1,130 @@
+package wamp
+
+import (
+	"context"
+	"time"
+
+	"github.com/connectanum/connectanum-go/wamp/codec"
+	"github.com/connectanum/connectanum-go/wamp/proto"
+	"github.com/connectanum/connectanum-go/wamp/session"
+)
+
+const (
+	chunkChannel = 16
+	chunkOctets  = 4 << 20
+)
+
+// Chunks is the channel of what the caller sends: of a progressive call all
+// chunks, the first included, as they come; of any other call its one payload.
+// An empty last chunk is not delivered. It is the same channel each time.
+//
+// The channel is closed by the session: behind the last chunk, and at once when
+// the invocation's context ends or the invocation has been ended. Only the
+// context tells the two apart, so a handler looks at it before it takes what it
+// has for all there is.
+//
+// Chunks that nobody takes are kept up to a bound (4 MiB, or the octets of the
+// registration's Buffer). Beyond it the invocation is answered with
+// wamp.error.unavailable and its context ends with ErrSlowConsumer; with
+// Overflow(Block) the connection is held back.
+func (inv *Invocation) Chunks() <-chan Payload {
+	if inv.chunks != nil {
+		return inv.chunks.stream.ch
+	}
+	inv.once.Do(func() {
+		inv.only = make(chan Payload, 1)
+		if !empty(inv.Payload) {
+			inv.only <- inv.Payload
+		}
+		close(inv.only)
+	})
+	return inv.only
+}
+
+// chunkStream is the chunks of one progressive call. Its methods run on the
+// actor.
+type chunkStream struct {
+	inv    *Invocation
+	stream stream[Payload]
+}
+
+// Chunk takes a further chunk.
+func (k *chunkStream) Chunk(m *proto.Message, last bool) session.Verdict {
+	verdict := session.Taken
+	if p := codec.Received(k.inv.codec(), m); !last || !empty(p) {
+		verdict = k.put(p, len(m.Args)+len(m.Kwargs))
+	}
+	if last && verdict != session.Overflow {
+		k.stream.finish(Payload{}, false, false)
+	}
+	return verdict
+}
+
+func empty(p Payload) bool { return p.NArgs() == 0 && len(p.RawKwargs()) == 0 }
+
+func (k *chunkStream) put(p Payload, size int) session.Verdict {
+	return k.stream.put(p, size+overhead)
+}
+
+// End closes the channel at once: the invocation is over.
+func (k *chunkStream) End() { k.stream.finish(Payload{}, false, true) }
+
+// special prepares an invocation for what few have: chunks, and a timeout that
+// the callee keeps.
+func (inv *Invocation) special(cancel context.CancelCauseFunc) {
+	reg := inv.reg
+	if reg.timeouts {
+		if ms, ok := inv.Details.Int("timeout"); ok && ms > 0 {
+			inv.keep(time.Duration(min(ms, maxTimeout))*time.Millisecond, cancel)
+		}
+	}
+	if !inv.Details.Bool("progress") {
+		return
+	}
+	k := &chunkStream{inv: inv}
+	st := &k.stream
+	st.ch, st.eng, st.ctx = make(chan Payload, chunkChannel), reg.s.eng, inv.ctx
+	st.policy, st.octets = reg.stream.policy, reg.chunkOctets
+	st.cut = func(int) (Payload, bool) { return Payload{}, false }
+	inv.chunks, inv.eng.Chunks = k, k
+	k.put(inv.Payload, 0) // finds room: the channel is empty
+}
+
+// maxTimeout is what a time.Duration can hold, in milliseconds.
+const maxTimeout = int64(1<<63-1) / int64(time.Millisecond)
+
+// limit is a timeout that the callee keeps. It bounds the time to the first
+// result and between results.
+type limit struct {
+	after time.Duration
+	timer *time.Timer
+}
+
+// keep makes the invocation's context end by its timeout. Where only one result
+// can come that is the context's deadline, which everything called under it
+// then sees.
+func (inv *Invocation) keep(after time.Duration, cancel context.CancelCauseFunc) {
+	cause := &TimeoutError{After: after}
+	if !inv.Progressive() {
+		ctx, stop := context.WithTimeoutCause(inv.ctx, after, cause)
+		inv.ctx = ctx
+		inv.eng.Cancel = func(why error) {
+			cancel(why)
+			stop()
+		}
+		return
+	}
+	l := &limit{after: after, timer: time.AfterFunc(after, func() { cancel(cause) })}
+	inv.limit = l
+	inv.eng.Cancel = func(why error) {
+		l.timer.Stop()
+		cancel(why)
+	}
+}
+
+// rearm starts the time anew, unless it is up.
+func (l *limit) rearm() {
+	if l.timer.Stop() {
+		l.timer.Reset(l.after)
+	}
+}
