@@ -216,7 +216,7 @@ func TestBothWaysWithPings(t *testing.T) {
 				}
 				return nil
 			}))
-			tasks = append(tasks, background(func() error {
+			all := func() error {
 				defer func() { readers <- struct{}{} }()
 				for range rounds {
 					for _, want := range messages[1-i] {
@@ -228,6 +228,12 @@ func TestBothWaysWithPings(t *testing.T) {
 							return fmt.Errorf("read %.40q, want %.40q", got, want)
 						}
 					}
+				}
+				return nil
+			}
+			tasks = append(tasks, background(func() error {
+				if err := all(); err != nil {
+					return err
 				}
 				_, err := c.Read() // answers pings until the end
 				if !errors.Is(err, net.ErrClosed) && k.name != "" && i == 0 {
@@ -254,9 +260,9 @@ func TestBothWaysWithPings(t *testing.T) {
 				t.Errorf("Ping of the client: %v", err)
 			}
 		}
+		<-readers
+		<-readers
 		_ = client.CloseNow()
-		<-readers
-		<-readers
 		for _, reader := range []int{1, 3} {
 			if err := within(t, tasks[reader], "reader"); err != nil {
 				t.Error(err)

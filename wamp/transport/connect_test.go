@@ -249,7 +249,7 @@ func serveHTTP(t testing.TB, o wsOptions, handler http.HandlerFunc) (url string,
 	if o.unix {
 		url = "ws+unix://" + ln.Addr().String() + ":/ws"
 	}
-	serving := net.Listener(ln)
+	serving := ln
 	if o.secure {
 		var serverTLS *tls.Config
 		serverTLS, clientTLS = testTLS(t)
@@ -282,7 +282,6 @@ func serveCoder(t testing.TB, p transport.Protocol) (url string, ch chan accepte
 	return url, ch
 }
 
-//nolint:staticcheck // the old name of the library is what this is about
 func serveNhooyr(t testing.TB, p transport.Protocol) (url string, ch chan accepted) {
 	ch = make(chan accepted, 1)
 	url, _ = serveHTTP(t, wsOptions{}, func(w http.ResponseWriter, r *http.Request) {
