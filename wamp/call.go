@@ -2,6 +2,7 @@ package wamp
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"time"
 
@@ -158,7 +159,7 @@ func (cs *callStream) End(e session.End) {
 		r.Payload, r.Details = codec.Received(cs.eng.Codec(), e.Message), e.Message.Options
 	} else {
 		r.Err = e.Err
-		if peer, ok := e.Err.(*Error); ok {
+		if peer := (*Error)(nil); errors.As(e.Err, &peer) {
 			r.Payload, r.Details = peer.Payload, peer.Details
 		}
 	}

@@ -56,14 +56,14 @@ func TestCancelModes(t *testing.T) {
 	at := map[string]time.Duration{"stops": time.Second, "says nothing": 11 * time.Second}
 	for name, option := range map[string]wamptest.Option{"by the text": wamptest.WithSeed(1), "like Crossbar": wamptest.CrossbarQuirks()} {
 		for mode, wire := range map[wamp.Mode]string{wamp.KillNoWait: "killnowait", wamp.Kill: "kill", wamp.Skip: "skip"} {
-			for what, make := range obstinate {
+			for what, handler := range obstinate {
 				t.Run(name+", "+wire+", callee "+what, func(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {
 						var p tap
 						r := wamptest.NewRouter(t, option, wamptest.WithHook(p.hook))
 						s, callee, other := join(t, r), join(t, r), join(t, r)
 						handle(t, other, "com.example.echo", echo)
-						h := make(t, r, callee)
+						h := handler(t, r, callee)
 						causes := hung(t, other, "com.example.unrelated")
 						cause := errors.New("none")
 						handle(t, callee, "com.example.work", func(ctx context.Context, inv *wamp.Invocation) error {

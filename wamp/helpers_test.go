@@ -71,14 +71,14 @@ func countTo(_ context.Context, inv *wamp.Invocation) error {
 	return inv.Return(wamp.Args(n))
 }
 
-// behind makes the router send what make makes right behind its messages of
+// behind makes the router send what more makes right behind its messages of
 // type t, in the same write.
-func behind(t proto.MessageType, make func(x *wamptest.Exchange) *proto.Message) wamptest.Hook {
+func behind(t proto.MessageType, more func(x *wamptest.Exchange) *proto.Message) wamptest.Hook {
 	return func(x *wamptest.Exchange) wamptest.Action {
 		if !x.Sent || x.Message.Type != t {
 			return wamptest.Pass()
 		}
 		m := *x.Message
-		return wamptest.Replace(&m, make(x))
+		return wamptest.Replace(&m, more(x))
 	}
 }

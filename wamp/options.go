@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/connectanum/connectanum-go/wamp/codec"
 	"github.com/connectanum/connectanum-go/wamp/proto"
 	"github.com/connectanum/connectanum-go/wamp/session"
 )
@@ -172,7 +173,8 @@ type SetOption interface {
 }
 
 // Set sends a raw option, for keys that this package does not know. The value
-// must be one that the serializer can encode; it is not checked otherwise.
+// must be one that can be encoded, and may be changed as soon as the operation
+// has returned.
 func Set(key string, value any) SetOption { return setOption{key, value} }
 
 type setOption struct {
@@ -180,31 +182,44 @@ type setOption struct {
 	value any
 }
 
-func (o setOption) check() error {
+// into returns d with the option. Its value is a plain one that nobody else
+// has: the message is encoded later, and once more after a reconnect.
+func (o setOption) into(d Dict) (Dict, error) {
 	if o.key == "" {
-		return errors.New("wamp: Set: empty key")
+		return d, errors.New("wamp: Set: empty key")
 	}
-	return nil
+	raw, err := codec.CBOR.AppendValue(nil, map[string]any{o.key: o.value})
+	if err != nil {
+		return d, fmt.Errorf("wamp: Set: %w", err)
+	}
+	plain, err := codec.CBOR.Plain(raw)
+	if err != nil {
+		return d, fmt.Errorf("wamp: Set: %w", err)
+	}
+	for key, value := range plain.(map[string]any) {
+		d = d.With(key, value)
+	}
+	return d, nil
 }
 
-func (o setOption) applyCall(s *callStream) error {
-	s.call.Options = s.call.Options.With(o.key, o.value)
-	return o.check()
+func (o setOption) applyCall(s *callStream) (err error) {
+	s.call.Options, err = o.into(s.call.Options)
+	return err
 }
 
-func (o setOption) applyPublish(c *publishConfig) error {
-	c.set(o.key, o.value)
-	return o.check()
+func (o setOption) applyPublish(c *publishConfig) (err error) {
+	c.options, err = o.into(c.options)
+	return err
 }
 
-func (o setOption) applySubscribe(s *Subscription) error {
-	s.eng.Options = s.eng.Options.With(o.key, o.value)
-	return o.check()
+func (o setOption) applySubscribe(s *Subscription) (err error) {
+	s.eng.Options, err = o.into(s.eng.Options)
+	return err
 }
 
-func (o setOption) applyRegister(r *Registration) error {
-	r.eng.Options = r.eng.Options.With(o.key, o.value)
-	return o.check()
+func (o setOption) applyRegister(r *Registration) (err error) {
+	r.eng.Options, err = o.into(r.eng.Options)
+	return err
 }
 
 // BufferOption is what Buffer returns: an option of calls, subscriptions and

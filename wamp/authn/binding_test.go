@@ -2,7 +2,6 @@ package authn_test
 
 import (
 	"bytes"
-	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
@@ -22,7 +21,7 @@ func tlsPair(t *testing.T, version uint16) (client, server tls.ConnectionState) 
 	t.Helper()
 	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test"}, NotAfter: time.Now().Add(time.Hour), DNSNames: []string{"test"}}
 	key := seed(5)
-	der, err := x509.CreateCertificate(rand.Reader, template, template, ed25519.PublicKey(public(key)), key)
+	der, err := x509.CreateCertificate(rand.Reader, template, template, public(key), key)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package codec
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"math"
 	"reflect"
 	"sync"
@@ -94,7 +95,7 @@ func (cborFormat) appendDict(dst []byte, n int) []byte { return cborHead(dst, cb
 // other serializers; what comes in may have the tag.
 var (
 	cborEnc = must(cbor.EncOptions{
-		Time: cbor.TimeRFC3339NanoUTC, TimeTag: cbor.EncTagNone,
+		Time: cbor.TimeRFC3339Nano, TimeTag: cbor.EncTagNone,
 		TextMarshaler: cbor.TextMarshalerTextString, BinaryMarshaler: cbor.BinaryMarshalerNone,
 	}.UserBufferEncMode())
 	cborDec = must(cbor.DecOptions{
@@ -133,4 +134,18 @@ func (cborFormat) appendAny(dst []byte, v any) ([]byte, error) {
 	return dst, err
 }
 
-func (cborFormat) unmarshal(s *scan, v any) error { return cborDec.Unmarshal(s.data, v) }
+func (cborFormat) unmarshal(s *scan, v any) error { return cborUnmarshal(s.data, v) }
+
+// cborUnmarshal decodes by the library. That knows no integer above int64 in
+// an any, so that a value it gives up for that goes by way of JSON.
+func cborUnmarshal(raw []byte, v any) error {
+	err := cborDec.Unmarshal(raw, v)
+	var mismatch *cbor.UnmarshalTypeError
+	if errors.As(err, &mismatch) && traitsOf(v)&hasAny != 0 {
+		text, bad := transcode(JSON, nil, CBOR, raw)
+		if bad == nil && JSON.Unmarshal(text, v) == nil {
+			return nil
+		}
+	}
+	return err
+}

@@ -213,7 +213,6 @@ func dict(f format, raw []byte) (d proto.Dict, pos int, bad string) {
 		if seen = seen.add(d, key); seen.dup {
 			return nil, start, badDuplicate
 		}
-		at := start
 		start, end, bad = f.next(raw, end, i+1, true)
 		if bad != "" || start < 0 {
 			return nil, end, badTruncated

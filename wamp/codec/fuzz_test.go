@@ -53,7 +53,7 @@ func fuzzParse(f *testing.F, c codec.Codec) {
 		if err := c.NewParser(codec.Limits{}).Parse(out, &again); err != nil {
 			t.Fatalf("%q: %v", out, err)
 		}
-		if string(again.Args) == string(emptyList[c]) && m.Args == nil && m.Kwargs != nil {
+		if string(again.Args) == emptyList[c] && m.Args == nil && m.Kwargs != nil {
 			again.Args = nil // absent or null, written as an empty list
 		}
 		if s1, s2 := printed(m), printed(again); s1 != s2 {

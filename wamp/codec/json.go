@@ -122,7 +122,7 @@ func (jsonFormat) appendAny(dst []byte, v any) ([]byte, error) {
 	b := jsonBuffers.Get().(*bytes.Buffer)
 	b.Reset()
 	options := jsonEnc
-	if traitsOf(v)&hasBytes != 0 {
+	if traitsOf(v)&(hasBytes|hasAny) != 0 {
 		options = jsonEncWide
 	}
 	err := json.MarshalWrite(b, v, options)

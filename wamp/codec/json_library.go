@@ -10,20 +10,20 @@ import (
 )
 
 // The library's options: binary in WAMP's form, floats that stay floats, plain
-// values in an any, nil as null, and omitempty as the other serializers and
-// encoding/json understand it. The wide ones ask of every value whether it is
-// made of octets, and are taken for types that have such.
+// values in an any, durations as numbers, nil as null, and omitempty as the
+// other serializers and encoding/json understand it. The wide ones ask of every
+// value whether it is made of octets, and are taken for types that have such.
 var (
 	jsonForm = json.JoinOptions(json.FormatNilSliceAsNull(true), json.FormatNilMapAsNull(true),
-		jsonv1.OmitEmptyWithLegacySemantics(true))
+		jsonv1.OmitEmptyWithLegacySemantics(true), jsonv1.FormatDurationAsNano(true))
 	jsonTo   = json.JoinMarshalers(json.MarshalToFunc(jsonWriteBytes), json.MarshalToFunc(jsonWriteFloat))
 	jsonFrom = json.JoinUnmarshalers(json.UnmarshalFromFunc(jsonReadBytes), json.UnmarshalFromFunc(jsonReadAny))
 
 	jsonEnc = json.JoinOptions(jsonForm, json.WithMarshalers(jsonTo))
-	jsonDec = json.WithUnmarshalers(jsonFrom)
+	jsonDec = json.JoinOptions(jsonForm, json.WithUnmarshalers(jsonFrom))
 
 	jsonEncWide = json.JoinOptions(jsonForm, json.WithMarshalers(json.JoinMarshalers(jsonTo, json.MarshalToFunc(jsonWriteOctets))))
-	jsonDecWide = json.WithUnmarshalers(json.JoinUnmarshalers(jsonFrom, json.UnmarshalFromFunc(jsonReadOctets)))
+	jsonDecWide = json.JoinOptions(jsonForm, json.WithUnmarshalers(json.JoinUnmarshalers(jsonFrom, json.UnmarshalFromFunc(jsonReadOctets))))
 )
 
 func jsonWriteBytes(e *jsontext.Encoder, v []byte) error {

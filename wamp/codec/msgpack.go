@@ -2,11 +2,9 @@ package codec
 
 import (
 	"encoding/binary"
-	"errors"
 	"math"
 	"reflect"
 	"sync"
-	"time"
 	"unicode/utf8"
 
 	"github.com/connectanum/connectanum-go/wamp/proto"
@@ -127,10 +125,6 @@ func mpContainer(dst []byte, first byte, n int) []byte {
 	return binary.BigEndian.AppendUint32(append(dst, first+1), uint32(n))
 }
 
-// mpTimeTag marks a time in what the library writes: it can write it only as
-// an extension, and mpStrings makes a string of that.
-const mpTimeTag = 0x54
-
 // mpHandle is how the library is set up.
 var mpHandle = func() *codec.MsgpackHandle {
 	h := new(codec.MsgpackHandle)
@@ -139,39 +133,10 @@ var mpHandle = func() *codec.MsgpackHandle {
 	h.SignedInteger = true
 	h.ValidateUnicode = true
 	h.MaxDepth = valueDepth + 1
-	h.TimeNotBuiltin = true
 	h.CheckCircularRef = true
 	h.TypeInfos = codec.NewTypeInfos([]string{"json"})
-	if err := h.SetBytesExt(reflect.TypeFor[time.Time](), mpTimeTag, mpTime{}); err != nil {
-		panic(err) // a constant: it is right or it never is
-	}
 	return h
 }()
-
-// mpTime is time.Time as an RFC 3339 string.
-type mpTime struct{}
-
-// WriteExt implements codec.BytesExt.
-func (mpTime) WriteExt(v any) []byte {
-	t, ok := v.(time.Time)
-	if !ok {
-		t = *v.(*time.Time)
-	}
-	b, err := t.MarshalText()
-	if err != nil {
-		panic(err) // the library hands it on as an error
-	}
-	return b
-}
-
-// ReadExt implements codec.BytesExt.
-func (mpTime) ReadExt(dst any, b []byte) {
-	if err := dst.(*time.Time).UnmarshalText(b); err != nil {
-		panic(err) // the library hands it on as an error
-	}
-}
-
-var errEncoder = errors.New("the encoder wrote a broken value")
 
 type mpEncoder struct {
 	buf []byte
@@ -187,10 +152,14 @@ var (
 	mpDecoders = sync.Pool{New: func() any { return codec.NewDecoderBytes(nil, mpHandle) }}
 )
 
-// The library prefers MarshalBinary and empties channels; types like that go
-// by way of CBOR, so that they are the same in all serializers.
+// mpForeign are types that the library has its own mind about: it prefers
+// MarshalBinary, empties channels, writes times as an extension and takes them
+// from nothing else. They go by way of CBOR, and so does what may hold them, so
+// that they are the same in all serializers.
+const mpForeign = hasText | hasTime | hasOdd | hasAny
+
 func (f msgpackFormat) appendAny(dst []byte, v any) ([]byte, error) {
-	if traitsOf(v)&(hasText|hasOdd) != 0 {
+	if traitsOf(v)&mpForeign != 0 {
 		raw, err := cborFormat{}.appendAny(nil, v)
 		if err != nil {
 			return dst, err
@@ -202,45 +171,12 @@ func (f msgpackFormat) appendAny(dst []byte, v any) ([]byte, error) {
 	e.enc.ResetBytes(&e.buf)
 	err := e.enc.Encode(v)
 	if err == nil {
-		dst, err = f.mpStrings(dst, e.buf)
+		dst = append(dst, e.buf...)
 	}
 	if cap(e.buf) <= pooledSize {
 		mpEncoders.Put(e)
 	}
 	return dst, err
-}
-
-// mpStrings appends a value with strings in place of the extensions that
-// mpTime has made.
-func (f msgpackFormat) mpStrings(dst, data []byte) (out []byte, err error) {
-	pos, start := 0, 0 // what is before start has been appended
-	for left := 1; left > 0; left-- {
-		if pos >= len(data) {
-			return dst, errEncoder
-		}
-		class, n, next, ok := mpHead(data, pos)
-		if !ok {
-			return dst, errEncoder
-		}
-		switch {
-		case class == mpList:
-			left, pos = left+n, next
-		case class == mpMap:
-			left, pos = left+2*n, next
-		case class == mpExt && data[next] == mpTimeTag:
-			dst = append(dst, data[start:pos]...)
-			if dst, err = f.appendString(dst, string(data[next+1:next+1+n])); err != nil {
-				return dst, err
-			}
-			pos = next + 1 + n
-			start = pos
-		case class == mpExt:
-			pos = next + 1 + n
-		default:
-			pos = next + n
-		}
-	}
-	return append(dst, data[start:pos]...), nil
 }
 
 // mpShape reports whether raw may go into what v points to. The library would
@@ -268,12 +204,12 @@ func (f msgpackFormat) unmarshal(s *scan, v any) error {
 	if !mpShape(s.data, v) {
 		return &mismatch{f.name(), f.kind(s.data), v}
 	}
-	if s.big || traitsOf(v)&hasText != 0 {
+	if s.big || traitsOf(v)&mpForeign != 0 {
 		raw, err := transcode(CBOR, nil, MsgPack, s.data)
 		if err != nil {
 			return err
 		}
-		return cborDec.Unmarshal(raw, v)
+		return cborUnmarshal(raw, v)
 	}
 	d := mpDecoders.Get().(*codec.Decoder)
 	d.ResetBytes(s.data)

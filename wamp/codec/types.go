@@ -17,6 +17,10 @@ const (
 	hasBytes
 	// hasOdd: a channel, function or complex number, which has no encoding.
 	hasOdd
+	// hasTime: a time.Time.
+	hasTime
+	// hasAny: an interface, in which there may be all of that.
+	hasAny
 )
 
 // knownTypes remembers the traits of the types that were met.
@@ -40,7 +44,10 @@ func traitsOf(v any) typeTraits {
 }
 
 func walkType(t reflect.Type, seen map[reflect.Type]bool) (traits typeTraits) {
-	if seen[t] || t == reflect.TypeFor[time.Time]() {
+	if t == reflect.TypeFor[time.Time]() {
+		return hasTime
+	}
+	if seen[t] {
 		return 0
 	}
 	seen[t] = true
@@ -66,6 +73,8 @@ func walkType(t reflect.Type, seen map[reflect.Type]bool) (traits typeTraits) {
 		traits = walkType(t.Elem(), seen)
 	case reflect.Pointer:
 		traits = walkType(t.Elem(), seen)
+	case reflect.Interface:
+		traits = hasAny
 	case reflect.Chan, reflect.Func, reflect.Complex64, reflect.Complex128, reflect.UnsafePointer:
 		traits = hasOdd
 	}

@@ -302,8 +302,9 @@ func replyTo(t proto.MessageType) proto.MessageType {
 		return proto.Register
 	case proto.Unregistered:
 		return proto.Unregister
+	default:
+		return proto.Call
 	}
-	return proto.Call
 }
 
 func (c *core) onReply(m *proto.Message) {

@@ -41,6 +41,7 @@ func (c *core) drained() {
 		switch r.requestType() {
 		case proto.Publish, proto.Unregister, proto.Register:
 			return
+		default:
 		}
 	}
 	for _, p := range c.life.parked {

@@ -399,9 +399,9 @@ func (c *core) subscribeAgain(s *Subscription) {
 
 // The router may still hold our dead session, and with it our registrations.
 const (
-	againMin  = 100 * time.Millisecond
-	againMax  = 5 * time.Second
-	againTime = time.Minute
+	againFloor   = 100 * time.Millisecond
+	againCeiling = 5 * time.Second
+	againTime    = time.Minute
 )
 
 // takenAgain tries a registration again that was refused after a reconnect
@@ -411,7 +411,7 @@ func (c *core) takenAgain(r *Registration, err *Error) bool {
 	if r.restored == 0 || !errors.Is(err, ErrProcedureAlreadyExists) || r.gone {
 		return false
 	}
-	delay := min(againMin<<min(r.restored-1, 10), againMax)
+	delay := min(againFloor<<min(r.restored-1, 10), againCeiling)
 	if r.waited += delay; r.waited > againTime {
 		return false
 	}

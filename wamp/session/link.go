@@ -142,7 +142,12 @@ const (
 // flush hands the core's outbound batch to the link, if the writer is idle.
 // It reports whether it is gone.
 func (l *link) flush(c *core) {
-	if l.busy || c.out.Len() == 0 {
+	if c.out.Len() == 0 { // what was applied had nothing to send
+		l.box.release(c.outCost)
+		c.outCost = 0
+		return
+	}
+	if l.busy {
 		return
 	}
 	b := c.out

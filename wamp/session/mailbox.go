@@ -198,7 +198,6 @@ type inbox struct {
 	msgs  []proto.Message
 	size  int
 	err   error // how the link ended, after msgs
-	gen   uint64
 	ended bool
 	room  chan struct{} // closed when there is room; nil if the reader does not wait
 }

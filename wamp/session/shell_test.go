@@ -398,3 +398,25 @@ func TestShellBrokenMessage(t *testing.T) {
 		}
 	})
 }
+
+// Operations that come to nothing give their octets back, or else everybody
+// who waits for room would wait for ever.
+func TestShellOperationsThatSendNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, f := open(t, func(cfg *Config, w *wire) { cfg.Outbound, w.maxSend = 1000, 500 })
+		for range 10 {
+			sink := &tape{}
+			if err := s.Call(&Call{Ctx: t.Context(), URI: "com.example.proc", Args: make([]byte, 900), Sink: sink}); err != nil {
+				t.Error(err)
+			}
+			synctest.Wait()
+			if err := sink.err(t); !errors.Is(err, ErrPayloadTooBig) {
+				t.Error(err)
+			}
+		}
+		if st := s.Stats(); st.QueuedOctets != 0 {
+			t.Errorf("%+v", st)
+		}
+		f.close(s)
+	})
+}

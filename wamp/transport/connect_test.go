@@ -7,7 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
-	"strings"
+	"runtime"
 	"testing"
 	"time"
 
@@ -17,16 +17,23 @@ import (
 	"github.com/connectanum/connectanum-go/wamp/transport"
 )
 
+// connector returns both ends of a connection; they are closed when the test
+// ends.
+type connector func(t testing.TB, p transport.Protocol) (client, server transport.Conn)
+
 // kind is one way to have a connection, for the tests that all must pass.
 type kind struct {
-	name string
-	// connect returns both ends; they are closed when the test ends.
-	connect func(t testing.TB, p transport.Protocol) (client, server transport.Conn)
-	proto   transport.Protocol
-	limit   int  // largest message that the server receives
-	tls     bool // TLS() is not nil at the client
-	private bool
-	code    int // close code that Close sends
+	name       string
+	connect    connector
+	proto      transport.Protocol
+	limit      int  // largest message that the server receives, 0 without limit
+	code       int  // close code that Close sends
+	tls        bool // TLS() is not nil
+	private    bool
+	owned      bool // the sockets of both ends are ours
+	buffered   bool // Buffered knows
+	try        bool // TryWrite does something
+	unbuffered bool // a Write waits for a Read
 }
 
 const (
@@ -45,36 +52,48 @@ func protocol(t testing.TB, name string) transport.Protocol {
 
 func kinds(t testing.TB) []kind {
 	cbor, json := protocol(t, "wamp.2.cbor"), protocol(t, "wamp.2.json")
-	var all []kind
-	add := func(k kind) {
-		if k.proto.Name == "" {
-			k.proto = cbor
+	batchedJSON := protocol(t, "wamp.2.json.batched")
+	batchedCBOR := protocol(t, "wamp.2.cbor.batched")
+	raw := kind{proto: cbor, limit: testLimit, private: true, owned: true, buffered: true}
+	ws := kind{limit: testLimit, private: true, owned: true, buffered: true, code: 1000}
+	brought := kind{limit: testLimit, code: 1000}
+	as := func(k kind, name string, p transport.Protocol, connect connector, more ...func(*kind)) kind {
+		k.name, k.proto, k.connect = name, p, connect
+		for _, f := range more {
+			f(&k)
 		}
-		all = append(all, k)
+		return k
 	}
-	add(kind{name: "pipe", connect: pipe, private: true})
-	add(kind{name: "rawsocket tcp", connect: rawSocket("tcp", false), limit: testLimit, private: true})
-	add(kind{name: "rawsocket tls", connect: rawSocket("tcp", true), limit: testLimit, tls: true, private: true})
-	add(kind{name: "rawsocket unix", connect: rawSocket("unix", false), limit: testLimit, private: true})
-	add(kind{name: "rawsocket net.Pipe", connect: rawPipe, limit: testLimit, private: true})
-	ws := func(name string, connect func(testing.TB, transport.Protocol) (client, server transport.Conn), p transport.Protocol) {
-		secure := strings.Contains(name, "wss")
-		ours := strings.HasPrefix(name, "ws")
-		add(kind{name: name, connect: connect, proto: p, limit: testLimit, tls: secure && ours, private: ours, code: 1000})
+	try := func(k *kind) { k.try = runtime.GOOS != "windows" }
+	secure := func(k *kind) { k.tls = true }
+	unbuffered := func(k *kind) { k.unbuffered, k.buffered = true, false }
+	blind := func(k *kind) { k.buffered = false }
+	foreign := func(k *kind) { k.owned, k.buffered = false, false }
+	open := func(k *kind) { k.private = false }
+	known := func(k *kind) { k.buffered = true }
+	return []kind{
+		as(kind{private: true, owned: true, buffered: true, try: true}, "pipe", cbor, pipe),
+		as(raw, "rawsocket_tcp", cbor, rawSocket("tcp", false), try),
+		as(raw, "rawsocket_tls", cbor, rawSocket("tcp", true), secure),
+		as(raw, "rawsocket_unix", cbor, rawSocket("unix", false), try),
+		as(raw, "rawsocket_net.Pipe", cbor, rawPipe, unbuffered),
+		as(ws, "ws", cbor, webSocket(wsOptions{}), try),
+		as(ws, "ws_text", json, webSocket(wsOptions{}), try),
+		as(ws, "ws_deflate", json, webSocket(wsOptions{deflate: true}), try),
+		as(ws, "ws_unix", cbor, webSocket(wsOptions{unix: true}), try),
+		as(ws, "wss", cbor, webSocket(wsOptions{secure: true}), secure),
+		// The records of TLS hide how many messages there are.
+		as(ws, "wss_through_a_proxy", cbor, webSocket(wsOptions{secure: true, proxy: true}), secure, blind),
+		as(ws, "ws_json.batched", batchedJSON, webSocket(wsOptions{}), try),
+		as(ws, "ws_cbor.batched", batchedCBOR, webSocket(wsOptions{}), try),
+		as(ws, "ws_other_RoundTripper", cbor, webSocket(wsOptions{roundTripper: true}), foreign, open),
+		as(brought, "coder", cbor, broughtCoder),
+		as(brought, "coder_text", json, broughtCoder),
+		as(brought, "nhooyr", cbor, broughtNhooyr),
+		as(brought, "nhooyr_json.batched", batchedJSON, broughtNhooyr, known),
+		as(ws, "nhooyr_client", cbor, nhooyrClient, foreign, open),
+		as(ws, "nhooyr_server", cbor, nhooyrServer, foreign),
 	}
-	ws("ws", webSocket(wsOptions{}), cbor)
-	ws("ws text", webSocket(wsOptions{}), json)
-	ws("ws deflate", webSocket(wsOptions{deflate: true}), json)
-	ws("wss", webSocket(wsOptions{secure: true}), cbor)
-	ws("wss through a proxy", webSocket(wsOptions{secure: true, proxy: true}), cbor)
-	ws("ws unix", webSocket(wsOptions{unix: true}), cbor)
-	ws("ws json.batched", webSocket(wsOptions{}), protocol(t, "wamp.2.json.batched"))
-	ws("ws cbor.batched", webSocket(wsOptions{}), protocol(t, "wamp.2.cbor.batched"))
-	ws("ws other RoundTripper", webSocket(wsOptions{roundTripper: true}), cbor)
-	ws("brought coder", broughtCoder, cbor)
-	ws("brought nhooyr", broughtNhooyr, cbor)
-	ws("brought nhooyr batched", broughtNhooyr, protocol(t, "wamp.2.json.batched"))
-	return all
 }
 
 func pipe(t testing.TB, p transport.Protocol) (client, server transport.Conn) {
@@ -145,7 +164,7 @@ func bound(t testing.TB) context.Context {
 	return ctx
 }
 
-func rawSocket(network string, secure bool) func(testing.TB, transport.Protocol) (client, server transport.Conn) {
+func rawSocket(network string, secure bool) connector {
 	return func(t testing.TB, p transport.Protocol) (client, server transport.Conn) {
 		var serverTLS, clientTLS *tls.Config
 		if secure {
@@ -190,7 +209,7 @@ type wsOptions struct {
 
 type roundTripper struct{ http.RoundTripper }
 
-func webSocket(o wsOptions) func(testing.TB, transport.Protocol) (client, server transport.Conn) {
+func webSocket(o wsOptions) connector {
 	return func(t testing.TB, p transport.Protocol) (client, server transport.Conn) {
 		ch := make(chan accepted, 1)
 		url, clientTLS := serveHTTP(t, o, func(w http.ResponseWriter, r *http.Request) {
@@ -230,7 +249,7 @@ func serveHTTP(t testing.TB, o wsOptions, handler http.HandlerFunc) (url string,
 	if o.unix {
 		url = "ws+unix://" + ln.Addr().String() + ":/ws"
 	}
-	serving := net.Listener(ln)
+	serving := ln
 	if o.secure {
 		var serverTLS *tls.Config
 		serverTLS, clientTLS = testTLS(t)
@@ -249,53 +268,82 @@ func serveHTTP(t testing.TB, o wsOptions, handler http.HandlerFunc) (url string,
 	return url, clientTLS
 }
 
-func broughtCoder(t testing.TB, p transport.Protocol) (client, server transport.Conn) {
-	ch := make(chan accepted, 1)
-	url, _ := serveHTTP(t, wsOptions{}, func(w http.ResponseWriter, r *http.Request) {
+func serveCoder(t testing.TB, p transport.Protocol) (url string, ch chan accepted) {
+	ch = make(chan accepted, 1)
+	url, _ = serveHTTP(t, wsOptions{}, func(w http.ResponseWriter, r *http.Request) {
 		ws, err := coder.Accept(w, r, &coder.AcceptOptions{Subprotocols: []string{p.Name}})
 		if err != nil {
 			ch <- accepted{nil, err}
 			return
 		}
-		c, err := transport.WebSocket(ws)
-		ws.SetReadLimit(testLimit)
+		c, err := transport.WebSocketLimit(ws, testLimit)
 		ch <- accepted{c, err}
 	})
-	ws, _, err := coder.Dial(bound(t), url, &coder.DialOptions{Subprotocols: []string{p.Name}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	client, err = transport.WebSocket(ws)
-	if err != nil {
-		t.Fatal(err)
-	}
-	server = await(t, ch)
-	closeAtEnd(t, client, server)
-	return client, server
+	return url, ch
 }
 
-//nolint:staticcheck // the old name of the library is what this is about
-func broughtNhooyr(t testing.TB, p transport.Protocol) (client, server transport.Conn) {
-	ch := make(chan accepted, 1)
-	url, _ := serveHTTP(t, wsOptions{}, func(w http.ResponseWriter, r *http.Request) {
+func serveNhooyr(t testing.TB, p transport.Protocol) (url string, ch chan accepted) {
+	ch = make(chan accepted, 1)
+	url, _ = serveHTTP(t, wsOptions{}, func(w http.ResponseWriter, r *http.Request) {
 		ws, err := nhooyr.Accept(w, r, &nhooyr.AcceptOptions{Subprotocols: []string{p.Name}})
 		if err != nil {
 			ch <- accepted{nil, err}
 			return
 		}
-		c, err := transport.WebSocket(ws)
-		ws.SetReadLimit(testLimit)
+		c, err := transport.WebSocketLimit(ws, testLimit)
 		ch <- accepted{c, err}
 	})
+	return url, ch
+}
+
+func serveOurs(t testing.TB, p transport.Protocol) (url string, ch chan accepted) {
+	ch = make(chan accepted, 1)
+	url, _ = serveHTTP(t, wsOptions{}, func(w http.ResponseWriter, r *http.Request) {
+		c, err := transport.AcceptWebSocket(w, r, []transport.Protocol{p}, transport.AcceptOptions{ReadLimit: testLimit})
+		ch <- accepted{c, err}
+	})
+	return url, ch
+}
+
+func dialNhooyr(t testing.TB, url string, p transport.Protocol) (transport.Conn, error) {
 	ws, _, err := nhooyr.Dial(bound(t), url, &nhooyr.DialOptions{Subprotocols: []string{p.Name}})
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	client, err = transport.WebSocket(ws)
+	return transport.WebSocket(ws)
+}
+
+func both(t testing.TB, ch <-chan accepted) func(transport.Conn, error) (client, server transport.Conn) {
+	return func(client transport.Conn, err error) (transport.Conn, transport.Conn) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		server := await(t, ch)
+		closeAtEnd(t, client, server)
+		return client, server
+	}
+}
+
+func broughtCoder(t testing.TB, p transport.Protocol) (client, server transport.Conn) {
+	url, ch := serveCoder(t, p)
+	ws, _, err := coder.Dial(bound(t), url, &coder.DialOptions{Subprotocols: []string{p.Name}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	server = await(t, ch)
-	closeAtEnd(t, client, server)
-	return client, server
+	return both(t, ch)(transport.WebSocket(ws))
+}
+
+func broughtNhooyr(t testing.TB, p transport.Protocol) (client, server transport.Conn) {
+	url, ch := serveNhooyr(t, p)
+	return both(t, ch)(dialNhooyr(t, url, p))
+}
+
+func nhooyrClient(t testing.TB, p transport.Protocol) (client, server transport.Conn) {
+	url, ch := serveOurs(t, p)
+	return both(t, ch)(dialNhooyr(t, url, p))
+}
+
+func nhooyrServer(t testing.TB, p transport.Protocol) (client, server transport.Conn) {
+	url, ch := serveNhooyr(t, p)
+	return both(t, ch)(transport.DialWebSocket(bound(t), url, []transport.Protocol{p}, transport.WebSocketOptions{}))
 }

@@ -3,6 +3,7 @@ package transport
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"sync"
 	"time"
@@ -220,6 +221,9 @@ func (l *link) tear() error {
 		l.mu.Unlock()
 		err = l.bottom.Close()
 	})
+	if errors.Is(err, net.ErrClosed) { // TLS has closed it
+		return nil
+	}
 	return err
 }
 

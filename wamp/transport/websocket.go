@@ -325,7 +325,15 @@ func (c *webSocket[T, S]) closeCode() S {
 func (c *webSocket[T, S]) Close(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, c.interrupt)
 	if c.sock == nil {
-		c.setClosed(c.drain)
+		reading := make(chan struct{})
+		if idle := c.readMu.TryLock(); !idle {
+			close(reading) // somebody else does
+			c.setClosed(func() { c.readMu.Lock(); c.drain() })
+		} else if c.setClosed(func() { close(reading); c.drain() }) {
+			c.readMu.Unlock()
+			close(reading)
+		}
+		<-reading
 	} else {
 		c.setClosed(nil)
 	}
@@ -339,9 +347,9 @@ func (c *webSocket[T, S]) Close(ctx context.Context) error {
 }
 
 // drain reads for as long as the connection is there, so that a read is under
-// way that interrupt can end.
+// way that interrupt can end: the library's own, in its Close, only ends after
+// five seconds. The caller has locked readMu.
 func (c *webSocket[T, S]) drain() {
-	c.readMu.Lock()
 	defer c.readMu.Unlock()
 	for {
 		_, r, err := c.ws.Reader(c.ctx)

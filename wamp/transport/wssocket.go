@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"errors"
 	"io"
 	"net"
 	"sync/atomic"
@@ -31,7 +32,20 @@ func newWSSocket(conn net.Conn) *wsSocket {
 	return &wsSocket{Conn: conn, link: newLink(conn)}
 }
 
+// errHangUp is what the library is told when the peer has hung up. It takes an
+// io.EOF inside a frame for the end of the message, and would hand out a part
+// as the whole; so would compression with io.ErrUnexpectedEOF.
+var errHangUp = errors.New("the peer has hung up")
+
 func (s *wsSocket) Read(p []byte) (int, error) {
+	n, err := s.read(p)
+	if err == io.EOF && s.upgraded.Load() {
+		err = errHangUp
+	}
+	return n, err
+}
+
+func (s *wsSocket) read(p []byte) (int, error) {
 	if s.r < s.w {
 		n := copy(p, s.buf[s.r:s.w])
 		s.r += n

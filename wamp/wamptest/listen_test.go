@@ -57,7 +57,7 @@ func listenings(t *testing.T) []listening {
 	// Paths of Unix sockets are short.
 	socket := func(t *testing.T) string {
 		t.Helper()
-		dir, err := os.MkdirTemp("", "w")
+		dir, err := os.MkdirTemp("", "w") //nolint:usetesting // t.TempDir is too long for a socket's address
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -110,6 +110,7 @@ func (r *Router) dispatch(l *link, m *proto.Message, fresh bool) {
 	case proto.Goodbye:
 		r.clientGoodbye(l)
 		return
+	default:
 	}
 	s := l.session
 	switch m.Type {
@@ -299,7 +300,7 @@ func (r *Router) fail(s *session, t proto.MessageType, request proto.ID, uri, me
 
 // sendURI is the error URI for what send has returned.
 func sendURI(err error) string {
-	if err == errTooBig { //nolint:errorlint // never wrapped
+	if err == errTooBig {
 		return proto.ErrURIPayloadSizeExceeded
 	}
 	return proto.ErrURIInvalidPayload

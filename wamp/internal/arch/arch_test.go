@@ -31,7 +31,7 @@ var floors = map[string][]string{
 
 // programs are not part of the library and may use all of it. Nothing of the
 // library may need them.
-var programs = []string{"docs/examples", "wamp/internal/bench", "wamp/internal/arch", "wamp/internal/interop"}
+var programs = []string{"docs/examples", "wamp/internal/bench", "wamp/internal/arch", "wamp/internal/interop", "wamp/internal/faults"}
 
 // standardOnly are the packages that need nothing but the standard library.
 var standardOnly = []string{"wamp/proto"}

@@ -1,0 +1,92 @@
+package transport_test
+
+import (
+	"bufio"
+	"bytes"
+	"compress/flate"
+	"crypto/sha1"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"testing"
+
+	"github.com/connectanum/connectanum-go/wamp/transport"
+)
+
+// upgradeAndSay is a WebSocket server of few words: it upgrades one request,
+// sends octets and hangs up in order.
+func upgradeAndSay(t testing.TB, extension string, octets []byte) (url string) {
+	t.Helper()
+	ln := listen(t, "tcp")
+	go func() {
+		conn, err := ln.Accept()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		req, err := http.ReadRequest(bufio.NewReader(conn))
+		if err != nil {
+			return
+		}
+		sum := sha1.Sum([]byte(req.Header.Get("Sec-WebSocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
+		fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
+			"Sec-WebSocket-Protocol: wamp.2.cbor\r\nSec-WebSocket-Accept: %s\r\n%s\r\n",
+			base64.StdEncoding.EncodeToString(sum[:]), extension)
+		_, _ = conn.Write(octets)
+		_ = conn.(*net.TCPConn).CloseWrite()
+		_, _ = io.Copy(io.Discard, conn)
+	}()
+	return "ws://" + ln.Addr().String()
+}
+
+// A connection that is cut inside a frame loses the message: a part of it is
+// never handed out for the whole.
+func TestWebSocketCutInsideFrame(t *testing.T) {
+	message := bytes.Repeat([]byte("message "), 1000)
+	frame := append([]byte{0x82, 126, byte(len(message) >> 8), byte(len(message))}, message...)
+	small := append([]byte{0x82, 8}, message[:8]...)
+	first := append([]byte{0x02, 8}, message[:8]...) // of several
+	var squeezed bytes.Buffer
+	z, err := flate.NewWriter(&squeezed, flate.NoCompression)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = z.Write(message)
+	_ = z.Flush()
+	deflated := squeezed.Bytes()[:squeezed.Len()-4]
+	deflated = append([]byte{0xc2, 126, byte(len(deflated) >> 8), byte(len(deflated))}, deflated...)
+	const agreed = "Sec-WebSocket-Extensions: permessage-deflate; client_no_context_takeover; server_no_context_takeover\r\n"
+	for name, tt := range map[string]struct {
+		frame   []byte
+		at      []int // octets that get through
+		deflate bool
+	}{
+		"long":       {frame: frame, at: []int{1, 2, 3, 4, 5, 4000, len(frame) - 1}},
+		"short":      {frame: small, at: []int{1, 2, 3, 9}},
+		"fragmented": {frame: append(first, 0x80, 8), at: []int{2, 9, 10, 11, 12}},
+		"compressed": {frame: deflated, at: []int{2, 4, 5, 9, 10, 4000, len(deflated) - 1}, deflate: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, n := range tt.at {
+				opts := transport.WebSocketOptions{Deflate: tt.deflate}
+				extension := ""
+				if tt.deflate {
+					extension = agreed
+				}
+				c, err := transport.DialWebSocket(bound(t), upgradeAndSay(t, extension, append(small[:len(small):len(small)], tt.frame[:n]...)),
+					[]transport.Protocol{protocol(t, "wamp.2.cbor")}, opts)
+				if err != nil {
+					t.Fatal(err)
+				}
+				closeAtEnd(t, c)
+				mustRead(t, c, message[:8]) // what came in full
+				if m, err := c.Read(); err == nil || !errors.Is(err, io.ErrUnexpectedEOF) {
+					t.Errorf("cut after %d octets: a message of %d octets, %v", n, len(m), err)
+				}
+			}
+		})
+	}
+}
