@@ -43,6 +43,7 @@ type Session struct {
 	pos   int             // msgs[:pos] have been received
 	timer *time.Timer
 	armed time.Time // when timer fires, zero if it is not set
+	busy  time.Time // until then it does not yield
 }
 
 // Connect dials, joins and starts the session. ctx bounds that and owns
@@ -508,16 +509,30 @@ func (s *Session) takeIn() {
 // their next operations, which then leave in one write. One turn is not always
 // enough: another thread may pick the actor up before they have run. So it
 // goes on while the mailbox grows, and no longer.
+//
+// Where goroutines that never wait have all the threads, a turn can take them a
+// long time, and everything that arrives would wait for it: then the actor does
+// without for ten times as long.
 func (s *Session) yield(n int) {
-	const most = 16
+	const (
+		most  = 16
+		quick = 4 * time.Millisecond
+	)
+	start := time.Now()
+	if start.Before(s.busy) {
+		return
+	}
 	last := -1
 	for range most {
 		runtime.Gosched()
 		queued := s.box.queued()
 		if queued >= n || queued == last || n < 4 {
-			return
+			break
 		}
 		last = queued
+	}
+	if took := time.Since(start); took > quick {
+		s.busy = start.Add(11 * took)
 	}
 }
 
