@@ -238,7 +238,7 @@ func TestSlowRegistrationRefuses(t *testing.T) {
 					switch {
 					case taken[i] && (err != nil || number(t, r.Payload) != i):
 						t.Fatalf("call %d: %v", i, err)
-					case !taken[i] && !errors.Is(err, wamp.ErrUnavailable):
+					case !taken[i] && !errors.Is(err, wamp.ErrNoAvailableCallee):
 						t.Fatalf("call %d was not refused: %v", i, err)
 					}
 				}

@@ -134,7 +134,7 @@ func (r *Router) hello(l *link, m *proto.Message) {
 	s := &session{
 		id: r.newID(func(id proto.ID) bool { return r.sessions[id] != nil }), link: l, roles: roles, method: method.Method(),
 		realm: r.realm(m.URI), subscriptions: map[proto.ID]*subscription{}, registrations: map[proto.ID]*registration{},
-		calls: map[proto.ID]*call{}, invocations: map[proto.ID]*call{},
+		calls: map[proto.ID]*call{}, invocations: map[proto.ID]*invocation{},
 	}
 	l.login = &login{session: s}
 	r.loginStep(l, method.Begin(LoginRequest{

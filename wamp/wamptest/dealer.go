@@ -2,7 +2,6 @@ package wamptest
 
 import (
 	"slices"
-	"time"
 
 	"github.com/connectanum/connectanum-go/wamp/proto"
 )
@@ -13,28 +12,46 @@ type dealer struct {
 	registry
 }
 
-// call is one call under way. It stands in the tables of its caller and its
-// callee, and leaves both at the same time: when the caller has its final
-// answer, or does not want one any more.
+// call is one call under way. It stands in the table of its caller, and its
+// invocations in those of their callees, until the caller has its final answer
+// or does not want one any more; then all leave at the same time.
 type call struct {
-	procedure    string
-	caller       *session
-	request      proto.ID // the caller's
-	callee       *session
-	invocation   proto.ID // ours to the callee
-	registration proto.ID
-	progress     bool // the caller sends more chunks
-	results      bool // the caller takes progressive results and the callee sends them
+	caller    *session
+	request   proto.ID // the caller's
+	procedure string
+	options   proto.Dict // of the first CALL, which hold for all of it
+	reg       *registration
+	running   []*invocation // one; of a scatter-gather call, one for each callee that has not answered
 
+	more     bool // the caller sends more chunks
+	canceled bool // with mode kill: what the callee answers ends it
+
+	key    string // the routing key, "" without one
+	gather bool   // it goes to every callee
+
+	tried   []*callee      // those that did not take it
+	settled bool           // it is too late for another callee
+	first   *proto.Message // the CALL, as long as another callee may get it
+
+	limit limit
+}
+
+// invocation is one INVOCATION under way.
+type invocation struct {
+	call        *call
+	to          *callee
+	id          proto.ID // ours to the callee
+	results     bool     // the caller takes progressive results and the callee sends them
+	keepsTime   bool     // the callee does, not the dealer
 	interrupted bool
-	limit       time.Duration // the dealer's own, 0 without
-	timer       *time.Timer
-	round       int // counts the times the timer was set
 }
 
 func newDealer(r *Router) *dealer {
 	return &dealer{router: r, registry: registry{byID: map[proto.ID]*registration{}, byPattern: map[pattern]*registration{}}}
 }
+
+// has reports whether the router has a feature.
+func (d *dealer) has(f proto.Feature) bool { return d.router.cfg.dealerHas(f) }
 
 // call takes a CALL: a new call if it is fresh, or the next chunk of one.
 func (d *dealer) call(s *session, m *proto.Message, fresh bool) {
@@ -47,124 +64,171 @@ func (d *dealer) call(s *session, m *proto.Message, fresh bool) {
 		r.counts.late++ // the call has ended
 		return
 	}
-	if m.Options.Bool("progress") && (!r.cfg.dealerHas(proto.ProgressiveCallInvocations) || !s.has(proto.Caller, proto.ProgressiveCallInvocations)) {
+	if m.Options.Bool("progress") && (!d.has(proto.ProgressiveCallInvocations) || !s.has(proto.Caller, proto.ProgressiveCallInvocations)) {
 		r.violation(s.link, "CALL: progressive_call_invocations was not announced by both")
 		return
 	}
+	c := &call{caller: s, request: m.Request, procedure: m.URI, options: m.Options, more: m.Options.Bool("progress")}
+	s.calls[c.request] = c
 	if err := proto.CheckURI(m.URI); err != nil {
-		r.fail(s, proto.Call, m.Request, proto.ErrURIInvalidURI, err.Error())
+		d.fail(c, proto.ErrURIInvalidURI, err.Error())
 		return
 	}
-	reg := d.match(m.URI)
-	if reg == nil {
-		r.fail(s, proto.Call, m.Request, proto.ErrURINoSuchProcedure, "nobody has registered "+m.URI)
+	if c.reg = d.match(m.URI); c.reg == nil {
+		d.fail(c, proto.ErrURINoSuchProcedure, "nobody has registered "+m.URI)
 		return
 	}
-	d.invoke(s, m, reg, reg.next(r.rand))
+	if d.discloses(c) && r.cfg.noDisclosure {
+		d.fail(c, proto.ErrURIDiscloseMe, "callers are not disclosed here")
+		return
+	}
+	if uri, message := d.sharding(c); uri != "" {
+		d.fail(c, uri, message)
+		return
+	}
+	d.begin(c)
+	if c.gather {
+		d.scatter(c, m)
+		return
+	}
+	to := d.route(c)
+	if to == nil {
+		d.fail(c, proto.ErrURIMaxConcurrencyReached, "every callee is as busy as it may be")
+		return
+	}
+	if uri, message := d.invoke(c, to, m); uri != "" {
+		d.fail(c, uri, message)
+		return
+	}
+	d.keep(c, m)
 }
 
-// invoke sends the first INVOCATION of a call.
-func (d *dealer) invoke(s *session, m *proto.Message, reg *registration, to *callee) {
-	r := d.router
-	c := &call{procedure: m.URI, caller: s, request: m.Request, callee: to.session, registration: reg.id}
-	c.progress = m.Options.Bool("progress")
-	if c.progress && !(c.interruptible(d) && c.callee.has(proto.Callee, proto.ProgressiveCallInvocations)) {
-		r.fail(s, proto.Call, m.Request, proto.ErrURIFeatureNotSupported, "the callee takes no progressive calls")
-		return
+// discloses reports whether the caller asks to be disclosed.
+func (d *dealer) discloses(c *call) bool {
+	return c.options.Bool("disclose_me") && d.has(proto.CallerIdentification) && !d.router.cfg.crossbar
+}
+
+// invoke sends the first INVOCATION of a call to a callee. If it cannot, the
+// error URI and a message say why.
+func (d *dealer) invoke(c *call, to *callee, m *proto.Message) (uri, message string) {
+	s := to.session
+	if c.more && !(d.interruptible(s) && s.has(proto.Callee, proto.ProgressiveCallInvocations)) {
+		return proto.ErrURIFeatureNotSupported, "the callee takes no progressive calls"
 	}
-	disclose := m.Options.Bool("disclose_me") || to.discloseCaller
-	disclose = disclose && r.cfg.dealerHas(proto.CallerIdentification)
-	if disclose && r.cfg.noDisclosure {
-		r.fail(s, proto.Call, m.Request, proto.ErrURIDiscloseMe, "callers are not disclosed here")
-		return
+	inv := &invocation{call: c, to: to, id: s.lastInvocation.Next()}
+	out := &proto.Message{Type: proto.Invocation, Request: inv.id, ID: c.reg.id, Options: d.details(inv)}
+	if err := d.router.send(s.link, out, contentOf(c.caller, m)); err != nil {
+		return sendURI(err), err.Error()
 	}
-	var details proto.Dict
-	if disclose {
-		details = disclosure("caller", s)
-	}
-	if reg.match != proto.Exact {
-		details = append(details, proto.Entry{Key: "procedure", Value: m.URI})
-	}
-	if c.progress {
-		details = append(details, proto.Entry{Key: "progress", Value: true})
-	}
-	c.results = m.Options.Bool("receive_progress") && r.cfg.dealerHas(proto.ProgressiveCallResults) && c.interruptible(d) &&
-		c.callee.has(proto.Callee, proto.ProgressiveCallResults)
-	if c.results {
-		details = append(details, proto.Entry{Key: "receive_progress", Value: true})
-	}
-	if ms, ok := m.Options.Int("timeout"); ok && ms > 0 && r.cfg.dealerHas(proto.CallTimeout) {
-		if to.forwardTimeout && c.callee.has(proto.Callee, proto.CallTimeout) {
-			details = append(details, proto.Entry{Key: "timeout", Value: ms})
-		} else {
-			c.limit = time.Duration(ms) * time.Millisecond
-		}
-	}
-	c.callee.lastInvocation = c.callee.lastInvocation.Next()
-	c.invocation = c.callee.lastInvocation
-	out := &proto.Message{Type: proto.Invocation, Request: c.invocation, ID: reg.id, Options: details}
-	s.calls[c.request], c.callee.invocations[c.invocation] = c, c
-	if err := r.send(c.callee.link, out, contentOf(s, m)); err != nil {
-		c.callee.lastInvocation-- // it never left
-		d.end(c)
-		r.fail(s, proto.Call, m.Request, sendURI(err), err.Error())
-		return
-	}
+	s.lastInvocation = inv.id
+	s.invocations[inv.id] = inv
+	c.running = append(c.running, inv)
+	to.running++
 	d.arm(c)
+	return "", ""
+}
+
+// details returns INVOCATION.Details, and notes in the invocation what it was
+// told there.
+func (d *dealer) details(inv *invocation) (details proto.Dict) {
+	c, to := inv.call, inv.to
+	add := func(key string, value any) { details = append(details, proto.Entry{Key: key, Value: value}) }
+	if d.discloses(c) || to.discloseCaller {
+		details = disclosure("caller", c.caller)
+	}
+	if level, ok := d.trust(c, to.session); ok {
+		add("trustlevel", level)
+	}
+	if c.reg.match != proto.Exact {
+		add("procedure", c.procedure)
+	}
+	if c.more {
+		add("progress", true)
+	}
+	inv.results = c.options.Bool("receive_progress") && !c.gather && d.has(proto.ProgressiveCallResults) &&
+		(d.router.cfg.crossbar || d.interruptible(to.session) && to.session.has(proto.Callee, proto.ProgressiveCallResults))
+	if inv.results {
+		add("receive_progress", true)
+	}
+	if ms := d.forward(inv); ms > 0 {
+		add("timeout", ms)
+	}
+	return details
 }
 
 // chunk passes the next chunk of a progressive call on.
 func (d *dealer) chunk(c *call, m *proto.Message) {
 	r := d.router
 	switch {
-	case !c.progress:
+	case !c.more:
 		r.violation(c.caller.link, "CALL: the request id is that of a call under way, which is not progressive")
 		return
 	case m.URI != c.procedure:
 		r.violation(c.caller.link, "CALL: a chunk names another procedure")
 		return
 	}
-	c.progress = m.Options.Bool("progress")
-	details := proto.Dict{{Key: "progress", Value: c.progress}}
-	out := &proto.Message{Type: proto.Invocation, Request: c.invocation, ID: c.registration, Options: details}
-	if err := r.send(c.callee.link, out, contentOf(c.caller, m)); err != nil {
-		d.interrupt(c, "killnowait", sendURI(err))
-		d.end(c)
-		r.fail(c.caller, proto.Call, c.request, sendURI(err), err.Error())
+	c.more = m.Options.Bool("progress")
+	if c.canceled {
+		r.counts.late++ // the callee has been told to stop
+		return
+	}
+	c.settle()
+	inv := c.running[0] // the one that has the first chunk
+	out := &proto.Message{Type: proto.Invocation, Request: inv.id, ID: c.reg.id, Options: proto.Dict{{Key: "progress", Value: c.more}}}
+	if err := r.send(inv.to.session.link, out, contentOf(c.caller, m)); err != nil {
+		d.interrupt(inv, "killnowait", sendURI(err))
+		d.fail(c, sendURI(err), err.Error())
 	}
 }
 
 // end takes a call out of the tables.
 func (d *dealer) end(c *call) {
 	delete(c.caller.calls, c.request)
-	delete(c.callee.invocations, c.invocation)
-	c.round++
-	if c.timer != nil {
-		c.timer.Stop()
+	for len(c.running) > 0 {
+		c.running[0].end()
 	}
+	c.limit.stop()
 }
 
-// interruptible reports whether the callee can be interrupted.
-func (c *call) interruptible(d *dealer) bool {
-	return d.router.cfg.dealerHas(proto.CallCanceling) && c.callee.has(proto.Callee, proto.CallCanceling)
+// fail ends a call with an ERROR of ours.
+func (d *dealer) fail(c *call, uri, message string) {
+	d.end(c)
+	d.router.fail(c.caller, proto.Call, c.request, uri, message)
 }
 
-// interrupt asks the callee to stop, once.
-func (d *dealer) interrupt(c *call, mode, reason string) {
-	if c.interrupted || !c.interruptible(d) {
-		return
+// end takes an invocation out of the tables. The call goes on.
+func (inv *invocation) end() {
+	delete(inv.to.session.invocations, inv.id)
+	inv.to.running--
+	inv.call.running = without(inv.call.running, inv)
+}
+
+// interruptible reports whether a callee can be interrupted.
+func (d *dealer) interruptible(s *session) bool {
+	return d.has(proto.CallCanceling) && s.has(proto.Callee, proto.CallCanceling)
+}
+
+// interrupt asks a callee to stop, once. It reports whether the callee can.
+func (d *dealer) interrupt(inv *invocation, mode, reason string) bool {
+	s := inv.to.session
+	if !d.interruptible(s) {
+		return false
 	}
-	c.interrupted = true
+	if inv.interrupted {
+		return true
+	}
+	inv.interrupted = true
 	options := proto.Dict{{Key: "mode", Value: mode}}
 	if reason != "" {
 		options = append(options, proto.Entry{Key: "reason", Value: reason})
 	}
-	_ = d.router.send(c.callee.link, &proto.Message{Type: proto.Interrupt, Request: c.invocation, Options: options}, nil)
+	_ = d.router.send(s.link, &proto.Message{Type: proto.Interrupt, Request: inv.id, Options: options}, nil)
+	return true
 }
 
 func (d *dealer) cancel(s *session, m *proto.Message) {
 	r := d.router
-	if !r.cfg.dealerHas(proto.CallCanceling) {
+	if !d.has(proto.CallCanceling) {
 		r.violation(s.link, "CANCEL: call_canceling was not announced")
 		return
 	}
@@ -180,91 +244,81 @@ func (d *dealer) cancel(s *session, m *proto.Message) {
 	if mode == "" {
 		mode = "killnowait"
 	}
-	if !c.interruptible(d) {
-		mode = "skip"
-	}
-	if mode == "kill" {
-		d.interrupt(c, mode, proto.ErrURICanceled)
-		return // the callee's answer ends it
-	}
-	if mode == "killnowait" {
-		d.interrupt(c, mode, proto.ErrURICanceled)
-	}
-	d.end(c)
-	if mode == "skip" && r.cfg.crossbar {
-		return
-	}
-	r.fail(s, proto.Call, c.request, proto.ErrURICanceled, "the call was cancelled")
-}
-
-// arm sets the dealer's timer, which bounds the time to the next result.
-func (d *dealer) arm(c *call) {
-	if c.limit == 0 {
-		return
-	}
-	if c.timer != nil {
-		c.timer.Stop()
-	}
-	c.round++
-	round := c.round
-	c.timer = d.router.after(c.limit, func() {
-		if round != c.round {
-			return
+	told := false
+	if mode != "skip" {
+		for _, inv := range slices.Clone(c.running) {
+			if d.interrupt(inv, mode, proto.ErrURICanceled) {
+				told = true
+			} else {
+				inv.end() // as with skip: its answer is not awaited
+			}
 		}
-		d.interrupt(c, "killnowait", proto.ErrURITimeout)
-		d.end(c)
-		d.router.fail(c.caller, proto.Call, c.request, proto.ErrURITimeout, "the call took too long")
-	})
+	}
+	if mode == "kill" && told {
+		c.canceled = true
+		return // what the callees answer ends it
+	}
+	if r.cfg.crossbar && !told {
+		d.end(c) // and nothing is said
+		return
+	}
+	d.fail(c, proto.ErrURICanceled, "the call was cancelled")
 }
 
-// answered finds the call that a callee answers. An id that was never used is
-// a violation, any other without a call is late.
-func (d *dealer) answered(s *session, m *proto.Message) *call {
-	c := s.invocations[m.Request]
+// answered finds the invocation that a callee answers. An id that was never
+// used is a violation, any other without an invocation is late.
+func (d *dealer) answered(s *session, m *proto.Message) *invocation {
+	inv := s.invocations[m.Request]
 	switch {
-	case c != nil:
+	case inv != nil:
 	case m.Request == 0 || m.Request > s.lastInvocation:
 		d.router.violation(s.link, m.Type.String()+": there never was an invocation with that id")
 	default:
 		d.router.counts.late++
 	}
-	return c
+	return inv
 }
 
 func (d *dealer) yield(s *session, m *proto.Message) {
 	r := d.router
-	c := d.answered(s, m)
-	if c == nil {
+	inv := d.answered(s, m)
+	if inv == nil {
 		return
 	}
+	c := inv.call
 	progress := m.Options.Bool("progress")
-	if progress && !c.results {
+	switch {
+	case progress && !inv.results && !r.cfg.crossbar:
 		r.counts.dropped++ // nobody has asked for it
 		return
-	}
-	if c.interrupted && r.cfg.crossbar {
+	case c.canceled && r.cfg.crossbar:
 		if !progress {
-			d.end(c)
-			r.fail(c.caller, proto.Call, c.request, proto.ErrURICanceled, "the call was cancelled")
+			d.fail(c, proto.ErrURICanceled, "the call was cancelled")
 		}
+		return
+	case c.gather:
+		d.answer(inv, "", contentOf(s, m))
 		return
 	}
 	var details proto.Dict
 	if progress {
 		details = proto.Dict{{Key: "progress", Value: true}}
-		d.arm(c)
+		c.settle()
+		d.progressed(c)
 	} else {
 		d.end(c)
+	}
+	if r.cfg.crossbar {
+		details = append(details, disclosure("callee", s)...)
 	}
 	err := r.send(c.caller.link, &proto.Message{Type: proto.Result, Request: c.request, Options: details}, contentOf(s, m))
 	if err == nil {
 		return
 	}
 	if progress {
-		d.interrupt(c, "killnowait", sendURI(err))
-		d.end(c)
+		d.interrupt(inv, "killnowait", sendURI(err))
 	}
-	r.fail(c.caller, proto.Call, c.request, sendURI(err), err.Error())
+	d.fail(c, sendURI(err), err.Error())
 }
 
 // calleeError takes an ERROR, which can only be for an INVOCATION.
@@ -274,14 +328,23 @@ func (d *dealer) calleeError(s *session, m *proto.Message) {
 		r.violation(s.link, "ERROR: a client can only answer INVOCATION with it")
 		return
 	}
-	c := d.answered(s, m)
-	if c == nil {
+	inv := d.answered(s, m)
+	if inv == nil {
+		return
+	}
+	c := inv.call
+	switch {
+	case c.gather:
+		d.answer(inv, m.URI, contentOf(s, m))
+		return
+	case d.declined(inv, m):
+		d.reroute(inv)
 		return
 	}
 	d.end(c)
 	out := &proto.Message{Type: proto.Error, RequestType: proto.Call, Request: c.request, URI: m.URI, Options: m.Options}
 	payload := contentOf(s, m)
-	if c.interrupted && r.cfg.crossbar {
+	if c.canceled && r.cfg.crossbar {
 		out.URI, out.Options, payload = proto.ErrURICanceled, nil, nil
 	}
 	if err := r.send(c.caller.link, out, payload); err != nil {
@@ -293,14 +356,19 @@ func (d *dealer) calleeError(s *session, m *proto.Message) {
 // those it was to answer fail.
 func (d *dealer) leave(s *session) {
 	for _, c := range sorted(s.calls) {
-		d.end(c)
-		if c.callee != s {
-			d.interrupt(c, "killnowait", "")
+		for _, inv := range c.running {
+			if inv.to.session != s {
+				d.interrupt(inv, "killnowait", "")
+			}
 		}
-	}
-	for _, c := range sorted(s.invocations) {
 		d.end(c)
-		d.router.fail(c.caller, proto.Call, c.request, proto.ErrURICanceled, "the callee is gone")
+	}
+	for _, inv := range sorted(s.invocations) {
+		if inv.call.gather {
+			d.answer(inv, proto.ErrURICanceled, nil)
+			continue
+		}
+		d.fail(inv.call, proto.ErrURICanceled, "the callee is gone")
 	}
 	d.registry.leave(s)
 }

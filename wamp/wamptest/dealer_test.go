@@ -4,7 +4,6 @@ import (
 	"strconv"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/connectanum/connectanum-go/wamp/proto"
 	"github.com/connectanum/connectanum-go/wamp/wamptest"
@@ -213,48 +212,6 @@ func TestProgressiveCallNotSupported(t *testing.T) {
 	}
 }
 
-func TestTimeout(t *testing.T) {
-	bubble(t, func(t *testing.T, r *wamptest.Router) {
-		callee, caller := join(t, r), join(t, r)
-		callee.register("com.example.proc")
-		start := time.Now()
-		id := caller.call("com.example.proc", options("timeout", 1500, "receive_progress", true))
-		inv := callee.expect(proto.Invocation)
-		if inv.Options.Has("timeout") {
-			t.Error("the timeout is forwarded unasked")
-		}
-		time.Sleep(time.Second)
-		callee.yield(inv, true) // sets the timer again
-		caller.expect(proto.Result)
-		caller.expectError(proto.Call, id, proto.ErrURITimeout)
-		if d := time.Since(start); d != 2500*time.Millisecond {
-			t.Errorf("after %v", d)
-		}
-		in := callee.expect(proto.Interrupt)
-		if in.Request != inv.Request || in.Options.Str("mode") != "killnowait" || in.Options.Str("reason") != proto.ErrURITimeout {
-			t.Errorf("%+v", in)
-		}
-		caller.call("com.example.proc", options("timeout", 100))
-		callee.yield(callee.expect(proto.Invocation), false)
-		caller.expect(proto.Result)
-		time.Sleep(time.Second)
-		synctest.Wait()
-		caller.expectNothing()
-		callee.expectNothing()
-	})
-	bubble(t, func(t *testing.T, r *wamptest.Router) {
-		callee, caller := join(t, r), join(t, r)
-		callee.register("com.example.proc", "forward_timeout", true)
-		caller.call("com.example.proc", options("timeout", 100))
-		if ms, _ := callee.expect(proto.Invocation).Options.Int("timeout"); ms != 100 {
-			t.Errorf("forwarded as %d", ms)
-		}
-		time.Sleep(time.Second)
-		synctest.Wait()
-		caller.expectNothing() // it is the callee's business now
-	})
-}
-
 func TestDisclosedCaller(t *testing.T) {
 	bubble(t, func(t *testing.T, r *wamptest.Router) {
 		callee, caller := join(t, r), join(t, r)
@@ -269,11 +226,6 @@ func TestDisclosedCaller(t *testing.T) {
 			}
 		}
 	})
-	bubble(t, func(t *testing.T, r *wamptest.Router) {
-		c := join(t, r)
-		c.register("com.example.proc")
-		c.expectError(proto.Call, c.call("com.example.proc", options("disclose_me", true)), proto.ErrURIDiscloseMe)
-	}, wamptest.WithoutDisclosure())
 }
 
 func TestSharedRegistration(t *testing.T) {
@@ -331,39 +283,50 @@ func TestSharedRegistration(t *testing.T) {
 	})
 }
 
-func TestPatternBasedRegistration(t *testing.T) {
+// Who may register what is registered already.
+func TestMismatchedPolicies(t *testing.T) {
+	policies := []string{"", "single", "roundrobin", "random", "first", "last"}
+	for _, has := range policies {
+		for _, wants := range policies {
+			bubble(t, func(t *testing.T, r *wamptest.Router) {
+				a, b := join(t, r), join(t, r)
+				register := func(c *client, policy string) proto.ID {
+					m := &proto.Message{Type: proto.Register, URI: "com.example.proc"}
+					if policy != "" {
+						m.Options = options("invoke", policy)
+					}
+					return c.request(m)
+				}
+				register(a, has)
+				reg := a.expect(proto.Registered)
+				id := register(b, wants)
+				switch {
+				case has == "" || has == "single":
+					b.expectError(proto.Register, id, proto.ErrURIProcedureAlreadyExists)
+				case has != wants:
+					b.expectError(proto.Register, id, proto.ErrURIInvocationPolicy)
+				default:
+					if m := b.expect(proto.Registered); m.ID != reg.ID {
+						t.Errorf("%s: the ids are %d and %d", has, reg.ID, m.ID)
+					}
+				}
+				a.expectError(proto.Register, register(a, has), proto.ErrURIProcedureAlreadyExists)
+				r.RevokeRegistration(reg.ID, "")
+				synctest.Wait()
+				register(a, wants) // the policy went with the last callee
+				for m := a.expect(proto.Unregistered); m.Type != proto.Registered; m = a.next().m {
+				}
+				if s := r.Stats(); s.Registrations != 1 || s.Callees != 1 {
+					t.Errorf("%+v", s)
+				}
+			})
+		}
+	}
 	bubble(t, func(t *testing.T, r *wamptest.Router) {
 		c := join(t, r)
-		regs := map[proto.ID]string{}
-		for name, match := range map[string]string{
-			"a1.b2.c3.d4.e55": "exact", "a1.b2.c3.": "prefix", "a1.b2.c3.d4": "prefix",
-			"a1.b2..d4.e5": "wildcard", "a1.b2.c33..e5": "wildcard", "a1.b2..d4.e5..g7": "wildcard", "a1.b2..d4..f6.g7": "wildcard",
-		} {
-			regs[c.register(name, "match", match)] = name
+		for _, policy := range policies[2:] {
+			m := &proto.Message{Type: proto.Register, URI: "com.example.proc", Options: options("invoke", policy)}
+			c.expectError(proto.Register, c.request(m), proto.ErrURIOptionNotAllowed)
 		}
-		// From the example table of the text, which forgets that a1.b2.c3 is a
-		// prefix of a1.b2.c33 as well: hence the dot above.
-		for procedure, want := range map[string]string{
-			"a1.b2.c3.d4.e55":       "a1.b2.c3.d4.e55",
-			"a1.b2.c3.d98.e74":      "a1.b2.c3.",
-			"a1.b2.c3.d4.e325":      "a1.b2.c3.d4",
-			"a1.b2.c55.d4.e5":       "a1.b2..d4.e5",
-			"a1.b2.c33.d4.e5":       "a1.b2.c33..e5",
-			"a1.b2.c88.d4.e5.f6.g7": "a1.b2..d4.e5..g7",
-			"a2.b2.c2.d2.e2":        "",
-		} {
-			id := c.call(procedure, nil)
-			if want == "" {
-				c.expectError(proto.Call, id, proto.ErrURINoSuchProcedure)
-				continue
-			}
-			inv := c.expect(proto.Invocation)
-			if got := regs[inv.ID]; got != want {
-				t.Errorf("%s goes to %s, want %s", procedure, got, want)
-			}
-			if p := inv.Options.Str("procedure"); (p != procedure) != (want == procedure) {
-				t.Errorf("%s: procedure %q", want, p)
-			}
-		}
-	})
+	}, wamptest.WithFeatures(wamptest.FeaturesWithout(proto.SharedRegistration)))
 }

@@ -223,15 +223,15 @@ type Stats struct {
 	Dropped, Late int
 	// Accepted counts connections since the start, Links those there are.
 	Accepted, Links int
-	// Sessions, Subscriptions, Registrations and Calls are the entries of the
-	// tables. Subscribers and Callees count each client of them.
-	Sessions, Subscriptions, Subscribers, Registrations, Callees, Calls int
+	// Sessions, Subscriptions, Registrations, Calls and Invocations are the
+	// entries of the tables. Subscribers and Callees count each client of them.
+	Sessions, Subscriptions, Subscribers, Registrations, Callees, Calls, Invocations int
 	// Queued and QueuedOctets wait for writers, Held for a delay to pass.
 	Queued, QueuedOctets, Held int
 }
 
 // Idle reports whether no call, subscription or registration is left.
-func (s *Stats) Idle() bool { return s.Calls+s.Subscriptions+s.Registrations == 0 }
+func (s *Stats) Idle() bool { return s.Calls+s.Invocations+s.Subscriptions+s.Registrations == 0 }
 
 // counters are the numbers that the actor keeps.
 type counters struct {
@@ -267,7 +267,7 @@ func (r *Router) stats() Stats {
 		re.dealer.count(&s)
 	}
 	for _, c := range r.sessions {
-		s.Calls += len(c.calls)
+		s.Calls, s.Invocations = s.Calls+len(c.calls), s.Invocations+len(c.invocations)
 	}
 	for l := range r.open {
 		n, octets := l.queued()

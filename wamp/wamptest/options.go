@@ -32,6 +32,7 @@ type config struct {
 	accept       func(context.Context) error
 	lenientIDs   bool
 	noDisclosure bool
+	callTrust    func(caller SessionInfo, procedure string) int
 	crossbar     bool
 }
 
@@ -54,7 +55,8 @@ func Features() proto.Roles {
 	r.Set(proto.Broker, none.Add(proto.PublisherExclusion, proto.PublisherIdentification, proto.PatternBasedSubscription,
 		proto.SubscriberBlackwhiteListing))
 	r.Set(proto.Dealer, none.Add(proto.ProgressiveCallResults, proto.ProgressiveCallInvocations, proto.CallTimeout,
-		proto.CallCanceling, proto.CallerIdentification, proto.PatternBasedRegistration, proto.SharedRegistration))
+		proto.CallCanceling, proto.CallerIdentification, proto.CallTrustlevels, proto.PatternBasedRegistration,
+		proto.SharedRegistration, proto.ShardedRegistration, proto.RegistrationRevocation, proto.CallReroute))
 	return r
 }
 

@@ -1,9 +1,7 @@
 package wamptest
 
 import (
-	"math/rand/v2"
 	"slices"
-	"strings"
 
 	"github.com/connectanum/connectanum-go/wamp/proto"
 )
@@ -21,13 +19,16 @@ type registration struct {
 	id      proto.ID
 	invoke  proto.InvokePolicy
 	callees []*callee // oldest first
-	turn    int       // of round-robin
+	joined  int       // counts those who ever joined
+	turn    int       // of round-robin: who is next
 }
 
 // callee is one session's part in a registration.
 type callee struct {
 	session                        *session
+	number                         int // by which they joined
 	discloseCaller, forwardTimeout bool
+	limit, running                 int // invocations at once, where limit is not 0
 }
 
 func (g *registry) count(s *Stats) {
@@ -40,7 +41,7 @@ func (g *registry) count(s *Stats) {
 func (d *dealer) register(s *session, m *proto.Message) {
 	r := d.router
 	refuse := func(uri, message string) { r.fail(s, proto.Register, m.Request, uri, message) }
-	p, uri, message := patternOf(m, r.cfg.dealerHas(proto.PatternBasedRegistration))
+	p, uri, message := patternOf(m, d.has(proto.PatternBasedRegistration))
 	if uri != "" {
 		refuse(uri, message)
 		return
@@ -56,7 +57,7 @@ func (d *dealer) register(s *session, m *proto.Message) {
 	switch invoke {
 	case proto.Single:
 	case proto.RoundRobin, proto.Random, proto.First, proto.Last:
-		if !r.cfg.dealerHas(proto.SharedRegistration) {
+		if !d.has(proto.SharedRegistration) {
 			refuse(proto.ErrURIOptionNotAllowed, "this router knows no shared registrations")
 			return
 		}
@@ -64,7 +65,16 @@ func (d *dealer) register(s *session, m *proto.Message) {
 		refuse(proto.ErrURIInvalidArgument, "unknown invocation policy")
 		return
 	}
+	disclose := m.Options.Bool("disclose_caller") && d.has(proto.CallerIdentification) && !r.cfg.crossbar
+	if disclose && r.cfg.noDisclosure {
+		refuse(proto.ErrURIDiscloseMe, "callers are not disclosed here")
+		return
+	}
 	reg := d.byPattern[p]
+	if reg != nil && r.cfg.crossbar && m.Options.Bool("force_reregister") {
+		d.evict(reg)
+		reg = nil
+	}
 	switch {
 	case reg == nil:
 		reg = &registration{pattern: p, invoke: invoke, id: r.newID(func(id proto.ID) bool { return d.byID[id] != nil })}
@@ -80,9 +90,12 @@ func (d *dealer) register(s *session, m *proto.Message) {
 		return
 	}
 	s.registrations[reg.id] = reg
-	reg.callees = append(reg.callees, &callee{
-		session: s, discloseCaller: m.Options.Bool("disclose_caller"), forwardTimeout: m.Options.Bool("forward_timeout"),
-	})
+	reg.joined++
+	to := &callee{session: s, number: reg.joined, discloseCaller: disclose, forwardTimeout: m.Options.Bool("forward_timeout")}
+	if n, _ := m.Options.Int("concurrency"); r.cfg.crossbar {
+		to.limit = int(n)
+	}
+	reg.callees = append(reg.callees, to)
 	_ = r.send(s.link, &proto.Message{Type: proto.Registered, Request: m.Request, ID: reg.id}, nil)
 }
 
@@ -118,53 +131,4 @@ func (g *registry) leave(s *session) {
 	for _, reg := range s.registrations {
 		g.remove(s, reg)
 	}
-}
-
-// match returns the registration that serves a procedure: an exact one, then
-// the longest prefix, then the wildcard that is the most exact from the left.
-func (g *registry) match(procedure string) *registration {
-	if reg := g.byPattern[pattern{proto.Exact, procedure}]; reg != nil {
-		return reg
-	}
-	var best *registration
-	for _, reg := range g.patterns {
-		if proto.MatchURI(reg.uri, reg.match, procedure) && (best == nil || reg.beats(best)) {
-			best = reg
-		}
-	}
-	return best
-}
-
-// beats compares two patterns that match the same procedure.
-func (reg *registration) beats(other *registration) bool {
-	if reg.match != other.match {
-		return reg.match == proto.Prefix
-	}
-	if reg.match == proto.Prefix {
-		return len(reg.uri) > len(other.uri)
-	}
-	// Where both have a component it is the same one, so the first place where
-	// only one of them has one decides.
-	a, b := strings.Split(reg.uri, "."), strings.Split(other.uri, ".")
-	for i := range a {
-		if (a[i] == "") != (b[i] == "") {
-			return b[i] == ""
-		}
-	}
-	return false
-}
-
-// next returns whose turn it is by the policy.
-func (reg *registration) next(rand *rand.Rand) *callee {
-	switch reg.invoke {
-	case proto.RoundRobin:
-		reg.turn %= len(reg.callees)
-		reg.turn++
-		return reg.callees[reg.turn-1]
-	case proto.Random:
-		return reg.callees[rand.IntN(len(reg.callees))]
-	case proto.Last:
-		return reg.callees[len(reg.callees)-1]
-	}
-	return reg.callees[0] // single and first
 }

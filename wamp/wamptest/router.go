@@ -172,8 +172,7 @@ func (r *Router) Sessions() []SessionInfo {
 	var out []SessionInfo
 	r.do(func() {
 		for _, s := range r.sessions {
-			out = append(out, SessionInfo{ID: s.id, Realm: s.realm.name, AuthID: s.grant.AuthID, AuthRole: s.grant.AuthRole,
-				AuthMethod: s.method, Protocol: s.link.conn.Protocol()})
+			out = append(out, s.info())
 		}
 	})
 	return out

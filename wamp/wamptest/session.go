@@ -21,8 +21,8 @@ type session struct {
 
 	subscriptions map[proto.ID]*subscription
 	registrations map[proto.ID]*registration
-	calls         map[proto.ID]*call // it is the caller, by its request
-	invocations   map[proto.ID]*call // it is the callee, by our request
+	calls         map[proto.ID]*call       // it is the caller, by its request
+	invocations   map[proto.ID]*invocation // it is the callee, by our request
 }
 
 // has reports whether the client announced a feature in a role.

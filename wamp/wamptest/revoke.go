@@ -1,0 +1,51 @@
+package wamptest
+
+import (
+	"slices"
+
+	"github.com/connectanum/connectanum-go/wamp/proto"
+)
+
+// RevokeRegistration takes a registration away from these sessions, or from
+// all that have it, and returns from how many. Those that announced
+// registration_revocation are told, with the reason if it is not empty; the
+// others are not. Invocations that are under way go on, as with UNREGISTER.
+func (r *Router) RevokeRegistration(id proto.ID, reason string, sessions ...proto.ID) (n int) {
+	r.do(func() {
+		for _, re := range r.realms {
+			reg := re.dealer.byID[id]
+			if reg == nil {
+				continue
+			}
+			for _, to := range slices.Clone(reg.callees) {
+				if s := to.session; len(sessions) == 0 || slices.Contains(sessions, s.id) {
+					n++
+					re.dealer.revoke(s, reg, reason, s.has(proto.Callee, proto.RegistrationRevocation))
+				}
+			}
+		}
+	})
+	return n
+}
+
+// revoke takes a registration away from a session. The feature permitting, the
+// session is told if it is to be.
+func (d *dealer) revoke(s *session, reg *registration, reason string, tell bool) {
+	d.remove(s, reg)
+	if !tell || !d.has(proto.RegistrationRevocation) {
+		return
+	}
+	details := proto.Dict{{Key: "registration", Value: reg.id}}
+	if reason != "" {
+		details = append(details, proto.Entry{Key: "reason", Value: reason})
+	}
+	_ = d.router.send(s.link, &proto.Message{Type: proto.Unregistered, Options: details}, nil)
+}
+
+// evict makes room for a REGISTER with force_reregister, as Crossbar does: the
+// old callees are told whatever they have announced.
+func (d *dealer) evict(reg *registration) {
+	for _, to := range slices.Clone(reg.callees) {
+		d.revoke(to.session, reg, proto.ErrURIUnregistered, true)
+	}
+}
