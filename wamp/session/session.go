@@ -327,10 +327,11 @@ func (s *Session) sessionEnded() {}
 // linkUp puts a fresh link in the place of the one that was lost.
 func (s *Session) linkUp(j *joiner, d *Details) {
 	s.details.Store(d)
-	s.link = newLink(s.ctx, j, &s.box)
-	s.link.start()
+	l := newLink(s.ctx, j, &s.box)
+	s.link = l
+	l.start()
 	if k := s.cfg.Keepalive; k.Interval > 0 {
-		s.link.done.Go(func() { s.link.keep(s, k) })
+		l.done.Go(func() { l.keep(s, k) }) // s.link is the actor's, and may be gone by then
 	}
 	s.core.joined(d, j.codec, j.conn.MaxSend())
 	s.box.setOffline(false)
