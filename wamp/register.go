@@ -289,15 +289,24 @@ func (s *Session) Handle(ctx context.Context, procedure string, h Handler, optio
 	if err != nil {
 		return nil, err
 	}
-	s.eng.Go(func() { r.serve(h) })
+	if err := s.eng.Go(func() { r.serve(h) }); err != nil {
+		for range r.stream.ch { // what came before the session was over goes to nobody
+		}
+		return nil, err
+	}
 	return r, nil
 }
 
-// serve takes the invocations until the registration is over.
+// serve takes the invocations until the registration is over. Those that have
+// not begun when the session ends never do: their answers would go nowhere.
 func (r *Registration) serve(h Handler) {
 	slots := make(chan struct{}, r.concurrency)
 	for inv := range r.stream.ch {
-		slots <- struct{}{}
+		select {
+		case slots <- struct{}{}:
+		case <-r.s.eng.Done():
+			continue
+		}
 		r.s.eng.GoHandler(func() {
 			defer func() { <-slots }()
 			inv.run(h)

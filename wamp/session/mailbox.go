@@ -119,6 +119,19 @@ func (m *mailbox) control(o op) bool {
 	return true
 }
 
+// spawn starts f in a goroutine of a group. The group is waited for only when
+// the mailbox has been closed, and after that nothing is started: it reports
+// false then.
+func (m *mailbox) spawn(group *sync.WaitGroup, f func()) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed != nil {
+		return false
+	}
+	group.Go(f)
+	return true
+}
+
 // take swaps the queues for the given empty ones. Actor only.
 func (m *mailbox) take(data, ctl []op) (d, c []op) {
 	m.mu.Lock()

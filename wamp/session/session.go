@@ -178,10 +178,16 @@ func (s *Session) Feed(feeder func(hurry <-chan struct{})) {
 }
 
 // Go runs f in a goroutine that Close waits for; f must end with the session.
-func (s *Session) Go(f func()) { s.feeders.Go(f) }
+// When the session is over it does nothing and returns the session's error.
+func (s *Session) Go(f func()) error {
+	if s.box.spawn(&s.feeders, f) {
+		return nil
+	}
+	return s.closedErr()
+}
 
 // GoHandler runs a user's code in a goroutine that Close waits for, but no
-// longer than its ctx.
+// longer than its ctx. Only what Go runs may call it.
 func (s *Session) GoHandler(f func()) { s.handlers.Go(f) }
 
 // Check reports the first feature that the router lacks, nil if it has all.
@@ -258,8 +264,8 @@ func (s *Session) closedErr() error {
 func (s *Session) Close(ctx context.Context) error {
 	var err error
 	s.box.control(&closeOp{})
-	handlers := gone(&s.handlers, s.gone)
-	for _, waiting := range []<-chan struct{}{s.done, s.gone, gone(&s.feeders, s.gone)} {
+	handlers := gone(s.gone, &s.feeders, &s.handlers)
+	for _, waiting := range []<-chan struct{}{s.done, s.gone, gone(s.gone, &s.feeders)} {
 		if err == nil {
 			select {
 			case <-waiting:
@@ -283,12 +289,15 @@ func (s *Session) Close(ctx context.Context) error {
 }
 
 // gone returns a channel that is closed when the actor is gone and nobody of
-// the group is left.
-func gone(group *sync.WaitGroup, actor <-chan struct{}) <-chan struct{} {
+// the groups is left. Each may be added to by the actor and by members of those
+// before it only, so that nobody comes when it has been waited for.
+func gone(actor <-chan struct{}, groups ...*sync.WaitGroup) <-chan struct{} {
 	ch := make(chan struct{})
-	go func() { // ends with the group
+	go func() { // ends with the groups
 		<-actor
-		group.Wait()
+		for _, g := range groups {
+			g.Wait()
+		}
 		close(ch)
 	}()
 	return ch
@@ -339,10 +348,11 @@ func (s *Session) sessionEnded() {}
 // linkUp puts a fresh link in the place of the one that was lost.
 func (s *Session) linkUp(j *joiner, d *Details) {
 	s.details.Store(d)
-	s.link = newLink(s.ctx, j, &s.box)
-	s.link.start()
+	l := newLink(s.ctx, j, &s.box)
+	s.link = l
+	l.start()
 	if k := s.cfg.Keepalive; k.Interval > 0 {
-		s.link.done.Go(func() { s.link.keep(s, k) })
+		l.done.Go(func() { l.keep(s, k) }) // s.link is the actor's, and may be gone by then
 	}
 	s.core.joined(d, j.codec, j.conn.MaxSend())
 	s.box.setOffline(false)

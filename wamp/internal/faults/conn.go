@@ -124,6 +124,12 @@ func (c *conn) cut(with End) {
 	_ = c.server.SetReadDeadline(late)
 }
 
+// dead reports whether something has vanished, or nothing is taken any more.
+func (c *conn) dead() bool {
+	plan, _ := c.current()
+	return plan.Up.Stall || plan.Down.Stall || c.up.lost.Load() || c.down.lost.Load()
+}
+
 func (c *conn) setPlan(plan *Plan) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -169,10 +175,12 @@ func (p *pump) fault(plan *Plan) *Fault {
 	return &plan.Down
 }
 
-// holed reports whether the news that this direction carries get lost.
+// holed reports whether the news that this direction carries get lost, or get
+// stuck.
 func (p *pump) holed() bool {
 	plan, _ := p.conn.current()
-	return p.lost.Load() || p.fault(plan).Hole && p.fault(plan).From == 0
+	f := p.fault(plan)
+	return p.lost.Load() || f.Stall || f.Hole && f.From == 0
 }
 
 // back is the other direction.
@@ -189,6 +197,9 @@ func (p *pump) read() {
 	for {
 		data := make([]byte, pieceOctets)
 		n, err := p.src.Read(data)
+		if !p.stalled() {
+			return
+		}
 		if n > 0 && !p.forward(data[:n]) {
 			return
 		}
@@ -211,17 +222,13 @@ func (p *pump) read() {
 	}
 }
 
-// forward queues octets for the writer, with what the plan does to them. It
-// reports false when the connection is over.
-func (p *pump) forward(data []byte) bool {
-	var f *Fault
+// stalled waits while the direction is stalled. It reports false when the
+// connection is over.
+func (p *pump) stalled() bool {
 	for {
 		plan, changed := p.conn.current()
-		if f = p.fault(plan); plan != p.plan {
-			p.plan, p.count, p.flip = plan, 0, 0
-		}
-		if !f.Stall {
-			break
+		if !p.fault(plan).Stall {
+			return true
 		}
 		select {
 		case <-changed:
@@ -230,6 +237,16 @@ func (p *pump) forward(data []byte) bool {
 		case <-p.conn.fin:
 			return true
 		}
+	}
+}
+
+// forward queues octets for the writer, with what the plan does to them. It
+// reports false when the connection is over.
+func (p *pump) forward(data []byte) bool {
+	plan, _ := p.conn.current()
+	f := p.fault(plan)
+	if plan != p.plan {
+		p.plan, p.count, p.flip = plan, 0, 0
 	}
 	if p.end != nil {
 		return true // the rest is drained

@@ -189,6 +189,18 @@ func (p *Proxy) Cut(with End) int {
 	return len(live)
 }
 
+// CutDead resets the connections that have lost something in a hole, or are
+// stalled: a network forgets them at last. It returns how many those were.
+func (p *Proxy) CutDead() (n int) {
+	for _, c := range p.live() {
+		if c.dead() {
+			n++
+			c.cut(RST)
+		}
+	}
+	return n
+}
+
 func (p *Proxy) live() []*conn {
 	p.mu.Lock()
 	defer p.mu.Unlock()

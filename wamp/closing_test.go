@@ -1,0 +1,88 @@
+package wamp_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/connectanum/connectanum-go/wamp"
+	"github.com/connectanum/connectanum-go/wamp/proto"
+	"github.com/connectanum/connectanum-go/wamp/wamptest"
+)
+
+// patience is how long anything may take that has to happen, on real sockets or
+// a machine under load.
+const patience = 30 * time.Second
+
+// A link that is lost as soon as it is up, before its keeper has begun. Without
+// the race detector this shows only now and then.
+func TestKeepaliveOfLinkLostAtOnce(t *testing.T) {
+	r := wamptest.NewRouter(t, wamptest.WithHook(func(x *wamptest.Exchange) wamptest.Action {
+		if x.Sent && x.Message.Type == proto.Welcome {
+			m := *x.Message
+			return wamptest.Replace(&m, &proto.Message{Type: proto.Goodbye, URI: proto.CloseURISystemShutdown})
+		}
+		return wamptest.Pass()
+	}))
+	s := join(t, r, wamp.WithReconnect(wamp.Backoff{Min: 1, Max: 1}), wamp.WithKeepalive(wamp.Keepalive{Interval: time.Minute}))
+	if err := r.WaitFor(within(t, patience), func(st wamptest.Stats) bool { return st.Accepted > 50 }); err != nil {
+		t.Error(err)
+	}
+	if s.Err() != nil {
+		t.Error(s.Err())
+	}
+}
+
+// Handle and Close at the same time: nothing that Handle starts outlives
+// Close, and neither waits for the other.
+func TestHandleWhileClosing(t *testing.T) {
+	r := wamptest.NewRouter(t)
+	for range 200 {
+		s := join(t, r)
+		var both sync.WaitGroup
+		for range 4 {
+			both.Go(func() {
+				if _, err := s.Handle(t.Context(), "com.example.echo", echo); err != nil && !errors.Is(err, wamp.ErrSessionClosed) &&
+					!errors.Is(err, wamp.ErrProcedureAlreadyExists) {
+					t.Error(err)
+				}
+			})
+		}
+		closeIt(t, s)
+		both.Wait()
+	}
+}
+
+// Handlers that do not listen to their contexts do not keep Close beyond its
+// own, also when more invocations wait for their turn.
+func TestCloseWithDeafHandlers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := wamptest.NewRouter(t)
+		s, c := join(t, r), join(t, r)
+		wake := make(chan struct{})
+		ran := 0
+		handle(t, s, "com.example.deaf", func(context.Context, *wamp.Invocation) error {
+			ran++
+			<-wake
+			return nil
+		}, wamp.Concurrency(1))
+		for range 40 {
+			c.Call(t.Context(), "com.example.deaf", wamp.Args())
+		}
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		start := time.Now()
+		if err := s.Close(ctx); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != time.Second {
+			t.Errorf("after %v: %v", time.Since(start), err)
+		}
+		close(wake)
+		closeIt(t, s)
+		if ran != 1 {
+			t.Errorf("%d handlers ran, although the session was over", ran)
+		}
+	})
+}
