@@ -72,7 +72,9 @@ type progressiveOption struct{}
 func (progressiveOption) applyCall(s *callStream) error { s.call.Progressive = true; return nil }
 
 // CancelMode sets how the call is cancelled when its context ends. Where the
-// dealer has no call_canceling the end is local.
+// dealer has no call_canceling the end is local. A progressive call that has
+// not had its last chunk takes KillNoWait for Skip: its callee would wait for
+// the rest for ever.
 func CancelMode(m Mode) CallOption { return cancelModeOption(m) }
 
 type cancelModeOption Mode

@@ -66,3 +66,13 @@ func (cs *callStream) needSharding() {
 func (r *Result) Callee() Peer {
 	return Peer{Session: r.Details.ID("callee"), AuthID: r.Details.Str("callee_authid"), AuthRole: r.Details.Str("callee_authrole")}
 }
+
+// CalleeErr is the error with which one callee of a call to all has answered,
+// nil if this is its result. The call goes on: only Err ends it.
+func (r *Result) CalleeErr() error {
+	uri := r.Details.Str("error")
+	if uri == "" || !r.Progress {
+		return nil
+	}
+	return &Error{URI: uri, Details: r.Details, Payload: r.Payload}
+}

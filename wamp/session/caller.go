@@ -277,8 +277,12 @@ func (c *core) onResult(m *proto.Message) {
 	}
 }
 
-// cancelCall sends CANCEL, where the dealer knows it.
+// cancelCall sends CANCEL, where the dealer knows it. A callee cannot be left
+// alone with half of what it was to get: it would wait for the rest for ever.
 func (c *core) cancelCall(call *Call, mode CancelMode) {
+	if call.More && mode == Skip {
+		mode = KillNoWait
+	}
 	if c.state == proto.StateEstablished && c.dealer.Has(proto.CallCanceling) {
 		c.emitControl(&proto.Message{Type: proto.Cancel, Request: call.id, Options: cancelOptions[mode]})
 	}
