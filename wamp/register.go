@@ -233,7 +233,8 @@ func (inv *Invocation) Return(payload ...Payload) error {
 
 // Fail ends the invocation with an error. An *Error, or a sentinel such as
 // ErrInvalidArgument, reaches the caller as it is; the end of the invocation's
-// context as wamp.error.canceled; anything else as wamp.error.runtime_error,
+// context as wamp.error.canceled, or wamp.error.timeout if that was its cause;
+// anything else as wamp.error.runtime_error,
 // without its text, which may be nobody else's business. It never waits.
 func (inv *Invocation) Fail(err error) error {
 	var peer *Error
@@ -243,10 +244,10 @@ func (inv *Invocation) Fail(err error) error {
 	uri := ErrorURI(err)
 	switch {
 	case uri != "":
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled) && errors.Is(context.Cause(inv.ctx), ErrTimeout):
+		uri = proto.ErrURITimeout
 	case errors.Is(err, context.Canceled):
 		uri = proto.ErrURICanceled
-	case errors.Is(err, context.DeadlineExceeded):
-		uri = proto.ErrURITimeout
 	default:
 		uri = proto.ErrURIRuntimeError
 	}
