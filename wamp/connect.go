@@ -305,8 +305,12 @@ func (c *config) dialURL(address string) (transport.Dialer, error) {
 	}
 	var network, host string
 	var tlsConfig *tls.Config
-	switch strings.ToLower(u.Scheme) {
+	scheme := strings.ToLower(u.Scheme)
+	switch scheme {
 	case "ws", "wss", "ws+unix":
+		if onSocket := scheme == "ws+unix"; onSocket && (u.Host != "" || u.Path == "") || !onSocket && u.Host == "" {
+			return nil, fmt.Errorf("wamp: %s address without a host, or the path of a socket", scheme)
+		}
 		opts := transport.WebSocketOptions{Header: c.header, TLS: c.tls, Proxy: c.proxy, Jar: c.jar,
 			Deflate: c.compression, ReadLimit: c.Limits.Size}
 		return func(ctx context.Context, protocols []transport.Protocol) (transport.Conn, error) {

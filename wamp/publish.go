@@ -89,13 +89,14 @@ func (s *Session) Publish(ctx context.Context, topic string, payload Payload, op
 }
 
 func (s *Session) publish(ctx context.Context, topic string, payload Payload, cfg *publishConfig, err error) Acks {
-	if err == nil && len(cfg.needs) > 0 {
-		err = s.eng.Check(cfg.needs) // later there is nobody to be told
-	}
 	if err == nil {
 		p := publishes.Get().(*session.Publish)
 		p.Ctx, p.URI, p.Options, p.Needs, p.Done = ctx, topic, cfg.options, cfg.needs, putPublish
-		if p.Args, p.Kwargs, err = encode(payload, s.eng.Codec(), p.Scratch[:0]); err == nil {
+		p.Args, p.Kwargs, err = encode(payload, s.eng.Codec(), p.Scratch[:0])
+		if err == nil {
+			err = s.eng.Check(p) // later there is nobody to be told
+		}
+		if err == nil {
 			err = s.eng.Publish(p)
 		}
 		if err == nil {

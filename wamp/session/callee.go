@@ -2,6 +2,8 @@ package session
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -66,6 +68,10 @@ func (r *Registration) resume(c *core) {
 func (r *Registration) start(c *core) {
 	if r.Ctx.Err() != nil {
 		r.drop(newCanceled(r.Ctx))
+		return
+	}
+	if c.draining {
+		r.drop(ErrDraining)
 		return
 	}
 	if c.life.waiting {
@@ -298,6 +304,15 @@ func (inv *Invocation) endChunks() {
 	if inv.Chunks != nil {
 		inv.Chunks.End()
 	}
+}
+
+// cutInvocations ends the contexts of all that run, in the order in which they
+// came, and forgets them: their late answers go nowhere.
+func (c *core) cutInvocations(cause error) {
+	for _, id := range slices.Sorted(maps.Keys(c.invs)) {
+		c.invs[id].interrupt(cause)
+	}
+	clear(c.invs)
 }
 
 func (c *core) onInvocation(m *proto.Message) {

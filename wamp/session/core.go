@@ -56,6 +56,7 @@ type core struct {
 	life     life
 	order    uint64 // of handles, one after the other
 	drains   []*drainOp
+	draining bool // Drain was called: nothing is registered any more
 	closing  bool // Close was called: GOODBYE goes out after the operations before it
 	goodbye  bool // the router has answered our GOODBYE
 	finished bool // the link is to be shut: out goes out, then the link closes
@@ -379,15 +380,13 @@ func (c *core) end(reason error) {
 	c.reason = reason
 	c.state = proto.StateClosed
 	closed := &ClosedError{Reason: reason}
+	c.watches.close()
 	c.endRequests(closed)
 	for _, p := range c.life.parked {
 		p.refuse(closed)
 	}
 	c.life.parked, c.life.waiting = nil, false
-	for _, inv := range c.invs {
-		inv.interrupt(closed)
-	}
-	clear(c.invs)
+	c.cutInvocations(closed)
 	for _, s := range c.handles.all() {
 		c.dropHandle(s, closed, false)
 	}
@@ -397,7 +396,6 @@ func (c *core) end(reason error) {
 	clear(c.topics)
 	clear(c.subs)
 	clear(c.regs)
-	c.watches.close()
 	c.timers.clear()
 	for _, o := range c.drains {
 		o.refuse(closed)

@@ -26,6 +26,7 @@ type drainOp struct{ done chan struct{} }
 func (o *drainOp) refuse(error) { close(o.done) }
 
 func (o *drainOp) apply(c *core) {
+	c.draining = true
 	for _, r := range c.procs.all() {
 		c.dropRegistration(r, ErrDraining, false)
 	}

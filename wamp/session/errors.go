@@ -123,7 +123,8 @@ var (
 	ErrNotConnected = errors.New("wamp: not connected")
 	// ErrPongTimeout is the reason of a LinkError when a pong was missed.
 	ErrPongTimeout = errors.New("no pong in time")
-	// ErrDraining is the end of a registration whose session is drained.
+	// ErrDraining is the end of a registration whose session is drained, and
+	// refuses one that comes later.
 	ErrDraining = errors.New("wamp: the session is being drained")
 	// ErrCallEnded is the cause by which the context of a progressive call's
 	// producer ends when the call is over.

@@ -295,11 +295,7 @@ func (c *core) suspend(reason error) {
 		}
 	}
 	c.life.parked = append(again, c.life.parked...)
-	unknown := &OutcomeUnknown{Reason: reason}
-	for _, inv := range c.invs {
-		inv.interrupt(unknown)
-	}
-	clear(c.invs)
+	c.cutInvocations(&OutcomeUnknown{Reason: reason})
 	clear(c.subs)
 	clear(c.regs)
 	for key, t := range c.topics {

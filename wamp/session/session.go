@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime"
 	"slices"
 	"sync"
@@ -30,6 +31,7 @@ type Session struct {
 	feeders  sync.WaitGroup // goroutines of streams that deliver a backlog
 	handlers sync.WaitGroup // goroutines that run users' code
 	details  atomic.Pointer[Details]
+	maxSend  atomic.Int64 // of the link, or the last one
 	codec    codec.Codec
 	stats    atomic.Pointer[Stats]
 
@@ -190,16 +192,30 @@ func (s *Session) Go(f func()) error {
 // longer than its ctx. Only what Go runs may call it.
 func (s *Session) GoHandler(f func()) { s.handlers.Go(f) }
 
-// Check reports the first feature that the router lacks, nil if it has all.
-// It is for operations that can tell nobody later.
-func (s *Session) Check(needs []Need) error {
+// Check reports what stands against a publish of which nobody will be told
+// later: the router is no broker, lacks a feature, or does not take a message of
+// that size. nil: nothing does, as far as is known now.
+func (s *Session) Check(p *Publish) error {
 	d := s.details.Load()
-	for _, n := range needs {
+	if !d.Roles.Has(proto.Broker) {
+		return &FeatureError{Role: proto.Broker, NoRole: true}
+	}
+	for _, n := range p.Needs {
 		if !d.Roles.Features(n.Role).Has(n.Feature) && !slices.Contains(s.cfg.Assume, n.Feature) {
 			return &FeatureError{Role: n.Role, Feature: n.Feature}
 		}
 	}
-	return nil
+	limit := int(s.maxSend.Load())
+	if p.size() <= limit/2 {
+		return nil
+	}
+	// It is worth a closer look: the largest that the message can become.
+	m := proto.Message{Type: proto.Publish, Request: proto.MaxID, Options: p.Options, URI: p.URI, Args: p.Args, Kwargs: p.Kwargs}
+	data, err := s.codec.AppendMessage(nil, &m)
+	if err == nil && len(data) > limit {
+		err = fmt.Errorf("%w: %s of %d octets, the peer takes %d", ErrPayloadTooBig, proto.Publish, len(data), limit)
+	}
+	return err
 }
 
 // Stats counts what the session has done.
@@ -348,6 +364,7 @@ func (s *Session) sessionEnded() {}
 // linkUp puts a fresh link in the place of the one that was lost.
 func (s *Session) linkUp(j *joiner, d *Details) {
 	s.details.Store(d)
+	s.maxSend.Store(int64(j.conn.MaxSend()))
 	l := newLink(s.ctx, j, &s.box)
 	s.link = l
 	l.start()

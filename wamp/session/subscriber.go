@@ -249,14 +249,11 @@ func (c *core) leaveTopic(t *topic) {
 	if len(t.handles) > 0 || t.asked > 0 || c.ended {
 		return
 	}
-	if t.id == 0 {
-		if c.life.waiting && c.topics[t.key] == t {
-			delete(c.topics, t.key)
-		}
-		return
-	}
 	if c.topics[t.key] == t {
 		delete(c.topics, t.key)
+	}
+	if t.id == 0 {
+		return // the router does not have it
 	}
 	if c.subs[t.id] == t {
 		delete(c.subs, t.id)

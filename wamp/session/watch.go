@@ -110,8 +110,12 @@ func (w *watchers) drop(g *ctxGroup) {
 	}
 }
 
+// close lets go of every context and every operation.
 func (w *watchers) close() {
 	for _, g := range w.groups {
+		for g.head != nil {
+			w.unlink(g, g.head)
+		}
 		if g.stop != nil {
 			g.stop()
 		}

@@ -13,6 +13,7 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	neturl "net/url"
 	"strings"
 	"sync"
 	"time"
@@ -146,12 +147,16 @@ func (r *Router) ListenRawSocket(network, address string, options ...ListenOptio
 	}
 	switch {
 	case network == "unix":
-		return "unix://" + ln.Addr().String(), nil
+		return "unix://" + escaped(ln.Addr()), nil
 	case cfg.tls != nil:
 		return "tcps://" + ln.Addr().String(), nil
 	}
 	return "tcp://" + ln.Addr().String(), nil
 }
+
+// escaped is the path of a socket as it stands in a URL: the folder of a test
+// may have a '#'.
+func escaped(socket net.Addr) string { return (&neturl.URL{Path: socket.String()}).EscapedPath() }
 
 func (r *Router) acceptRawSocket(conn net.Conn, cfg listenConfig) {
 	if r.admit(r.root) != nil {
@@ -206,7 +211,7 @@ func (r *Router) ListenWebSocket(address string, options ...ListenOption) (url s
 	}
 	switch {
 	case network == "unix":
-		return "ws+unix://" + ln.Addr().String() + ":/ws", nil
+		return "ws+unix://" + escaped(ln.Addr()) + ":/ws", nil
 	case cfg.tls != nil:
 		return "wss://" + ln.Addr().String() + "/ws", nil
 	}
