@@ -11,8 +11,8 @@ import (
 	"github.com/connectanum/connectanum-go/wamp/wamptest"
 )
 
-// connect joins a router in this process.
-func connect(ctx context.Context, router *wamptest.Router) *wamp.Session {
+// joined is a session of a router in this process.
+func joined(ctx context.Context, router *wamptest.Router) *wamp.Session {
 	session, err := wamp.Connect(ctx, "", "realm1", wamp.WithTransport(router.Dial))
 	if err != nil {
 		panic(err)
@@ -26,7 +26,7 @@ func ExampleSession_CallFunc() {
 	defer cancel()
 	router := wamptest.Start()
 	defer router.Close()
-	session := connect(ctx, router)
+	session := joined(ctx, router)
 	defer session.Close(ctx)
 	_, err := session.Handle(ctx, "com.example.totals", func(ctx context.Context, inv *wamp.Invocation) error {
 		total := 0
@@ -73,7 +73,7 @@ func ExampleSession_CallStream() {
 	defer cancel()
 	router := wamptest.Start()
 	defer router.Close()
-	session := connect(ctx, router)
+	session := joined(ctx, router)
 	defer session.Close(ctx)
 	_, err := session.Handle(ctx, "com.example.count", func(_ context.Context, inv *wamp.Invocation) error {
 		n := 0
@@ -110,7 +110,7 @@ func ExampleForwardTimeout() {
 	defer cancel()
 	router := wamptest.Start()
 	defer router.Close()
-	session := connect(ctx, router)
+	session := joined(ctx, router)
 	defer session.Close(ctx)
 	deadline := make(chan bool, 1)
 	_, err := session.Handle(ctx, "com.example.work", func(ctx context.Context, _ *wamp.Invocation) error {
@@ -137,7 +137,7 @@ func ExampleForwardTimeout() {
 // workers register a procedure together; each answers with its name.
 func workers(ctx context.Context, router *wamptest.Router, names ...string) {
 	for _, name := range names {
-		_, err := connect(ctx, router).Handle(ctx, "com.example.shard", func(_ context.Context, inv *wamp.Invocation) error {
+		_, err := joined(ctx, router).Handle(ctx, "com.example.shard", func(_ context.Context, inv *wamp.Invocation) error {
 			return inv.Return(wamp.Args(name))
 		}, wamp.Invoke(wamp.RoundRobin))
 		if err != nil {
@@ -153,7 +153,7 @@ func ExampleRunMode() {
 	router := wamptest.Start()
 	defer router.Close()
 	workers(ctx, router, "north", "south", "west")
-	session := connect(ctx, router)
+	session := joined(ctx, router)
 	defer session.Close(ctx)
 
 	var names []string
@@ -178,7 +178,7 @@ func ExampleRoutingKey() {
 	router := wamptest.Start()
 	defer router.Close()
 	workers(ctx, router, "north", "south", "west")
-	session := connect(ctx, router)
+	session := joined(ctx, router)
 	defer session.Close(ctx)
 
 	seen := map[string]bool{}

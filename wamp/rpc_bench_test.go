@@ -1,0 +1,118 @@
+package wamp_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/connectanum/connectanum-go/wamp"
+	"github.com/connectanum/connectanum-go/wamp/wamptest"
+)
+
+// These go through the router of wamptest, in this process: they compare
+// versions of this library with each other, not libraries.
+
+func benchSessions(b *testing.B, n int) []*wamp.Session {
+	b.Helper()
+	r := wamptest.Start()
+	b.Cleanup(r.Close)
+	var all []*wamp.Session
+	for range n {
+		s, err := wamp.Connect(b.Context(), "", "realm1", wamp.WithTransport(r.Dial))
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Cleanup(func() { _ = s.Close(context.Background()) })
+		all = append(all, s)
+	}
+	return all
+}
+
+// BenchmarkChunks sends chunks in one progressive call, whose callee takes them
+// all: an operation is a chunk from the producer to the handler.
+func BenchmarkChunks(b *testing.B) {
+	s := benchSessions(b, 2)
+	_, err := s[1].Handle(b.Context(), "com.example.count", func(_ context.Context, inv *wamp.Invocation) error {
+		n := 0
+		for range inv.Chunks() {
+			n++
+		}
+		return inv.Return(wamp.Args(n))
+	}, wamp.Buffer(0, 1<<30))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	b.ResetTimer()
+	r, err := s[0].CallFunc(b.Context(), "com.example.count", func(_ context.Context, send func(wamp.Payload) error) error {
+		for i := range b.N {
+			if err := send(wamp.Args(i)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}).Final()
+	if err != nil {
+		b.Fatal(err)
+	}
+	var n int
+	if err := r.Scan(&n); err != nil || n != b.N {
+		b.Fatal(n, err)
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "chunks/s")
+}
+
+// BenchmarkCancel is a call that is cancelled once its callee runs, until the
+// callee has stopped.
+func BenchmarkCancel(b *testing.B) {
+	s := benchSessions(b, 2)
+	began, ended := make(chan struct{}, 1), make(chan struct{}, 1)
+	_, err := s[1].Handle(b.Context(), "com.example.hang", func(ctx context.Context, _ *wamp.Invocation) error {
+		began <- struct{}{}
+		<-ctx.Done()
+		ended <- struct{}{}
+		return ctx.Err()
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		ctx, cancel := context.WithCancel(b.Context())
+		results := s[0].Call(ctx, "com.example.hang", wamp.Args())
+		<-began
+		cancel()
+		if _, err := results.Final(); err == nil {
+			b.Fatal("not cancelled")
+		}
+		<-ended
+	}
+}
+
+// BenchmarkRegister10000 registers 10,000 procedures, and ends them.
+func BenchmarkRegister10000(b *testing.B) {
+	const n = 10_000
+	s := benchSessions(b, 1)[0]
+	for b.Loop() {
+		ctx, cancel := context.WithCancel(b.Context())
+		done := make(chan error, n)
+		limit := make(chan struct{}, 256)
+		for i := range n {
+			limit <- struct{}{}
+			go func() {
+				_, err := s.Register(ctx, fmt.Sprint("com.example.p", i))
+				<-limit
+				done <- err
+			}()
+		}
+		for range n {
+			if err := <-done; err != nil {
+				b.Fatal(err)
+			}
+		}
+		cancel()
+		for s.Stats().Tables.Requests+s.Stats().Tables.Procedures > 0 {
+		}
+	}
+	b.ReportMetric(float64(n*b.N)/b.Elapsed().Seconds(), "registrations/s")
+}
