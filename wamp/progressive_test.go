@@ -230,8 +230,8 @@ func TestCallStreamCalleeEndsEarly(t *testing.T) {
 	for name, h := range ends {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r, s, callee := slowRig(t)
-				s = join(t, r, wamp.WithOutbound(16<<10)) // a flood, but a small one
+				r, _, callee := slowRig(t)
+				s := join(t, r, wamp.WithOutbound(16<<10)) // a flood, but a small one
 				handle(t, callee, "com.example.early", h)
 				ch := make(chan wamp.Payload)
 				results := s.CallStream(t.Context(), "com.example.early", ch)

@@ -10,8 +10,8 @@ import (
 	"github.com/connectanum/connectanum-go/wamp/proto"
 )
 
-// relink gives the link up, as a loss does; rejoin brings the next one.
-func (r *rig) relink(t *testing.T) {
+// cutLink gives the link up, as a loss does; newLink brings the next one.
+func (r *rig) cutLink(t *testing.T) {
 	t.Helper()
 	r.core.life.policy = &Reconnect{}
 	r.core.life.policy.setDefaults()
@@ -21,7 +21,7 @@ func (r *rig) relink(t *testing.T) {
 	}
 }
 
-func (r *rig) rejoin() {
+func (r *rig) newLink() {
 	r.core.timers.stop(r.core.life.timer)
 	r.core.joined(&Details{Session: 8, Roles: routerRoles()}, r.codec, 1<<20)
 }
@@ -103,10 +103,10 @@ func TestStepChunksUnwritten(t *testing.T) {
 	call.More, call.Timeout = true, time.Minute
 	r.do(call)
 	r.do(chunk(call, false)) // all in one batch, which is never handed over
-	r.relink(t)
+	r.cutLink(t)
 	r.do(chunk(call, false)) // while there is no link
 	r.do(chunk(call, true))
-	r.rejoin()
+	r.newLink()
 	got := r.want(proto.Call, proto.Call, proto.Call, proto.Call)
 	for i, m := range got {
 		if m.Request != 1 || m.Options.Bool("progress") != (i < 3) {
@@ -116,12 +116,12 @@ func TestStepChunksUnwritten(t *testing.T) {
 	if len(s.log) > 0 {
 		t.Error(s.log)
 	}
-	r.relink(t)
+	r.cutLink(t)
 	var unknown *OutcomeUnknown
 	if err := s.err(t); !errors.As(err, &unknown) {
 		t.Error(err)
 	}
-	r.rejoin()
+	r.newLink()
 	r.do(chunk(call, false))
 	r.want()
 	r.clean()
@@ -135,7 +135,7 @@ func TestStepChunksIdempotent(t *testing.T) {
 	call.More, call.Idempotent = true, true
 	r.do(call)
 	r.want(proto.Call)
-	r.relink(t)
+	r.cutLink(t)
 	var unknown *OutcomeUnknown
 	if err := s.err(t); !errors.As(err, &unknown) {
 		t.Error(err)
