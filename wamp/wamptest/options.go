@@ -152,7 +152,14 @@ func WithoutDisclosure() Option { return optionFunc(func(c *config) { c.noDisclo
 
 // CrossbarQuirks makes the router announce what Crossbar does and deviate like
 // it: CANCEL with mode skip is never answered, what a callee answers to kill
-// becomes ERROR canceled, and GOODBYE is answered with wamp.close.normal.
+// becomes ERROR canceled, and GOODBYE is answered with wamp.close.normal. A
+// timeout counts in seconds and ends a call with ERROR canceled. RESULT says who
+// the callee is, INVOCATION never who the caller is. Callees are asked for
+// progressive results, and may send them, whoever announced or asked for what.
+// REGISTER takes force_reregister and concurrency.
+//
+// Not imitated: that Crossbar takes each chunk of a progressive call for a call
+// of its own; here such a call is a protocol violation.
 func CrossbarQuirks() Option {
 	var none proto.FeatureSet
 	var r proto.Roles

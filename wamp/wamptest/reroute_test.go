@@ -97,6 +97,36 @@ func TestReroute(t *testing.T) {
 	}
 }
 
+// The turn is behind who has taken the last call, whatever else goes on.
+func TestTurns(t *testing.T) {
+	bubble(t, func(t *testing.T, r *wamptest.Router) {
+		callees, caller := workers(t, r, 3, "roundrobin"), join(t, r)
+		call := func(want int) *proto.Message {
+			t.Helper()
+			caller.call("com.example.proc", nil)
+			who, inv := asked(t, callees)
+			if who != want {
+				t.Errorf("%d is asked, want %d", who, want)
+			}
+			return inv
+		}
+		inv := call(0)
+		call(1)
+		callees[0].invocationError(inv, proto.ErrURIUnavailable)
+		if who, _ := asked(t, callees); who != 1 {
+			t.Errorf("%d is asked, want the next", who)
+		}
+		call(2)
+		call(0)
+		r.RevokeRegistration(inv.ID, "", callees[0].id) // it was before the one whose turn it is
+		callees[0].expectRevoked(inv.ID, "")
+		call(1)
+		r.RevokeRegistration(inv.ID, "", callees[1].id)
+		callees[1].expectRevoked(inv.ID, "")
+		call(2)
+	})
+}
+
 func TestRerouteRandom(t *testing.T) {
 	order := func(t *testing.T) (asking string) {
 		bubble(t, func(t *testing.T, r *wamptest.Router) {

@@ -86,11 +86,11 @@ func TestWhoKeepsTheTime(t *testing.T) {
 					t.Errorf("the callee is told %d", ms)
 				}
 				if tt.after > 0 {
-					time.Sleep(tt.after - 1)
+					time.Sleep(tt.after - time.Nanosecond)
 					synctest.Wait()
 					caller.expectNothing()
 					callee.expectNothing()
-					time.Sleep(1)
+					time.Sleep(time.Nanosecond)
 					synctest.Wait()
 				}
 				if tt.kills {
