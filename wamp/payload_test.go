@@ -343,6 +343,7 @@ func TestPayloadBroken(t *testing.T) {
 	}{
 		{"text that is no UTF-8", codec.CBOR, []byte{0x82, 0x01, 0x61, 0xff}},
 		{"text that is no UTF-8", codec.MsgPack, []byte{0x92, 0x01, 0xa1, 0xff}},
+		{"text that is no UTF-8", codec.JSON, []byte("[1,\"\xff\"]")},
 		{"binary that is no base64", codec.JSON, []byte(`[1,"\u0000!!"]`)},
 	} {
 		t.Run(tt.c.Name()+"/"+tt.name, func(t *testing.T) {

@@ -286,7 +286,9 @@ func (l *line) begin(t *testing.T) *load {
 			}
 			return err
 		},
-		"stream": ld.stream,
+		"stream": func(ctx context.Context, _ int) error {
+			return follow(ctx, l.s.Call(ctx, "com.example.count", wamp.Args(20), wamp.Progressive()), 20)
+		},
 		"cancelled call": func(ctx context.Context, _ int) error {
 			ctx, cancel := context.WithTimeout(ctx, time.Millisecond)
 			defer cancel()
@@ -353,19 +355,22 @@ func (ld *load) run(ctx context.Context, name string, op func(ctx context.Contex
 	}
 }
 
-// stream calls a procedure with progressive results: the numbers from 0 on,
-// without a hole, up to the end or to where the outcome is unknown.
-func (ld *load) stream(ctx context.Context, _ int) error {
+// follow reads a stream of the numbers below most to its end. There must be no
+// hole, up to the final result, or to where the error says; only the end of the
+// call's own context drops what was not delivered, also before an outcome that
+// was there already.
+func follow(ctx context.Context, results wamp.Results, most int) error {
 	n, ends := 0, 0
+	var hole error
 	var last wamp.Result
-	for last = range ld.l.s.Call(ctx, "com.example.count", wamp.Args(20), wamp.Progressive()) {
+	for last = range results {
 		if !last.Progress {
 			ends++
 			continue
 		}
 		var got int
-		if last.Scan(&got) != nil || got != n {
-			return fmt.Errorf("%w: progressive result %d is %d", errWrong, n, got)
+		if (last.Scan(&got) != nil || got != n) && hole == nil {
+			hole = fmt.Errorf("%w: progressive result %d is %d", errWrong, n, got)
 		}
 		n++
 	}
@@ -373,10 +378,14 @@ func (ld *load) stream(ctx context.Context, _ int) error {
 	switch {
 	case ends != 1:
 		return fmt.Errorf("%w: %d ends", errWrong, ends)
+	case ctx.Err() != nil:
+		return last.Err
 	case errors.As(last.Err, &unknown) && unknown.Delivered != n:
 		return fmt.Errorf("%w: %d results delivered, it says %d", errWrong, n, unknown.Delivered)
-	case last.Err == nil && n != 20:
+	case last.Err == nil && n != most:
 		return fmt.Errorf("%w: %d results", errWrong, n)
+	case hole != nil:
+		return hole
 	}
 	return last.Err
 }

@@ -114,10 +114,11 @@ func (p *parser) field(data []byte, m *proto.Message, field proto.Field, at span
 	return nil
 }
 
-// known reports whether ERROR may name t.
+// known reports whether ERROR may name a request of this type. CANCEL is none
+// that is answered, but nexus answers one it does not like.
 func known(t proto.MessageType) bool {
 	tr := t.Traits()
-	return tr != nil && tr.ErrorTo
+	return tr != nil && (tr.ErrorTo || t == proto.Cancel)
 }
 
 func (p *parser) options(raw []byte, m *proto.Message, at int) error {

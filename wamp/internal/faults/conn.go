@@ -124,10 +124,16 @@ func (c *conn) cut(with End) {
 	_ = c.server.SetReadDeadline(late)
 }
 
-// dead reports whether something has vanished, or nothing is taken any more.
+// dead reports whether something has vanished, or may be about to, or nothing
+// is taken any more.
 func (c *conn) dead() bool {
 	plan, _ := c.current()
-	return plan.Up.Stall || plan.Down.Stall || c.up.lost.Load() || c.down.lost.Load()
+	for _, f := range []*Fault{&plan.Up, &plan.Down} {
+		if f.Stall || f.Hole {
+			return true
+		}
+	}
+	return c.up.lost.Load() || c.down.lost.Load()
 }
 
 func (c *conn) setPlan(plan *Plan) {

@@ -189,8 +189,8 @@ func (p *Proxy) Cut(with End) int {
 	return len(live)
 }
 
-// CutDead resets the connections that have lost something in a hole, or are
-// stalled: a network forgets them at last. It returns how many those were.
+// CutDead resets the connections that have lost something in a hole, are in one,
+// or are stalled: a network forgets them at last. It returns how many those were.
 func (p *Proxy) CutDead() (n int) {
 	for _, c := range p.live() {
 		if c.dead() {

@@ -1,0 +1,171 @@
+package sim
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Kind is what an action does.
+type Kind string
+
+// The operations.
+const (
+	Call        Kind = "call"        // a call to a peer's procedure
+	Publish     Kind = "publish"     // a publish to the peers
+	Subscribe   Kind = "subscribe"   // a subscription
+	Unsubscribe Kind = "unsubscribe" // Of ends by Unsubscribe
+	Register    Kind = "register"    // a registration, its procedure named by its number
+	Unregister  Kind = "unregister"  // Of ends by Unregister
+	Cancel      Kind = "cancel"      // the context of Of ends
+	Slow        Kind = "slow"        // the consumer of Of stops reading
+	Invoke      Kind = "invoke"      // a peer calls the registration Of
+	Event       Kind = "event"       // a peer publishes to a topic
+	Drain       Kind = "drain"       // the session ends gracefully
+	Close       Kind = "close"       // the session ends
+)
+
+// The faults.
+const (
+	Cut     Kind = "cut"     // the link breaks when Up and Down more octets have passed; peers learn of it After
+	Stall   Kind = "stall"   // nothing passes; After, it goes on, or with How "dead" the link is given up
+	Restart Kind = "restart" // the router loses its links and all its state
+	Goodbye Kind = "goodbye" // the router says GOODBYE for the reason How
+	NoDial  Kind = "nodial"  // the next N connections are refused
+	Refuse  Kind = "refuse"  // the next N logins are refused for the reason How
+)
+
+// The rest is about time. A world that has a schedule of its own may do less
+// than Flush and Pump say.
+const (
+	Flush Kind = "flush" // what is queued is handed to the link
+	Pump  Kind = "pump"  // Up and Down octets pass
+	Pass  Kind = "pass"  // time passes, everything that can happen happens
+	Check Kind = "check" // time passes until all is quiet, then all must be well
+)
+
+// The manners of operations (Action.How), and of the ends of calls
+// (Action.End).
+const (
+	Progressive = "progressive"
+	Idempotent  = "idempotent"
+	Kill        = "kill"
+	Skip        = "skip"
+	Timeout     = "timeout" // the call has a limit of its own: CallTimeout
+	Ack         = "ack"
+	Dead        = "dead"
+
+	EndResult = "result"
+	EndError  = "error"
+	EndNever  = "never"
+)
+
+// Action is one line of a plan.
+type Action struct {
+	Kind Kind
+	// Op numbers the operation that begins, from 1; Of the one that it is
+	// about.
+	Op, Of int
+	// Name is which topic or procedure.
+	Name int
+	// How is its manner, End how a callee ends a call.
+	How, End string
+	// Progress is how many progressive results come before the end.
+	Progress int
+	// After is a time in milliseconds.
+	After int
+	// Up and Down are octets, N a count.
+	Up, Down, N int
+}
+
+// String writes the action as one line.
+func (a Action) String() string {
+	b := []byte(a.Kind)
+	num := func(key string, n int) {
+		if n != 0 {
+			b = append(append(append(append(b, ' '), key...), '='), strconv.Itoa(n)...)
+		}
+	}
+	text := func(key, s string) {
+		if s != "" {
+			b = append(append(append(append(b, ' '), key...), '='), s...)
+		}
+	}
+	num("op", a.Op)
+	num("of", a.Of)
+	num("name", a.Name)
+	text("how", a.How)
+	text("end", a.End)
+	num("progress", a.Progress)
+	num("after", a.After)
+	num("up", a.Up)
+	num("down", a.Down)
+	num("n", a.N)
+	return string(b)
+}
+
+// ParseAction reads what String wrote.
+func ParseAction(line string) (Action, error) {
+	words := strings.Fields(line)
+	if len(words) == 0 {
+		return Action{}, errors.New("sim: an empty action")
+	}
+	a := Action{Kind: Kind(words[0])}
+	if _, known := kinds[a.Kind]; !known {
+		return a, fmt.Errorf("sim: no action is called %q", words[0])
+	}
+	for _, w := range words[1:] {
+		key, value, _ := strings.Cut(w, "=")
+		var to *int
+		switch key {
+		case "how":
+			a.How = value
+			continue
+		case "end":
+			a.End = value
+			continue
+		case "op":
+			to = &a.Op
+		case "of":
+			to = &a.Of
+		case "name":
+			to = &a.Name
+		case "progress":
+			to = &a.Progress
+		case "after":
+			to = &a.After
+		case "up":
+			to = &a.Up
+		case "down":
+			to = &a.Down
+		case "n":
+			to = &a.N
+		default:
+			return a, fmt.Errorf("sim: %q: no field is called %q", line, key)
+		}
+		n, err := strconv.Atoi(value)
+		if err != nil {
+			return a, fmt.Errorf("sim: %q: %w", line, err)
+		}
+		*to = n
+	}
+	return a, nil
+}
+
+// ParseLog returns the actions of a log, or of a plan.
+func ParseLog(log string) ([]Action, error) {
+	var plan []Action
+	for line := range strings.Lines(log) {
+		line, is := strings.CutPrefix(strings.TrimSpace(line), "+ ")
+		if !is {
+			continue
+		}
+		a, err := ParseAction(line)
+		if err != nil {
+			return nil, err
+		}
+		plan = append(plan, a)
+	}
+	return plan, nil
+}

@@ -1,0 +1,203 @@
+package sim
+
+import "math/rand/v2"
+
+// The sizes of the simulated world.
+const (
+	topics     = 5
+	procedures = 4
+)
+
+// gen makes a plan. It knows what it has begun, not what became of it: an
+// action about an operation that is over does nothing.
+type gen struct {
+	r    *rand.Rand
+	ops  int
+	live map[Kind][]int
+}
+
+// kind is how the generator makes an action: a weight against the others, 0
+// where it is placed by hand.
+type kind struct {
+	weight int
+	make   func(g *gen) (Action, bool)
+}
+
+// kinds are all actions that there are.
+var kinds = map[Kind]kind{
+	Call:        {30, makeCall},
+	Publish:     {20, makePublish},
+	Subscribe:   {8, func(g *gen) (Action, bool) { return g.begin(Action{Kind: Subscribe, Name: g.r.IntN(topics)}), true }},
+	Unsubscribe: {4, func(g *gen) (Action, bool) { return g.about(Unsubscribe, Subscribe) }},
+	Register:    {6, func(g *gen) (Action, bool) { return g.begin(Action{Kind: Register}), true }},
+	Unregister:  {3, func(g *gen) (Action, bool) { return g.about(Unregister, Register) }},
+	Cancel:      {8, makeCancel},
+	Slow:        {1, makeSlow},
+	Invoke:      {16, makeInvoke},
+	Event:       {20, func(g *gen) (Action, bool) { return g.begin(Action{Kind: Event, Name: g.r.IntN(topics)}), true }},
+	Flush:       {20, func(*gen) (Action, bool) { return Action{Kind: Flush}, true }},
+	Pump: {20, func(g *gen) (Action, bool) {
+		return Action{Kind: Pump, Up: g.r.IntN(300), Down: g.r.IntN(300)}, true
+	}},
+	Pass: {14, func(g *gen) (Action, bool) { return Action{Kind: Pass, After: 1 + g.r.IntN(400)}, true }},
+	Cut:  {10, makeCut},
+	Stall: {2, func(g *gen) (Action, bool) {
+		a := Action{Kind: Stall, After: 1 + g.r.IntN(3000)}
+		if g.r.IntN(3) == 0 {
+			a.How = Dead
+		}
+		return a, true
+	}},
+	Restart: {2, func(*gen) (Action, bool) { return Action{Kind: Restart}, true }},
+	Goodbye: {1, func(*gen) (Action, bool) { return Action{Kind: Goodbye, How: "wamp.close.system_shutdown"}, true }},
+	NoDial:  {2, func(g *gen) (Action, bool) { return Action{Kind: NoDial, N: 1 + g.r.IntN(3)}, true }},
+	Refuse:  {2, func(g *gen) (Action, bool) { return Action{Kind: Refuse, N: 1, How: "wamp.error.unavailable"}, true }},
+	Check:   {0, nil},
+	Drain:   {0, nil},
+	Close:   {0, nil},
+}
+
+// order of kinds: a map has none, and a plan must follow from its seed.
+var order = []Kind{Call, Publish, Subscribe, Unsubscribe, Register, Unregister, Cancel, Slow, Invoke, Event,
+	Flush, Pump, Pass, Cut, Stall, Restart, Goodbye, NoDial, Refuse}
+
+// Plan makes the life of one session from a seed: it breaks about cuts times,
+// and in the end it is closed, drained, or refused for good.
+func Plan(seed uint64, cuts int) []Action {
+	g := &gen{r: rand.New(rand.NewPCG(seed, 0x5eed)), live: map[Kind][]int{}}
+	total := 0
+	for _, k := range order {
+		total += kinds[k].weight
+	}
+	var plan []Action
+	for broken := 0; broken < cuts; {
+		a, ok := g.next(total)
+		if !ok {
+			continue
+		}
+		plan = append(plan, a)
+		switch a.Kind {
+		case Cut, Restart:
+			broken++
+			if g.r.IntN(3) > 0 { // mostly it comes back before it breaks again
+				plan = append(plan, Action{Kind: Pass, After: 200 + g.r.IntN(1500)})
+			}
+			if g.r.IntN(25) == 0 {
+				plan = append(plan, Action{Kind: Check})
+			}
+		}
+	}
+	return append(plan, g.end()...)
+}
+
+// next makes an action that is not placed by hand.
+func (g *gen) next(total int) (Action, bool) {
+	n := g.r.IntN(total)
+	for _, k := range order {
+		if n -= kinds[k].weight; n < 0 {
+			return kinds[k].make(g)
+		}
+	}
+	return Action{}, false
+}
+
+// end is how the life ends.
+func (g *gen) end() []Action {
+	check := Action{Kind: Check}
+	switch g.r.IntN(6) {
+	case 0, 1:
+		return []Action{{Kind: Close}, check}
+	case 2:
+		return []Action{check, {Kind: Drain}, check}
+	case 3:
+		return []Action{{Kind: Drain}, {Kind: Cut, Up: g.r.IntN(200), Down: g.r.IntN(200)}, check, {Kind: Close}, check}
+	case 4:
+		return []Action{{Kind: Goodbye, How: "wamp.close.killed"}, check, {Kind: Close}, check}
+	}
+	return []Action{{Kind: Refuse, N: 1, How: "wamp.error.not_authorized"}, {Kind: Cut, Up: g.r.IntN(200)}, check, {Kind: Close}, check}
+}
+
+func (g *gen) begin(a Action) Action {
+	g.ops++
+	a.Op = g.ops
+	g.live[a.Kind] = append(g.live[a.Kind], a.Op)
+	if l := g.live[a.Kind]; len(l) > 12 {
+		g.live[a.Kind] = l[1:]
+	}
+	return a
+}
+
+// about makes an action about one of those that were begun.
+func (g *gen) about(what, of Kind) (Action, bool) {
+	l := g.live[of]
+	if len(l) == 0 {
+		return Action{}, false
+	}
+	i := g.r.IntN(len(l))
+	a := Action{Kind: what, Of: l[i]}
+	if what == Unsubscribe || what == Unregister || what == Cancel {
+		g.live[of] = append(l[:i:i], l[i+1:]...)
+	}
+	return a, true
+}
+
+// answer fills in how a callee answers.
+func (g *gen) answer(a Action) Action {
+	a.End = EndResult
+	switch g.r.IntN(8) {
+	case 0:
+		a.End = EndError
+	case 1:
+		a.End = EndNever
+	}
+	a.After = g.r.IntN(300)
+	if a.How == Progressive {
+		a.Progress = g.r.IntN(6)
+	}
+	return a
+}
+
+func makeCall(g *gen) (Action, bool) {
+	hows := []string{"", "", Progressive, Progressive, Idempotent, Kill, Skip, Timeout}
+	return g.begin(g.answer(Action{Kind: Call, Name: g.r.IntN(procedures), How: hows[g.r.IntN(len(hows))]})), true
+}
+
+func makePublish(g *gen) (Action, bool) {
+	hows := []string{"", Ack, Ack, Idempotent}
+	return g.begin(Action{Kind: Publish, Name: g.r.IntN(topics), How: hows[g.r.IntN(len(hows))]}), true
+}
+
+func makeInvoke(g *gen) (Action, bool) {
+	a, ok := g.about(Invoke, Register)
+	if ok {
+		if g.r.IntN(2) == 0 {
+			a.How = Progressive
+		}
+		a = g.begin(g.answer(a))
+	}
+	return a, ok
+}
+
+func makeCancel(g *gen) (Action, bool) {
+	of := []Kind{Call, Call, Call, Publish, Subscribe, Register}
+	return g.about(Cancel, of[g.r.IntN(len(of))])
+}
+
+func makeSlow(g *gen) (Action, bool) {
+	of := []Kind{Call, Subscribe, Register}
+	return g.about(Slow, of[g.r.IntN(len(of))])
+}
+
+func makeCut(g *gen) (Action, bool) {
+	a := Action{Kind: Cut, Up: g.r.IntN(600), Down: g.r.IntN(600)}
+	switch g.r.IntN(4) {
+	case 0:
+		a.Up = 0
+	case 1:
+		a.Down = 0
+	}
+	if g.r.IntN(4) == 0 { // the router holds the dead session for a while
+		a.After = g.r.IntN(4000)
+	}
+	return a, true
+}

@@ -1,0 +1,461 @@
+package sim
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// CallTimeout is the limit of calls in manner Timeout.
+const CallTimeout = 2 * time.Second
+
+// AppError is the error with which a callee fails a call that ends so.
+const AppError = "sim.error.planned"
+
+// Tag is what every payload carries: the operation that it belongs to, the run
+// of a callee or the link of an event, and a count within it.
+type Tag struct{ Op, Run, N int }
+
+// Outcome is how an operation ended for its user.
+type Outcome string
+
+// The outcomes.
+const (
+	Result   Outcome = "result" // also the acknowledgement of a publish
+	Error    Outcome = "error"  // what a peer or the router said
+	Canceled Outcome = "canceled"
+	Unknown  Outcome = "unknown"
+	Closed   Outcome = "closed"
+	TooSlow  Outcome = "slow"
+	TimedOut Outcome = "timeout"
+	Left     Outcome = "left" // by Unsubscribe or Unregister
+	Drained  Outcome = "drained"
+)
+
+// End is the end of an operation as its user saw it.
+type End struct {
+	How       Outcome
+	URI       string // with Error
+	Tag       Tag    // of the last payload
+	Delivered int    // with Unknown: what it says of progressive results
+	Text      string // for the log
+}
+
+// Tables are the entries of a session's tables.
+type Tables struct {
+	Requests, Subscriptions, Registrations, Invocations int
+	Handles, Procedures, Watches, Timers, Parked        int
+}
+
+// run is one execution of a call by a callee.
+type run struct{ id, link int }
+
+// op is what the model knows of an operation.
+type op struct {
+	Action
+	began     time.Duration
+	cancelled bool // its context has ended
+	leaving   bool // Unsubscribe or Unregister was asked for
+	slow      bool
+	writes    []int // the links it was written to
+	wrote     time.Duration
+	runs      []run
+	delivered int // progressive results, of the last run
+	lastRun   int
+	news      time.Duration // when the last result came
+	acked     bool
+	ended     int
+	outcome   Outcome
+
+	// of a subscription
+	applied          int // the link on which it was first asked for, 0 if none yet
+	lastLink, lastIx int // of its last event
+	gap              bool
+	lost             bool // an event may have been missed, and that was not yet said
+	// of an invocation
+	running  int // the link on which it runs, 0 if it does not
+	answered bool
+	cut      bool
+}
+
+// Model is told by a world what happens and judges it. Its methods may be
+// called from any goroutine.
+type Model struct {
+	// Exact: the world reports every write and every step of a link in their
+	// order, so that order can be judged across operations.
+	Exact bool
+
+	mu     sync.Mutex
+	now    func() time.Duration
+	log    strings.Builder
+	faults []string
+
+	ops      []*op // by number; 0 is nobody's
+	link     int   // the last one
+	up       bool
+	lost     []int // links
+	runs     int
+	sent     map[[2]int][]int // events by link and topic
+	lastSent [2]int           // the last call or publish, and the last handle, first written to this link
+	ending   string           // why the session may be over
+	final    string           // it heard that it must be over
+	over     bool
+	draining bool
+
+	// Counts are the figures of a run.
+	Counts Counts
+}
+
+// Counts are figures.
+type Counts struct {
+	Cuts, Links, Operations, Events, Resent, Unknown int
+}
+
+// NewModel returns a model. now is the time since the start.
+func NewModel(now func() time.Duration) *Model {
+	return &Model{now: now, ops: []*op{nil}, sent: map[[2]int][]int{}}
+}
+
+// Faults are the invariants that were broken, in their order.
+func (m *Model) Faults() []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.faults)
+}
+
+// Log is what happened: the plan's actions behind a plus, and what came of
+// them.
+func (m *Model) Log() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.log.String()
+}
+
+func (m *Model) note(format string, args ...any) {
+	fmt.Fprintf(&m.log, "  %8.3f ", m.now().Seconds())
+	fmt.Fprintf(&m.log, format, args...)
+	m.log.WriteByte('\n')
+}
+
+// broken notes a broken invariant.
+func (m *Model) broken(invariant Invariant, format string, args ...any) {
+	text := string(invariant) + ": " + fmt.Sprintf(format, args...)
+	m.faults = append(m.faults, text)
+	m.note("BROKEN %s", text)
+}
+
+// Broken notes an invariant that the world has found broken.
+func (m *Model) Broken(invariant Invariant, format string, args ...any) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.broken(invariant, format, args...)
+}
+
+// Note writes a line to the log.
+func (m *Model) Note(format string, args ...any) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.note(format, args...)
+}
+
+// Act notes an action of the plan, before the world carries it out. It reports
+// false where the action is about an operation that never was, or comes after
+// the end of the session.
+func (m *Model) Act(a Action) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.log.WriteString("+ " + a.String() + "\n")
+	if a.Op > 0 {
+		for len(m.ops) <= a.Op {
+			m.ops = append(m.ops, nil)
+		}
+		o := &op{Action: a, began: m.now(), lastIx: -1}
+		if m.up {
+			o.applied = m.link
+		}
+		m.ops[a.Op] = o
+		m.Counts.Operations++
+	}
+	if a.Of > 0 && m.op(a.Of) == nil {
+		return false
+	}
+	switch a.Kind {
+	case Cancel:
+		m.ops[a.Of].cancelled = true
+	case Unsubscribe, Unregister:
+		if !m.ops[a.Of].acked {
+			return false // its user does not have it yet
+		}
+		m.ops[a.Of].leaving = true
+	case Slow:
+		m.ops[a.Of].slow = true
+	case Close:
+		m.ending = "close"
+	case Drain:
+		m.ending, m.draining = "drain", true
+	case Goodbye, Refuse:
+		if final[a.How] {
+			m.ending = a.How
+		}
+	}
+	return true
+}
+
+// final are the reasons after which a session is not to come back.
+var final = map[string]bool{"wamp.close.killed": true, "wamp.error.not_authorized": true}
+
+func (m *Model) op(n int) *op {
+	if n <= 0 || n >= len(m.ops) {
+		return nil
+	}
+	return m.ops[n]
+}
+
+// Heard says that the session was told a reason why its link ends.
+func (m *Model) Heard(reason string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.note("heard %s", reason)
+	if final[reason] {
+		m.final = reason
+	}
+}
+
+// LinkUp says that the session has joined on a new link, before it uses it.
+func (m *Model) LinkUp() (link int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.link++
+	m.Counts.Links++
+	m.note("link %d is up", m.link)
+	if m.up {
+		m.broken(OneLink, "link %d while the last one is up", m.link)
+	}
+	m.up = true
+	m.lastSent = [2]int{}
+	for _, o := range m.ops {
+		if o != nil && o.Kind == Subscribe && o.ended == 0 && o.applied == 0 {
+			o.applied = m.link
+		}
+	}
+	return m.link
+}
+
+// LinkLost says that the session has noticed the loss of its link.
+func (m *Model) LinkLost() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.up {
+		return
+	}
+	m.up = false
+	m.lost = append(m.lost, m.link)
+	m.note("link %d is lost", m.link)
+	for _, o := range m.ops {
+		if o != nil && o.Kind == Subscribe && o.ended == 0 && o.applied > 0 {
+			o.gap = true
+		}
+	}
+}
+
+// CutsDone counts a cut.
+func (m *Model) CutsDone() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.Counts.Cuts++
+}
+
+// Link is the link that is up, 0 if none is.
+func (m *Model) Link() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.up {
+		return 0
+	}
+	return m.link
+}
+
+// Over reports whether the session has ended.
+func (m *Model) Over() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.over
+}
+
+// Written says that the message of an operation was handed to the link.
+func (m *Model) Written(n int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	o := m.op(n)
+	if o == nil {
+		m.broken(OwnAnswer, "a message of operation %d, which never was, was written", n)
+		return
+	}
+	m.note("written op=%d link=%d", n, m.link)
+	m.judgeWrite(o)
+	o.writes = append(o.writes, m.link)
+	o.wrote = m.now()
+}
+
+// WrittenTopic says that a SUBSCRIBE for a topic was handed to the link.
+func (m *Model) WrittenTopic(name int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.note("written subscribe %d link=%d", name, m.link)
+	for n, o := range m.ops {
+		if o != nil && o.Kind == Subscribe && o.Name == name && o.ended == 0 {
+			if o.applied < m.link { // a restore; otherwise one that has ended may have asked
+				m.inOrder(1, n)
+			}
+			return
+		}
+	}
+}
+
+// Executed says that a peer carries out an operation: a callee runs a call, the
+// router takes a publish. It returns the number of that run.
+func (m *Model) Executed(n, link int) (runID int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.runs++
+	o := m.op(n)
+	if o == nil {
+		m.broken(OwnAnswer, "a peer carries out operation %d, which never was", n)
+		return m.runs
+	}
+	m.note("executed op=%d run=%d", n, m.runs)
+	o.runs = append(o.runs, run{m.runs, link})
+	m.judgeRun(o)
+	return m.runs
+}
+
+// Progress says that the user of a call got a progressive result.
+func (m *Model) Progress(n int, got Tag) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	o := m.op(n)
+	m.note("progress op=%d %v", n, got)
+	m.judgeOwner(o, got)
+	if got.Run != o.lastRun {
+		if o.delivered > 0 {
+			m.broken(AtMostOnce, "progressive results of runs %d and %d of operation %d", o.lastRun, got.Run, n)
+		}
+		o.lastRun = got.Run
+	}
+	if o.delivered++; got.N != o.delivered {
+		m.broken(Order, "progressive result %d of operation %d came as number %d", got.N, n, o.delivered)
+	}
+	if o.ended > 0 {
+		m.broken(EndsOnce, "operation %d got a result after its end", n)
+	}
+	o.news = m.now()
+}
+
+// Acked says that a subscription or registration stands.
+func (m *Model) Acked(n int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.note("acked op=%d", n)
+	m.ops[n].acked = true
+}
+
+// Ended says that an operation has ended for its user.
+func (m *Model) Ended(n int, e End) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	o := m.op(n)
+	m.note("ended op=%d %s %s %v %s", n, e.How, e.URI, e.Tag, e.Text)
+	if o.ended++; o.ended > 1 {
+		m.broken(EndsOnce, "operation %d ended %d times", n, o.ended)
+		return
+	}
+	o.outcome = e.How
+	if e.How == Unknown {
+		m.Counts.Unknown++
+	}
+	m.judgeEnd(o, e)
+}
+
+// EventSent says that the router sends an event of a peer to the session.
+func (m *Model) EventSent(n, link int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	key := [2]int{link, m.ops[n].Name}
+	m.sent[key] = append(m.sent[key], n)
+	m.Counts.Events++
+}
+
+// EventCame says that a subscription was given an event: its number and link
+// are in the tag. gap: it says that events may have been missed before it;
+// lost: how many its stream has dropped.
+func (m *Model) EventCame(n int, got Tag, gap bool, lost int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.note("event op=%d %v gap=%v", n, got, gap)
+	m.judgeEvent(m.ops[n], got, gap, lost)
+}
+
+// Invoked says that the session's callee was given an invocation.
+func (m *Model) Invoked(n, link int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.note("invoked op=%d", n)
+	o := m.op(n)
+	if o == nil {
+		m.broken(OwnAnswer, "an invocation of operation %d, which never was", n)
+		return
+	}
+	if m.draining {
+		m.broken(DrainWaits, "invocation %d arrives while the session is drained", n)
+	}
+	o.running, o.answered, o.cut = link, false, false
+}
+
+// Interrupted says that the context of an invocation has ended because its
+// link was lost or the session is over.
+func (m *Model) Interrupted(n int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.note("interrupted op=%d", n)
+	if o := m.ops[n]; o.cut {
+		m.broken(EndsOnce, "invocation %d was interrupted twice", n)
+	} else {
+		o.cut = true
+	}
+}
+
+// Answers says that the callee hands over the end of its answer.
+func (m *Model) Answers(n int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.ops[n].answered = true
+}
+
+// Running returns the invocations that were given on the present link and have
+// not been answered.
+func (m *Model) Running() (ops []int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.running()
+}
+
+func (m *Model) running() (ops []int) {
+	for n, o := range m.ops {
+		if o != nil && o.Kind == Invoke && o.running == m.link && m.up && !o.answered && !o.cut {
+			ops = append(ops, n)
+		}
+	}
+	return ops
+}
+
+// Add adds the figures of another run.
+func (c *Counts) Add(o Counts) {
+	c.Cuts += o.Cuts
+	c.Links += o.Links
+	c.Operations += o.Operations
+	c.Events += o.Events
+	c.Resent += o.Resent
+	c.Unknown += o.Unknown
+}

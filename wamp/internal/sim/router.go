@@ -1,0 +1,343 @@
+package sim
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/connectanum/connectanum-go/wamp/proto"
+)
+
+// Router is the other side of the step simulation: a small router with its
+// peers, in one goroutine and without a clock. It believes nothing: what no
+// client may say is a broken invariant. Payloads are JSON.
+type Router struct {
+	m    *Model
+	send func(link int, m *proto.Message)
+	at   func(after time.Duration, f func())
+
+	nextID proto.ID
+	links  map[int]*peer
+	topics map[int]proto.ID // their subscriptions, while there is one
+	procs  map[int]*peer    // who holds a registration
+}
+
+// peer is the session on one link.
+type peer struct {
+	link    int
+	lastID  proto.ID
+	gone    bool // the router has noticed its end
+	subs    map[int]proto.ID
+	regs    map[int]proto.ID
+	calls   map[proto.ID]*Action // that have no answer yet
+	invs    map[proto.ID]*invocation
+	invoked proto.ID
+	invOf   []proto.ID // invocations in their order
+}
+
+// invocation is one that the session has not answered yet.
+type invocation struct {
+	op, run, progress int
+}
+
+// NewRouter returns a router. send sends a message on a link, at has something
+// done later.
+func NewRouter(m *Model, send func(int, *proto.Message), at func(time.Duration, func())) *Router {
+	return &Router{m: m, send: send, at: at, nextID: 1000,
+		links: map[int]*peer{}, topics: map[int]proto.ID{}, procs: map[int]*peer{}}
+}
+
+func (r *Router) id() proto.ID { r.nextID++; return r.nextID }
+
+// Join lets a session in on a link.
+func (r *Router) Join(link int) {
+	r.links[link] = &peer{link: link, subs: map[int]proto.ID{}, regs: map[int]proto.ID{},
+		calls: map[proto.ID]*Action{}, invs: map[proto.ID]*invocation{}}
+}
+
+// Gone is when the router notices the end of a link.
+func (r *Router) Gone(link int) {
+	p := r.links[link]
+	if p == nil {
+		return
+	}
+	delete(r.links, link)
+	p.gone = true
+	for n, holder := range r.procs {
+		if holder == p {
+			delete(r.procs, n)
+		}
+	}
+	for _, id := range p.invOf {
+		if inv := p.invs[id]; inv != nil {
+			delete(p.invs, id)
+			r.m.Ended(inv.op, End{How: Error, URI: proto.ErrURICanceled})
+		}
+	}
+}
+
+// Restart drops all links and all state.
+func (r *Router) Restart() {
+	links := make([]int, 0, len(r.links))
+	for link := range r.links {
+		links = append(links, link)
+	}
+	slices.Sort(links)
+	for _, link := range links {
+		r.Gone(link)
+	}
+	clear(r.topics)
+	clear(r.procs)
+}
+
+// Goodbye ends the session on a link in order.
+func (r *Router) Goodbye(link int, reason string) {
+	r.Gone(link)
+	r.send(link, &proto.Message{Type: proto.Goodbye, URI: reason})
+}
+
+// Holds returns what the router holds for the session on a link.
+func (r *Router) Holds(link int) (topics, registrations []int) {
+	p := r.links[link]
+	if p == nil {
+		return nil, nil
+	}
+	for n := range p.subs {
+		topics = append(topics, n)
+	}
+	for n := range p.regs {
+		registrations = append(registrations, n)
+	}
+	return topics, registrations
+}
+
+func number(uri, prefix string) int {
+	n, err := strconv.Atoi(strings.TrimPrefix(uri, prefix))
+	if err != nil {
+		return -1
+	}
+	return n
+}
+
+// Receive takes a message of the session.
+func (r *Router) Receive(link int, m *proto.Message) {
+	p := r.links[link]
+	if p == nil {
+		return // it has said GOODBYE, or the router has forgotten it
+	}
+	switch m.Type {
+	case proto.Call, proto.Publish, proto.Subscribe, proto.Unsubscribe, proto.Register, proto.Unregister:
+		if m.Request != p.lastID+1 {
+			r.m.Broken(Protocol, "%s has id %d behind %d on link %d", m.Type, m.Request, p.lastID, link)
+		}
+		p.lastID = m.Request
+	}
+	switch m.Type {
+	case proto.Call:
+		r.call(p, m)
+	case proto.Cancel:
+		r.cancel(p, m)
+	case proto.Publish:
+		r.publish(p, m)
+	case proto.Subscribe:
+		r.subscribe(p, m)
+	case proto.Unsubscribe:
+		r.unsubscribe(p, m)
+	case proto.Register:
+		r.register(p, m)
+	case proto.Unregister:
+		r.unregister(p, m)
+	case proto.Yield:
+		r.yield(p, m, End{How: Result})
+	case proto.Error:
+		r.yield(p, m, End{How: Error, URI: m.URI})
+	case proto.Goodbye:
+		r.Gone(link)
+		r.send(link, &proto.Message{Type: proto.Goodbye, URI: proto.CloseURIGoodbyeAndOut})
+	default:
+		r.m.Broken(Protocol, "the client sends %s %s", m.Type, m.Options.Str("message"))
+	}
+}
+
+func (r *Router) call(p *peer, m *proto.Message) {
+	a, _, ok := FromValues(ParseJSON(m.Args))
+	if !ok {
+		r.m.Broken(Protocol, "a call with payload %s", m.Args)
+		return
+	}
+	id := m.Request
+	run := r.m.Executed(a.Op, p.link)
+	p.calls[id] = &a
+	progressive := m.Options.Bool("receive_progress")
+	r.steps(a, func(n int, last bool) {
+		if p.gone || p.calls[id] == nil {
+			return
+		}
+		out := &proto.Message{Type: proto.Result, Request: id, Args: AppendJSON(nil, Tag{a.Op, run, n}.Numbers())}
+		switch {
+		case !last && !progressive:
+			return
+		case !last:
+			out.Options = proto.Dict{{Key: "progress", Value: true}}
+		case a.End == EndError:
+			out.Type, out.RequestType, out.URI = proto.Error, proto.Call, AppError
+		}
+		if last {
+			delete(p.calls, id)
+		}
+		r.send(p.link, out)
+	})
+}
+
+// steps has a callee's answers done when they are due.
+func (r *Router) steps(a Action, say func(n int, last bool)) {
+	each := time.Duration(a.After) * time.Millisecond / time.Duration(a.Progress+1)
+	for n := 1; n <= a.Progress; n++ {
+		r.at(each*time.Duration(n), func() { say(n, false) })
+	}
+	if a.End != EndNever {
+		r.at(time.Duration(a.After)*time.Millisecond, func() { say(0, true) })
+	}
+}
+
+func (r *Router) cancel(p *peer, m *proto.Message) {
+	if p.calls[m.Request] == nil {
+		if m.Request > p.lastID {
+			r.m.Broken(Protocol, "CANCEL for request %d, which never was", m.Request)
+		}
+		return
+	}
+	delete(p.calls, m.Request)
+	out := &proto.Message{Type: proto.Error, RequestType: proto.Call, Request: m.Request, URI: proto.ErrURICanceled}
+	if m.Options.Str("mode") != "kill" {
+		r.send(p.link, out)
+		return
+	}
+	r.at(20*time.Millisecond, func() { // the callee answers
+		if !p.gone {
+			r.send(p.link, out)
+		}
+	})
+}
+
+func (r *Router) publish(p *peer, m *proto.Message) {
+	a, _, ok := FromValues(ParseJSON(m.Args))
+	if !ok {
+		r.m.Broken(Protocol, "a publish with payload %s", m.Args)
+		return
+	}
+	run := r.m.Executed(a.Op, p.link)
+	if m.Options.Bool("acknowledge") {
+		r.send(p.link, &proto.Message{Type: proto.Published, Request: m.Request, Publication: proto.ID(run)})
+	}
+}
+
+func (r *Router) subscribe(p *peer, m *proto.Message) {
+	n := number(m.URI, TopicURI(0)[:len("sim.topic")])
+	if r.topics[n] == 0 {
+		r.topics[n] = r.id()
+	}
+	p.subs[n] = r.topics[n]
+	r.send(p.link, &proto.Message{Type: proto.Subscribed, Request: m.Request, ID: p.subs[n]})
+}
+
+func (r *Router) unsubscribe(p *peer, m *proto.Message) {
+	for n, id := range p.subs {
+		if id == m.ID {
+			delete(p.subs, n)
+			delete(r.topics, n) // the next one gets another id
+			r.send(p.link, &proto.Message{Type: proto.Unsubscribed, Request: m.Request})
+			return
+		}
+	}
+	r.m.Broken(Protocol, "UNSUBSCRIBE of %d, which it does not have", m.ID)
+}
+
+func (r *Router) register(p *peer, m *proto.Message) {
+	n := number(m.URI, "sim.reg")
+	if r.procs[n] != nil {
+		if r.procs[n] == p {
+			r.m.Broken(Protocol, "registration %d is registered twice on one link", n)
+		}
+		r.send(p.link, &proto.Message{Type: proto.Error, RequestType: proto.Register, Request: m.Request,
+			URI: proto.ErrURIProcedureAlreadyExists})
+		return
+	}
+	r.procs[n], p.regs[n] = p, r.id()
+	r.send(p.link, &proto.Message{Type: proto.Registered, Request: m.Request, ID: p.regs[n]})
+}
+
+func (r *Router) unregister(p *peer, m *proto.Message) {
+	for n, id := range p.regs {
+		if id == m.ID {
+			delete(p.regs, n)
+			delete(r.procs, n)
+			r.send(p.link, &proto.Message{Type: proto.Unregistered, Request: m.Request})
+			return
+		}
+	}
+	r.m.Broken(Protocol, "UNREGISTER of %d, which it does not have", m.ID)
+}
+
+// Event publishes an event of a peer.
+func (r *Router) Event(a Action) {
+	for link := range r.links { // of those at most one is alive, and only that is told about
+		p := r.links[link]
+		if id := p.subs[a.Name]; id != 0 && !r.dead(link) {
+			r.m.EventSent(a.Op, link)
+			r.send(link, &proto.Message{Type: proto.Event, ID: id, Publication: r.id(), Args: AppendJSON(nil, Tag{a.Op, link, 0}.Numbers())})
+		}
+	}
+}
+
+// dead reports whether a newer link has taken the place of this one.
+func (r *Router) dead(link int) bool {
+	for other := range r.links {
+		if other > link {
+			return true
+		}
+	}
+	return false
+}
+
+// Invoke lets a peer call a registration of the session.
+func (r *Router) Invoke(a Action) {
+	p := r.procs[a.Of]
+	if p == nil {
+		r.m.Ended(a.Op, End{How: Error, URI: proto.ErrURINoSuchProcedure})
+		return
+	}
+	run := r.m.Executed(a.Op, p.link)
+	p.invoked++
+	p.invs[p.invoked] = &invocation{op: a.Op, run: run}
+	p.invOf = append(p.invOf, p.invoked)
+	var options proto.Dict
+	if a.How == Progressive {
+		options = proto.Dict{{Key: "receive_progress", Value: true}}
+	}
+	r.send(p.link, &proto.Message{Type: proto.Invocation, Request: p.invoked, ID: p.regs[a.Of], Options: options,
+		Args: AppendJSON(nil, Values(a, run))})
+}
+
+// yield takes an answer of the session's callee.
+func (r *Router) yield(p *peer, m *proto.Message, e End) {
+	inv := p.invs[m.Request]
+	if inv == nil {
+		r.m.Broken(OwnAnswer, "the client answers invocation %d of link %d, which is over or never was", m.Request, p.link)
+		return
+	}
+	if e.URI != proto.ErrURIUnavailable {
+		e.Tag = TagOf(ParseJSON(m.Args))
+		if e.Tag.Op != inv.op || e.Tag.Run != inv.run {
+			r.m.Broken(OwnAnswer, "invocation %d, operation %d, run %d, got the answer %v", m.Request, inv.op, inv.run, e.Tag)
+		}
+	}
+	if m.Options.Bool("progress") {
+		inv.progress++
+		r.m.Progress(inv.op, e.Tag)
+		return
+	}
+	delete(p.invs, m.Request)
+	r.m.Ended(inv.op, e)
+}

@@ -1,0 +1,415 @@
+package sim
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// Invariant names a rule that every run keeps.
+type Invariant string
+
+// The invariants.
+const (
+	// EndsOnce: each operation ends exactly once, and nothing comes after.
+	EndsOnce Invariant = "ends once"
+	// TrueOutcome: what the user is told is what happened.
+	TrueOutcome Invariant = "true outcome"
+	// OwnAnswer: no result is given to the wrong call, no answer of an old
+	// link is taken for one of a new link, no answer of ours reaches a call
+	// that it is not for.
+	OwnAnswer Invariant = "own answer"
+	// OnlyWritten: an outcome is unknown only if the operation was written;
+	// one that was not is sent on the next link.
+	OnlyWritten Invariant = "only written"
+	// AtMostOnce: what is not idempotent is written and carried out at most
+	// once.
+	AtMostOnce Invariant = "at most once"
+	// Order: operations leave, results and events come in their order; the
+	// restore is in the order in which things were made.
+	Order Invariant = "order"
+	// NothingLost: what the router has sent on a link that holds arrives;
+	// what was acknowledged was taken; a hole is marked.
+	NothingLost Invariant = "nothing lost"
+	// Restored: all live subscriptions and registrations are back after a
+	// rejoin, and no others.
+	Restored Invariant = "restored"
+	// NothingLeft: no table has an entry that it should not have.
+	NothingLeft Invariant = "nothing left"
+	// Protocol: the router has no reason to complain.
+	Protocol Invariant = "protocol"
+	// OneLink: there is at most one link and one attempt at a time.
+	OneLink Invariant = "one link"
+	// Final: the session ends when it must, and only then.
+	Final Invariant = "final"
+	// DrainWaits: a drain lets finish what is under way and lets nothing new
+	// in, and it ends.
+	DrainWaits Invariant = "drain waits"
+	// CutsInvocations: the invocations of a lost link are interrupted.
+	CutsInvocations Invariant = "cuts invocations"
+)
+
+// truths says for each operation which ends are possible, and what must be
+// true then: "" or what is wrong.
+var truths = map[Kind]map[Outcome]func(m *Model, o *op, e End) string{
+	Call: {
+		Result: resultTrue, Error: errorTrue, Canceled: canceledTrue, Closed: closedTrue,
+		Unknown: unknownTrue, TooSlow: slowTrue, TimedOut: timeoutTrue,
+	},
+	Publish: {
+		Result: func(_ *Model, o *op, _ End) string {
+			return unless(len(o.runs) > 0, "acknowledged, and the router has not taken it")
+		},
+		Canceled: canceledTrue, Closed: closedTrue, Unknown: unknownTrue,
+	},
+	Subscribe: {Canceled: canceledTrue, Closed: closedTrue, Left: leftTrue, TooSlow: slowTrue},
+	Register:  {Canceled: canceledTrue, Closed: closedTrue, Left: leftTrue, Drained: drainedTrue},
+	Invoke:    {Result: resultTrue, Error: errorTrue},
+}
+
+func unless(ok bool, text string) string {
+	if ok {
+		return ""
+	}
+	return text
+}
+
+func canceledTrue(_ *Model, o *op, _ End) string { return unless(o.cancelled, "nobody cancelled it") }
+func leftTrue(_ *Model, o *op, _ End) string     { return unless(o.leaving, "nobody asked for it") }
+func slowTrue(_ *Model, o *op, _ End) string     { return unless(o.slow, "its consumer is not slow") }
+func drainedTrue(m *Model, _ *op, _ End) string {
+	return unless(m.draining, "the session is not drained")
+}
+
+func closedTrue(m *Model, _ *op, _ End) string {
+	return unless(m.ending != "", "the session has no reason to be over")
+}
+
+func resultTrue(_ *Model, o *op, e End) string {
+	if o.Action.End != EndResult {
+		return "the callee does not end it with a result"
+	}
+	if e.Tag.Op != o.Op {
+		return "" // judged as OwnAnswer
+	}
+	if o.Kind == Call && o.How == Progressive && !o.cancelled && o.delivered != o.Progress {
+		return fmt.Sprintf("%d progressive results before its end, the callee sent %d", o.delivered, o.Progress)
+	}
+	return ""
+}
+
+// routerErrors are ends that a router makes up itself, where a peer or its
+// procedure is not there.
+var routerErrors = []string{"wamp.error.no_such_procedure", "wamp.error.unavailable", "wamp.error.no_available_callee"}
+
+func errorTrue(m *Model, o *op, e End) string {
+	switch {
+	case e.URI == AppError:
+		return unless(o.Action.End == EndError, "the callee does not end it with an error")
+	case e.URI == "wamp.error.canceled" && o.Kind == Invoke:
+		return "" // the session that ran it was lost
+	case e.URI == "wamp.error.canceled":
+		return unless(!m.Exact, "the router does not cancel it by itself")
+	case e.URI == "wamp.error.timeout":
+		return unless(o.How == Timeout, "it has no limit")
+	case slices.Contains(routerErrors, e.URI):
+		if o.Kind == Call && m.Exact {
+			return "every procedure is there"
+		}
+		return ""
+	}
+	return "nobody says so"
+}
+
+func unknownTrue(m *Model, o *op, e End) string {
+	if len(o.writes) == 0 {
+		return "" // judged as OnlyWritten
+	}
+	if o.How == Idempotent && o.delivered == 0 {
+		return "it is idempotent"
+	}
+	if e.Delivered != o.delivered {
+		return fmt.Sprintf("it says %d results were delivered, not %d", e.Delivered, o.delivered)
+	}
+	if m.Exact && m.up && o.writes[len(o.writes)-1] == m.link {
+		return "its link is up"
+	}
+	return ""
+}
+
+func timeoutTrue(m *Model, o *op, _ End) string {
+	if o.How != Timeout {
+		return "it has no limit"
+	}
+	if len(o.writes) == 0 {
+		return "its time runs before it was written"
+	}
+	waited := m.now() - max(o.wrote, o.news)
+	return unless(waited >= CallTimeout, "its time is not over: "+waited.String())
+}
+
+// judgeOwner judges whom an answer is for.
+func (m *Model) judgeOwner(o *op, got Tag) {
+	if got.Op != o.Op {
+		m.broken(OwnAnswer, "operation %d got an answer to %d", o.Op, got.Op)
+		return
+	}
+	i := slices.IndexFunc(o.runs, func(r run) bool { return r.id == got.Run })
+	if i < 0 {
+		m.broken(OwnAnswer, "operation %d got an answer of run %d, which was not its", o.Op, got.Run)
+		return
+	}
+	if link := o.runs[i].link; m.Exact && o.Kind == Call && link != m.link {
+		m.broken(OwnAnswer, "operation %d got on link %d an answer of link %d", o.Op, m.link, link)
+	}
+}
+
+// judgeEnd judges the end of an operation.
+func (m *Model) judgeEnd(o *op, e End) {
+	if e.How == Result && o.Kind != Publish || e.How == Error && e.URI == AppError {
+		m.judgeOwner(o, e.Tag)
+	}
+	if e.How == Unknown && len(o.writes) == 0 {
+		m.broken(OnlyWritten, "the outcome of %s is unknown, but it was never written", o.Action)
+	}
+	rule := truths[o.Kind][e.How]
+	if rule == nil {
+		m.broken(TrueOutcome, "%s ended with %s %s %s", o.Action, e.How, e.URI, e.Text)
+		return
+	}
+	if wrong := rule(m, o, e); wrong != "" {
+		m.broken(TrueOutcome, "%s ended with %s %s %s: %s", o.Action, e.How, e.URI, e.Text, wrong)
+	}
+}
+
+// judgeWrite judges that an operation is written.
+func (m *Model) judgeWrite(o *op) {
+	again := slices.Contains(o.writes, m.link)
+	if o.Kind == Register {
+		if !again {
+			m.inOrder(1, o.Op)
+		}
+		return
+	}
+	if o.ended > 0 && o.outcome != Canceled { // the CANCEL goes behind it
+		m.broken(TrueOutcome, "%s is written after its end", o.Action)
+	}
+	if len(o.writes) > 0 {
+		m.Counts.Resent++
+		if o.How != Idempotent {
+			m.broken(AtMostOnce, "%s is written again", o.Action)
+		}
+	}
+	if again {
+		m.broken(AtMostOnce, "%s is written twice to one link", o.Action)
+		return
+	}
+	m.inOrder(0, o.Op)
+}
+
+// inOrder judges the order in which operations are first written to a link.
+func (m *Model) inOrder(lane, n int) {
+	if !m.Exact {
+		return
+	}
+	if n < m.lastSent[lane] {
+		m.broken(Order, "operation %d is written behind %d", n, m.lastSent[lane])
+	}
+	m.lastSent[lane] = max(n, m.lastSent[lane])
+}
+
+// judgeRun judges that an operation is carried out.
+func (m *Model) judgeRun(o *op) {
+	if len(o.runs) > 1 && o.How != Idempotent && o.Kind != Invoke {
+		m.broken(AtMostOnce, "%s is carried out %d times", o.Action, len(o.runs))
+	}
+}
+
+// judgeEvent judges an event.
+func (m *Model) judgeEvent(o *op, got Tag, gap bool, lost int) {
+	ev := m.op(got.Op)
+	if ev == nil || ev.Kind != Event || ev.Name != o.Name {
+		m.broken(OwnAnswer, "subscription %d got what is not an event of its topic: %v", o.Op, got)
+		return
+	}
+	if o.ended > 0 {
+		m.broken(EndsOnce, "subscription %d got an event after its end", o.Op)
+	}
+	list := m.sent[[2]int{got.Run, o.Name}]
+	ix, found := slices.BinarySearch(list, got.Op)
+	if !found {
+		m.broken(NothingLost, "subscription %d got event %d, which was not sent on link %d", o.Op, got.Op, got.Run)
+		return
+	}
+	if m.Exact && got.Run != m.link {
+		m.broken(OwnAnswer, "subscription %d got on link %d an event of link %d", o.Op, m.link, got.Run)
+	}
+	switch {
+	case got.Run < o.lastLink || got.Run == o.lastLink && ix <= o.lastIx:
+		m.broken(Order, "subscription %d got event %d again or too late", o.Op, got.Op)
+	case got.Run == o.lastLink && ix > o.lastIx+1 && lost == 0 && !gap:
+		m.broken(NothingLost, "subscription %d missed an event before %d", o.Op, got.Op)
+	case m.Exact && got.Run > o.lastLink && o.applied < got.Run && ix > 0:
+		m.broken(NothingLost, "subscription %d missed the first event of link %d", o.Op, got.Run)
+	}
+	if m.Exact && gap != o.gap {
+		m.broken(NothingLost, "subscription %d: event %d says %v of a gap", o.Op, got.Op, gap)
+	}
+	o.gap, o.lastLink, o.lastIx = false, got.Run, ix
+}
+
+// JudgeLoss judges, when the session has dealt with the loss of its link, that
+// no invocation of it goes on.
+func (m *Model) JudgeLoss() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for n, o := range m.ops {
+		if o != nil && o.Kind == Invoke && o.running > 0 && !o.answered && !o.cut && (!m.up || o.running < m.link) {
+			m.broken(CutsInvocations, "invocation %d goes on after the loss of link %d", n, o.running)
+		}
+	}
+}
+
+// JudgeDrain judges, when a drain has let go, what it waited for. patient:
+// it was not its context that ended the wait.
+func (m *Model) JudgeDrain(patient bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.note("drain ends, patient=%v", patient)
+	waits := 0
+	for _, n := range m.running() {
+		waits++
+		if patient {
+			m.broken(DrainWaits, "the drain ended while invocation %d ran", n)
+		}
+	}
+	for n, o := range m.ops {
+		if o != nil && o.Kind == Publish && o.How == Ack && o.ended == 0 {
+			waits++
+			if patient {
+				m.broken(DrainWaits, "the drain ended while publish %d was not acknowledged", n)
+			}
+		}
+	}
+	if !patient && waits == 0 && m.up {
+		m.broken(DrainWaits, "the drain did not end though nothing was left to wait for")
+	}
+}
+
+// SessionOver says that the session has ended.
+func (m *Model) SessionOver(reason string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.note("over: %s", reason)
+	if m.over {
+		m.broken(EndsOnce, "the session ended twice")
+	}
+	m.over, m.up = true, false
+	if m.ending == "" {
+		m.broken(Final, "the session ended by itself: %s", reason)
+	}
+}
+
+// Quiet is what a world sees when all is quiet: what the router holds for the
+// session, and the session's tables.
+type Quiet struct {
+	Topics        []int
+	Registrations []int
+	Tables        Tables
+}
+
+// JudgeQuiet judges what is left when all is quiet.
+func (m *Model) JudgeQuiet(q Quiet) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.final != "" && !m.over {
+		m.broken(Final, "the session goes on after %s", m.final)
+	}
+	var want Quiet
+	for _, o := range m.ops {
+		if o != nil {
+			m.judgeLeft(o, &want)
+		}
+	}
+	if m.over {
+		want.Tables = Tables{}
+	} else if !m.up {
+		m.broken(Restored, "there is no link")
+		return
+	}
+	slices.Sort(want.Topics)
+	want.Topics = slices.Compact(want.Topics)
+	if !m.over {
+		want.Tables.Subscriptions = len(want.Topics)
+		slices.Sort(q.Topics)
+		slices.Sort(q.Registrations)
+		if !slices.Equal(q.Topics, want.Topics) {
+			m.broken(Restored, "the router holds subscriptions to topics %v, not %v", q.Topics, want.Topics)
+		}
+		if !slices.Equal(q.Registrations, want.Registrations) {
+			m.broken(Restored, "the router holds registrations %v, not %v", q.Registrations, want.Registrations)
+		}
+	}
+	if q.Tables != want.Tables {
+		m.broken(NothingLeft, "tables %+v, not %+v", q.Tables, want.Tables)
+	}
+}
+
+// judgeLeft judges an operation when all is quiet, and counts what it is to
+// leave in the tables.
+func (m *Model) judgeLeft(o *op, want *Quiet) {
+	if o.ended > 0 || o.Kind == Event || o.Kind == Publish && o.How == "" {
+		return
+	}
+	pending := "is still under way"
+	switch {
+	case o.Kind == Invoke:
+		if !m.over && o.running == m.link && !o.answered {
+			want.Tables.Invocations++
+		}
+		if o.Action.End == EndNever && !m.over && o.running > 0 {
+			return
+		}
+	case m.over:
+		pending = "has not ended with the session"
+	case o.cancelled || o.leaving:
+	case o.Kind == Call && o.Action.End == EndNever && o.How != Timeout:
+		want.Tables.Requests++
+		want.Tables.Watches++
+		if len(o.writes) == 0 {
+			m.broken(OnlyWritten, "%s was never written", o.Action)
+		}
+		return
+	case o.Kind == Subscribe && o.acked:
+		want.Topics = append(want.Topics, o.Name)
+		want.Tables.Handles++
+		want.Tables.Watches++
+		if list := m.sent[[2]int{m.link, o.Name}]; m.Exact && o.applied < m.link && len(list) > 0 &&
+			(o.lastLink != m.link || o.lastIx != len(list)-1) {
+			m.broken(NothingLost, "subscription %d has not got the last event of its topic", o.Op)
+		}
+		return
+	case o.Kind == Register && o.acked:
+		want.Registrations = append(want.Registrations, o.Op)
+		want.Tables.Registrations++
+		want.Tables.Procedures++
+		want.Tables.Watches++
+		return
+	}
+	m.broken(EndsOnce, "%s %s", o.Action, pending)
+}
+
+// TopicURI and ProcedureURI name what plans number.
+func TopicURI(n int) string { return "sim.topic" + strconv.Itoa(n) }
+
+// ProcedureURI is the procedure of a peer.
+func ProcedureURI(n int) string { return "sim.proc" + strconv.Itoa(n) }
+
+// RegistrationURI is the procedure of the session's registration of that
+// number.
+func RegistrationURI(op int) string { return "sim.reg" + strconv.Itoa(op) }
+
+// QuietTime is how long a check waits: longer than any delay, retry or grace
+// period of the library.
+const QuietTime = 3 * time.Minute

@@ -1,0 +1,195 @@
+package wamp_test
+
+import (
+	"fmt"
+	"go/ast"
+	"go/importer"
+	"go/parser"
+	"go/token"
+	"go/types"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/connectanum/connectanum-go"
+
+// snippetImports are what the documents' Go may use.
+var snippetImports = []string{"context", "errors", "fmt", "log", "time", module + "/wamp", module + "/wamp/authn",
+	module + "/wamp/codec", module + "/wamp/transport", module + "/wamp/wamptest"}
+
+// compiled returns an importer of what the go command has compiled.
+func compiled(t *testing.T, fset *token.FileSet) types.Importer {
+	t.Helper()
+	list := exec.CommandContext(t.Context(), "go", append([]string{"list", "-export", "-deps", "-f", "{{.ImportPath}}={{.Export}}"}, snippetImports...)...)
+	out, err := list.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	files := map[string]string{}
+	for line := range strings.Lines(string(out)) {
+		path, file, _ := strings.Cut(strings.TrimSpace(line), "=")
+		files[path] = file
+	}
+	return importer.ForCompiler(fset, "gc", func(path string) (io.ReadCloser, error) { return os.Open(files[path]) })
+}
+
+// document is a file in Markdown.
+type document struct {
+	name, text string
+	fenced     map[string][]string // by language
+	inline     []string
+}
+
+var (
+	fence    = regexp.MustCompile("(?ms)^```(\\w*)\n(.*?)^```$")
+	span     = regexp.MustCompile("`([^`\n]+)`")
+	indented = regexp.MustCompile(`(?m)^    (\S.*)$`)
+	link     = regexp.MustCompile(`\]\(([\w./-]+)\)`)
+	exported = regexp.MustCompile(`\bwamp\.([A-Z]\w*)`)
+)
+
+func readDocument(t *testing.T, name string) *document {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("..", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc := &document{name: name, text: string(data), fenced: map[string][]string{}}
+	for _, m := range fence.FindAllStringSubmatch(doc.text, -1) {
+		doc.fenced[m[1]] = append(doc.fenced[m[1]], m[2])
+	}
+	rest := fence.ReplaceAllString(doc.text, "")
+	for _, m := range indented.FindAllStringSubmatch(rest, -1) {
+		doc.fenced["sh"] = append(doc.fenced["sh"], m[1]+"\n")
+	}
+	for _, m := range span.FindAllStringSubmatch(rest, -1) {
+		doc.inline = append(doc.inline, m[1])
+	}
+	return doc
+}
+
+// statements are the Go of a document: its blocks, and what stands in a line of
+// text and uses a ctx. A body that is left out is an empty one.
+func (doc *document) statements() (out []string) {
+	out = append(out, doc.fenced["go"]...)
+	for _, s := range doc.inline {
+		switch {
+		case !strings.Contains(s, "(ctx"), strings.Contains(s, "func("):
+		case strings.HasPrefix(s, "for "):
+			out = append(out, s+" {}")
+		case strings.Contains(s, ":="):
+			out = append(out, s)
+		}
+	}
+	for i, s := range out {
+		out[i] = strings.ReplaceAll(s, "{ ... }", "{}")
+	}
+	return out
+}
+
+// The Go in the documents compiles against the library as it is. What a snippet
+// declares and leaves unused is no fault of it.
+func TestDocumentsCompile(t *testing.T) {
+	fset := token.NewFileSet()
+	imports := compiled(t, fset)
+	scope, err := imports.Import(module + "/wamp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"README.md", "docs/reconnect.md", "docs/design.md"} {
+		doc := readDocument(t, name)
+		snippets := doc.statements()
+		for i, snippet := range snippets {
+			text := "package snippet\nimport (\n"
+			for _, path := range snippetImports {
+				text += fmt.Sprintf("\t%q\n", path)
+			}
+			text += ")\nfunc _(ctx context.Context, session *wamp.Session) (err error) {\n{\n" + snippet + "\n}\nreturn nil\n}\n"
+			file, err := parser.ParseFile(fset, fmt.Sprintf("%s, snippet %d", name, i+1), text, parser.SkipObjectResolution)
+			if err != nil {
+				t.Errorf("%v in\n%s", err, snippet)
+				continue
+			}
+			cfg := types.Config{Importer: imports, Error: func(err error) {
+				if e, ok := err.(types.Error); !ok || !e.Soft {
+					t.Errorf("%v in\n%s", err, snippet)
+				}
+			}}
+			_, _ = cfg.Check("snippet", fset, []*ast.File{file}, nil)
+		}
+		for _, m := range exported.FindAllStringSubmatch(doc.text, -1) {
+			if scope.Scope().Lookup(m[1]) == nil {
+				t.Errorf("%s names %s, which is not there", name, m[0])
+			}
+		}
+		if name == "README.md" && len(snippets) < 5 {
+			t.Errorf("%s: only %d snippets were found", name, len(snippets))
+		}
+	}
+}
+
+// The first stream is short, the commands are there and so is what is linked.
+func TestReadme(t *testing.T) {
+	doc := readDocument(t, "README.md")
+	if n := strings.Count(doc.fenced["go"][0], "\n"); n >= 15 || !strings.Contains(doc.fenced["go"][0], "range session.Call(") {
+		t.Errorf("the first stream has %d lines:\n%s", n, doc.fenced["go"][0])
+	}
+	mod, err := os.ReadFile("../go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	version := regexp.MustCompile(`(?m)^go (1\.\d+)`).FindStringSubmatch(string(mod))
+	if version == nil || !strings.Contains(doc.text, "It needs Go "+version[1]+".") {
+		t.Errorf("go.mod says %v", version)
+	}
+	var seen []string
+	for _, text := range append(doc.inline, doc.fenced["sh"]...) {
+		verb, what, ok := strings.Cut(strings.TrimSpace(text), " ")
+		if !ok || verb != "go" {
+			continue
+		}
+		seen = append(seen, what)
+		fields := strings.Fields(what)
+		switch target := fields[1]; fields[0] {
+		case "get":
+			if target != module {
+				t.Errorf("go %s", what)
+			}
+		case "run":
+			files, err := filepath.Glob(filepath.Join("..", target, "*.go"))
+			if err != nil || len(files) == 0 {
+				t.Errorf("go %s: there is no such program", what)
+				continue
+			}
+			file, err := parser.ParseFile(token.NewFileSet(), files[0], nil, parser.PackageClauseOnly)
+			if err != nil || file.Name.Name != "main" {
+				t.Errorf("go %s: %v", what, err)
+			}
+		case "test":
+			if target != "./..." {
+				t.Errorf("go %s", what)
+			}
+		default:
+			t.Errorf("go %s", what)
+		}
+	}
+	for _, want := range []string{"get " + module, "run ./docs/examples/quickstart", "test ./..."} {
+		if !slices.Contains(seen, want) {
+			t.Errorf("the command go %s is missing from %q", want, seen)
+		}
+	}
+	for _, m := range link.FindAllStringSubmatch(doc.text, -1) {
+		if m[1] == "docs/benchmarks.md" {
+			continue // comes with the figures
+		}
+		if _, err := os.Stat(filepath.Join("..", m[1])); err != nil {
+			t.Errorf("a link: %v", err)
+		}
+	}
+}

@@ -1,0 +1,204 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/connectanum/connectanum-go/wamp/internal/sim"
+	"github.com/connectanum/connectanum-go/wamp/proto"
+)
+
+// begin begins an operation, or ends one. The shell refuses all that comes
+// after the end.
+func (w *world) begin(a sim.Action) {
+	o := w.ops[a.Of]
+	var do op
+	switch a.Kind {
+	case sim.Cancel:
+		w.cancel(o)
+		return
+	case sim.Slow:
+		o.slow = true
+		return
+	case sim.Unsubscribe:
+		do = &leaveOp{sub: o.sub, done: make(chan error, 1)}
+	case sim.Unregister:
+		do = &unregisterOp{reg: o.reg, done: make(chan error, 1)}
+	case sim.Close:
+		do = &closeOp{}
+	case sim.Drain:
+		w.drain = &drainOp{done: make(chan struct{})}
+		w.at(time.Minute, func() { // its context ends
+			if w.drain != nil && !w.core.ended {
+				w.m.JudgeDrain(false)
+				(&closeOp{}).apply(w.core)
+			}
+		})
+		do = w.drain
+	default:
+		o = &simOp{w: w, n: a.Op}
+		o.ctx, o.cancel = context.WithCancel(context.Background())
+		w.ops[a.Op] = o
+		do = o.make(a)
+	}
+	if w.core.ended {
+		do.refuse(&ClosedError{Reason: w.core.reason})
+		return
+	}
+	do.apply(w.core)
+}
+
+// make is the engine's form of an operation.
+func (o *simOp) make(a sim.Action) op {
+	args := sim.AppendJSON(nil, sim.Values(a, 0))
+	switch a.Kind {
+	case sim.Call:
+		call := &Call{Ctx: o.ctx, URI: sim.ProcedureURI(a.Name), Args: args, Sink: (*simSink)(o), Grace: 10 * time.Second}
+		switch a.How {
+		case sim.Progressive:
+			call.Progressive = true
+		case sim.Idempotent:
+			call.Idempotent = true
+		case sim.Kill:
+			call.Mode = Kill
+		case sim.Skip:
+			call.Mode = Skip
+		case sim.Timeout:
+			call.Timeout = sim.CallTimeout
+		}
+		return call
+	case sim.Publish:
+		p := &Publish{Ctx: o.ctx, URI: sim.TopicURI(a.Name), Args: args}
+		if a.How != "" {
+			p.Sink, p.Idempotent = (*simSink)(o), a.How == sim.Idempotent
+		}
+		return p
+	case sim.Subscribe:
+		o.sub = newSub(o.ctx, sim.TopicURI(a.Name), (*simSink)(o))
+		o.ready = o.sub.Ready
+		o.w.waiting = append(o.w.waiting, o)
+		return o.sub
+	case sim.Register:
+		o.reg = newReg(o.ctx, (*simCallee)(o))
+		o.reg.URI, o.ready = sim.RegistrationURI(a.Op), o.reg.Ready
+		o.w.waiting = append(o.w.waiting, o)
+		return o.reg
+	}
+	panic("sim: " + a.String())
+}
+
+// cancel ends the context of an operation. The actor learns of it at once, or
+// in a while.
+func (w *world) cancel(o *simOp) {
+	o.cancel()
+	tell := func() {
+		if g := w.core.watches.groups[o.ctx.Done()]; g != nil && !w.core.ended {
+			(&ctxDone{g}).apply(w.core)
+		}
+	}
+	if o.n%2 == 0 {
+		tell()
+		return
+	}
+	w.at(time.Millisecond, tell)
+}
+
+// simSink is the sink of a call, a publish or a subscription.
+type simSink simOp
+
+func (s *simSink) Gap() { s.gap = true }
+
+func (s *simSink) Deliver(m *proto.Message) Verdict {
+	if s.slow {
+		return Overflow
+	}
+	tag := sim.TagOf(sim.ParseJSON(m.Args))
+	if m.Type == proto.Event {
+		s.w.m.EventCame(s.n, tag, s.gap, 0)
+		s.gap = false
+	} else {
+		s.w.m.Progress(s.n, tag)
+	}
+	return Taken
+}
+
+func (s *simSink) End(e End) { s.w.m.Ended(s.n, endOf(e)) }
+
+// endOf tells the model how an operation ended.
+func endOf(e End) sim.End {
+	if e.Message != nil {
+		return sim.End{How: sim.Result, Tag: sim.TagOf(sim.ParseJSON(e.Message.Args))}
+	}
+	out := sim.End{Text: fmt.Sprint(e.Err)}
+	var peer *Error
+	var unknown *OutcomeUnknown
+	var timeout *TimeoutError
+	var canceled *CanceledError
+	switch {
+	case errors.As(e.Err, &unknown):
+		out.How, out.Delivered = sim.Unknown, unknown.Delivered
+	case errors.As(e.Err, &canceled):
+		out.How = sim.Canceled
+	case errors.As(e.Err, &timeout):
+		out.How = sim.TimedOut
+	case errors.Is(e.Err, ErrSessionClosed):
+		out.How = sim.Closed
+	case errors.Is(e.Err, ErrSlowConsumer):
+		out.How = sim.TooSlow
+	case errors.Is(e.Err, ErrUnsubscribed), errors.Is(e.Err, ErrUnregisteredHere):
+		out.How = sim.Left
+	case errors.Is(e.Err, ErrDraining):
+		out.How = sim.Drained
+	case errors.As(e.Err, &peer):
+		out.How, out.URI = sim.Error, peer.URI
+		out.Tag = sim.TagOf(sim.ParseJSON(peer.RawArgs()))
+	default:
+		out.How = sim.Outcome("not known to the simulation")
+	}
+	return out
+}
+
+// simCallee is the sink of a registration, and its callee: it answers as the
+// caller has said, also when nobody waits any more.
+type simCallee simOp
+
+func (s *simCallee) End(e End) { s.w.m.Ended(s.n, endOf(e)) }
+
+func (s *simCallee) Invoke(m *proto.Message) (*Invocation, Verdict) {
+	if s.slow {
+		return nil, Overflow
+	}
+	w := s.w
+	a, run, _ := sim.FromValues(sim.ParseJSON(m.Args))
+	w.m.Invoked(a.Op, w.link)
+	over := false
+	inv := &Invocation{Cancel: func(cause error) {
+		over = true
+		w.m.Interrupted(a.Op)
+	}}
+	say := func(n int, last bool) {
+		if w.core.ended {
+			return
+		}
+		answer := &Answer{Inv: inv, Progress: !last, Args: sim.AppendJSON(nil, sim.Tag{Op: a.Op, Run: run, N: n}.Numbers())}
+		if last && a.End == sim.EndError {
+			answer.URI = sim.AppError
+		}
+		if last && !over {
+			w.m.Answers(a.Op)
+		}
+		answer.apply(w.core)
+	}
+	ms := time.Duration(a.After) * time.Millisecond
+	if m.Options.Bool("receive_progress") {
+		for n := 1; n <= a.Progress; n++ {
+			w.at(ms*time.Duration(n)/time.Duration(a.Progress+1), func() { say(n, false) })
+		}
+	}
+	if a.End != sim.EndNever {
+		w.at(ms, func() { say(0, true) })
+	}
+	return inv, Taken
+}
