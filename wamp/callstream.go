@@ -75,7 +75,11 @@ func (s *Session) callFunc(ctx context.Context, procedure string, options []Call
 	}
 	p := &producer{s: s, cs: cs}
 	p.ctx, cs.over = context.WithCancelCause(ctx)
-	s.eng.GoHandler(func() { p.run(produce) }) // ends with produce, whose ctx ends with the call
+	// It ends with produce, whose ctx ends with the call.
+	if err := s.eng.GoProducer(func() { p.run(produce) }); err != nil {
+		cs.over(err)
+		cs.finish(Result{Err: err}, true, true)
+	}
 	return Results(cs.ch)
 }
 

@@ -188,6 +188,16 @@ func (s *Session) Go(f func()) error {
 	return s.closedErr()
 }
 
+// GoProducer runs a user's code in a goroutine that Close waits for, but no
+// longer than its ctx. When the session is over it does nothing and returns the
+// session's error.
+func (s *Session) GoProducer(f func()) error {
+	if s.box.spawn(&s.handlers, f) {
+		return nil
+	}
+	return s.closedErr()
+}
+
 // GoHandler runs a user's code in a goroutine that Close waits for, but no
 // longer than its ctx. Only what Go runs may call it.
 func (s *Session) GoHandler(f func()) { s.handlers.Go(f) }
