@@ -118,3 +118,19 @@ func TestStepRefusedRestoreForgetsTheTopic(t *testing.T) {
 		t.Errorf("%d topics are left", len(r.core.topics))
 	}
 }
+
+// Nobody waits for an unacknowledged publish, so nobody takes it back.
+func TestStepUnacknowledgedPublishOutlivesItsContext(t *testing.T) {
+	r := newLifeRig(t)
+	r.lose()
+	ctx, cancel := context.WithCancel(t.Context())
+	r.do(&Publish{Ctx: ctx, URI: "a.b"})
+	cancel()
+	r.cancel(ctx)
+	r.do(&Publish{Ctx: ctx, URI: "c.d"})
+	r.rejoin(routerRoles())
+	if sent := r.want(proto.Publish, proto.Publish); sent[0].URI != "a.b" || sent[1].URI != "c.d" {
+		t.Errorf("sent %+v", sent)
+	}
+	r.clean()
+}

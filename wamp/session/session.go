@@ -100,7 +100,12 @@ func (s *Session) Err() error {
 func (s *Session) Call(call *Call) error { return s.box.put(call.Ctx, call, call.size()) }
 
 // Publish hands a publish over, as Call does.
-func (s *Session) Publish(p *Publish) error { return s.box.put(p.Ctx, p, p.size()) }
+func (s *Session) Publish(p *Publish) error {
+	if p.Sink == nil && p.Ctx.Err() != nil {
+		return newCanceled(p.Ctx)
+	}
+	return s.box.put(p.Ctx, p, p.size())
+}
 
 // Subscribe hands a subscription over, as Call does. Its outcome comes on
 // Ready.
