@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/connectanum/connectanum-go/wamp/proto"
 )
@@ -25,6 +26,7 @@ func (r *rig) lose() { r.core.linkLost(errors.New("cut")) }
 // rejoin joins again, on a router with the given roles.
 func (r *rig) rejoin(roles proto.Roles) {
 	r.core.out.Reset(0)
+	r.pass(time.Minute) // the attempt
 	r.core.joined(&Details{Session: 8, Roles: roles}, r.codec, 1<<20)
 }
 
