@@ -778,3 +778,46 @@ func TestLoginTicket(t *testing.T) {
 		})
 	})
 }
+
+// ctx owns nothing once Connect has returned.
+func TestConnectContextIsLetGo(t *testing.T) {
+	r := wamptest.NewRouter(t)
+	check := func(t *testing.T, address string, options ...wamp.Option) {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		s, err := wamp.Connect(ctx, address, "realm1", options...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer closeIt(t, s)
+		cancel()
+		reg := handle(t, s, "com.example.echo", echo)
+		alive(t, s)
+		if err := reg.Unregister(t.Context()); err != nil || s.Err() != nil {
+			t.Error(err, s.Err())
+		}
+	}
+	overSockets(t, r, func(t *testing.T, _ scheme, address string, options []wamp.Option) { check(t, address, options...) })
+	t.Run("memory", func(t *testing.T) { check(t, "", wamp.WithTransport(r.Dial)) })
+}
+
+// Where the first address does not answer, and the policy says so, the next is
+// tried.
+func TestConnectNextAddress(t *testing.T) {
+	r := wamptest.NewRouter(t)
+	good, err := r.ListenRawSocket("tcp", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone := "unix://" + filepath.Join(t.TempDir(), "gone")
+	policy := wamp.WithReconnect(wamp.Backoff{Initial: true, Min: time.Millisecond, Max: time.Millisecond, Attempts: 3})
+	connect(t, gone, policy, wamp.WithURLs(false, gone, good))
+	connect(t, gone, policy, wamp.WithURLs(true, good))
+	var gaveUp *wamp.GaveUpError
+	if err := fails(t, gone, policy, wamp.WithURLs(false, gone)); !errors.As(err, &gaveUp) || gaveUp.Attempts != 3 || !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("%v", err)
+	}
+	if err := fails(t, gone, wamp.WithURLs(false, good)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("without a policy: %v", err)
+	}
+}

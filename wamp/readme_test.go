@@ -1,6 +1,7 @@
 package wamp_test
 
 import (
+	"errors"
 	"fmt"
 	"go/ast"
 	"go/importer"
@@ -117,7 +118,7 @@ func TestDocumentsCompile(t *testing.T) {
 				continue
 			}
 			cfg := types.Config{Importer: imports, Error: func(err error) {
-				if e, ok := err.(types.Error); !ok || !e.Soft {
+				if e := (types.Error{}); !errors.As(err, &e) || !e.Soft {
 					t.Errorf("%v in\n%s", err, snippet)
 				}
 			}}

@@ -377,3 +377,32 @@ func TestStatesListeners(t *testing.T) {
 		}
 	})
 }
+
+// Who does not wait for an acknowledgement may let the context end at once.
+func TestPublishOutlivesItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := wamptest.NewRouter(t)
+		s := join(t, r, wamp.WithReconnect(quick()))
+		sub := subscribe(t, join(t, r), "com.example.topic")
+		publish := func(i int) {
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			for ack := range s.Publish(ctx, "com.example.topic", wamp.Args(i)) {
+				t.Error(ack.Err)
+			}
+		}
+		for i := range 100 {
+			publish(i)
+		}
+		for i := range 100 {
+			if n := number(t, (<-sub.Events()).Payload); n != i {
+				t.Fatalf("event %d, want %d", n, i)
+			}
+		}
+		ended, cancel := context.WithCancel(t.Context())
+		cancel()
+		if ack := <-s.Publish(ended, "com.example.topic", wamp.Args(1)); !errors.Is(ack.Err, context.Canceled) {
+			t.Errorf("a context that has ended before: %v", ack.Err)
+		}
+	})
+}

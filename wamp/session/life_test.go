@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/connectanum/connectanum-go/wamp/proto"
 )
@@ -25,6 +26,7 @@ func (r *rig) lose() { r.core.linkLost(errors.New("cut")) }
 // rejoin joins again, on a router with the given roles.
 func (r *rig) rejoin(roles proto.Roles) {
 	r.core.out.Reset(0)
+	r.pass(time.Minute) // the attempt
 	r.core.joined(&Details{Session: 8, Roles: roles}, r.codec, 1<<20)
 }
 
@@ -117,4 +119,20 @@ func TestStepRefusedRestoreForgetsTheTopic(t *testing.T) {
 	if len(r.core.topics) != 0 {
 		t.Errorf("%d topics are left", len(r.core.topics))
 	}
+}
+
+// Nobody waits for an unacknowledged publish, so nobody takes it back.
+func TestStepUnacknowledgedPublishOutlivesItsContext(t *testing.T) {
+	r := newLifeRig(t)
+	r.lose()
+	ctx, cancel := context.WithCancel(t.Context())
+	r.do(&Publish{Ctx: ctx, URI: "a.b"})
+	cancel()
+	r.cancel(ctx)
+	r.do(&Publish{Ctx: ctx, URI: "c.d"})
+	r.rejoin(routerRoles())
+	if sent := r.want(proto.Publish, proto.Publish); sent[0].URI != "a.b" || sent[1].URI != "c.d" {
+		t.Errorf("sent %+v", sent)
+	}
+	r.clean()
 }

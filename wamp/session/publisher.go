@@ -9,7 +9,8 @@ import (
 // Publish is one PUBLISH. The caller fills in the exported fields before it
 // hands it to Session.Publish; from then on it belongs to the actor.
 type Publish struct {
-	// Ctx owns the publish until it is acknowledged.
+	// Ctx owns the publish until it is acknowledged. Without a Sink it is asked
+	// only while the publish is handed over: who publishes may let it end then.
 	Ctx context.Context
 	// URI is the topic.
 	URI string
@@ -54,9 +55,11 @@ func (p *Publish) resume(c *core) {
 }
 
 func (p *Publish) try(c *core) {
-	if c.life.waiting && p.Ctx.Err() == nil {
+	if c.life.waiting && (p.Sink == nil || p.Ctx.Err() == nil) {
 		p.parked = true
-		c.watch(p.Ctx, &p.watch, p)
+		if p.Sink != nil {
+			c.watch(p.Ctx, &p.watch, p)
+		}
 		c.park(p)
 		return
 	}
@@ -70,7 +73,7 @@ func (p *Publish) try(c *core) {
 }
 
 func (p *Publish) send(c *core) error {
-	if p.Ctx.Err() != nil {
+	if p.Sink != nil && p.Ctx.Err() != nil {
 		return newCanceled(p.Ctx)
 	}
 	if c.state != proto.StateEstablished {

@@ -112,7 +112,12 @@ func (s *Session) CancelCall(call *Call, err error) {
 func (s *Session) Chunk(ctx context.Context, k *Chunk) error { return s.box.put(ctx, k, k.size()) }
 
 // Publish hands a publish over, as Call does.
-func (s *Session) Publish(p *Publish) error { return s.box.put(p.Ctx, p, p.size()) }
+func (s *Session) Publish(p *Publish) error {
+	if p.Sink == nil && p.Ctx.Err() != nil {
+		return newCanceled(p.Ctx)
+	}
+	return s.box.put(p.Ctx, p, p.size())
+}
 
 // Subscribe hands a subscription over, as Call does. Its outcome comes on
 // Ready.
