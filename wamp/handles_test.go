@@ -55,7 +55,7 @@ func TestHandlerOutcomes(t *testing.T) {
 		"any error":          {func(context.Context, *wamp.Invocation) error { return secret }, proto.ErrURIRuntimeError, nil, nil},
 		"canceled":           {func(context.Context, *wamp.Invocation) error { return context.Canceled }, proto.ErrURICanceled, nil, nil},
 		"a deadline":         {func(context.Context, *wamp.Invocation) error { return context.DeadlineExceeded }, proto.ErrURITimeout, nil, nil},
-		"declined":           {func(_ context.Context, inv *wamp.Invocation) error { return inv.Decline() }, proto.ErrURIUnavailable, nil, nil},
+		"declined":           {func(_ context.Context, inv *wamp.Invocation) error { return inv.Decline() }, proto.ErrURINoAvailableCallee, []any{"no callee takes the call"}, nil},
 		"a panic":            {func(context.Context, *wamp.Invocation) error { panic("swordfish") }, proto.ErrURIRuntimeError, nil, nil},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -33,8 +33,8 @@ func totals(ctx context.Context, inv *wamp.Invocation) error {
 	return inv.Return(wamp.Args(total))
 }
 
-// numbers is a channel with the numbers from 1 up to n, closed behind them.
-func numbers(n int) <-chan wamp.Payload {
+// upTo is a channel with the numbers from 1 up to n, closed behind them.
+func upTo(n int) <-chan wamp.Payload {
 	ch := make(chan wamp.Payload, n)
 	for i := range n {
 		ch <- wamp.Args(i + 1)
@@ -62,7 +62,7 @@ func TestCallStreamBothWays(t *testing.T) {
 				r := wamptest.NewRouter(t, wamptest.WithHook(p.hook))
 				s, callee := join(t, r, wamp.WithSerializers(cd)), join(t, r)
 				handle(t, callee, "com.example.total", totals)
-				progress, last := collect(t, s.CallStream(t.Context(), "com.example.total", numbers(4), wamp.Progressive(), wamp.DiscloseMe(), wamp.Set("_x_app", 7)))
+				progress, last := collect(t, s.CallStream(t.Context(), "com.example.total", upTo(4), wamp.Progressive(), wamp.DiscloseMe(), wamp.Set("_x_app", 7)))
 				if !slices.Equal(progress, []int{1, 3, 6, 10}) || last.Err != nil || number(t, last.Payload) != 10 {
 					t.Errorf("%v, then %v", progress, last)
 				}
@@ -139,7 +139,7 @@ func TestCallStreamEdges(t *testing.T) {
 			results wamp.Results
 			chunks  int
 		}{
-			"no payload":   {s.CallStream(t.Context(), "com.example.chunks", numbers(0)), 0},
+			"no payload":   {s.CallStream(t.Context(), "com.example.chunks", upTo(0)), 0},
 			"a plain call": {s.Call(t.Context(), "com.example.chunks", wamp.Args(1)), 1},
 			"one, marked": {s.CallFunc(t.Context(), "com.example.chunks", func(_ context.Context, send func(wamp.Payload) error) error {
 				return send(wamp.Args(1).Last())
@@ -157,10 +157,10 @@ func TestCallStreamEdges(t *testing.T) {
 			t.Errorf("%d messages CALL", len(calls))
 		}
 		// What cannot be handed over.
-		if _, err := s.CallStream(t.Context(), "not a uri", numbers(1)).Final(); err == nil {
+		if _, err := s.CallStream(t.Context(), "not a uri", upTo(1)).Final(); err == nil {
 			t.Error("a bad URI")
 		}
-		if _, err := s.CallStream(t.Context(), "com.example.chunks", numbers(1), wamp.Timeout(-1)).Final(); err == nil {
+		if _, err := s.CallStream(t.Context(), "com.example.chunks", upTo(1), wamp.Timeout(-1)).Final(); err == nil {
 			t.Error("a bad option")
 		}
 		_, err := s.CallFunc(t.Context(), "com.example.chunks", func(_ context.Context, send func(wamp.Payload) error) error {
@@ -459,7 +459,7 @@ func TestCallStreamNeedsFeature(t *testing.T) {
 				_, s, callee := slowRig(t, option, wamptest.WithHook(p.hook))
 				handle(t, callee, "com.example.total", totals)
 				var missing *wamp.FeatureError
-				_, err := s.CallStream(t.Context(), "com.example.total", numbers(3)).Final()
+				_, err := s.CallStream(t.Context(), "com.example.total", upTo(3)).Final()
 				if !errors.As(err, &missing) || missing.Feature != proto.ProgressiveCallInvocations || missing.Role != proto.Dealer {
 					t.Error(err)
 				}
