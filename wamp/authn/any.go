@@ -4,7 +4,6 @@ import (
 	"context"
 	"reflect"
 	"slices"
-	"strings"
 )
 
 // Any offers several methods in one HELLO, the preferred one first; the answer
@@ -58,15 +57,7 @@ func (a *anyAuth) Begin(ctx context.Context, info JoinInfo) (Attempt, error) {
 type NoMethodError struct{ Reasons []error }
 
 func (e *NoMethodError) Error() string {
-	var b strings.Builder
-	b.WriteString("no method can be used on this connection: ")
-	for i, err := range e.Reasons {
-		if i > 0 {
-			b.WriteString("; ")
-		}
-		b.WriteString(err.Error())
-	}
-	return b.String()
+	return "no method can be used on this connection: " + list(e.Reasons)
 }
 
 // Unwrap returns the reasons.

@@ -53,8 +53,8 @@ func sourceOf[S Secret](secret S) source {
 
 // get asks for the secret; what goes wrong is a CredentialError.
 func (s source) get(ctx context.Context, r Request) (string, error) {
-	if err := ctx.Err(); err != nil {
-		return "", &CredentialError{Method: r.Method, Problem: "the login was given up", Err: err}
+	if ctx.Err() != nil {
+		return "", &CredentialError{Method: r.Method, Problem: "the login was given up", Err: context.Cause(ctx)}
 	}
 	if s == nil {
 		return "", &CredentialError{Method: r.Method, Problem: "the provider is nil"}

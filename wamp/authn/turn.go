@@ -50,6 +50,17 @@ func (s *sequence) Begin(ctx context.Context, info JoinInfo) (Attempt, error) {
 	return s.turns[0].Begin(ctx, info)
 }
 
+// TurnsError says that no part of a Sequence was let in, and why, in the order
+// in which they were tried.
+type TurnsError struct{ Errs []error }
+
+func (e *TurnsError) Error() string {
+	return "no login was accepted: " + list(e.Errs)
+}
+
+// Unwrap returns the errors of the parts.
+func (e *TurnsError) Unwrap() []error { return e.Errs }
+
 // TryNext reports whether a join that failed with err may go on with the next
 // part of a Sequence: the router refused this login, or it cannot be used on
 // the connection. A hostile router, a realm that does not exist, a failing
