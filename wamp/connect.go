@@ -46,7 +46,9 @@ const ackTimeout = 10 * time.Second
 // agent is HELLO.Details.agent.
 const agent = "connectanum-go"
 
-// WithAuth logs in. Default: anonymous.
+// WithAuth logs in. Default: anonymous. A refused login is an *AbortError that
+// wraps an *authn.Refusal; a login that this side gave up is a *LoginError that
+// wraps what package authn said. docs/login.md has an example for each method.
 func WithAuth(a authn.Authenticator) Option {
 	return optionFunc(func(c *config) error { c.Auth = a; return nil })
 }
@@ -183,6 +185,20 @@ func WithAgent(name string) Option {
 	return optionFunc(func(c *config) error { c.Agent = name; return nil })
 }
 
+// LoginTimeout bounds a login from the moment that the connection is there, the
+// first one and each after a reconnect: what the router says, and what
+// providers of credentials take. The error matches ErrLoginTimeout and counts as
+// the loss of the connection. Default 15 s.
+func LoginTimeout(d time.Duration) Option {
+	return optionFunc(func(c *config) error {
+		if d <= 0 {
+			return errors.New("wamp: LoginTimeout: it must be positive")
+		}
+		c.LoginTimeout = d
+		return nil
+	})
+}
+
 // AckTimeout bounds the wait for SUBSCRIBED and REGISTERED, from the moment the
 // request has been written. Default 10 s.
 func AckTimeout(d time.Duration) Option {
@@ -215,9 +231,10 @@ func Assume(feature string) Option {
 // mean the same), unix (RawSocket: unix:///path/to/socket) or ws+unix
 // (ws+unix:///path/to/socket:/ws).
 //
-// The error is an *AbortError if the router refused, a *ProtocolError if it
-// broke the protocol, a *LinkError if the connection was lost, a transport
-// error if none came to be, or ctx's.
+// The error is an *AbortError if the router refused, a *LoginError if this side
+// did not go on with the login, a *ProtocolError if the router broke the
+// protocol, a *LinkError if the connection was lost, a transport error if none
+// came to be, or ctx's.
 func Connect(ctx context.Context, address, realm string, options ...Option) (*Session, error) {
 	c := &config{ackTimeout: ackTimeout, serializers: []codec.Codec{codec.CBOR, codec.MsgPack, codec.JSON}}
 	c.Agent, c.Realm = agent, realm

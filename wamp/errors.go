@@ -68,6 +68,9 @@ var (
 	ErrNotConnected = session.ErrNotConnected
 	// ErrPongTimeout is the reason of a LinkError when a pong was missed.
 	ErrPongTimeout = session.ErrPongTimeout
+	// ErrLoginTimeout is matched by the error of a login that was not finished
+	// in time.
+	ErrLoginTimeout = session.ErrLoginTimeout
 	// ErrDraining is Registration.Err after Drain.
 	ErrDraining = session.ErrDraining
 	// ErrCallEnded is returned for a chunk of a progressive call that is over,

@@ -33,6 +33,9 @@ type Config struct {
 	Reconnect *Reconnect
 	// Keepalive says how a dead link is noticed.
 	Keepalive Keepalive
+	// LoginTimeout bounds a login from the moment that the connection is there:
+	// HELLO, challenges, providers, WELCOME. Default 15 s.
+	LoginTimeout time.Duration
 	// JoinTimeout bounds an attempt to join again. Default 20 s.
 	JoinTimeout time.Duration
 	// CloseTimeout bounds how long a link that is no longer wanted may take to
@@ -40,6 +43,8 @@ type Config struct {
 	CloseTimeout time.Duration
 	// Logger gets what happens to the session. Nil: nothing is logged.
 	Logger *slog.Logger
+
+	turn int // the part of a Sequence to begin with; one attempt at a time reads and sets it
 }
 
 func (cfg *Config) setDefaults() {
@@ -51,6 +56,9 @@ func (cfg *Config) setDefaults() {
 	}
 	if cfg.CloseTimeout <= 0 {
 		cfg.CloseTimeout = time.Second
+	}
+	if cfg.LoginTimeout <= 0 {
+		cfg.LoginTimeout = 15 * time.Second
 	}
 	if cfg.JoinTimeout <= 0 {
 		cfg.JoinTimeout = 20 * time.Second

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/connectanum/connectanum-go/wamp/authn"
 	"github.com/connectanum/connectanum-go/wamp/codec"
 	"github.com/connectanum/connectanum-go/wamp/proto"
 )
@@ -129,6 +130,9 @@ var (
 	// ErrCallEnded is the cause by which the context of a progressive call's
 	// producer ends when the call is over.
 	ErrCallEnded = errors.New("wamp: the call has ended")
+	// ErrLoginTimeout is the reason of a LinkError or LoginError when the login
+	// was not finished in time.
+	ErrLoginTimeout = errors.New("the login was not finished in time")
 	// ErrAnswered is returned for a second end of one invocation.
 	ErrAnswered = errors.New("wamp: the invocation has been answered")
 )
@@ -187,9 +191,23 @@ type AbortError struct {
 	Message string
 	// Details are ABORT.Details.
 	Details proto.Dict
+	// Refusal says what a person can do about a login that was refused,
+	// whatever URI the router uses for it. Nil if it is not about the login.
+	Refusal *authn.Refusal
+}
+
+// Unwrap returns the Refusal, if there is one.
+func (e *AbortError) Unwrap() error {
+	if e.Refusal == nil {
+		return nil
+	}
+	return e.Refusal
 }
 
 func (e *AbortError) Error() string {
+	if e.Refusal != nil {
+		return joinText("wamp: login refused: "+e.Refusal.Kind.String()+": "+e.Reason, e.Message)
+	}
 	return joinText("wamp: the router aborted: "+e.Reason, e.Message)
 }
 

@@ -18,6 +18,7 @@ const maxChallenges = 16
 // challenges, WELCOME.
 type joiner struct {
 	cfg    *Config
+	auth   authn.Authenticator
 	conn   transport.Conn
 	codec  codec.Codec
 	parser codec.Parser
@@ -25,24 +26,73 @@ type joiner struct {
 	state  proto.State
 }
 
-// connect dials and joins. ctx bounds both.
+// connect dials and joins. ctx bounds both. The parts of a Sequence are tried
+// one after the other, beginning with the one that was let in the last time.
 func connect(ctx context.Context, cfg *Config, rejoin int) (*joiner, *Details, error) {
+	var turns []authn.Authenticator
+	if s, ok := cfg.Auth.(authn.Sequence); ok {
+		turns = s.Turns()
+	}
+	if len(turns) == 0 {
+		return connectAs(ctx, cfg, cfg.Auth, rejoin)
+	}
+	order := []int{cfg.turn % len(turns)}
+	for i := range turns {
+		if i != order[0] {
+			order = append(order, i)
+		}
+	}
+	var refused []error
+	for _, i := range order {
+		j, d, err := connectAs(ctx, cfg, turns[i], rejoin)
+		if err == nil {
+			cfg.turn = i
+			return j, d, nil
+		}
+		if !authn.TryNext(err) || len(turns) == 1 {
+			return nil, nil, err
+		}
+		refused = append(refused, err)
+	}
+	return nil, nil, &authn.TurnsError{Errs: refused}
+}
+
+// connectAs dials and joins with one login.
+func connectAs(ctx context.Context, cfg *Config, auth authn.Authenticator, rejoin int) (*joiner, *Details, error) {
+	if auth == nil {
+		return nil, nil, &LoginError{Err: &authn.ConfigError{Problem: "a method is nil"}}
+	}
 	conn, err := cfg.Dial(ctx, cfg.Protocols)
 	if err != nil {
 		return nil, nil, ctxError(ctx, err)
 	}
-	// The connection knows nothing of ctx, so when ctx ends it is torn down.
-	stop := context.AfterFunc(ctx, func() { _ = conn.CloseNow() })
-	j := &joiner{cfg: cfg, conn: conn, state: proto.StateJoining}
-	d, err := j.join(ctx, rejoin)
+	login, cancel := context.WithTimeoutCause(ctx, cfg.LoginTimeout, ErrLoginTimeout)
+	defer cancel()
+	// The connection knows nothing of ctx, so when that ends it is torn down.
+	stop := context.AfterFunc(login, func() { _ = conn.CloseNow() })
+	j := &joiner{cfg: cfg, auth: auth, conn: conn, state: proto.StateJoining}
+	d, err := j.join(login, rejoin)
 	if !stop() && err == nil {
-		err = newCanceled(ctx)
+		err = context.Cause(login)
 	}
 	if err != nil {
 		closeConn(conn, cfg, err)
-		return nil, nil, ctxError(ctx, err)
+		return nil, nil, ctxError(ctx, loginError(login, err))
 	}
 	return j, d, nil
+}
+
+// loginError says that the login took too long where that was the reason. It
+// counts as a loss of the connection: the next attempt may find a router that
+// answers.
+func loginError(login context.Context, err error) error {
+	if errors.Is(context.Cause(login), ErrLoginTimeout) && !errors.Is(err, ErrLoginTimeout) {
+		err = ErrLoginTimeout
+	}
+	if err == ErrLoginTimeout { //nolint:errorlint // bare, what wraps it says more
+		return &LinkError{Err: err}
+	}
+	return err
 }
 
 // closeConn ends a connection whose join failed.
@@ -78,7 +128,7 @@ func (j *joiner) join(ctx context.Context, rejoin int) (*Details, error) {
 	j.parser = j.codec.NewParser(j.cfg.Limits)
 	info := authn.JoinInfo{Realm: j.cfg.Realm, TLS: j.conn.TLS(), Rejoin: rejoin}
 	info.Private = transport.Private(j.conn)
-	attempt, err := j.cfg.Auth.Begin(ctx, info)
+	attempt, err := j.auth.Begin(ctx, info)
 	if err != nil {
 		return nil, &LoginError{Err: err}
 	}
@@ -94,7 +144,7 @@ func (j *joiner) join(ctx context.Context, rejoin int) (*Details, error) {
 		case proto.Welcome:
 			return j.welcome(attempt, m)
 		case proto.Abort:
-			return nil, newAbortError(j.codec, m)
+			return nil, j.refusal(m)
 		case proto.Challenge:
 			if rounds++; rounds > maxChallenges {
 				return nil, j.violation(m.Type, "too many challenges")
@@ -117,9 +167,16 @@ func (j *joiner) lastWord(err error) error {
 		return err
 	}
 	if m, bad := j.receive(); bad == nil && m.Type == proto.Abort {
-		return newAbortError(j.codec, m)
+		return j.refusal(m)
 	}
 	return err
+}
+
+// refusal reads an ABORT that came before WELCOME.
+func (j *joiner) refusal(m *proto.Message) error {
+	e := newAbortError(j.codec, m)
+	e.Refusal = authn.NewRefusal(e.Reason, e.Message)
+	return e
 }
 
 func (j *joiner) hello(attempt authn.Attempt) error {
