@@ -12,7 +12,7 @@ import (
 
 var (
 	simSeed   = flag.Uint64("sim.seed", 1, "first seed of the simulation")
-	simCuts   = flag.Int("sim.cuts", 10_000, "link cuts of the simulation")
+	simCuts   = flag.Int("sim.cuts", 2000, "link cuts of the simulation")
 	simReplay = flag.String("sim.replay", "", "a log to replay")
 )
 
@@ -70,6 +70,24 @@ func TestSimulationReplays(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestSimulationReplaysTheOther: what the simulation in fake time has logged
+// replays here. The log was written by it:
+//
+//	go test ./wamp -run TestSimulation -sim.seed=23 -sim.cuts=1 -sim.life=8 -sim.out=session/testdata/sim.log
+func TestSimulationReplaysTheOther(t *testing.T) {
+	log, err := os.ReadFile("testdata/sim.log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := sim.ParseLog(string(log))
+	if err != nil || len(plan) < 50 {
+		t.Fatalf("%d actions, %v", len(plan), err)
+	}
+	if m := live(t, plan); m.Counts.Cuts < 5 || m.Counts.Operations < 30 {
+		t.Errorf("%+v", m.Counts)
 	}
 }
 

@@ -132,7 +132,7 @@ func (w *world) watch(g *ctxGroup) {
 }
 
 func (w *world) linkDown(last bool) {
-	w.m.LinkLost()
+	w.m.LinkLost(w.link)
 	if last {
 		for _, raw := range batchOf(w.core) {
 			w.toRouter(raw)

@@ -95,7 +95,7 @@ type Model struct {
 	ops      []*op // by number; 0 is nobody's
 	link     int   // the last one
 	up       bool
-	lost     []int // links
+	cut      int // the last one that was cut
 	runs     int
 	sent     map[[2]int][]int // events by link and topic
 	lastSent [2]int           // the last call or publish, and the last handle, first written to this link
@@ -243,15 +243,15 @@ func (m *Model) LinkUp() (link int) {
 	return m.link
 }
 
-// LinkLost says that the session has noticed the loss of its link.
-func (m *Model) LinkLost() {
+// LinkLost says that the session has noticed the loss of a link. It may be said
+// more than once.
+func (m *Model) LinkLost(link int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if !m.up {
+	if !m.up || link != m.link {
 		return
 	}
 	m.up = false
-	m.lost = append(m.lost, m.link)
 	m.note("link %d is lost", m.link)
 	for _, o := range m.ops {
 		if o != nil && o.Kind == Subscribe && o.ended == 0 && o.applied > 0 {
@@ -260,11 +260,14 @@ func (m *Model) LinkLost() {
 	}
 }
 
-// CutsDone counts a cut.
+// CutsDone counts a cut of the link that is up; a link is cut once.
 func (m *Model) CutsDone() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.Counts.Cuts++
+	if m.up && m.cut < m.link {
+		m.cut = m.link
+		m.Counts.Cuts++
+	}
 }
 
 // Link is the link that is up, 0 if none is.
@@ -384,6 +387,7 @@ func (m *Model) EventSent(n, link int) {
 	defer m.mu.Unlock()
 	key := [2]int{link, m.ops[n].Name}
 	m.sent[key] = append(m.sent[key], n)
+	m.note("event %d is sent on link %d", n, link)
 	m.Counts.Events++
 }
 
@@ -393,7 +397,14 @@ func (m *Model) EventSent(n, link int) {
 func (m *Model) EventCame(n int, got Tag, gap bool, lost int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.note("event op=%d %v gap=%v", n, got, gap)
+	if !m.Exact { // the peer does not know the link
+		for link := m.link; link > 0 && got.Run == 0; link-- {
+			if o := m.op(got.Op); o != nil && slices.Contains(m.sent[[2]int{link, o.Name}], got.Op) {
+				got.Run = link
+			}
+		}
+	}
+	m.note("event op=%d %v gap=%v lost=%d", n, got, gap, lost)
 	m.judgeEvent(m.ops[n], got, gap, lost)
 }
 
@@ -407,7 +418,7 @@ func (m *Model) Invoked(n, link int) {
 		m.broken(OwnAnswer, "an invocation of operation %d, which never was", n)
 		return
 	}
-	if m.draining {
+	if m.draining && m.Exact {
 		m.broken(DrainWaits, "invocation %d arrives while the session is drained", n)
 	}
 	o.running, o.answered, o.cut = link, false, false

@@ -65,7 +65,8 @@ var truths = map[Kind]map[Outcome]func(m *Model, o *op, e End) string{
 	},
 	Subscribe: {Canceled: canceledTrue, Closed: closedTrue, Left: leftTrue, TooSlow: slowTrue},
 	Register:  {Canceled: canceledTrue, Closed: closedTrue, Left: leftTrue, Drained: drainedTrue},
-	Invoke:    {Result: resultTrue, Error: errorTrue},
+	Invoke: {Result: resultTrue, Error: errorTrue,
+		Unknown: func(m *Model, _ *op, _ End) string { return unless(!m.Exact, "peers are not cut") }},
 }
 
 func unless(ok bool, text string) string {
@@ -93,7 +94,7 @@ func resultTrue(_ *Model, o *op, e End) string {
 	if e.Tag.Op != o.Op {
 		return "" // judged as OwnAnswer
 	}
-	if o.Kind == Call && o.How == Progressive && !o.cancelled && o.delivered != o.Progress {
+	if o.How == Progressive && !o.cancelled && o.delivered != o.Progress {
 		return fmt.Sprintf("%d progressive results before its end, the callee sent %d", o.delivered, o.Progress)
 	}
 	return ""
@@ -170,7 +171,7 @@ func (m *Model) judgeEnd(o *op, e End) {
 	if e.How == Result && o.Kind != Publish || e.How == Error && e.URI == AppError {
 		m.judgeOwner(o, e.Tag)
 	}
-	if e.How == Unknown && len(o.writes) == 0 {
+	if e.How == Unknown && m.Exact && len(o.writes) == 0 { // else judged when all is quiet
 		m.broken(OnlyWritten, "the outcome of %s is unknown, but it was never written", o.Action)
 	}
 	rule := truths[o.Kind][e.How]
@@ -192,7 +193,7 @@ func (m *Model) judgeWrite(o *op) {
 		}
 		return
 	}
-	if o.ended > 0 && o.outcome != Canceled { // the CANCEL goes behind it
+	if o.ended > 0 && m.Exact && o.outcome != Canceled { // the CANCEL goes behind it
 		m.broken(TrueOutcome, "%s is written after its end", o.Action)
 	}
 	if len(o.writes) > 0 {
@@ -252,6 +253,8 @@ func (m *Model) judgeEvent(o *op, got Tag, gap bool, lost int) {
 		m.broken(NothingLost, "subscription %d missed an event before %d", o.Op, got.Op)
 	case m.Exact && got.Run > o.lastLink && o.applied < got.Run && ix > 0:
 		m.broken(NothingLost, "subscription %d missed the first event of link %d", o.Op, got.Run)
+	case o.lastLink > 0 && got.Run > o.lastLink && !gap:
+		m.broken(NothingLost, "subscription %d: event %d does not tell of the gap before link %d", o.Op, got.Op, got.Run)
 	}
 	if m.Exact && gap != o.gap {
 		m.broken(NothingLost, "subscription %d: event %d says %v of a gap", o.Op, got.Op, gap)
@@ -359,16 +362,19 @@ func (m *Model) JudgeQuiet(q Quiet) {
 // judgeLeft judges an operation when all is quiet, and counts what it is to
 // leave in the tables.
 func (m *Model) judgeLeft(o *op, want *Quiet) {
+	if !m.Exact && o.outcome == Unknown && o.Kind != Invoke && len(o.writes) == 0 {
+		m.broken(OnlyWritten, "the outcome of %s is unknown, but it was never written", o.Action)
+	}
 	if o.ended > 0 || o.Kind == Event || o.Kind == Publish && o.How == "" {
 		return
 	}
 	pending := "is still under way"
 	switch {
 	case o.Kind == Invoke:
-		if !m.over && o.running == m.link && !o.answered {
+		if !m.over && o.running == m.link && !o.answered && !o.cut {
 			want.Tables.Invocations++
 		}
-		if o.Action.End == EndNever && !m.over && o.running > 0 {
+		if o.Action.End == EndNever && (!m.over || !m.Exact) && o.running > 0 {
 			return
 		}
 	case m.over:

@@ -1,0 +1,253 @@
+package wamp_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/connectanum/connectanum-go/wamp/codec"
+	"github.com/connectanum/connectanum-go/wamp/internal/sim"
+	"github.com/connectanum/connectanum-go/wamp/proto"
+	"github.com/connectanum/connectanum-go/wamp/transport"
+)
+
+// brittlePipe is an end of a pipe that breaks or stalls when told so.
+type brittlePipe struct {
+	net.Conn
+	mu       sync.Mutex
+	armed    bool // it breaks when one of the two has passed
+	up, down int
+	stalled  chan struct{} // closed when it goes on, nil while it does
+	once     sync.Once
+	broken   chan struct{}
+}
+
+func newBrittlePipe(c net.Conn) *brittlePipe {
+	return &brittlePipe{Conn: c, broken: make(chan struct{})}
+}
+
+// breakAt breaks the pipe when so many octets more have passed.
+func (b *brittlePipe) breakAt(up, down int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.armed, b.up, b.down = true, up, down
+}
+
+func (b *brittlePipe) stall(on bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case on && b.stalled == nil:
+		b.stalled = make(chan struct{})
+	case !on && b.stalled != nil:
+		close(b.stalled)
+		b.stalled = nil
+	}
+}
+
+// allow says how many of n octets may pass.
+func (b *brittlePipe) allow(left *int, n int) int {
+	b.mu.Lock()
+	stalled := b.stalled
+	b.mu.Unlock()
+	if stalled != nil {
+		select {
+		case <-stalled:
+		case <-b.broken:
+		}
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.armed {
+		return n
+	}
+	n = min(n, *left)
+	*left -= n
+	return n
+}
+
+// Read implements net.Conn.
+func (b *brittlePipe) Read(p []byte) (int, error) {
+	n, err := b.Conn.Read(p)
+	allowed := b.allow(&b.down, n)
+	if allowed < n {
+		_ = b.Close()
+		return allowed, io.ErrUnexpectedEOF
+	}
+	return n, err
+}
+
+// Write implements net.Conn.
+func (b *brittlePipe) Write(p []byte) (int, error) {
+	allowed := b.allow(&b.up, len(p))
+	n, err := b.Conn.Write(p[:allowed])
+	if err == nil && allowed < len(p) {
+		_ = b.Close()
+		err = io.ErrClosedPipe
+	}
+	return n, err
+}
+
+// Close implements net.Conn.
+func (b *brittlePipe) Close() error {
+	b.once.Do(func() { close(b.broken) })
+	return b.Conn.Close()
+}
+
+// linkSpy is the session's end of a link. It tells the model what is handed to it,
+// and when it comes and goes.
+type linkSpy struct {
+	transport.Conn
+	w      *simWorld
+	parser codec.Parser
+	link   int // 0 before WELCOME
+	wire   *brittlePipe
+}
+
+// Read implements transport.Conn.
+func (s *linkSpy) Read() ([]byte, error) {
+	data, err := s.Conn.Read()
+	if err != nil {
+		s.w.m.LinkLost(s.link)
+		return data, err
+	}
+	var m proto.Message
+	if s.parser.Parse(data, &m) == nil {
+		switch m.Type {
+		case proto.Welcome:
+			s.link = s.w.m.LinkUp()
+			s.w.linkIs(s, m.ID)
+		case proto.Goodbye, proto.Abort:
+			s.w.m.Heard(m.URI)
+		}
+	}
+	return data, nil
+}
+
+// Write implements transport.Conn.
+func (s *linkSpy) Write(b *transport.Batch) error {
+	for i := range b.Len() {
+		var m proto.Message
+		if err := s.parserOf().Parse(b.Message(i), &m); err != nil {
+			s.w.m.Broken(sim.Protocol, "the session sends what does not parse: %v", err)
+			continue
+		}
+		switch m.Type {
+		case proto.Call, proto.Publish:
+			s.w.m.Written(s.w.action(&m).Op)
+		case proto.Register:
+			s.w.m.Written(uriNumber(m.URI))
+		case proto.Subscribe:
+			s.w.m.WrittenTopic(uriNumber(m.URI))
+		case proto.Goodbye:
+			s.w.goodbye()
+		case proto.Abort:
+			s.w.m.Broken(sim.Protocol, "the session aborts: %s", m.Options.Str("message"))
+		}
+	}
+	return s.Conn.Write(b)
+}
+
+// parserOf is for the writer; the other one is the reader's.
+func (s *linkSpy) parserOf() codec.Parser { return s.w.codec.NewParser(codec.Limits{}) }
+
+// Close implements transport.Conn.
+func (s *linkSpy) Close(ctx context.Context) error {
+	defer s.w.m.LinkLost(s.link)
+	return s.Conn.Close(ctx)
+}
+
+// CloseNow implements transport.Conn.
+func (s *linkSpy) CloseNow() error {
+	s.w.m.LinkLost(s.link)
+	return s.Conn.CloseNow()
+}
+
+func uriNumber(uri string) int {
+	n, err := strconv.Atoi(strings.TrimLeft(uri, "simregtopc."))
+	if err != nil {
+		return -1
+	}
+	return n
+}
+
+// dial is the session's dialer: RawSocket over a pipe, and from there to the
+// router in memory.
+func (w *simWorld) dial(ctx context.Context, protocols []transport.Protocol) (transport.Conn, error) {
+	if w.take(&w.noDial) {
+		return nil, errors.New("connection refused")
+	}
+	near, far := net.Pipe()
+	wire := newBrittlePipe(near)
+	conn := transport.NewRawSocket(wire, protocols[0], 0, 0)
+	server := transport.NewRawSocket(far, protocols[0], 0, 0)
+	var up transport.Conn
+	if w.take(&w.refuse) {
+		go w.abort(server) // ends with the connection
+	} else {
+		var err error
+		if up, err = w.router.Dial(ctx, protocols); err != nil {
+			_, _ = conn.CloseNow(), server.CloseNow()
+			return nil, err
+		}
+		w.bridge(server, up)
+	}
+	return &linkSpy{Conn: conn, w: w, parser: w.codec.NewParser(codec.Limits{}), wire: wire}, nil
+}
+
+// bridge carries messages between the far end of a pipe and the router. The
+// router may notice the end of the one later than it comes.
+func (w *simWorld) bridge(server, up transport.Conn) {
+	go func() { // ends with the router's end
+		carryOn(server, up)
+		_ = server.CloseNow()
+	}()
+	go func() { // ends with the pipe, and with the world
+		carryOn(up, server)
+		if d := w.notice(); d > 0 {
+			select {
+			case <-time.After(d):
+			case <-w.over:
+			}
+		}
+		_ = up.CloseNow()
+	}()
+}
+
+// carryOn passes messages on until either end fails.
+func carryOn(to, from transport.Conn) {
+	var b transport.Batch
+	for {
+		data, err := from.Read()
+		if err != nil {
+			return
+		}
+		b.Reset(1 << 16)
+		b.Begin()
+		b.Buf = append(b.Buf, data...)
+		b.End()
+		if to.Write(&b) != nil {
+			return
+		}
+	}
+}
+
+// abort refuses a login.
+func (w *simWorld) abort(server transport.Conn) {
+	defer server.CloseNow()
+	if _, err := server.Read(); err != nil {
+		return
+	}
+	var b transport.Batch
+	b.Begin()
+	b.Buf, _ = w.codec.AppendMessage(b.Buf, &proto.Message{Type: proto.Abort, URI: w.reason})
+	b.End()
+	if server.Write(&b) == nil {
+		_, _ = server.Read() // until the client hangs up
+	}
+}

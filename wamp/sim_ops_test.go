@@ -1,0 +1,255 @@
+package wamp_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/connectanum/connectanum-go/wamp"
+	"github.com/connectanum/connectanum-go/wamp/internal/sim"
+)
+
+// begin begins an operation of a session's user, each in a goroutine of its
+// own that ends with it.
+func (w *simWorld) begin(a sim.Action) {
+	switch a.Kind {
+	case sim.Cancel:
+		w.opOf(a.Of).cancel()
+		return
+	case sim.Slow:
+		w.mu.Lock()
+		if o := w.ops[a.Of]; o.slow == nil {
+			o.slow = make(chan struct{})
+		}
+		w.mu.Unlock()
+		return
+	case sim.Unsubscribe:
+		go func() { _ = w.opOf(a.Of).sub.Unsubscribe(context.Background()) }()
+		return
+	case sim.Unregister:
+		go func() { _ = w.opOf(a.Of).reg.Unregister(context.Background()) }()
+		return
+	case sim.Close:
+		go w.close()
+		return
+	case sim.Drain:
+		go w.drainIt()
+		return
+	case sim.Event:
+		w.events <- a
+		return
+	}
+	o := &simOp{}
+	o.ctx, o.cancel = context.WithCancel(context.Background())
+	w.mu.Lock()
+	w.ops[a.Op] = o
+	w.mu.Unlock()
+	switch a.Kind {
+	case sim.Call:
+		go w.call(o, a)
+	case sim.Publish:
+		go w.publish(o, a)
+	case sim.Subscribe:
+		go w.subscribe(o, a)
+	case sim.Register:
+		go w.register(o, a)
+	case sim.Invoke:
+		go w.invoke(o, a)
+	}
+}
+
+func (w *simWorld) close() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	_ = w.s.Close(ctx)
+}
+
+func (w *simWorld) drainIt() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	w.mu.Lock()
+	w.drain = ctx
+	w.mu.Unlock()
+	_ = w.s.Drain(ctx)
+}
+
+// pause is where a slow consumer stops.
+func (w *simWorld) pause(o *simOp) {
+	w.mu.Lock()
+	slow := o.slow
+	w.mu.Unlock()
+	if slow != nil {
+		<-slow
+	}
+}
+
+func (w *simWorld) call(o *simOp, a sim.Action) {
+	options := map[string][]wamp.CallOption{
+		sim.Progressive: {wamp.Progressive()},
+		sim.Idempotent:  {wamp.Idempotent()},
+		sim.Kill:        {wamp.CancelMode(wamp.Kill)},
+		sim.Skip:        {wamp.CancelMode(wamp.Skip)},
+		sim.Timeout:     {wamp.Timeout(sim.CallTimeout)},
+	}[a.How]
+	w.results(o, a, w.s.Call(o.ctx, sim.ProcedureURI(a.Name), simPayload(sim.Values(a, 0)), options...))
+}
+
+// results reads the stream of a call to its end.
+func (w *simWorld) results(o *simOp, a sim.Action, results wamp.Results) {
+	var last *wamp.Result
+	for r := range results {
+		w.pause(o)
+		if last != nil {
+			w.m.Broken(sim.EndsOnce, "operation %d: a result behind the last one", a.Op)
+		}
+		if r.Progress {
+			w.m.Progress(a.Op, sim.TagOf(simNumbers(r.Payload)))
+			continue
+		}
+		last = &r
+	}
+	if last == nil {
+		w.m.Broken(sim.EndsOnce, "operation %d: its stream ended without a last element", a.Op)
+		return
+	}
+	w.m.Ended(a.Op, simEnd(last.Err, last.Payload))
+}
+
+func (w *simWorld) publish(o *simOp, a sim.Action) {
+	var options []wamp.PublishOption
+	if a.How != "" {
+		options = append(options, wamp.Acknowledge())
+	}
+	if a.How == sim.Idempotent {
+		options = append(options, wamp.Idempotent())
+	}
+	acks := w.s.Publish(o.ctx, sim.TopicURI(a.Name), simPayload(sim.Values(a, 0)), options...)
+	if a.How == "" {
+		return
+	}
+	ack, ok := <-acks
+	if _, more := <-acks; !ok || more {
+		w.m.Broken(sim.EndsOnce, "publish %d has no answer, or two", a.Op)
+		return
+	}
+	w.m.Ended(a.Op, simEnd(ack.Err, wamp.Payload{}))
+}
+
+func (w *simWorld) subscribe(o *simOp, a sim.Action) {
+	options := []wamp.SubscribeOption{wamp.Buffer(2, 0)}
+	if a.Op%2 == 0 {
+		options = append(options, wamp.Overflow(wamp.Fail))
+	}
+	sub, err := w.s.Subscribe(o.ctx, sim.TopicURI(a.Name), options...)
+	if err != nil {
+		w.m.Ended(a.Op, simEnd(err, wamp.Payload{}))
+		return
+	}
+	w.mu.Lock()
+	o.sub = sub
+	w.mu.Unlock()
+	w.m.Acked(a.Op)
+	for ev := range sub.Events() {
+		w.m.EventCame(a.Op, sim.TagOf(simNumbers(ev.Payload)), ev.AfterGap, int(ev.Lost))
+		w.pause(o)
+	}
+	w.m.Ended(a.Op, simEnd(sub.Err(), wamp.Payload{}))
+}
+
+func (w *simWorld) register(o *simOp, a sim.Action) {
+	reg, err := w.s.Register(o.ctx, sim.RegistrationURI(a.Op), wamp.Buffer(1, 0))
+	if err != nil {
+		w.m.Ended(a.Op, simEnd(err, wamp.Payload{}))
+		return
+	}
+	w.mu.Lock()
+	o.reg = reg
+	w.mu.Unlock()
+	w.m.Acked(a.Op)
+	for inv := range reg.Invocations() {
+		go w.answer(inv)
+		w.pause(o)
+	}
+	w.m.Ended(a.Op, simEnd(reg.Err(), wamp.Payload{}))
+}
+
+// answer is the session's callee. It answers also when nobody waits any more.
+func (w *simWorld) answer(inv *wamp.Invocation) {
+	a, _, ok := sim.FromValues(simNumbers(inv.Payload))
+	if !ok {
+		w.m.Broken(sim.OwnAnswer, "an invocation with a payload that is none of the plan")
+		return
+	}
+	run := w.m.Executed(a.Op, w.m.Link())
+	w.m.Invoked(a.Op, w.m.Link())
+	cut := make(chan struct{})
+	stop := context.AfterFunc(inv.Context(), func() {
+		defer close(cut)
+		if err := context.Cause(inv.Context()); !errors.Is(err, wamp.ErrAnswered) {
+			w.m.Interrupted(a.Op)
+		}
+	})
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	if a.End == sim.EndNever {
+		defer context.AfterFunc(inv.Context(), cancel)()
+	}
+	_ = simSteps(ctx, a, func(n int, last bool) error {
+		p := simPayload(sim.Tag{Op: a.Op, Run: run, N: n}.Numbers())
+		if !last {
+			_ = inv.Progress(p)
+			return nil
+		}
+		if stop() {
+			close(cut)
+			w.m.Answers(a.Op)
+		}
+		if a.End == sim.EndError {
+			return inv.Fail(&wamp.Error{URI: sim.AppError, Payload: p})
+		}
+		return inv.Return(p)
+	})
+	<-cut
+	if a.End == sim.EndNever {
+		_ = inv.Fail(wamp.ErrCanceled)
+	}
+}
+
+// invoke is the peer's call to a registration of the session.
+func (w *simWorld) invoke(o *simOp, a sim.Action) {
+	var options []wamp.CallOption
+	if a.How == sim.Progressive {
+		options = append(options, wamp.Progressive())
+	}
+	w.results(o, a, w.peer.Call(o.ctx, sim.RegistrationURI(a.Of), simPayload(sim.Values(a, 0)), options...))
+}
+
+// simEnd tells the model how an operation ended.
+func simEnd(err error, p wamp.Payload) sim.End {
+	if err == nil {
+		return sim.End{How: sim.Result, Tag: sim.TagOf(simNumbers(p))}
+	}
+	e := sim.End{How: "not known to the simulation", Text: fmt.Sprint(err)}
+	var peer *wamp.Error
+	var unknown *wamp.OutcomeUnknown
+	switch {
+	case errors.As(err, &unknown):
+		e.How, e.Delivered = sim.Unknown, unknown.Delivered
+	case errors.Is(err, wamp.ErrSessionClosed):
+		e.How = sim.Closed
+	case errors.Is(err, context.Canceled):
+		e.How = sim.Canceled
+	case errors.As(err, &peer):
+		e.How, e.URI, e.Tag = sim.Error, peer.URI, sim.TagOf(simNumbers(peer.Payload))
+	case errors.Is(err, context.DeadlineExceeded):
+		e.How = sim.TimedOut
+	case errors.Is(err, wamp.ErrSlowConsumer):
+		e.How = sim.TooSlow
+	case errors.Is(err, wamp.ErrUnsubscribed), errors.Is(err, wamp.ErrUnregistered):
+		e.How = sim.Left
+	case errors.Is(err, wamp.ErrDraining):
+		e.How = sim.Drained
+	}
+	return e
+}

@@ -1,0 +1,389 @@
+package wamp_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/connectanum/connectanum-go/wamp"
+	"github.com/connectanum/connectanum-go/wamp/codec"
+	"github.com/connectanum/connectanum-go/wamp/internal/sim"
+	"github.com/connectanum/connectanum-go/wamp/proto"
+	"github.com/connectanum/connectanum-go/wamp/wamptest"
+)
+
+// simWorld is what surrounds the session in the simulation in fake time: the
+// router, a peer that is caller, callee and publisher, and the link.
+type simWorld struct {
+	t      *testing.T
+	m      *sim.Model
+	codec  codec.Codec
+	router *wamptest.Router
+	s      *wamp.Session
+	peer   *wamp.Session
+	events chan sim.Action // of the peer, in their order
+	over   chan struct{}   // closed when the world ends
+
+	mu      sync.Mutex
+	ops     map[int]*simOp
+	present *linkSpy // the link
+	held    map[proto.ID]*holding
+	noDial  int
+	refuse  int
+	reason  string
+	delay   time.Duration // until the router notices the next loss
+	drain   context.Context
+}
+
+// holding is what the router holds for one session, as its messages say.
+type holding struct {
+	link   int
+	asked  map[proto.ID]int      // SUBSCRIBE, REGISTER
+	leaves map[proto.ID]proto.ID // UNSUBSCRIBE, UNREGISTER
+	topics map[int]proto.ID
+	regs   map[int]proto.ID
+}
+
+// simOp is an operation with its context.
+type simOp struct {
+	ctx    context.Context
+	cancel context.CancelFunc
+	sub    *wamp.Subscription
+	reg    *wamp.Registration
+	slow   chan struct{} // closed when its consumer reads again, nil if it does
+}
+
+func newSimWorld(t *testing.T, seed uint64) *simWorld {
+	t.Helper()
+	start := time.Now()
+	w := &simWorld{t: t, ops: map[int]*simOp{}, held: map[proto.ID]*holding{}, events: make(chan sim.Action, 1<<12), over: make(chan struct{})}
+	w.codec = []codec.Codec{codec.CBOR, codec.JSON, codec.MsgPack}[seed%3]
+	w.m = sim.NewModel(func() time.Duration { return time.Since(start) })
+	w.router = wamptest.NewRouter(t, wamptest.WithSeed(seed))
+	policy := wamp.Backoff{Max: time.Second, Random: func() float64 { return 0.5 }}
+	var err error
+	w.peer, err = wamp.Connect(t.Context(), "", "realm1", wamp.WithTransport(w.router.Dial), wamp.WithReconnect(policy))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range 4 {
+		handle(t, w.peer, sim.ProcedureURI(n), w.callee, wamp.Concurrency(1<<20))
+	}
+	go w.publishEvents() // ends with the world
+	w.router.SetHook(w.hook)
+	w.s, err = wamp.Connect(t.Context(), "", "realm1", wamp.WithTransport(w.dial), wamp.WithReconnect(policy),
+		wamp.WithSerializers(w.codec), wamp.WithKeepalive(wamp.Keepalive{Interval: 3 * time.Second, Timeout: 2 * time.Second, RawSocket: true}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { // ends with the session
+		<-w.s.Done()
+		w.m.SessionOver(w.s.Err().Error())
+	}()
+	return w
+}
+
+// end lets go of everything.
+func (w *simWorld) end() {
+	w.read()
+	w.router.SetHook(nil)
+	closeIt(w.t, w.s)
+	close(w.over)
+	for _, o := range w.ops {
+		o.cancel()
+	}
+	closeIt(w.t, w.peer)
+	w.router.Close()
+}
+
+func (w *simWorld) take(n *int) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if *n > 0 {
+		*n--
+		return true
+	}
+	return false
+}
+
+func (w *simWorld) notice() time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	d := w.delay
+	w.delay = 0
+	return d
+}
+
+// linkIs says which link a session is on.
+func (w *simWorld) linkIs(s *linkSpy, id proto.ID) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.present = s
+	w.held[id] = &holding{link: s.link, asked: map[proto.ID]int{}, leaves: map[proto.ID]proto.ID{}, topics: map[int]proto.ID{}, regs: map[int]proto.ID{}}
+}
+
+// up is the link, nil if there is none.
+func (w *simWorld) up() *linkSpy {
+	link := w.m.Link()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.present == nil || w.present.link != link {
+		return nil
+	}
+	return w.present
+}
+
+// goodbye judges a drain when the session says GOODBYE.
+func (w *simWorld) goodbye() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.drain != nil {
+		w.m.JudgeDrain(w.drain.Err() == nil)
+		w.drain = nil
+	}
+}
+
+// simNumbers are the arguments of a payload.
+func simNumbers(p wamp.Payload) []int {
+	v := make([]int, p.NArgs())
+	to := make([]any, len(v))
+	for i := range v {
+		to[i] = &v[i]
+	}
+	if p.Scan(to...) != nil {
+		return nil
+	}
+	return v
+}
+
+func simPayload(v []int) wamp.Payload {
+	args := make([]any, len(v))
+	for i, n := range v {
+		args[i] = n
+	}
+	return wamp.Args(args...)
+}
+
+func (w *simWorld) action(m *proto.Message) sim.Action {
+	a, _, ok := sim.FromValues(simNumbers(codec.Received(w.codec, m)))
+	if !ok {
+		w.m.Broken(sim.Protocol, "%s with a payload that is none of the plan", m.Type)
+	}
+	return a
+}
+
+// hook sees all that passes the router, and tells the model of what it takes
+// from the session and sends to it.
+func (w *simWorld) hook(x *wamptest.Exchange) wamptest.Action {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	h := w.held[x.Session]
+	if h == nil {
+		return wamptest.Pass()
+	}
+	m := x.Message
+	switch {
+	case m.Type == proto.Publish:
+		w.m.Executed(w.action(m).Op, h.link)
+	case m.Type == proto.Event:
+		w.m.EventSent(sim.TagOf(simNumbers(x.Payload())).Op, h.link)
+	case m.Type == proto.Subscribe, m.Type == proto.Register:
+		h.asked[m.Request] = uriNumber(m.URI)
+	case m.Type == proto.Subscribed:
+		h.topics[h.asked[m.Request]] = m.ID
+	case m.Type == proto.Registered:
+		h.regs[h.asked[m.Request]] = m.ID
+	case m.Type == proto.Unsubscribe, m.Type == proto.Unregister:
+		h.leaves[m.Request] = m.ID
+	case m.Type == proto.Unsubscribed:
+		simForget(h.topics, h.leaves[m.Request])
+	case m.Type == proto.Unregistered:
+		simForget(h.regs, h.leaves[m.Request])
+	}
+	return wamptest.Pass()
+}
+
+func simForget(from map[int]proto.ID, id proto.ID) {
+	for n, other := range from {
+		if other == id {
+			delete(from, n)
+		}
+	}
+}
+
+// check lets time pass and has judged what is left.
+func (w *simWorld) check() {
+	w.read()
+	<-time.After(sim.QuietTime)
+	synctest.Wait()
+	var q sim.Quiet
+	if s := w.up(); s != nil {
+		w.mu.Lock()
+		for _, h := range w.held {
+			if h.link == s.link {
+				for n := range h.topics {
+					q.Topics = append(q.Topics, n)
+				}
+				for n := range h.regs {
+					q.Registrations = append(q.Registrations, n)
+				}
+			}
+		}
+		w.mu.Unlock()
+	}
+	q.Tables = sim.Tables(w.s.Stats().Tables)
+	w.m.JudgeLoss()
+	w.m.JudgeQuiet(q)
+}
+
+// read lets slow consumers read again.
+func (w *simWorld) read() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, o := range w.ops {
+		if o.slow != nil {
+			close(o.slow)
+			o.slow = nil
+		}
+	}
+}
+
+// act carries out an action of the plan.
+func (w *simWorld) act(a sim.Action) {
+	ms := time.Duration(a.After) * time.Millisecond
+	switch a.Kind {
+	case sim.Flush, sim.Pump:
+		synctest.Wait()
+	case sim.Pass:
+		<-time.After(ms)
+		synctest.Wait()
+	case sim.Check:
+		w.check()
+	case sim.Cut:
+		w.cut(a, ms)
+	case sim.Restart:
+		if w.up() != nil {
+			w.m.CutsDone()
+		}
+		w.router.Restart()
+		synctest.Wait()
+	case sim.Stall:
+		if s := w.up(); s != nil {
+			s.wire.stall(true)
+			if a.How == sim.Dead { // the keepalive finds out
+				w.m.CutsDone()
+				<-time.After(5 * time.Second)
+				return
+			}
+			time.AfterFunc(ms, func() { s.wire.stall(false) })
+		}
+	case sim.Goodbye:
+		for _, info := range w.router.Sessions() {
+			if info.ID == w.s.ID() {
+				w.router.Kill(info.ID, a.How)
+			}
+		}
+		synctest.Wait()
+	case sim.NoDial:
+		w.mu.Lock()
+		w.noDial = a.N
+		w.mu.Unlock()
+	case sim.Refuse:
+		w.mu.Lock()
+		w.refuse, w.reason = a.N, a.How
+		w.mu.Unlock()
+	default:
+		w.begin(a)
+	}
+}
+
+// cut breaks the link when so many octets have passed of what is under way.
+func (w *simWorld) cut(a sim.Action, notice time.Duration) {
+	s := w.up()
+	if s == nil {
+		return
+	}
+	w.m.CutsDone()
+	w.mu.Lock()
+	w.delay = notice
+	w.mu.Unlock()
+	s.wire.breakAt(a.Up, a.Down)
+	synctest.Wait()
+	_ = s.wire.Close()
+	synctest.Wait()
+}
+
+// callee is the peer's: it answers as the call says.
+func (w *simWorld) callee(ctx context.Context, inv *wamp.Invocation) error {
+	a, _, ok := sim.FromValues(simNumbers(inv.Payload))
+	if !ok {
+		return errors.New("a payload that is none of the plan")
+	}
+	run := w.m.Executed(a.Op, 0)
+	return simSteps(ctx, a, func(n int, last bool) error {
+		p := simPayload(sim.Tag{Op: a.Op, Run: run, N: n}.Numbers())
+		switch {
+		case !last:
+			return inv.Progress(p)
+		case a.End == sim.EndError:
+			return inv.Fail(&wamp.Error{URI: sim.AppError, Payload: p})
+		}
+		return inv.Return(p)
+	})
+}
+
+// simSteps has a callee's answers said when they are due. A callee that never
+// answers waits for the end of ctx.
+func simSteps(ctx context.Context, a sim.Action, say func(n int, last bool) error) error {
+	ms := time.Duration(a.After) * time.Millisecond
+	for n := 1; n <= a.Progress; n++ {
+		if err := simSleep(ctx, ms/time.Duration(a.Progress+1)); err != nil {
+			return err
+		}
+		if err := say(n, false); err != nil {
+			return err
+		}
+	}
+	if a.End == sim.EndNever {
+		<-ctx.Done()
+		return context.Cause(ctx)
+	}
+	if err := simSleep(ctx, ms/time.Duration(a.Progress+1)); err != nil {
+		return err
+	}
+	return say(0, true)
+}
+
+func simSleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// publishEvents is the peer's publisher.
+func (w *simWorld) publishEvents() {
+	for {
+		select {
+		case a := <-w.events:
+			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+			_, _ = w.peer.Publish(ctx, sim.TopicURI(a.Name), simPayload(sim.Tag{Op: a.Op}.Numbers())).Wait()
+			cancel()
+		case <-w.over:
+			return
+		}
+	}
+}
+
+func (w *simWorld) opOf(n int) *simOp {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.ops[n]
+}
