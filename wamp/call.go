@@ -116,10 +116,13 @@ func (s *Session) newCall(ctx context.Context, procedure string, options []CallO
 		n = progressChannel
 	}
 	cs.ch, cs.eng, cs.ctx = make(chan Result, n), s.eng, ctx
-	cs.cut = func(n int) (Result, bool) {
-		return Result{Err: undelivered(cs.eng, n)}, true
-	}
+	cs.cut = cutCall
 	return cs, err
+}
+
+// cutCall is the last result of a call that Close has cut.
+func cutCall(s *stream[Result], n int) (Result, bool) {
+	return Result{Err: undelivered(s.eng, n)}, true
 }
 
 // begin hands the call over with its payload.

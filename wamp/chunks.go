@@ -85,7 +85,7 @@ func (inv *Invocation) special(cancel context.CancelCauseFunc) {
 	st := &k.stream
 	st.ch, st.eng, st.ctx = make(chan Payload, chunkChannel), reg.s.eng, inv.ctx
 	st.policy, st.octets = reg.stream.policy, reg.chunkOctets
-	st.cut = func(int) (Payload, bool) { return Payload{}, false }
+	st.cut = func(*stream[Payload], int) (Payload, bool) { return Payload{}, false }
 	inv.chunks, inv.eng.Chunks = k, k
 	k.put(inv.Payload, 0) // finds room: the channel is empty
 }

@@ -54,7 +54,7 @@ func (s *Session) Register(ctx context.Context, procedure string, options ...Reg
 	st := &r.stream
 	st.ch, st.eng, st.ctx = make(chan *Invocation, invocationChannel), s.eng, ctx
 	st.policy, st.count, st.octets = Fail, invocationCount, invocationOctets
-	st.cut = func(n int) (*Invocation, bool) {
+	st.cut = func(_ *stream[*Invocation], n int) (*Invocation, bool) {
 		err := undelivered(s.eng, n)
 		r.err.Store(&err)
 		return nil, false

@@ -46,8 +46,9 @@ type stream[T any] struct {
 	// one of them came after a gap; hole tells whether a value does.
 	mark func(v T, n uint64, gap bool) T
 	hole func(v T) bool
-	// cut is the last value when Close drops n values; false: none.
-	cut func(n int) (T, bool)
+	// cut is the last value when Close drops n values; false: none. It is given
+	// the stream, so that a call need not allocate a function of its own.
+	cut func(s *stream[T], n int) (T, bool)
 
 	mu      sync.Mutex
 	first   *block[T] // of the backlog, nil when it is empty
@@ -391,7 +392,7 @@ func (s *stream[T]) hurried(b *block[T]) {
 		n--
 	}
 	if n > 0 {
-		for last, has := s.cut(n); has && !s.send(last); last, has = s.cut(n) {
+		for last, has := s.cut(s, n); has && !s.send(last); last, has = s.cut(s, n) {
 			select {
 			case <-s.ch: // makes room, and is lost too
 				n++

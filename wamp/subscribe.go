@@ -79,7 +79,7 @@ func (s *Session) Subscribe(ctx context.Context, topic string, options ...Subscr
 		return ev
 	}
 	st.hole = func(ev Event) bool { return ev.AfterGap }
-	st.cut = func(n int) (Event, bool) {
+	st.cut = func(_ *stream[Event], n int) (Event, bool) {
 		err := undelivered(s.eng, n)
 		sub.err.Store(&err)
 		return Event{}, false
