@@ -54,6 +54,13 @@ func WithKDF(kdfs ...string) SCRAMOption {
 	return anyOption(func(c *config) { c.kdfs = kdfs })
 }
 
+// SCRAMMethod returns the name of the method under these options, as it stands
+// in authmethods.
+func SCRAMMethod(options ...SCRAMOption) string {
+	c := scramConfig(options)
+	return c.scramMethod()
+}
+
 func (c *config) scramMethod() string {
 	if c.crossbar {
 		return "scram"

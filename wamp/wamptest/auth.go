@@ -1,7 +1,9 @@
 package wamptest
 
 import (
-	"crypto/subtle"
+	"crypto/tls"
+	"crypto/x509"
+	"net/http"
 	"slices"
 	"strconv"
 
@@ -9,8 +11,10 @@ import (
 	"github.com/connectanum/connectanum-go/wamp/proto"
 )
 
-// Login is the accepting side of one login method. Its functions run inside of
-// the router: they must not wait, and must not call the router.
+// Login is the accepting side of one login method. There is one for each
+// method of package authn; LoginFunc makes any other, also one that attacks.
+// Its functions run inside of the router: they must not wait, and must not call
+// the router. A hook that answers with Hold makes a login slow.
 type Login interface {
 	// Method is the name as it stands in authmethods.
 	Method() string
@@ -27,10 +31,36 @@ type LoginRequest struct {
 	Extra map[string]any
 	// Details is all of HELLO.Details.
 	Details proto.Dict
+	// TLS is the state of the client's connection, nil without TLS.
+	TLS *tls.ConnectionState
+	// Header is that of the request of a WebSocket connection, else nil.
+	Header http.Header
+	// Remembered is as whom a client with the same cookie was let in last, nil
+	// if there was none. It needs WithCookies.
+	Remembered *Grant
+
+	cert *x509.Certificate // the listener's
 }
 
+// Hello is the request as package authn has it.
+func (q LoginRequest) Hello() authn.Hello {
+	return authn.Hello{AuthID: q.AuthID, AuthRole: q.AuthRole, Extra: q.Extra}
+}
+
+// Binding returns the data of a channel binding of the client's connection, as
+// SCRAM wants it. For cryptosign see ChannelID.
+func (q LoginRequest) Binding(b authn.Binding) ([]byte, error) {
+	if b == authn.TLSServerEndPoint && q.cert != nil {
+		return authn.EndPointData(q.cert), nil
+	}
+	return authn.BindingData(q.TLS, b)
+}
+
+// ChannelID returns what cryptosign binds with to the client's connection.
+func (q LoginRequest) ChannelID(b authn.Binding) ([]byte, error) { return authn.ChannelID(q.TLS, b) }
+
 // LoginStep is what the router does next in a login; exactly one of Grant,
-// Refuse and Challenge says what.
+// Refuse, Challenge and Pass says what.
 type LoginStep struct {
 	// Grant lets the client in.
 	Grant *Grant
@@ -39,11 +69,16 @@ type LoginStep struct {
 	// Challenge asks the client, Next looks at its answer.
 	Challenge map[string]any
 	Next      func(authn.Response) LoginStep
+	// Pass goes on to the next method of the client that is accepted. Only
+	// Begin may say so.
+	Pass bool
 }
 
 // Grant says as whom a client is let in.
 type Grant struct {
 	AuthID, AuthRole string
+	// Method is WELCOME.Details.authmethod, that of the Login if it is empty.
+	Method string
 	// Provider is WELCOME.Details.authprovider, "static" if it is empty.
 	Provider string
 	// Extra is WELCOME.Details.authextra if it is not nil.
@@ -68,23 +103,6 @@ func Anonymous() Login {
 			g.AuthID = "anonymous-" + strconv.FormatUint(uint64(req.Session), 36)
 		}
 		return LoginStep{Grant: g}
-	}}
-}
-
-// Ticket lets those in whose ticket is the one that lookup says; ok is false
-// for a principal that does not exist.
-func Ticket(lookup func(authid, realm string) (ticket, role string, ok bool)) Login {
-	return loginFunc{"ticket", func(req LoginRequest) LoginStep {
-		return LoginStep{Challenge: map[string]any{}, Next: func(answer authn.Response) LoginStep {
-			ticket, role, ok := lookup(req.AuthID, req.Realm)
-			if !ok {
-				return LoginStep{Refuse: &Refusal{Reason: proto.ErrURINoSuchPrincipal, Message: "no such principal"}}
-			}
-			if subtle.ConstantTimeCompare([]byte(ticket), []byte(answer.Signature)) != 1 {
-				return LoginStep{Refuse: &Refusal{Message: "the ticket is not valid"}}
-			}
-			return LoginStep{Grant: &Grant{AuthID: req.AuthID, AuthRole: role}}
-		}}
 	}}
 }
 
@@ -126,39 +144,50 @@ func (r *Router) hello(l *link, m *proto.Message) {
 		r.abort(l, proto.ErrURINoSuchRealm, "there is no realm "+strconv.Quote(m.URI))
 		return
 	}
-	method, ok := r.chooseLogin(m.Options)
-	if !ok {
+	methods := r.chooseLogins(m.Options)
+	if len(methods) == 0 {
 		r.abort(l, proto.ErrURINoMatchingAuthMethod, "none of the authmethods is accepted")
 		return
 	}
 	s := &session{
-		id: r.newID(func(id proto.ID) bool { return r.sessions[id] != nil }), link: l, roles: roles, method: method.Method(),
+		id: r.newID(func(id proto.ID) bool { return r.sessions[id] != nil }), link: l, roles: roles,
 		realm: r.realm(m.URI), subscriptions: map[proto.ID]*subscription{}, registrations: map[proto.ID]*registration{},
 		calls: map[proto.ID]*call{}, invocations: map[proto.ID]*invocation{},
 	}
 	l.login = &login{session: s}
-	r.loginStep(l, method.Begin(LoginRequest{
+	req := LoginRequest{
 		Realm: m.URI, AuthID: m.Options.Str("authid"), AuthRole: m.Options.Str("authrole"), Session: s.id,
-		Extra: m.Options.Dict("authextra"), Details: m.Options,
-	}))
+		Extra: m.Options.Dict("authextra"), Details: m.Options, TLS: l.conn.TLS(), Header: l.origin.header, cert: l.origin.cert,
+	}
+	if g, ok := r.cookies[l.origin.cookie]; ok {
+		req.Remembered = &g
+	}
+	for _, method := range methods {
+		s.method = method.Method()
+		if step := method.Begin(req); !step.Pass {
+			r.loginStep(l, step)
+			return
+		}
+	}
+	l.login = nil
+	r.abort(l, proto.ErrURINoMatchingAuthMethod, "none of the authmethods fits")
 }
 
-// chooseLogin returns the first method of the client that is accepted. A client
-// that names none is anonymous.
-func (r *Router) chooseLogin(details proto.Dict) (Login, bool) {
+// chooseLogins returns the methods of the client that are accepted, in its
+// order. A client that names none is anonymous.
+func (r *Router) chooseLogins(details proto.Dict) (methods []Login) {
 	v, _ := details.Get("authmethods")
 	wanted, _ := v.([]any)
 	if len(wanted) == 0 {
 		wanted = []any{"anonymous"}
 	}
 	for _, w := range wanted {
-		for _, l := range r.cfg.logins {
-			if l.Method() == w {
-				return l, true
-			}
+		i := slices.IndexFunc(r.cfg.logins, func(l Login) bool { return l.Method() == w })
+		if i >= 0 {
+			methods = append(methods, r.cfg.logins[i])
 		}
 	}
-	return nil, false
+	return methods
 }
 
 // realm returns a realm and makes it if it is not there yet.
@@ -212,13 +241,19 @@ func (r *Router) welcome(l *link, g Grant) {
 	if g.Provider == "" {
 		g.Provider = "static"
 	}
+	if g.Method == "" {
+		g.Method = s.method
+	}
+	if l.origin.cookie != "" && s.method != methodCookie && s.method != "anonymous" {
+		r.cookies[l.origin.cookie] = g
+	}
 	details := proto.Dict{
 		{Key: "roles", Value: r.cfg.announced.Dict()},
 		{Key: "agent", Value: "wamptest"},
 		{Key: "realm", Value: s.realm.name},
 		{Key: "authid", Value: g.AuthID},
 		{Key: "authrole", Value: g.AuthRole},
-		{Key: "authmethod", Value: s.method},
+		{Key: "authmethod", Value: g.Method},
 		{Key: "authprovider", Value: g.Provider},
 	}
 	if g.Extra != nil {

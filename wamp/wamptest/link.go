@@ -2,7 +2,9 @@ package wamptest
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
+	"net/http"
 	"sync"
 	"time"
 
@@ -28,6 +30,7 @@ type link struct {
 	conn   transport.Conn
 	codec  codec.Codec
 	gate   *gate
+	origin origin
 	torn   chan struct{} // closed by the actor when the link is cut
 	free   chan *batch   // the reader's batches that the actor has done with
 	bell   chan struct{} // wakes the writer, capacity 1
@@ -54,6 +57,13 @@ type lateMessage struct {
 	message *proto.Message
 }
 
+// origin is what a listener knows of a connection.
+type origin struct {
+	cert   *x509.Certificate // of the listener
+	header http.Header       // of the request of a WebSocket
+	cookie string            // see WithCookies
+}
+
 // batch is a run of messages with the memory of their payloads.
 type batch struct {
 	messages []proto.Message
@@ -61,14 +71,14 @@ type batch struct {
 }
 
 // attach takes over a connection. When there is an error it is torn down.
-func (r *Router) attach(conn transport.Conn, g *gate) error {
+func (r *Router) attach(conn transport.Conn, g *gate, from origin) error {
 	c, ok := codecOf(conn.Protocol())
 	if !ok {
 		_ = conn.CloseNow()
 		return &transport.HandshakeError{Err: transport.ErrNoProtocol, Protocol: conn.Protocol().Name}
 	}
 	l := &link{
-		router: r, conn: conn, codec: c, gate: g, state: proto.StateClosed, out: new(transport.Batch),
+		router: r, conn: conn, codec: c, gate: g, origin: from, state: proto.StateClosed, out: new(transport.Batch),
 		torn: make(chan struct{}), bell: make(chan struct{}, 1), free: make(chan *batch, linkBatches),
 	}
 	for range linkBatches {

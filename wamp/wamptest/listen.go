@@ -35,6 +35,15 @@ type listenConfig struct {
 	tls        *tls.Config
 	compress   bool
 	maxReceive int
+	cookies    bool
+}
+
+// cert is the certificate of the listener, nil without TLS.
+func (c *listenConfig) cert() *x509.Certificate {
+	if c.tls == nil || len(c.tls.Certificates) == 0 {
+		return nil
+	}
+	return c.tls.Certificates[0].Leaf
 }
 
 // WithTLS makes a listener speak TLS. LocalTLS makes a configuration.
@@ -42,6 +51,13 @@ func WithTLS(cfg *tls.Config) ListenOption { return listenFunc(func(c *listenCon
 
 // WithCompression makes a WebSocket listener agree to permessage-deflate.
 func WithCompression() ListenOption { return listenFunc(func(c *listenConfig) { c.compress = true }) }
+
+// WithCookies makes a WebSocket listener give each client a cookie, by which
+// the login Cookie knows it again.
+func WithCookies() ListenOption { return listenFunc(func(c *listenConfig) { c.cookies = true }) }
+
+// cookieName is the cookie of WithCookies.
+const cookieName = "wamptest"
 
 // WithMaxReceive bounds the messages that a listener accepts. Default 16 MiB.
 func WithMaxReceive(octets int) ListenOption {
@@ -175,7 +191,7 @@ func (r *Router) acceptRawSocket(conn net.Conn, cfg listenConfig) {
 	defer cancel()
 	c, err := transport.AcceptRawSocket(ctx, conn, choose, transport.RawSocketOptions{MaxReceive: cfg.maxReceive})
 	if err == nil {
-		_ = r.attach(c, gateOf(conn))
+		_ = r.attach(c, gateOf(conn), origin{cert: cfg.cert()})
 	}
 }
 
@@ -228,38 +244,65 @@ func (r *Router) acceptWebSocket(w http.ResponseWriter, req *http.Request, cfg l
 		}
 		panic(http.ErrAbortHandler)
 	}
+	from := origin{cert: cfg.cert(), header: req.Header}
+	if cfg.cookies {
+		if c, err := req.Cookie(cookieName); err == nil && c.Value != "" {
+			from.cookie = c.Value
+		} else {
+			from.cookie = rand.Text()
+			http.SetCookie(w, &http.Cookie{Name: cookieName, Value: from.cookie, Path: "/", HttpOnly: true, Secure: cfg.tls != nil})
+		}
+	}
 	c, err := transport.AcceptWebSocket(w, req, r.cfg.offered(), transport.AcceptOptions{Deflate: cfg.compress, ReadLimit: cfg.maxReceive})
 	if err != nil {
 		return
 	}
 	g, _ := req.Context().Value(gateKey{}).(*gate)
-	_ = r.attach(c, g)
+	_ = r.attach(c, g, from)
 }
 
 // LocalTLS returns TLS configurations of a server at the loopback interface
 // and of clients that trust it, with a key made for the occasion.
 func LocalTLS() (server, client *tls.Config, err error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return nil, nil, err
-	}
-	now := time.Now()
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "wamptest"}, IsCA: true, BasicConstraintsValid: true,
-		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(24 * time.Hour),
-		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		return nil, nil, err
-	}
-	leaf, err := x509.ParseCertificate(der)
+	cert, err := selfSigned("wamptest", x509.ExtKeyUsageServerAuth)
 	if err != nil {
 		return nil, nil, err
 	}
 	pool := x509.NewCertPool()
-	pool.AddCert(leaf)
-	server = &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}}, MinVersion: tls.VersionTLS12}
+	pool.AddCert(cert.Leaf)
+	server = &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
 	return server, &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}, nil
+}
+
+// LocalIdentity returns a client certificate for the login TLS, with a key made
+// for the occasion. It vouches for itself: a server that shall check it has its
+// Leaf among its ClientCAs.
+func LocalIdentity(name string) (tls.Certificate, error) {
+	return selfSigned(name, x509.ExtKeyUsageClientAuth)
+}
+
+func selfSigned(name string, usage x509.ExtKeyUsage) (cert tls.Certificate, err error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return cert, err
+	}
+	now := time.Now()
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, IsCA: true, BasicConstraintsValid: true,
+		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(24 * time.Hour),
+		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{usage},
+	}
+	if usage == x509.ExtKeyUsageServerAuth {
+		template.DNSNames = []string{"localhost"}
+		template.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback}
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		return cert, err
+	}
+	leaf, err := x509.ParseCertificate(der)
+	if err != nil {
+		return cert, err
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}, nil
 }

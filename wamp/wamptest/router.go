@@ -38,6 +38,7 @@ type Router struct {
 	rand     *rand.Rand
 	realms   map[string]*realm
 	sessions map[proto.ID]*session
+	cookies  map[string]Grant // who was let in with a cookie
 	open     map[*link]struct{}
 	dirty    []*link // with something new for their writers
 	doomed   []*link // to be cut when the event is done with
@@ -73,6 +74,7 @@ func Start(options ...Option) *Router {
 		done:     make(chan struct{}),
 		realms:   map[string]*realm{},
 		sessions: map[proto.ID]*session{},
+		cookies:  map[string]Grant{},
 		open:     map[*link]struct{}{},
 	}
 	r.root, r.stop = context.WithCancel(context.Background()) //nolint:forbidigo // the router's own root
@@ -110,7 +112,7 @@ func (r *Router) Dial(ctx context.Context, protocols []transport.Protocol) (tran
 		}
 		client, server := transport.Pipe(p)
 		g := new(gate)
-		if err := r.attach(server, g); err != nil {
+		if err := r.attach(server, g, origin{}); err != nil {
 			_ = client.CloseNow()
 			return nil, err
 		}
