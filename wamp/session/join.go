@@ -235,7 +235,7 @@ func (j *joiner) receive() (*proto.Message, error) {
 		j.abort(proto.ErrURIProtocolViolation, err.Error())
 		return nil, parseViolation(err)
 	}
-	m.Args, m.Kwargs = clonePayload(m.Args, m.Kwargs)
+	m.Args, m.Kwargs = clonePayload(m.Args, m.Kwargs, nil)
 	if tr := m.Type.Traits(); tr.FromRouter&j.state == 0 {
 		return nil, j.violation(m.Type, "must not come from a router while the session is "+j.state.String())
 	}
@@ -278,13 +278,15 @@ func (j *joiner) send(m *proto.Message) error {
 }
 
 // clonePayload copies the raw payload out of the reader's buffer, both parts
-// into one allocation.
-func clonePayload(args, kwargs []byte) (a, k []byte) {
+// into buf, or into one allocation if that is nil.
+func clonePayload(args, kwargs, buf []byte) (a, k []byte) {
 	n := len(args)
 	if n+len(kwargs) == 0 {
 		return args, kwargs
 	}
-	buf := make([]byte, n+len(kwargs))
+	if buf == nil {
+		buf = make([]byte, n+len(kwargs))
+	}
 	copy(buf, args)
 	copy(buf[n:], kwargs)
 	if args != nil {

@@ -62,6 +62,7 @@ const readerBatch = 256
 func (l *link) read() {
 	defer l.done.Done()
 	var batch []proto.Message
+	var room pool
 	size := 0
 	for {
 		data, err := l.conn.Read()
@@ -78,7 +79,7 @@ func (l *link) read() {
 			return
 		}
 		if m.Args != nil || m.Kwargs != nil {
-			m.Args, m.Kwargs = clonePayload(m.Args, m.Kwargs)
+			m.Args, m.Kwargs = room.clone(m.Args, m.Kwargs)
 		}
 		size += len(data)
 		if len(batch) < readerBatch && size < inboxOctets/4 && l.conn.Buffered() {
@@ -90,6 +91,30 @@ func (l *link) read() {
 		}
 		size = 0
 	}
+}
+
+// pool is memory for small payloads: several share an allocation. What a user
+// keeps of one keeps the others of it too, so it is no larger than what a
+// message costs beside its payload, a few times over.
+type pool struct{ free []byte }
+
+const (
+	poolSize  = 512
+	poolSmall = poolSize / 8 // of what is cloned into it
+)
+
+// clone copies the raw payload out of the reader's buffer.
+func (p *pool) clone(args, kwargs []byte) (a, k []byte) {
+	n := len(args) + len(kwargs)
+	if n == 0 || n > poolSmall {
+		return clonePayload(args, kwargs, nil)
+	}
+	if n > len(p.free) {
+		p.free = make([]byte, poolSize)
+	}
+	buf := p.free[:n:n]
+	p.free = p.free[n:]
+	return clonePayload(args, kwargs, buf)
 }
 
 func (l *link) flushIn(batch []proto.Message, size int) {
