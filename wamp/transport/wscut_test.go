@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"compress/flate"
+	"context"
 	"crypto/sha1"
 	"encoding/base64"
 	"errors"
@@ -12,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/connectanum/connectanum-go/wamp/transport"
 )
@@ -87,6 +89,38 @@ func TestWebSocketCutInsideFrame(t *testing.T) {
 					t.Errorf("cut after %d octets: a message of %d octets, %v", n, len(m), err)
 				}
 			}
+		})
+	}
+}
+
+// A server that answers wrongly and keeps the connection costs no more than the
+// deadline of the dial.
+func TestWebSocketDialBadAnswerKeptOpen(t *testing.T) {
+	for name, answer := range map[string]string{
+		"wrong key":         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: bm8=\r\n\r\n",
+		"half a body":       "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 1000\r\n\r\nboot",
+		"half of an answer": "HTTP/1.1 503 Serv",
+	} {
+		t.Run(name, func(t *testing.T) {
+			ln := listen(t, "tcp")
+			conns := make(chan net.Conn, 1)
+			go func() {
+				conn, err := ln.Accept()
+				if err != nil {
+					return
+				}
+				_, _ = conn.Read(make([]byte, 4096))
+				_, _ = io.WriteString(conn, answer)
+				conns <- conn
+			}()
+			ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+			defer cancel()
+			start := time.Now()
+			_, err := transport.DialWebSocket(ctx, "ws://"+ln.Addr().String()+"/ws", transport.Protocols(), transport.WebSocketOptions{})
+			if took := time.Since(start); err == nil || took > 2*time.Second {
+				t.Errorf("after %v: %v", took, err)
+			}
+			_ = (<-conns).Close()
 		})
 	}
 }

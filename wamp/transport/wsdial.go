@@ -82,9 +82,15 @@ func DialWebSocket(ctx context.Context, rawURL string, protocols []Protocol, opt
 	}
 	client := d.client()
 	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) { d.got = info.Conn }})
+	// The library reads what follows a bad answer without regard to ctx.
+	stop := context.AfterFunc(ctx, func() { d.cleanUp(nil) })
 	ws, resp, err := websocket.Dial(traced, target, &websocket.DialOptions{
 		HTTPClient: client, HTTPHeader: opts.Header, Subprotocols: names, CompressionMode: mode,
 	})
+	if !stop() && err == nil {
+		_ = ws.CloseNow()
+		err = ctx.Err()
+	}
 	if err != nil {
 		d.cleanUp(nil)
 		return nil, d.fail(ctx, resp, protocols, err)
