@@ -88,6 +88,7 @@ func (w *simWorld) call(o *simOp, a sim.Action) {
 	options := map[string][]wamp.CallOption{
 		sim.Progressive: {wamp.Progressive()},
 		sim.Idempotent:  {wamp.Idempotent()},
+		sim.Both:        {wamp.Progressive(), wamp.Idempotent()},
 		sim.Kill:        {wamp.CancelMode(wamp.Kill)},
 		sim.Skip:        {wamp.CancelMode(wamp.Skip)},
 		sim.Timeout:     {wamp.Timeout(sim.CallTimeout)},
@@ -121,7 +122,7 @@ func (w *simWorld) publish(o *simOp, a sim.Action) {
 	if a.How != "" {
 		options = append(options, wamp.Acknowledge())
 	}
-	if a.How == sim.Idempotent {
+	if a.Idempotent() {
 		options = append(options, wamp.Idempotent())
 	}
 	acks := w.s.Publish(o.ctx, sim.TopicURI(a.Name), simPayload(sim.Values(a, 0)), options...)
@@ -219,7 +220,7 @@ func (w *simWorld) answer(inv *wamp.Invocation) {
 // invoke is the peer's call to a registration of the session.
 func (w *simWorld) invoke(o *simOp, a sim.Action) {
 	var options []wamp.CallOption
-	if a.How == sim.Progressive {
+	if a.Progressive() {
 		options = append(options, wamp.Progressive())
 	}
 	w.results(o, a, w.peer.Call(o.ctx, sim.RegistrationURI(a.Of), simPayload(sim.Values(a, 0)), options...))

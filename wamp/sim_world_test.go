@@ -339,8 +339,8 @@ func (w *simWorld) callee(ctx context.Context, inv *wamp.Invocation) error {
 // answers waits for the end of ctx.
 func simSteps(ctx context.Context, a sim.Action, say func(n int, last bool) error) error {
 	ms := time.Duration(a.After) * time.Millisecond
-	for n := 1; n <= a.Progress; n++ {
-		if err := simSleep(ctx, ms/time.Duration(a.Progress+1)); err != nil {
+	for n := 1; n <= a.Steps; n++ {
+		if err := simSleep(ctx, ms/time.Duration(a.Steps+1)); err != nil {
 			return err
 		}
 		if err := say(n, false); err != nil {
@@ -351,7 +351,7 @@ func simSteps(ctx context.Context, a sim.Action, say func(n int, last bool) erro
 		<-ctx.Done()
 		return context.Cause(ctx)
 	}
-	if err := simSleep(ctx, ms/time.Duration(a.Progress+1)); err != nil {
+	if err := simSleep(ctx, ms/time.Duration(a.Steps+1)); err != nil {
 		return err
 	}
 	return say(0, true)

@@ -55,12 +55,9 @@ func (o *simOp) make(a sim.Action) op {
 	args := sim.AppendJSON(nil, sim.Values(a, 0))
 	switch a.Kind {
 	case sim.Call:
-		call := &Call{Ctx: o.ctx, URI: sim.ProcedureURI(a.Name), Args: args, Sink: (*simSink)(o), Grace: 10 * time.Second}
+		call := &Call{Ctx: o.ctx, URI: sim.ProcedureURI(a.Name), Args: args, Sink: (*simSink)(o), Grace: 10 * time.Second,
+			Progressive: a.Progressive(), Idempotent: a.Idempotent()}
 		switch a.How {
-		case sim.Progressive:
-			call.Progressive = true
-		case sim.Idempotent:
-			call.Idempotent = true
 		case sim.Kill:
 			call.Mode = Kill
 		case sim.Skip:
@@ -72,7 +69,7 @@ func (o *simOp) make(a sim.Action) op {
 	case sim.Publish:
 		p := &Publish{Ctx: o.ctx, URI: sim.TopicURI(a.Name), Args: args}
 		if a.How != "" {
-			p.Sink, p.Idempotent = (*simSink)(o), a.How == sim.Idempotent
+			p.Sink, p.Idempotent = (*simSink)(o), a.Idempotent()
 		}
 		return p
 	case sim.Subscribe:
@@ -193,8 +190,8 @@ func (s *simCallee) Invoke(m *proto.Message) (*Invocation, Verdict) {
 	}
 	ms := time.Duration(a.After) * time.Millisecond
 	if m.Options.Bool("receive_progress") {
-		for n := 1; n <= a.Progress; n++ {
-			w.at(ms*time.Duration(n)/time.Duration(a.Progress+1), func() { say(n, false) })
+		for n := 1; n <= a.Steps; n++ {
+			w.at(ms*time.Duration(n)/time.Duration(a.Steps+1), func() { say(n, false) })
 		}
 	}
 	if a.End != sim.EndNever {

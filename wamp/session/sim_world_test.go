@@ -423,5 +423,6 @@ func (w *world) check() {
 	var q sim.Quiet
 	q.Topics, q.Registrations = w.router.Holds(w.link)
 	q.Tables = sim.Tables(w.core.tables())
+	w.m.JudgeLoss()
 	w.m.JudgeQuiet(q)
 }

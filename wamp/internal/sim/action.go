@@ -50,6 +50,7 @@ const (
 const (
 	Progressive = "progressive"
 	Idempotent  = "idempotent"
+	Both        = "both" // progressive and idempotent
 	Kill        = "kill"
 	Skip        = "skip"
 	Timeout     = "timeout" // the call has a limit of its own: CallTimeout
@@ -71,13 +72,19 @@ type Action struct {
 	Name int
 	// How is its manner, End how a callee ends a call.
 	How, End string
-	// Progress is how many progressive results come before the end.
-	Progress int
+	// Steps is how many progressive results come before the end.
+	Steps int
 	// After is a time in milliseconds.
 	After int
 	// Up and Down are octets, N a count.
 	Up, Down, N int
 }
+
+// Progressive reports whether it asks for progressive results.
+func (a Action) Progressive() bool { return a.How == Progressive || a.How == Both }
+
+// Idempotent reports whether it may be carried out twice.
+func (a Action) Idempotent() bool { return a.How == Idempotent || a.How == Both }
 
 // String writes the action as one line.
 func (a Action) String() string {
@@ -97,7 +104,7 @@ func (a Action) String() string {
 	num("name", a.Name)
 	text("how", a.How)
 	text("end", a.End)
-	num("progress", a.Progress)
+	num("steps", a.Steps)
 	num("after", a.After)
 	num("up", a.Up)
 	num("down", a.Down)
@@ -131,8 +138,8 @@ func ParseAction(line string) (Action, error) {
 			to = &a.Of
 		case "name":
 			to = &a.Name
-		case "progress":
-			to = &a.Progress
+		case "steps":
+			to = &a.Steps
 		case "after":
 			to = &a.After
 		case "up":

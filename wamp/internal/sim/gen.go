@@ -151,14 +151,14 @@ func (g *gen) answer(a Action) Action {
 		a.End = EndNever
 	}
 	a.After = g.r.IntN(300)
-	if a.How == Progressive {
-		a.Progress = g.r.IntN(6)
+	if a.Progressive() {
+		a.Steps = g.r.IntN(6)
 	}
 	return a
 }
 
 func makeCall(g *gen) (Action, bool) {
-	hows := []string{"", "", Progressive, Progressive, Idempotent, Kill, Skip, Timeout}
+	hows := []string{"", "", Progressive, Progressive, Both, Idempotent, Kill, Skip, Timeout}
 	return g.begin(g.answer(Action{Kind: Call, Name: g.r.IntN(procedures), How: hows[g.r.IntN(len(hows))]})), true
 }
 

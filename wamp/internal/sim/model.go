@@ -69,7 +69,7 @@ type op struct {
 	ended     int
 	outcome   Outcome
 
-	// of a subscription
+	// of a subscription or a registration
 	applied          int // the link on which it was first asked for, 0 if none yet
 	lastLink, lastIx int // of its last event
 	gap              bool
@@ -236,7 +236,7 @@ func (m *Model) LinkUp() (link int) {
 	m.up = true
 	m.lastSent = [2]int{}
 	for _, o := range m.ops {
-		if o != nil && o.Kind == Subscribe && o.ended == 0 && o.applied == 0 {
+		if o != nil && (o.Kind == Subscribe || o.Kind == Register) && o.ended == 0 && o.applied == 0 {
 			o.applied = m.link
 		}
 	}
@@ -311,6 +311,7 @@ func (m *Model) WrittenTopic(name int) {
 		if o != nil && o.Kind == Subscribe && o.Name == name && o.ended == 0 {
 			if o.applied < m.link { // a restore; otherwise one that has ended may have asked
 				m.inOrder(1, n)
+				m.restoredFirst(o)
 			}
 			return
 		}

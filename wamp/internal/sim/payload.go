@@ -13,7 +13,7 @@ import (
 // or link, and for a call how to answer it.
 func Values(a Action, run int) []int {
 	end := map[string]int{EndError: 1, EndNever: 2}[a.End]
-	return []int{a.Op, run, a.Progress, a.After, end}
+	return []int{a.Op, run, a.Steps, a.After, end}
 }
 
 // FromValues is the reverse of Values.
@@ -21,7 +21,7 @@ func FromValues(v []int) (a Action, run int, ok bool) {
 	if len(v) != 5 || v[4] < 0 || v[4] > 2 {
 		return a, 0, false
 	}
-	return Action{Op: v[0], Progress: v[2], After: v[3], End: []string{EndResult, EndError, EndNever}[v[4]]}, v[1], true
+	return Action{Op: v[0], Steps: v[2], After: v[3], End: []string{EndResult, EndError, EndNever}[v[4]]}, v[1], true
 }
 
 // Numbers are the arguments of an answer.

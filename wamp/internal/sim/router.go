@@ -192,8 +192,8 @@ func (r *Router) call(p *peer, m *proto.Message) {
 
 // steps has a callee's answers done when they are due.
 func (r *Router) steps(a Action, say func(n int, last bool)) {
-	each := time.Duration(a.After) * time.Millisecond / time.Duration(a.Progress+1)
-	for n := 1; n <= a.Progress; n++ {
+	each := time.Duration(a.After) * time.Millisecond / time.Duration(a.Steps+1)
+	for n := 1; n <= a.Steps; n++ {
 		r.at(each*time.Duration(n), func() { say(n, false) })
 	}
 	if a.End != EndNever {
@@ -313,7 +313,7 @@ func (r *Router) Invoke(a Action) {
 	p.invs[p.invoked] = &invocation{op: a.Op, run: run}
 	p.invOf = append(p.invOf, p.invoked)
 	var options proto.Dict
-	if a.How == Progressive {
+	if a.Progressive() {
 		options = proto.Dict{{Key: "receive_progress", Value: true}}
 	}
 	r.send(p.link, &proto.Message{Type: proto.Invocation, Request: p.invoked, ID: p.regs[a.Of], Options: options,

@@ -94,8 +94,8 @@ func resultTrue(_ *Model, o *op, e End) string {
 	if e.Tag.Op != o.Op {
 		return "" // judged as OwnAnswer
 	}
-	if o.How == Progressive && !o.cancelled && o.delivered != o.Progress {
-		return fmt.Sprintf("%d progressive results before its end, the callee sent %d", o.delivered, o.Progress)
+	if o.Progressive() && !o.cancelled && o.delivered != o.Steps {
+		return fmt.Sprintf("%d progressive results before its end, the callee sent %d", o.delivered, o.Steps)
 	}
 	return ""
 }
@@ -127,7 +127,7 @@ func unknownTrue(m *Model, o *op, e End) string {
 	if len(o.writes) == 0 {
 		return "" // judged as OnlyWritten
 	}
-	if o.How == Idempotent && o.delivered == 0 {
+	if o.Idempotent() && o.delivered == 0 {
 		return "it is idempotent"
 	}
 	if e.Delivered != o.delivered {
@@ -190,6 +190,7 @@ func (m *Model) judgeWrite(o *op) {
 	if o.Kind == Register {
 		if !again {
 			m.inOrder(1, o.Op)
+			m.restoredFirst(o)
 		}
 		return
 	}
@@ -198,7 +199,7 @@ func (m *Model) judgeWrite(o *op) {
 	}
 	if len(o.writes) > 0 {
 		m.Counts.Resent++
-		if o.How != Idempotent {
+		if !o.Idempotent() {
 			m.broken(AtMostOnce, "%s is written again", o.Action)
 		}
 	}
@@ -220,9 +221,17 @@ func (m *Model) inOrder(lane, n int) {
 	m.lastSent[lane] = max(n, m.lastSent[lane])
 }
 
+// restoredFirst judges that what the session had comes back before anything
+// else is written to a link.
+func (m *Model) restoredFirst(o *op) {
+	if m.Exact && o.applied > 0 && o.applied < m.link && m.lastSent[0] > 0 {
+		m.broken(Order, "%s is restored behind operation %d", o.Action, m.lastSent[0])
+	}
+}
+
 // judgeRun judges that an operation is carried out.
 func (m *Model) judgeRun(o *op) {
-	if len(o.runs) > 1 && o.How != Idempotent && o.Kind != Invoke {
+	if len(o.runs) > 1 && !o.Idempotent() && o.Kind != Invoke {
 		m.broken(AtMostOnce, "%s is carried out %d times", o.Action, len(o.runs))
 	}
 }

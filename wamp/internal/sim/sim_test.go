@@ -34,7 +34,7 @@ func TestParseRefuses(t *testing.T) {
 }
 
 func TestPayload(t *testing.T) {
-	a := sim.Action{Op: 7, Progress: 3, After: 250, End: sim.EndNever}
+	a := sim.Action{Op: 7, Steps: 3, After: 250, End: sim.EndNever}
 	back, run, ok := sim.FromValues(sim.ParseJSON(sim.AppendJSON(nil, sim.Values(a, 9))))
 	if !ok || run != 9 || back != a {
 		t.Errorf("%v, run %d, %v", back, run, ok)
