@@ -166,7 +166,7 @@ func (s *SCRAMServer) Challenge() Challenge {
 		kdf = "argon2id-13"
 	}
 	var memory any
-	if s.record.Memory > 0 {
+	if s.record.Memory > 0 || s.cfg.crossbar { // whose clients want a number
 		memory = int64(s.record.Memory)
 	}
 	return Challenge{Method: s.cfg.scramMethod(), Extra: proto.Dict{

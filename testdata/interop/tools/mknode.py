@@ -42,8 +42,9 @@ def ports(wanted):
 
 
 def certificates(folder):
-    """A throw-away CA, one server and one client certificate. Nothing here is a secret worth keeping."""
-    if (folder / "server.pem").exists():
+    """A throw-away CA, a server certificate, a client's, and one of a client that the router does not know. Nothing here
+    is a secret worth keeping."""
+    if (folder / "stranger.pem").exists():
         return
     folder.mkdir(parents=True, exist_ok=True)
     now = datetime.datetime.now(datetime.timezone.utc)
@@ -70,10 +71,11 @@ def certificates(folder):
           .add_extension(x509.SubjectKeyIdentifier.from_public_key(ca_key.public_key()), critical=False)
           .sign(ca_key, hashes.SHA256()))
     save("ca", ca, ca_key)
-    for stem, extension in [
+    for stem, extension in [  # the one that is looked for comes last
         ("client", x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])),
         ("server", x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
                                                 x509.IPAddress(ipaddress.ip_address("::1"))])),
+        ("stranger", x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])),
     ]:
         # RSA: the router's default TLS 1.2 cipher list has RSA suites only
         key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -94,8 +96,10 @@ def config(node, base):
     ticket = {a: {"ticket": t, "role": "limited" if "limited" in a else "app"} for a, t in p["ticket"].items()}
     keys = {a: {"realm": "realm1", "role": "app", "authorized_keys": [v["public_hex"]]}
             for a, v in p["cryptosign"].items() if a != "sign-unknown"}
+    client = x509.load_pem_x509_certificate((node / "certs" / "client.pem").read_bytes())
     return string.Template((here / "node" / "config.yaml.in").read_text()).substitute(
         TICKET=flow(ticket), USERS=flow(users), SCRAM=flow(scram), KEYS=flow(keys), CERTS=str(node / "certs"),
+        FINGERPRINT=client.fingerprint(hashes.SHA1()).hex(":").upper(),  # what the router looks a client's certificate up by
         SOCK=str(node / "rs.sock"), SOCKSMALL=str(node / "rs-small.sock"),
         WEB=base, RAW=base + 1, WSS=base + 2, RAWTLS=base + 3, MTLS=base + 4)
 
@@ -120,12 +124,15 @@ def main():
         "urls": {
             "ws": f"ws://127.0.0.1:{base}/ws",
             "ws-deflate": f"ws://127.0.0.1:{base}/ws-deflate",
+            "ws-cookie": f"ws://127.0.0.1:{base}/ws-cookie",
+            "mtls": f"wss://localhost:{base + 4}/ws",
             "wss": f"wss://localhost:{base + 2}/ws",
             "raw": f"tcp://127.0.0.1:{base + 1}",
             "rawtls": f"tcps://localhost:{base + 3}",
             "unix": f"unix://{node / 'rs.sock'}",
             "unix-small": f"unix://{node / 'rs-small.sock'}",
         },
+        "certs": str(node / "certs"),
         "ca": str(node / "certs" / "ca.pem"),
         "log": str(node / "crossbar.log"),
         "pid": str(node / "pid"),
