@@ -116,7 +116,7 @@ type Backoff = session.Reconnect
 // a breach of the protocol are final; anything else is a loss.
 func WithReconnect(policy Backoff) Option {
 	return optionFunc(func(c *config) error {
-		if policy.Min < 0 || policy.Max < 0 || policy.Attempts < 0 || policy.Time < 0 || policy.Hold < 0 {
+		if policy.Min < 0 || policy.Max < 0 || policy.Attempts < 0 || policy.Time < 0 || policy.Hold < 0 || policy.Join < 0 {
 			return errors.New("wamp: WithReconnect: negative")
 		}
 		c.Reconnect = &policy

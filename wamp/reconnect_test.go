@@ -11,6 +11,7 @@ import (
 
 	"github.com/connectanum/connectanum-go/wamp"
 	"github.com/connectanum/connectanum-go/wamp/proto"
+	"github.com/connectanum/connectanum-go/wamp/transport"
 	"github.com/connectanum/connectanum-go/wamp/wamptest"
 )
 
@@ -405,4 +406,42 @@ func TestPublishOutlivesItsContext(t *testing.T) {
 			t.Errorf("a context that has ended before: %v", ack.Err)
 		}
 	})
+}
+
+// An attempt that falls into a hole is given up, the next one may do better.
+func TestReconnectJoinIsBounded(t *testing.T) {
+	for name, initial := range map[string]bool{"the first connection": true, "another one": false} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := wamptest.NewRouter(t)
+				hole := initial
+				dial := func(ctx context.Context, protocols []transport.Protocol) (transport.Conn, error) {
+					if hole {
+						hole = false
+						<-ctx.Done()
+						return nil, ctx.Err()
+					}
+					return r.Dial(ctx, protocols)
+				}
+				policy := quick()
+				policy.Join, policy.Initial = 3*time.Second, initial
+				start := time.Now()
+				s := join(t, r, wamp.WithTransport(dial), wamp.WithReconnect(policy))
+				if !initial {
+					hole = true
+					states := s.States(t.Context())
+					next(t, states, wamp.Joined)
+					r.Cut(s.ID())
+					for st := range states {
+						if st.Phase == wamp.Joined {
+							break
+						}
+					}
+				}
+				if took := time.Since(start); took < 3*time.Second || took > 5*time.Second {
+					t.Errorf("it took %v", took)
+				}
+			})
+		})
+	}
 }

@@ -36,8 +36,6 @@ type Config struct {
 	// LoginTimeout bounds a login from the moment that the connection is there:
 	// HELLO, challenges, providers, WELCOME. Default 15 s.
 	LoginTimeout time.Duration
-	// JoinTimeout bounds an attempt to join again. Default 20 s.
-	JoinTimeout time.Duration
 	// CloseTimeout bounds how long a link that is no longer wanted may take to
 	// send what is left and to close in order. Default 1 s.
 	CloseTimeout time.Duration
@@ -59,9 +57,6 @@ func (cfg *Config) setDefaults() {
 	}
 	if cfg.LoginTimeout <= 0 {
 		cfg.LoginTimeout = 15 * time.Second
-	}
-	if cfg.JoinTimeout <= 0 {
-		cfg.JoinTimeout = 20 * time.Second
 	}
 	if cfg.Reconnect != nil {
 		policy := *cfg.Reconnect

@@ -26,6 +26,8 @@ type Reconnect struct {
 	// Hold is how long a link must have held for the count to begin anew.
 	// Default 10 s.
 	Hold time.Duration
+	// Join bounds one attempt: dial, handshakes and login. Default 20 s.
+	Join time.Duration
 	// Killed: also after the router has killed the session.
 	Killed bool
 	// Initial: also for the first connection.
@@ -47,6 +49,9 @@ func (r *Reconnect) setDefaults() {
 	r.Max = max(r.Max, r.Min)
 	if r.Hold <= 0 {
 		r.Hold = 10 * time.Second
+	}
+	if r.Join <= 0 {
+		r.Join = 20 * time.Second
 	}
 	if r.Random == nil {
 		r.Random = rand.Float64

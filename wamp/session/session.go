@@ -414,7 +414,7 @@ func (s *Session) linkDown(last bool) {
 // dial makes an attempt to join again, off the actor.
 func (s *Session) dial(attempt int) {
 	s.links.Go(func() { // ends with the attempt, which the end of the session cuts short
-		ctx, cancel := context.WithTimeout(s.ctx, s.cfg.JoinTimeout)
+		ctx, cancel := context.WithTimeout(s.ctx, s.cfg.Reconnect.Join)
 		defer cancel()
 		j, d, err := connect(ctx, &s.cfg, attempt)
 		if err != nil {
@@ -465,6 +465,17 @@ func (s *Session) States(ctx context.Context) <-chan State {
 	return w.ch
 }
 
+// tryFirst is one attempt of the first connection; where others follow, it is
+// bounded like them.
+func tryFirst(ctx context.Context, cfg *Config) (*joiner, *Details, error) {
+	if p := cfg.Reconnect; p != nil && p.Initial {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, p.Join)
+		defer cancel()
+	}
+	return connect(ctx, cfg, 0)
+}
+
 // firstConnect makes the first connection: once, or again and again under ctx
 // where the policy says so.
 func firstConnect(ctx context.Context, cfg *Config) (*joiner, *Details, error) {
@@ -472,7 +483,7 @@ func firstConnect(ctx context.Context, cfg *Config) (*joiner, *Details, error) {
 	start := time.Now()
 	cfg.Logger.Info("wamp: session "+Connecting.String(), "realm", cfg.Realm)
 	for attempt := 1; ; attempt++ {
-		j, d, err := connect(ctx, cfg, 0)
+		j, d, err := tryFirst(ctx, cfg)
 		if err == nil || p == nil || !p.Initial || ctx.Err() != nil || p.final(err, false) {
 			return j, d, err
 		}

@@ -1,0 +1,142 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/connectanum/connectanum-go/wamp/authn"
+	"github.com/connectanum/connectanum-go/wamp/proto"
+	"github.com/connectanum/connectanum-go/wamp/transport"
+)
+
+// Full jitter between the floor and a ceiling that doubles up to the highest.
+func TestReconnectDelay(t *testing.T) {
+	p := Reconnect{Min: 100 * time.Millisecond, Max: 3 * time.Second}
+	for _, tt := range []struct {
+		attempt       int
+		random        float64
+		least, ceiled time.Duration
+	}{
+		{1, 0, 100 * time.Millisecond, 100 * time.Millisecond},
+		{1, 0.5, 150 * time.Millisecond, 150 * time.Millisecond},
+		{1, 0.999999, 199 * time.Millisecond, 200 * time.Millisecond},
+		{2, 0.999999, 399 * time.Millisecond, 400 * time.Millisecond},
+		{5, 0.999999, 2999 * time.Millisecond, 3 * time.Second},
+		{30, 0.999999, 2999 * time.Millisecond, 3 * time.Second},
+		{1000, 0.999999, 2999 * time.Millisecond, 3 * time.Second},
+	} {
+		p.Random = func() float64 { return tt.random }
+		if d := p.delay(tt.attempt); d < tt.least || d > tt.ceiled {
+			t.Errorf("attempt %d, random %v: %v", tt.attempt, tt.random, d)
+		}
+	}
+	d := Reconnect{}
+	d.setDefaults()
+	if d.Min != 100*time.Millisecond || d.Max != 30*time.Second || d.Hold != 10*time.Second || d.Join != 20*time.Second {
+		t.Errorf("defaults %+v", d)
+	}
+	low := Reconnect{Min: time.Minute, Max: time.Second}
+	if low.setDefaults(); low.Max != time.Minute {
+		t.Errorf("a ceiling below the floor: %v", low.Max)
+	}
+}
+
+// What ends a session, and what only its link.
+func TestReconnectFinal(t *testing.T) {
+	abort := func(reason string) error { return &AbortError{Reason: reason} }
+	goodbye := func(reason string) error { return &GoodbyeError{Reason: reason} }
+	status := func(n int) error { return &transport.HandshakeError{Status: n} }
+	for _, tt := range []struct {
+		err           error
+		first, joined bool // final at the first join, final after one success
+	}{
+		{&LinkError{Err: net.ErrClosed}, false, false},
+		{&LinkError{Err: ErrPongTimeout}, false, false},
+		{context.DeadlineExceeded, false, false},
+		{status(404), false, false},
+		{status(503), false, false},
+		{status(502), false, false},
+		{status(401), true, true},
+		{status(403), true, true},
+		{goodbye(proto.CloseURISystemShutdown), false, false},
+		{goodbye(proto.CloseURICloseRealm), false, false},
+		{goodbye("com.example.reason"), false, false},
+		{goodbye(proto.CloseURIKilled), true, true},
+		{goodbye(proto.CloseURINormal), true, true},
+		{goodbye(proto.CloseURIGoodbyeAndOut), true, true},
+		{abort(proto.ErrURINoSuchRealm), true, false},
+		{abort(proto.ErrURIUnavailable), false, false},
+		{abort("com.example.booting"), false, false},
+		{abort(proto.ErrURINotAuthorized), true, true},
+		{abort(proto.ErrURIAuthenticationFailed), true, true},
+		{abort(proto.ErrURINoMatchingAuthMethod), true, true},
+		{abort(proto.ErrURINoSuchPrincipal), true, true},
+		{abort(proto.ErrURIProtocolViolation), true, true},
+		{&ProtocolError{Reason: "x"}, true, true},
+		{&LoginError{Err: errors.New("the router could not prove itself")}, true, true},
+		{&LoginError{Err: &authn.CredentialError{Err: errors.New("the vault is sealed")}}, false, false},
+	} {
+		p := Reconnect{}
+		for joined, want := range map[bool]bool{false: tt.first, true: tt.joined} {
+			if got := p.final(fmt.Errorf("wrapped: %w", tt.err), joined); got != want {
+				t.Errorf("%v, joined %v: final %v", tt.err, joined, got)
+			}
+		}
+	}
+	if p := (Reconnect{Killed: true}); p.final(goodbye(proto.CloseURIKilled), true) {
+		t.Error("killed is final though it was asked to be none")
+	}
+}
+
+// The count of attempts begins anew only when a link has held.
+func TestStepReconnectHold(t *testing.T) {
+	for _, held := range []bool{false, true} {
+		r := newRig(t)
+		policy := &Reconnect{Hold: 10 * time.Second, Random: func() float64 { return 0 }}
+		policy.setDefaults()
+		r.core.life.policy = policy
+		for range 3 {
+			r.core.linkLost(errors.New("cut"))
+			r.pass(policy.Min)
+			if held {
+				r.core.joined(&Details{Session: 8, Roles: routerRoles()}, r.codec, 1<<20)
+				r.pass(10 * time.Second)
+			} else {
+				r.core.joined(&Details{Session: 8, Roles: routerRoles()}, r.codec, 1<<20)
+				r.pass(9 * time.Second)
+			}
+		}
+		want := map[bool][]int{true: {1, 1, 1}, false: {1, 2, 3}}[held]
+		if !slices.Equal(r.dials, want) {
+			t.Errorf("held %v: attempts %v, want %v", held, r.dials, want)
+		}
+	}
+}
+
+// The limits of a policy, and the reason that is told then.
+func TestStepReconnectGivesUp(t *testing.T) {
+	for name, policy := range map[string]Reconnect{
+		"attempts": {Attempts: 4, Min: time.Second, Max: time.Second},
+		"time":     {Time: 4500 * time.Millisecond, Min: time.Second, Max: time.Second},
+	} {
+		r := newRig(t)
+		policy.setDefaults()
+		r.core.life.policy = &policy
+		r.core.linkLost(errors.New("cut"))
+		why := errors.New("booting")
+		for i := 0; !r.core.ended && i < 100; i++ {
+			r.pass(time.Second)
+			r.core.dialFailed(why)
+		}
+		var gaveUp *GaveUpError
+		if !errors.As(r.core.reason, &gaveUp) || gaveUp.Attempts != 4 || !errors.Is(gaveUp, why) || len(r.dials) != 4 {
+			t.Errorf("%s: %v after the attempts %v", name, r.core.reason, r.dials)
+		}
+		r.clean()
+	}
+}
