@@ -138,9 +138,10 @@ func (w *simWorld) publish(o *simOp, a sim.Action) {
 }
 
 func (w *simWorld) subscribe(o *simOp, a sim.Action) {
-	options := []wamp.SubscribeOption{wamp.Buffer(2, 0)}
-	if a.Op%2 == 0 {
-		options = append(options, wamp.Overflow(wamp.Fail))
+	policies := []wamp.Policy{wamp.DropOldest, wamp.DropNewest, wamp.DropOldest, wamp.Fail}
+	options := []wamp.SubscribeOption{wamp.Overflow(policies[a.Op%4]), wamp.Buffer(2, 0)}
+	if a.Op%4 == 3 { // a burst is no reason to fail, a burst around a pause is
+		options = append(options, wamp.Buffer(20, 0))
 	}
 	sub, err := w.s.Subscribe(o.ctx, sim.TopicURI(a.Name), options...)
 	if err != nil {

@@ -75,7 +75,7 @@ func newSimWorld(t *testing.T, seed uint64) *simWorld {
 	go w.publishEvents() // ends with the world
 	w.router.SetHook(w.hook)
 	w.s, err = wamp.Connect(t.Context(), "", "realm1", wamp.WithTransport(w.dial), wamp.WithReconnect(policy),
-		wamp.WithSerializers(w.codec), wamp.WithKeepalive(wamp.Keepalive{Interval: 3 * time.Second, Timeout: 2 * time.Second, RawSocket: true}))
+		wamp.WithSerializers(w.codec), wamp.WithOutbound(1000), wamp.WithKeepalive(wamp.Keepalive{Interval: 3 * time.Second, Timeout: 2 * time.Second, RawSocket: true}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,6 +88,7 @@ func newSimWorld(t *testing.T, seed uint64) *simWorld {
 
 // end lets go of everything.
 func (w *simWorld) end() {
+	w.m.Rest()
 	w.read()
 	w.router.SetHook(nil)
 	closeIt(w.t, w.s)
@@ -234,7 +235,8 @@ func (w *simWorld) check() {
 		}
 		w.mu.Unlock()
 	}
-	q.Tables = sim.Tables(w.s.Stats().Tables)
+	st := w.s.Stats()
+	q.Octets, q.Tables = st.QueuedOctets, sim.Tables(st.Tables)
 	w.m.JudgeLoss()
 	w.m.JudgeQuiet(q)
 }

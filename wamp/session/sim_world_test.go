@@ -135,6 +135,7 @@ func (w *world) linkDown(last bool) {
 	w.m.LinkLost(w.link)
 	if last {
 		for _, raw := range batchOf(w.core) {
+			w.written(raw)
 			w.toRouter(raw)
 		}
 		w.core.out.Reset(0)
@@ -197,9 +198,10 @@ func batchOf(c *core) (raw [][]byte) {
 	return raw
 }
 
-// flush hands the outbound batch to the link.
+// flush hands the outbound batch to the link. The writer has one at a time:
+// while the link is stalled it waits.
 func (w *world) flush() {
-	if w.link == 0 || w.core.out.Len() == 0 {
+	if w.link == 0 || w.core.out.Len() == 0 || w.stalled && len(w.up.octets) > 0 {
 		return
 	}
 	w.core.handed()
@@ -328,7 +330,7 @@ func (w *world) settle() {
 	for {
 		w.turn()
 		w.flush()
-		if !w.pump(1<<30, 1<<30) && (w.core.out.Len() == 0 || w.link == 0) {
+		if !w.pump(1<<30, 1<<30) && (w.core.out.Len() == 0 || w.link == 0 || w.stalled) {
 			return
 		}
 	}
@@ -422,6 +424,7 @@ func (w *world) check() {
 	w.pass(sim.QuietTime)
 	var q sim.Quiet
 	q.Topics, q.Registrations = w.router.Holds(w.link)
+	q.Calls = w.router.Pending(w.link)
 	q.Tables = sim.Tables(w.core.tables())
 	w.m.JudgeLoss()
 	w.m.JudgeQuiet(q)

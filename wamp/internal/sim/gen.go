@@ -14,6 +14,7 @@ type gen struct {
 	r    *rand.Rand
 	ops  int
 	live map[Kind][]int
+	name map[int]int // of a subscription: its topic
 }
 
 // kind is how the generator makes an action: a weight against the others, 0
@@ -52,19 +53,19 @@ var kinds = map[Kind]kind{
 	Goodbye: {1, func(*gen) (Action, bool) { return Action{Kind: Goodbye, How: "wamp.close.system_shutdown"}, true }},
 	NoDial:  {2, func(g *gen) (Action, bool) { return Action{Kind: NoDial, N: 1 + g.r.IntN(3)}, true }},
 	Refuse:  {2, func(g *gen) (Action, bool) { return Action{Kind: Refuse, N: 1, How: "wamp.error.unavailable"}, true }},
-	Check:   {0, nil},
+	Check:   {1, func(*gen) (Action, bool) { return Action{Kind: Check}, true }},
 	Drain:   {0, nil},
 	Close:   {0, nil},
 }
 
 // order of kinds: a map has none, and a plan must follow from its seed.
 var order = []Kind{Call, Publish, Subscribe, Unsubscribe, Register, Unregister, Cancel, Slow, Invoke, Event,
-	Flush, Pump, Pass, Cut, Stall, Restart, Goodbye, NoDial, Refuse}
+	Flush, Pump, Pass, Cut, Stall, Restart, Goodbye, NoDial, Refuse, Check}
 
 // Plan makes the life of one session from a seed: it breaks about cuts times,
 // and in the end it is closed, drained, or refused for good.
 func Plan(seed uint64, cuts int) []Action {
-	g := &gen{r: rand.New(rand.NewPCG(seed, 0x5eed)), live: map[Kind][]int{}}
+	g := &gen{r: rand.New(rand.NewPCG(seed, 0x5eed)), live: map[Kind][]int{}, name: map[int]int{}}
 	total := 0
 	for _, k := range order {
 		total += kinds[k].weight
@@ -82,9 +83,8 @@ func Plan(seed uint64, cuts int) []Action {
 			if g.r.IntN(3) > 0 { // mostly it comes back before it breaks again
 				plan = append(plan, Action{Kind: Pass, After: 200 + g.r.IntN(1500)})
 			}
-			if g.r.IntN(25) == 0 {
-				plan = append(plan, Action{Kind: Check})
-			}
+		case Slow:
+			plan = append(plan, g.burst(a.Of)...)
 		}
 	}
 	return append(plan, g.end()...)
@@ -101,26 +101,62 @@ func (g *gen) next(total int) (Action, bool) {
 	return Action{}, false
 }
 
+// burst is more events than a slow subscription has room for, around a cut.
+func (g *gen) burst(of int) (plan []Action) {
+	name, is := g.name[of]
+	if !is {
+		return nil
+	}
+	for i := range 30 {
+		if i == 15 {
+			plan = append(plan, Action{Kind: Cut}, Action{Kind: Pass, After: 2000})
+		}
+		plan = append(plan, g.begin(Action{Kind: Event, Name: name}))
+	}
+	return append(plan, Action{Kind: Pass, After: 100})
+}
+
 // end is how the life ends.
 func (g *gen) end() []Action {
-	check := Action{Kind: Check}
-	switch g.r.IntN(6) {
+	check, closing := Action{Kind: Check}, Action{Kind: Close}
+	cut := Action{Kind: Cut, Up: g.r.IntN(200), Down: g.r.IntN(200)}
+	switch g.r.IntN(8) {
 	case 0, 1:
-		return []Action{{Kind: Close}, check}
-	case 2:
-		return []Action{check, {Kind: Drain}, check}
-	case 3:
-		return []Action{{Kind: Drain}, {Kind: Cut, Up: g.r.IntN(200), Down: g.r.IntN(200)}, check, {Kind: Close}, check}
-	case 4:
-		return []Action{{Kind: Goodbye, How: "wamp.close.killed"}, check, {Kind: Close}, check}
+		return []Action{closing, check}
+	case 2: // at rest
+		return []Action{check, {Kind: Drain}, check, closing, check}
+	case 3: // while it is busy
+		return append(g.busy(), Action{Kind: Drain}, Action{Kind: Pass, After: 50}, check, closing, check)
+	case 4: // and while the link breaks
+		return append(g.busy(), Action{Kind: Drain}, cut, check, closing, check)
+	case 5: // and without a link
+		return append(append([]Action{cut}, g.busy()...), Action{Kind: Drain}, check, closing, check)
+	case 6:
+		return []Action{{Kind: Goodbye, How: "wamp.close.killed"}, check, closing, check}
 	}
-	return []Action{{Kind: Refuse, N: 1, How: "wamp.error.not_authorized"}, {Kind: Cut, Up: g.r.IntN(200)}, check, {Kind: Close}, check}
+	return []Action{{Kind: Refuse, N: 1, How: "wamp.error.not_authorized"}, cut, check, closing, check}
+}
+
+// busy is what a drain has to wait for, and what it must not let in.
+func (g *gen) busy() []Action {
+	plan := []Action{g.begin(Action{Kind: Register}), {Kind: Pass, After: 1}}
+	for range 3 {
+		if a, ok := makeInvoke(g); ok {
+			a.After += 100
+			plan = append(plan, a)
+		}
+	}
+	return append(plan, Action{Kind: Flush}, Action{Kind: Pump, Up: 1000, Down: 1000},
+		g.begin(Action{Kind: Publish, How: Ack}), g.begin(Action{Kind: Register}))
 }
 
 func (g *gen) begin(a Action) Action {
 	g.ops++
 	a.Op = g.ops
 	g.live[a.Kind] = append(g.live[a.Kind], a.Op)
+	if a.Kind == Subscribe {
+		g.name[a.Op] = a.Name
+	}
 	if l := g.live[a.Kind]; len(l) > 12 {
 		g.live[a.Kind] = l[1:]
 	}

@@ -103,6 +103,7 @@ type Model struct {
 	final    string           // it heard that it must be over
 	over     bool
 	draining bool
+	resting  bool
 
 	// Counts are the figures of a run.
 	Counts Counts
@@ -139,8 +140,18 @@ func (m *Model) note(format string, args ...any) {
 	m.log.WriteByte('\n')
 }
 
+// Rest ends the judging: the world is taken down.
+func (m *Model) Rest() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.resting = true
+}
+
 // broken notes a broken invariant.
 func (m *Model) broken(invariant Invariant, format string, args ...any) {
+	if m.resting {
+		return
+	}
 	text := string(invariant) + ": " + fmt.Sprintf(format, args...)
 	m.faults = append(m.faults, text)
 	m.note("BROKEN %s", text)

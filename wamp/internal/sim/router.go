@@ -112,6 +112,17 @@ func (r *Router) Holds(link int) (topics, registrations []int) {
 	return topics, registrations
 }
 
+// Pending returns the calls on a link that have no answer yet.
+func (r *Router) Pending(link int) (ops []int) {
+	if p := r.links[link]; p != nil {
+		for _, a := range p.calls {
+			ops = append(ops, a.Op)
+		}
+	}
+	slices.Sort(ops)
+	return ops
+}
+
 func number(uri, prefix string) int {
 	n, err := strconv.Atoi(strings.TrimPrefix(uri, prefix))
 	if err != nil {

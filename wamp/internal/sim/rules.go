@@ -328,7 +328,11 @@ func (m *Model) SessionOver(reason string) {
 type Quiet struct {
 	Topics        []int
 	Registrations []int
-	Tables        Tables
+	// Calls are those that the router holds for it.
+	Calls []int
+	// Octets are those that count against the outbound bound.
+	Octets int
+	Tables Tables
 }
 
 // JudgeQuiet judges what is left when all is quiet.
@@ -362,6 +366,14 @@ func (m *Model) JudgeQuiet(q Quiet) {
 		if !slices.Equal(q.Registrations, want.Registrations) {
 			m.broken(Restored, "the router holds registrations %v, not %v", q.Registrations, want.Registrations)
 		}
+	}
+	for _, n := range q.Calls {
+		if m.ops[n].ended > 0 {
+			m.broken(NothingLeft, "the router still has %s, which has ended", m.ops[n].Action)
+		}
+	}
+	if q.Octets != 0 {
+		m.broken(NothingLeft, "%d octets count as queued", q.Octets)
 	}
 	if q.Tables != want.Tables {
 		m.broken(NothingLeft, "tables %+v, not %+v", q.Tables, want.Tables)
