@@ -103,7 +103,7 @@ func TestDocumentsCompile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"README.md", "docs/reconnect.md", "docs/design.md"} {
+	for _, name := range []string{"README.md", "docs/login.md", "docs/reconnect.md", "docs/design.md"} {
 		doc := readDocument(t, name)
 		snippets := doc.statements()
 		for i, snippet := range snippets {
