@@ -89,7 +89,7 @@ func loginError(login context.Context, err error) error {
 	if errors.Is(context.Cause(login), ErrLoginTimeout) && !errors.Is(err, ErrLoginTimeout) {
 		err = ErrLoginTimeout
 	}
-	if err == ErrLoginTimeout { //nolint:errorlint // bare, what wraps it says more
+	if err == ErrLoginTimeout { // bare: what wraps it says more
 		return &LinkError{Err: err}
 	}
 	return err
