@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The library against Crossbar and autobahn-python: testdata/interop. Installs them once into the user's cache folder,
 # starts a router of its own on free loopback ports, runs the tests, stops it.
+#   RESTARTS   how often the router is killed and started again under load (default 20)
 #   RUN        only the tests that match      VENV, CROSSBAR, PORTBASE   see testdata/interop/*.sh
 . "$(dirname "$0")/lib.sh"
 need python3 setsid flock
@@ -27,4 +28,5 @@ trap over EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 bash "$rig/rig.sh" start
-WAMP_INTEROP=$NODE go test -race -tags interop -count=1 -timeout 10m -v -run "${RUN:-.}" ./wamp/internal/interop
+WAMP_INTEROP=$NODE go test -race -tags interop -count=1 -timeout 20m -v -run "${RUN:-.}" \
+  ./wamp/internal/interop -restarts "${RESTARTS:-20}"
