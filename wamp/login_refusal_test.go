@@ -1,0 +1,55 @@
+package wamp_test
+
+import (
+	"errors"
+	"testing"
+	"testing/synctest"
+
+	"github.com/connectanum/connectanum-go/wamp"
+	"github.com/connectanum/connectanum-go/wamp/authn"
+	"github.com/connectanum/connectanum-go/wamp/proto"
+	"github.com/connectanum/connectanum-go/wamp/wamptest"
+)
+
+// A refusal is told apart whatever URI the router uses, its message is kept,
+// and what is no refusal of a login is none.
+func TestLoginRefusalKinds(t *testing.T) {
+	for _, tt := range []struct {
+		uri, message string
+		want         authn.RefusalKind
+	}{
+		{proto.ErrURIAuthenticationFailed, "x", authn.WrongCredentials},
+		{proto.ErrURIAuthenticationDenied, "x", authn.WrongCredentials},
+		{proto.ErrURINoSuchPrincipal, "x", authn.NoSuchPrincipal},
+		{proto.ErrURINoMatchingAuthMethod, "x", authn.NoCommonMethod},
+		{proto.ErrURINoAuthMethod, "x", authn.NoCommonMethod},
+		{proto.ErrURINoSuchRealm, "x", authn.NoSuchRealm},
+		{proto.ErrURINoSuchRole, "x", authn.NoSuchRole},
+		{proto.ErrURIAuthorizationDenied, "x", authn.Forbidden},
+		{proto.ErrURINotAuthorized, "x", authn.NotAuthorized},
+		{proto.ErrURINotAuthorized, `no principal with authid "joe" exists`, authn.NoSuchPrincipal},
+		{proto.ErrURINotAuthorized, "WAMP-CRA client signature is invalid", authn.WrongCredentials},
+		{proto.ErrURINotAuthorized, `invalid authmethod "wamp-scram"`, authn.NoCommonMethod},
+	} {
+		t.Run(tt.uri+" "+tt.message, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := wamptest.NewRouter(t, wamptest.WithLogins(wamptest.LoginFunc("wampcra", func(wamptest.LoginRequest) wamptest.LoginStep {
+					return wamptest.LoginStep{Refuse: &wamptest.Refusal{Reason: tt.uri, Message: tt.message}}
+				})))
+				err := fails(t, "", wamp.WithTransport(r.Dial), wamp.WithAuth(authn.CRA("joe", "s")))
+				var refusal *authn.Refusal
+				if !errors.As(err, &refusal) || refusal.Kind != tt.want || refusal.URI != tt.uri || refusal.Message != tt.message {
+					t.Errorf("%v", err)
+				}
+			})
+		})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		r := wamptest.NewRouter(t)
+		r.Refuse(1, "com.example.busy")
+		err := fails(t, "", wamp.WithTransport(r.Dial), wamp.WithAuth(authn.Anonymous()))
+		if !as[*wamp.AbortError](err) || as[*authn.Refusal](err) {
+			t.Errorf("%v", err)
+		}
+	})
+}
