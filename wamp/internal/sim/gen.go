@@ -33,7 +33,7 @@ var kinds = map[Kind]kind{
 	Register:    {6, func(g *gen) (Action, bool) { return g.begin(Action{Kind: Register}), true }},
 	Unregister:  {3, func(g *gen) (Action, bool) { return g.about(Unregister, Register) }},
 	Cancel:      {8, makeCancel},
-	Slow:        {1, makeSlow},
+	Slow:        {2, makeSlow},
 	Invoke:      {16, makeInvoke},
 	Event:       {20, func(g *gen) (Action, bool) { return g.begin(Action{Kind: Event, Name: g.r.IntN(topics)}), true }},
 	Flush:       {20, func(*gen) (Action, bool) { return Action{Kind: Flush}, true }},
@@ -43,7 +43,7 @@ var kinds = map[Kind]kind{
 	Pass: {14, func(g *gen) (Action, bool) { return Action{Kind: Pass, After: 1 + g.r.IntN(400)}, true }},
 	Cut:  {10, makeCut},
 	Stall: {2, func(g *gen) (Action, bool) {
-		a := Action{Kind: Stall, After: 1 + g.r.IntN(3000)}
+		a := Action{Kind: Stall, After: 1 + g.r.IntN(5000)}
 		if g.r.IntN(3) == 0 {
 			a.How = Dead
 		}
@@ -83,6 +83,13 @@ func Plan(seed uint64, cuts int) []Action {
 			if g.r.IntN(3) > 0 { // mostly it comes back before it breaks again
 				plan = append(plan, Action{Kind: Pass, After: 200 + g.r.IntN(1500)})
 			}
+		case Subscribe, Register:
+			if g.r.IntN(8) == 0 {
+				plan = append(plan, g.regret(a)...)
+			}
+		case Stall: // the writer is busy with one, the other waits for it
+			plan = append(plan, g.begin(g.answer(Action{Kind: Call})), Action{Kind: Flush},
+				g.begin(g.answer(Action{Kind: Call, How: Timeout})), Action{Kind: Pass, After: 1 + g.r.IntN(3000)})
 		case Slow:
 			plan = append(plan, g.burst(a.Of)...)
 		}
@@ -107,6 +114,7 @@ func (g *gen) burst(of int) (plan []Action) {
 	if !is {
 		return nil
 	}
+	plan = append(plan, Action{Kind: Pass, After: 1500})
 	for i := range 30 {
 		if i == 15 {
 			plan = append(plan, Action{Kind: Cut}, Action{Kind: Pass, After: 2000})
@@ -116,30 +124,46 @@ func (g *gen) burst(of int) (plan []Action) {
 	return append(plan, Action{Kind: Pass, After: 100})
 }
 
+// regret takes something back before the router has answered, and sometimes
+// wants it again.
+func (g *gen) regret(a Action) []Action {
+	plan := []Action{{Kind: Flush}, {Kind: Cancel, Of: a.Op}}
+	if a.Kind == Subscribe && g.r.IntN(2) == 0 {
+		plan = append(plan, g.begin(Action{Kind: Subscribe, Name: a.Name}))
+	}
+	if g.r.IntN(3) == 0 {
+		plan = append(plan, Action{Kind: Check})
+	}
+	return plan
+}
+
 // end is how the life ends.
 func (g *gen) end() []Action {
 	check, closing := Action{Kind: Check}, Action{Kind: Close}
 	cut := Action{Kind: Cut, Up: g.r.IntN(200), Down: g.r.IntN(200)}
 	switch g.r.IntN(8) {
-	case 0, 1:
+	case 0:
 		return []Action{closing, check}
+	case 1:
+		return append(g.busy(2000), closing, check)
 	case 2: // at rest
 		return []Action{check, {Kind: Drain}, check, closing, check}
 	case 3: // while it is busy
-		return append(g.busy(), Action{Kind: Drain}, Action{Kind: Pass, After: 50}, check, closing, check)
+		return append(g.busy(2000), Action{Kind: Drain}, Action{Kind: Pass, After: 50}, check, closing, check)
 	case 4: // and while the link breaks
-		return append(g.busy(), Action{Kind: Drain}, cut, check, closing, check)
+		return append(g.busy(2000), Action{Kind: Drain}, cut, check, closing, check)
 	case 5: // and without a link
-		return append(append([]Action{cut}, g.busy()...), Action{Kind: Drain}, check, closing, check)
+		return append(append([]Action{cut}, g.busy(1)...), Action{Kind: Drain}, check, closing, check)
 	case 6:
 		return []Action{{Kind: Goodbye, How: "wamp.close.killed"}, check, closing, check}
 	}
 	return []Action{{Kind: Refuse, N: 1, How: "wamp.error.not_authorized"}, cut, check, closing, check}
 }
 
-// busy is what a drain has to wait for, and what it must not let in.
-func (g *gen) busy() []Action {
-	plan := []Action{g.begin(Action{Kind: Register}), {Kind: Pass, After: 1}}
+// busy is what a drain has to wait for, and what it must not let in, when the
+// link has had some time.
+func (g *gen) busy(ms int) []Action {
+	plan := []Action{g.begin(Action{Kind: Register}), {Kind: Pass, After: ms}}
 	for range 3 {
 		if a, ok := makeInvoke(g); ok {
 			a.After += 100
@@ -220,7 +244,7 @@ func makeCancel(g *gen) (Action, bool) {
 }
 
 func makeSlow(g *gen) (Action, bool) {
-	of := []Kind{Call, Subscribe, Register}
+	of := []Kind{Call, Subscribe, Subscribe, Register}
 	return g.about(Slow, of[g.r.IntN(len(of))])
 }
 
