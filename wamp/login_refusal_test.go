@@ -2,6 +2,7 @@ package wamp_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -52,4 +53,29 @@ func TestLoginRefusalKinds(t *testing.T) {
 			t.Errorf("%v", err)
 		}
 	})
+}
+
+// What an accepting side may look at beside HELLO.
+func TestLoginSeesTheConnection(t *testing.T) {
+	seen := make(chan wamptest.LoginRequest, 1)
+	r := wamptest.NewRouter(t, wamptest.WithLogins(wamptest.LoginFunc("anonymous", func(req wamptest.LoginRequest) wamptest.LoginStep {
+		seen <- req
+		return wamptest.LoginStep{Grant: &wamptest.Grant{AuthID: "joe"}}
+	})))
+	for where, secure := range map[string]bool{"ws": false, "wss": true, "tcp": false, "tcps": true, "memory": false} {
+		address, options := place(t, r, where, noIdentity, 0)
+		connect(t, address, append(options, wamp.WithHeader("X-Token", "abc"))...)
+		req := <-seen
+		if web := strings.HasPrefix(where, "ws"); req.Header.Get("X-Token") == "abc" != web {
+			t.Errorf("%s: header %v", where, req.Header)
+		}
+		for _, b := range []authn.Binding{authn.TLSExporter, authn.TLSServerEndPoint} {
+			if data, err := req.Binding(b); (err == nil && len(data) == 32) != secure {
+				t.Errorf("%s: %s: %x, %v", where, b, data, err)
+			}
+		}
+		if id, err := req.ChannelID(authn.TLSExporter); (err == nil && len(id) == 32) != secure || (req.TLS != nil) != secure {
+			t.Errorf("%s: %x, %v", where, id, err)
+		}
+	}
 }
