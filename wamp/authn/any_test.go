@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/connectanum/connectanum-go/wamp/authn"
 	"github.com/connectanum/connectanum-go/wamp/proto"
@@ -247,6 +248,39 @@ func TestManyJoinsAtOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+// Who finds all turns taken hashes nothing, and waits as long as its ctx lives.
+func TestHashingIsBounded(t *testing.T) {
+	scram := record(t, "password", cheap)
+	salted, err := authn.NewCRASecret("password", authn.CRAParams{Iterations: 1000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		auth   authn.Authenticator
+		accept func(authn.Hello) (acceptor, error)
+	}{
+		{authn.SCRAM("joe", "password"), func(h authn.Hello) (acceptor, error) { return authn.NewSCRAMServer(scram, h, nil) }},
+		{authn.CRA("joe", "password"), func(authn.Hello) (acceptor, error) { return craServer{salted, craText}, nil }},
+	} {
+		free := authn.Occupy(tt.auth)
+		a, h := begin(t, tt.auth, joe)
+		s, err := tt.accept(h)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		r, err := a.Challenge(ctx, s.Challenge())
+		cancel()
+		if !is[*authn.CredentialError](err) || !errors.Is(err, context.DeadlineExceeded) || r.Signature != "" {
+			t.Errorf("%v: %v", tt.auth, err)
+		}
+		free()
+		if err := login(t, tt.auth, tt.accept); err != nil {
+			t.Errorf("%v: %v", tt.auth, err)
+		}
+	}
 }
 
 // What a user sets as limits holds.

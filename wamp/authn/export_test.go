@@ -38,3 +38,23 @@ func SCRAMSteps(authid, password, clientNonce string, c Challenge, b Binding, cb
 	k := keysOf(salted)
 	return authMessage(authid, clientNonce, p, b, cbind, cfg.crossbar), salted, k.client, k.stored, k.server, nil
 }
+
+// Occupy takes all turns that an authenticator has for hashing, until free is
+// called.
+func Occupy(a Authenticator) (free func()) {
+	var t turns
+	switch a := a.(type) {
+	case *craAuth:
+		t = a.turns
+	case *scramAuth:
+		t = a.turns
+	}
+	for range cap(t) {
+		t <- struct{}{}
+	}
+	return func() {
+		for range cap(t) {
+			<-t
+		}
+	}
+}
