@@ -1,6 +1,7 @@
 package wamp_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -78,4 +79,55 @@ func TestLoginSeesTheConnection(t *testing.T) {
 			t.Errorf("%s: %x, %v", where, id, err)
 		}
 	}
+}
+
+// Who does not exist is asked like everybody, and refused like everybody who
+// has the wrong password; the right one of a record that counts for nobody does
+// not let in.
+func TestLoginMockRecord(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		params := authn.SCRAMParams{KDF: authn.PBKDF2, Iterations: 4096}
+		r := wamptest.NewRouter(t, wamptest.WithLogins(wamptest.SCRAM(func(authid, _ string) (authn.SCRAMRecord, string, bool) {
+			if authid == "jim" {
+				record, err := authn.NewSCRAMRecord("password", params)
+				if err != nil {
+					t.Error(err)
+				}
+				return record, "", false
+			}
+			record, err := authn.MockSCRAMRecord(authid, []byte("the router's"), params)
+			if err != nil {
+				t.Error(err)
+			}
+			return record, "", false
+		})))
+		for _, authid := range []string{"joe", "jim"} {
+			err := fails(t, "", wamp.WithTransport(r.Dial), wamp.WithAuth(authn.SCRAM(authid, "password")))
+			var abort *wamp.AbortError
+			if !errors.As(err, &abort) || !errors.Is(err, wamp.ErrAuthenticationFailed) || abort.Details.Str("scram") != "invalid-proof" {
+				t.Errorf("%s: %v", authid, err)
+			}
+		}
+	})
+}
+
+// The rounds of a login have an end, whatever the method allows.
+func TestLoginRoundsAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rounds := 0
+		var again func(authn.Response) wamptest.LoginStep
+		again = func(authn.Response) wamptest.LoginStep {
+			rounds++
+			return wamptest.LoginStep{Challenge: map[string]any{}, Next: again}
+		}
+		r := wamptest.NewRouter(t, wamptest.WithLogins(wamptest.LoginFunc("pin", func(wamptest.LoginRequest) wamptest.LoginStep { return again(authn.Response{}) })))
+		answer := func(context.Context, authn.Challenge, authn.Request) (authn.Response, error) {
+			return authn.Response{Signature: "x"}, nil
+		}
+		err := fails(t, "", wamp.WithTransport(r.Dial), wamp.WithAuth(authn.Custom("pin", "joe", answer, authn.Rounds(1<<20))))
+		synctest.Wait()
+		if !as[*wamp.ProtocolError](err) || rounds > 20 {
+			t.Errorf("after %d rounds: %v", rounds, err)
+		}
+	})
 }
