@@ -124,6 +124,7 @@ func (s *linkSpy) Read() ([]byte, error) {
 			s.w.linkIs(s, m.ID)
 		case proto.Goodbye, proto.Abort:
 			s.w.m.Heard(m.URI)
+		default:
 		}
 	}
 	return data, nil
@@ -148,6 +149,7 @@ func (s *linkSpy) Write(b *transport.Batch) error {
 			s.w.goodbye()
 		case proto.Abort:
 			s.w.m.Broken(sim.Protocol, "the session aborts: %s", m.Options.Str("message"))
+		default:
 		}
 	}
 	return s.Conn.Write(b)

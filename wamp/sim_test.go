@@ -50,7 +50,7 @@ func keepLog(t *testing.T, log string) string {
 	t.Helper()
 	name := *simOut
 	if name == "" {
-		name = filepath.Join(os.TempDir(), "wamp-sim.log") //nolint:usetesting // it is to outlive the test
+		name = filepath.Join(os.TempDir(), "wamp-sim.log")
 	}
 	if err := os.WriteFile(name, []byte(log), 0o600); err != nil {
 		t.Error(err)

@@ -231,6 +231,7 @@ func (w *world) written(raw []byte) {
 		w.m.Written(number(m.URI))
 	case proto.Subscribe:
 		w.m.WrittenTopic(number(m.URI))
+	default:
 	}
 }
 
@@ -253,20 +254,20 @@ func (w *world) toClient(link int, m *proto.Message) {
 }
 
 // pump lets octets pass both ways. It reports whether a message arrived.
-func (w *world) pump(up, down int) (any bool) {
+func (w *world) pump(up, down int) (came bool) {
 	if w.stalled {
 		return false
 	}
 	for _, raw := range w.up.pass(up) {
 		w.toRouter(raw)
-		any = true
+		came = true
 	}
 	link := w.link
 	for _, raw := range w.down.pass(down) {
 		if w.core.ended || w.link != link {
 			break
 		}
-		any = true
+		came = true
 		m := w.parse(raw)
 		if m.Type == proto.Goodbye {
 			w.m.Heard(m.URI)
@@ -276,7 +277,7 @@ func (w *world) pump(up, down int) (any bool) {
 			w.m.JudgeLoss()
 		}
 	}
-	return any
+	return came
 }
 
 // turn is what the actor does on each of its turns, but for the flush.

@@ -67,13 +67,13 @@ type op struct {
 	news      time.Duration // when the last result came
 	acked     bool
 	ended     int
+	endedOn   int // the link that was up then
 	outcome   Outcome
 
 	// of a subscription or a registration
 	applied          int // the link on which it was first asked for, 0 if none yet
 	lastLink, lastIx int // of its last event
 	gap              bool
-	lost             bool // an event may have been missed, and that was not yet said
 	// of an invocation
 	running  int // the link on which it runs, 0 if it does not
 	answered bool
@@ -98,6 +98,7 @@ type Model struct {
 	cut      int // the last one that was cut
 	runs     int
 	sent     map[[2]int][]int // events by link and topic
+	asked    map[int]int      // the link on which a topic was last asked for
 	lastSent [2]int           // the last call or publish, and the last handle, first written to this link
 	ending   string           // why the session may be over
 	final    string           // it heard that it must be over
@@ -116,7 +117,7 @@ type Counts struct {
 
 // NewModel returns a model. now is the time since the start.
 func NewModel(now func() time.Duration) *Model {
-	return &Model{now: now, ops: []*op{nil}, sent: map[[2]int][]int{}}
+	return &Model{now: now, ops: []*op{nil}, sent: map[[2]int][]int{}, asked: map[int]int{}}
 }
 
 // Faults are the invariants that were broken, in their order.
@@ -318,8 +319,12 @@ func (m *Model) WrittenTopic(name int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.note("written subscribe %d link=%d", name, m.link)
+	if m.asked[name] == m.link {
+		return // not by the restore
+	}
+	m.asked[name] = m.link
 	for n, o := range m.ops {
-		if o != nil && o.Kind == Subscribe && o.Name == name && o.ended == 0 {
+		if o != nil && o.Kind == Subscribe && o.Name == name && (o.ended == 0 || o.endedOn == m.link) {
 			if o.applied < m.link { // a restore; otherwise one that has ended may have asked
 				m.inOrder(1, n)
 				m.restoredFirst(o)
@@ -386,7 +391,9 @@ func (m *Model) Ended(n int, e End) {
 		m.broken(EndsOnce, "operation %d ended %d times", n, o.ended)
 		return
 	}
-	o.outcome = e.How
+	if o.outcome = e.How; m.up {
+		o.endedOn = m.link
+	}
 	if e.How == Unknown {
 		m.Counts.Unknown++
 	}
@@ -397,6 +404,9 @@ func (m *Model) Ended(n int, e End) {
 func (m *Model) EventSent(n, link int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.ops[n].Kind != Event {
+		return // its own publish, to a dead session of its that the router still holds
+	}
 	key := [2]int{link, m.ops[n].Name}
 	m.sent[key] = append(m.sent[key], n)
 	m.note("event %d is sent on link %d", n, link)

@@ -143,6 +143,7 @@ func (r *Router) Receive(link int, m *proto.Message) {
 			r.m.Broken(Protocol, "%s has id %d behind %d on link %d", m.Type, m.Request, p.lastID, link)
 		}
 		p.lastID = m.Request
+	default:
 	}
 	switch m.Type {
 	case proto.Call:

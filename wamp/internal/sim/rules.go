@@ -299,7 +299,7 @@ func (m *Model) JudgeDrain(patient bool) {
 	for n, o := range m.ops {
 		if o != nil && o.Kind == Publish && o.How == Ack && o.ended == 0 {
 			waits++
-			if patient {
+			if patient && m.Exact { // elsewhere its user may not have been told yet
 				m.broken(DrainWaits, "the drain ended while publish %d was not acknowledged", n)
 			}
 		}
