@@ -482,7 +482,7 @@ func (m *Model) Invoked(n, link int) {
 	if m.draining && m.Exact {
 		m.broken(DrainWaits, "invocation %d arrives while the session is drained", n)
 	}
-	if o.given == link {
+	if link > 0 && o.given == link {
 		m.broken(AtMostOnce, "invocation %d is given twice on link %d", n, link)
 	}
 	o.running, o.given, o.answered, o.cut = link, link, false, false
