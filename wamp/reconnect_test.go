@@ -445,3 +445,26 @@ func TestReconnectJoinIsBounded(t *testing.T) {
 		})
 	}
 }
+
+// A publish that waits for a connection when Drain is called is waited for.
+func TestDrainWaitsForThoseWhoWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := wamptest.NewRouter(t)
+		s := join(t, r, wamp.WithReconnect(quick()))
+		r.RefuseDials(20, errors.New("booting"))
+		r.Cut(s.ID())
+		synctest.Wait()
+		acked := make(chan error, 1)
+		go func() {
+			_, err := s.Publish(t.Context(), "com.example.topic", wamp.Args(1), wamp.Acknowledge()).Wait()
+			acked <- err
+		}()
+		synctest.Wait()
+		if err := s.Drain(within(t, time.Hour)); err != nil {
+			t.Error(err)
+		}
+		if err := <-acked; err != nil {
+			t.Errorf("the publish: %v", err)
+		}
+	})
+}

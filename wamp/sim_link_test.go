@@ -140,7 +140,9 @@ func (s *linkSpy) Write(b *transport.Batch) error {
 		}
 		switch m.Type {
 		case proto.Call, proto.Publish:
-			s.w.m.Written(s.w.action(&m).Op)
+			if _, _, _, more := sim.ChunkOf(simNumbers(codec.Received(s.w.codec, &m))); !more {
+				s.w.m.Written(s.w.action(&m).Op)
+			}
 		case proto.Register:
 			s.w.m.Written(uriNumber(m.URI))
 		case proto.Subscribe:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"testing/synctest"
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp"
@@ -24,6 +25,18 @@ func (w *simWorld) begin(a sim.Action) {
 		}
 		w.mu.Unlock()
 		return
+	case sim.Chunk:
+		o := w.opOf(a.Of)
+		o.sent++
+		p := simPayload(sim.ChunkNumbers(a.Of, o.sent, a.How == sim.Last))
+		if a.How == sim.Last {
+			p = p.Last()
+		}
+		o.chunks <- p
+		return
+	case sim.Revoke:
+		w.revoke(a.Of)
+		return
 	case sim.Unsubscribe:
 		go func() { _ = w.opOf(a.Of).sub.Unsubscribe(context.Background()) }()
 		return
@@ -34,6 +47,7 @@ func (w *simWorld) begin(a sim.Action) {
 		go w.close()
 		return
 	case sim.Drain:
+		synctest.Wait() // what was begun before is under way, or waits
 		go w.drainIt()
 		return
 	case sim.Event:
@@ -42,6 +56,10 @@ func (w *simWorld) begin(a sim.Action) {
 	}
 	o := &simOp{}
 	o.ctx, o.cancel = context.WithCancel(context.Background())
+	if a.Kind == sim.Call && a.How == sim.Chunks {
+		o.chunks = make(chan wamp.Payload, 1<<10) // room for all that a plan can send
+		o.chunks <- simPayload(sim.Values(a, 0))
+	}
 	w.mu.Lock()
 	w.ops[a.Op] = o
 	w.mu.Unlock()
@@ -92,7 +110,12 @@ func (w *simWorld) call(o *simOp, a sim.Action) {
 		sim.Kill:        {wamp.CancelMode(wamp.Kill)},
 		sim.Skip:        {wamp.CancelMode(wamp.Skip)},
 		sim.Timeout:     {wamp.Timeout(sim.CallTimeout)},
+		sim.Chunks:      {wamp.CancelMode([]wamp.Mode{wamp.Skip, wamp.KillNoWait}[a.Op%2])},
 	}[a.How]
+	if a.How == sim.Chunks {
+		w.results(o, a, w.s.CallStream(o.ctx, sim.ProcedureURI(a.Name), o.chunks, options...))
+		return
+	}
 	w.results(o, a, w.s.Call(o.ctx, sim.ProcedureURI(a.Name), simPayload(sim.Values(a, 0)), options...))
 }
 
@@ -197,6 +220,13 @@ func (w *simWorld) answer(inv *wamp.Invocation) {
 	if a.End == sim.EndNever {
 		defer context.AfterFunc(inv.Context(), cancel)()
 	}
+	if inv.Details.Bool("progress") {
+		if a.End == sim.EndResult && !w.takeChunks(inv, run) {
+			<-cut
+			return
+		}
+		a.After /= 2
+	}
 	_ = simSteps(ctx, a, func(n int, last bool) error {
 		p := simPayload(sim.Tag{Op: a.Op, Run: run, N: n}.Numbers())
 		if !last {
@@ -207,8 +237,11 @@ func (w *simWorld) answer(inv *wamp.Invocation) {
 			close(cut)
 			w.m.Answers(a.Op)
 		}
-		if a.End == sim.EndError {
+		switch a.End {
+		case sim.EndError:
 			return inv.Fail(&wamp.Error{URI: sim.AppError, Payload: p})
+		case sim.EndDecline:
+			return inv.Decline()
 		}
 		return inv.Return(p)
 	})
@@ -224,7 +257,50 @@ func (w *simWorld) invoke(o *simOp, a sim.Action) {
 	if a.Progressive() {
 		options = append(options, wamp.Progressive())
 	}
-	w.results(o, a, w.peer.Call(o.ctx, sim.RegistrationURI(a.Of), simPayload(sim.Values(a, 0)), options...))
+	if a.How != sim.Chunks {
+		w.results(o, a, w.peer.Call(o.ctx, sim.RegistrationURI(a.Of), simPayload(sim.Values(a, 0)), options...))
+		return
+	}
+	w.results(o, a, w.peer.CallFunc(o.ctx, sim.RegistrationURI(a.Of), func(ctx context.Context, send func(wamp.Payload) error) error {
+		if err := send(simPayload(sim.Values(a, 0))); err != nil {
+			return err
+		}
+		for n := range a.N {
+			if err := simSleep(ctx, time.Duration(a.After)*time.Millisecond/time.Duration(a.N+1)); err != nil {
+				return err
+			}
+			p := simPayload(sim.ChunkNumbers(a.Op, n+1, n == a.N-1))
+			if n == a.N-1 {
+				p = p.Last()
+			}
+			if err := send(p); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+}
+
+// takeChunks takes the further chunks of a progressive call, up to the last. It
+// reports false where the call has ended before.
+func (w *simWorld) takeChunks(inv *wamp.Invocation, run int) bool {
+	first := true
+	for p := range inv.Chunks() {
+		if first {
+			first = false
+			continue
+		}
+		op, n, last, ok := sim.ChunkOf(simNumbers(p))
+		if !ok {
+			w.m.Broken(sim.OwnAnswer, "a chunk with a payload that is none of the plan")
+			return false
+		}
+		w.m.Chunked(op, run, n, last)
+		if last {
+			return true
+		}
+	}
+	return false
 }
 
 // simEnd tells the model how an operation ended.
@@ -235,7 +311,10 @@ func simEnd(err error, p wamp.Payload) sim.End {
 	e := sim.End{How: "not known to the simulation", Text: fmt.Sprint(err)}
 	var peer *wamp.Error
 	var unknown *wamp.OutcomeUnknown
+	var revoked *wamp.RevokedError
 	switch {
+	case errors.As(err, &revoked):
+		e.How = sim.Revoked
 	case errors.As(err, &unknown):
 		e.How, e.Delivered = sim.Unknown, unknown.Delivered
 	case errors.Is(err, wamp.ErrSessionClosed):

@@ -53,7 +53,9 @@ type simOp struct {
 	cancel context.CancelFunc
 	sub    *wamp.Subscription
 	reg    *wamp.Registration
-	slow   chan struct{} // closed when its consumer reads again, nil if it does
+	chunks chan wamp.Payload // of a progressive call
+	sent   int               // chunks behind the first
+	slow   chan struct{}     // closed when its consumer reads again, nil if it does
 }
 
 func newSimWorld(t *testing.T, seed uint64) *simWorld {
@@ -201,10 +203,34 @@ func (w *simWorld) hook(x *wamptest.Exchange) wamptest.Action {
 		h.leaves[m.Request] = m.ID
 	case m.Type == proto.Unsubscribed:
 		simForget(h.topics, h.leaves[m.Request])
+	case m.Type == proto.Unregistered && m.Request == 0:
+		simForget(h.regs, m.Options.ID("registration"))
 	case m.Type == proto.Unregistered:
 		simForget(h.regs, h.leaves[m.Request])
 	}
 	return wamptest.Pass()
+}
+
+// revoke takes a registration away, where the router has it.
+func (w *simWorld) revoke(op int) {
+	s := w.up()
+	if s == nil {
+		return
+	}
+	w.mu.Lock()
+	var id proto.ID
+	for _, h := range w.held {
+		if h.link == s.link {
+			id = h.regs[op]
+		}
+	}
+	w.mu.Unlock()
+	if id == 0 {
+		return
+	}
+	w.m.Revoked(op)
+	w.router.RevokeRegistration(id, "sim.revoked", w.s.ID())
+	synctest.Wait()
 }
 
 func simForget(from map[int]proto.ID, id proto.ID) {
@@ -325,6 +351,9 @@ func (w *simWorld) callee(ctx context.Context, inv *wamp.Invocation) error {
 		return errors.New("a payload that is none of the plan")
 	}
 	run := w.m.Executed(a.Op, 0)
+	if inv.Details.Bool("progress") && a.End == sim.EndResult && !w.takeChunks(inv, run) {
+		return context.Cause(ctx)
+	}
 	return simSteps(ctx, a, func(n int, last bool) error {
 		p := simPayload(sim.Tag{Op: a.Op, Run: run, N: n}.Numbers())
 		switch {

@@ -127,6 +127,7 @@ func (call *Call) limit(c *core) int64 {
 
 func (call *Call) apply(c *core) {
 	c.outCost += call.size()
+	call.chunked = call.More
 	if call.Ctx.Err() != nil {
 		call.end(End{Err: newCanceled(call.Ctx), Now: true})
 		return
@@ -170,7 +171,6 @@ func (call *Call) send(c *core) {
 			call.end(End{Err: err})
 			return
 		}
-		call.chunked = true
 	}
 	c.msg = proto.Message{Type: proto.Call, Options: call.options(c), URI: call.URI, Args: call.Args, Kwargs: call.Kwargs}
 	id, err := c.send(&c.msg)

@@ -127,6 +127,21 @@ func TestStepChunksUnwritten(t *testing.T) {
 	r.clean()
 }
 
+// A progressive call that begins while there is no link is one on the next.
+func TestStepChunksBegunOffline(t *testing.T) {
+	r := newRig(t)
+	r.cutLink(t)
+	call := newCall(t.Context(), &tape{})
+	call.More = true
+	r.do(call)
+	r.do(chunk(call, true))
+	r.newLink()
+	got := r.want(proto.Call, proto.Call)
+	if !got[0].Options.Bool("progress") || got[1].Options.Bool("progress") || got[0].Request != got[1].Request {
+		t.Errorf("sent %+v", got)
+	}
+}
+
 // A progressive call is not repeated: its chunks are gone.
 func TestStepChunksIdempotent(t *testing.T) {
 	r := newRig(t)

@@ -50,30 +50,53 @@ type mailbox struct {
 	offline  bool          // there is no link: data operations wait, or fail at once
 	failFast bool
 	closed   error // set once; nothing is taken after it
-	// count of operations that had to wait for room
-	waited uint64
+	// count of operations that had to wait for room, and of those that do
+	waited  uint64
+	waiting int
 }
 
 // put hands a data operation of size octets over. While there is no room it
 // waits under ctx.
 func (m *mailbox) put(ctx context.Context, o op, size int) error {
+	m.mu.Lock()
+	done, err := m.offer(o, size)
+	m.mu.Unlock()
+	switch {
+	case err != nil:
+		return err
+	case done:
+		m.door.ring()
+		return nil
+	}
+	return m.wait(ctx, o, size)
+}
+
+// offer takes an operation if there is room, and fails if it never will be
+// taken. The caller has the lock.
+func (m *mailbox) offer(o op, size int) (done bool, err error) {
+	switch {
+	case m.closed != nil:
+		return false, m.closed
+	case m.offline && m.failFast:
+		return false, ErrNotConnected
+	case !m.offline && (m.used == 0 || m.used+size <= m.limit):
+		m.used += size
+		m.data = append(m.data, o)
+		return true, nil
+	}
+	return false, nil
+}
+
+// wait is put where there was no room.
+func (m *mailbox) wait(ctx context.Context, o op, size int) error {
+	defer m.door.ring() // also for a drain, which waits for those who wait
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.waiting++
+	defer func() { m.waiting-- }()
 	for {
-		m.mu.Lock()
-		if m.closed != nil {
-			err := m.closed
-			m.mu.Unlock()
+		if done, err := m.offer(o, size); done || err != nil {
 			return err
-		}
-		if m.offline && m.failFast {
-			m.mu.Unlock()
-			return ErrNotConnected
-		}
-		if !m.offline && (m.used == 0 || m.used+size <= m.limit) {
-			m.used += size
-			m.data = append(m.data, o)
-			m.mu.Unlock()
-			m.door.ring()
-			return nil
 		}
 		if m.room == nil {
 			m.room = make(chan struct{})
@@ -84,8 +107,10 @@ func (m *mailbox) put(ctx context.Context, o op, size int) error {
 		select {
 		case <-room:
 		case <-ctx.Done():
+			m.mu.Lock()
 			return newCanceled(ctx)
 		}
+		m.mu.Lock()
 	}
 }
 
@@ -153,6 +178,13 @@ func (m *mailbox) queued() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return len(m.data)
+}
+
+// crowded reports whether somebody waits for room.
+func (m *mailbox) crowded() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.waiting > 0
 }
 
 // release gives octets back that have been written or dropped.

@@ -526,7 +526,7 @@ func (s *Session) run() {
 		if len(c.timers.heap) > 0 {
 			c.tick(time.Now())
 		}
-		if len(c.drains) > 0 {
+		if len(c.drains) > 0 && !s.box.crowded() {
 			c.drained()
 		}
 		if s.link != nil {

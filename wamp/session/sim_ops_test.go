@@ -22,6 +22,10 @@ func (w *world) begin(a sim.Action) {
 	case sim.Slow:
 		o.slow = true
 		return
+	case sim.Chunk:
+		o.chunks++
+		last := a.How == sim.Last
+		do = &Chunk{Call: o.call, Last: last, Args: sim.AppendJSON(nil, sim.ChunkNumbers(a.Of, o.chunks, last))}
 	case sim.Unsubscribe:
 		do = &leaveOp{sub: o.sub, done: make(chan error, 1)}
 	case sim.Unregister:
@@ -57,7 +61,13 @@ func (o *simOp) make(a sim.Action) op {
 	case sim.Call:
 		call := &Call{Ctx: o.ctx, URI: sim.ProcedureURI(a.Name), Args: args, Sink: (*simSink)(o), Grace: 10 * time.Second,
 			Progressive: a.Progressive(), Idempotent: a.Idempotent()}
+		o.call = call
 		switch a.How {
+		case sim.Chunks:
+			call.More = true
+			if a.Op%2 == 0 {
+				call.Mode = Skip
+			}
 		case sim.Kill:
 			call.Mode = Kill
 		case sim.Skip:
@@ -133,6 +143,7 @@ func endOf(e End) sim.End {
 	var unknown *OutcomeUnknown
 	var timeout *TimeoutError
 	var canceled *CanceledError
+	var revoked *RevokedError
 	switch {
 	case errors.As(e.Err, &unknown):
 		out.How, out.Delivered = sim.Unknown, unknown.Delivered
@@ -148,6 +159,8 @@ func endOf(e End) sim.End {
 		out.How = sim.Left
 	case errors.Is(e.Err, ErrDraining):
 		out.How = sim.Drained
+	case errors.As(e.Err, &revoked):
+		out.How = sim.Revoked
 	case errors.As(e.Err, &peer):
 		out.How, out.URI = sim.Error, peer.URI
 		out.Tag = sim.TagOf(sim.ParseJSON(peer.RawArgs()))
@@ -180,8 +193,12 @@ func (s *simCallee) Invoke(m *proto.Message) (*Invocation, Verdict) {
 			return
 		}
 		answer := &Answer{Inv: inv, Progress: !last, Args: sim.AppendJSON(nil, sim.Tag{Op: a.Op, Run: run, N: n}.Numbers())}
-		if last && a.End == sim.EndError {
+		switch {
+		case !last:
+		case a.End == sim.EndError:
 			answer.URI = sim.AppError
+		case a.End == sim.EndDecline:
+			answer.URI, answer.Args = proto.ErrURIUnavailable, nil
 		}
 		if last && !over {
 			w.m.Answers(a.Op)
@@ -189,6 +206,17 @@ func (s *simCallee) Invoke(m *proto.Message) (*Invocation, Verdict) {
 		answer.apply(w.core)
 	}
 	ms := time.Duration(a.After) * time.Millisecond
+	if m.Options.Bool("progress") {
+		inv.Chunks = &simChunks{w: w, run: run, end: func() {
+			if a.End == sim.EndResult {
+				w.at(0, func() { say(0, true) })
+			}
+		}}
+		if a.End == sim.EndResult {
+			return inv, Taken // behind the last chunk
+		}
+		ms /= 2 // before the last chunk
+	}
 	if m.Options.Bool("receive_progress") {
 		for n := 1; n <= a.Steps; n++ {
 			w.at(ms*time.Duration(n)/time.Duration(a.Steps+1), func() { say(n, false) })
@@ -199,3 +227,26 @@ func (s *simCallee) Invoke(m *proto.Message) (*Invocation, Verdict) {
 	}
 	return inv, Taken
 }
+
+// simChunks is the sink of the chunks of one invocation.
+type simChunks struct {
+	w    *world
+	run  int
+	end  func() // the last one is there
+	over bool
+}
+
+func (k *simChunks) Chunk(m *proto.Message, last bool) Verdict {
+	op, n, marked, ok := sim.ChunkOf(sim.ParseJSON(m.Args))
+	if !ok || marked != last || k.over {
+		k.w.m.Broken(sim.OwnAnswer, "chunk %s, last: %v, over: %v", m.Args, last, k.over)
+		return Taken
+	}
+	k.w.m.Chunked(op, k.run, n, last)
+	if last {
+		k.end()
+	}
+	return Taken
+}
+
+func (k *simChunks) End() { k.over = true }

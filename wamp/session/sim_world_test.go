@@ -49,6 +49,8 @@ type simOp struct {
 	gap    bool
 	sub    *Subscription
 	reg    *Registration
+	call   *Call
+	chunks int
 	ready  chan error
 }
 
@@ -225,8 +227,9 @@ func (w *world) parse(raw []byte) *proto.Message {
 func (w *world) written(raw []byte) {
 	switch m := w.parse(raw); m.Type {
 	case proto.Call, proto.Publish:
-		a, _, _ := sim.FromValues(sim.ParseJSON(m.Args))
-		w.m.Written(a.Op)
+		if a, _, ok := sim.FromValues(sim.ParseJSON(m.Args)); ok { // else a further chunk
+			w.m.Written(a.Op)
+		}
 	case proto.Register:
 		w.m.Written(number(m.URI))
 	case proto.Subscribe:
@@ -395,6 +398,8 @@ func (w *world) act(a sim.Action) {
 		w.noDial = a.N
 	case sim.Refuse:
 		w.refuse, w.reason = a.N, a.How
+	case sim.Revoke:
+		w.router.Revoke(a.Of)
 	case sim.Event:
 		w.router.Event(a)
 	case sim.Invoke:

@@ -20,7 +20,8 @@ const (
 	Unregister  Kind = "unregister"  // Of ends by Unregister
 	Cancel      Kind = "cancel"      // the context of Of ends
 	Slow        Kind = "slow"        // the consumer of Of stops reading
-	Invoke      Kind = "invoke"      // a peer calls the registration Of
+	Chunk       Kind = "chunk"       // the progressive call Of sends one more, with How "last" the last
+	Invoke      Kind = "invoke"      // a peer calls the registration Of, in N further chunks
 	Event       Kind = "event"       // a peer publishes to a topic
 	Drain       Kind = "drain"       // the session ends gracefully
 	Close       Kind = "close"       // the session ends
@@ -31,6 +32,7 @@ const (
 	Cut     Kind = "cut"     // the link breaks when Up and Down more octets have passed; peers learn of it After
 	Stall   Kind = "stall"   // nothing passes; After, it goes on, or with How "dead" the link is given up
 	Restart Kind = "restart" // the router loses its links and all its state
+	Revoke  Kind = "revoke"  // the router takes the registration Of away
 	Goodbye Kind = "goodbye" // the router says GOODBYE for the reason How
 	NoDial  Kind = "nodial"  // the next N connections are refused
 	Refuse  Kind = "refuse"  // the next N logins are refused for the reason How
@@ -53,13 +55,16 @@ const (
 	Both        = "both" // progressive and idempotent
 	Kill        = "kill"
 	Skip        = "skip"
+	Chunks      = "chunks"  // a progressive call: what it sends comes in chunks
 	Timeout     = "timeout" // the call has a limit of its own: CallTimeout
 	Ack         = "ack"
 	Dead        = "dead"
+	Last        = "last"
 
-	EndResult = "result"
-	EndError  = "error"
-	EndNever  = "never"
+	EndResult  = "result"
+	EndError   = "error"
+	EndNever   = "never"
+	EndDecline = "decline" // the callee takes no part; of an invocation
 )
 
 // Action is one line of a plan.

@@ -1,6 +1,9 @@
 package sim
 
-import "math/rand/v2"
+import (
+	"math/rand/v2"
+	"slices"
+)
 
 // The sizes of the simulated world.
 const (
@@ -33,6 +36,8 @@ var kinds = map[Kind]kind{
 	Register:    {6, func(g *gen) (Action, bool) { return g.begin(Action{Kind: Register}), true }},
 	Unregister:  {3, func(g *gen) (Action, bool) { return g.about(Unregister, Register) }},
 	Cancel:      {8, makeCancel},
+	Chunk:       {16, makeChunk},
+	Revoke:      {2, func(g *gen) (Action, bool) { return g.about(Revoke, Register) }},
 	Slow:        {2, makeSlow},
 	Invoke:      {16, makeInvoke},
 	Event:       {20, func(g *gen) (Action, bool) { return g.begin(Action{Kind: Event, Name: g.r.IntN(topics)}), true }},
@@ -59,7 +64,7 @@ var kinds = map[Kind]kind{
 }
 
 // order of kinds: a map has none, and a plan must follow from its seed.
-var order = []Kind{Call, Publish, Subscribe, Unsubscribe, Register, Unregister, Cancel, Slow, Invoke, Event,
+var order = []Kind{Call, Publish, Subscribe, Unsubscribe, Register, Unregister, Cancel, Chunk, Revoke, Slow, Invoke, Event,
 	Flush, Pump, Pass, Cut, Stall, Restart, Goodbye, NoDial, Refuse, Check}
 
 // Plan makes the life of one session from a seed: it breaks about cuts times,
@@ -218,8 +223,23 @@ func (g *gen) answer(a Action) Action {
 }
 
 func makeCall(g *gen) (Action, bool) {
-	hows := []string{"", "", Progressive, Progressive, Both, Idempotent, Kill, Skip, Timeout}
-	return g.begin(g.answer(Action{Kind: Call, Name: g.r.IntN(procedures), How: hows[g.r.IntN(len(hows))]})), true
+	hows := []string{"", "", Progressive, Progressive, Both, Idempotent, Kill, Skip, Timeout, Chunks, Chunks}
+	a := g.begin(g.answer(Action{Kind: Call, Name: g.r.IntN(procedures), How: hows[g.r.IntN(len(hows))]}))
+	if a.How == Chunks {
+		if g.live[Chunk] = append(g.live[Chunk], a.Op); len(g.live[Chunk]) > 12 {
+			g.live[Chunk] = g.live[Chunk][1:]
+		}
+	}
+	return a, true
+}
+
+func makeChunk(g *gen) (Action, bool) {
+	a, ok := g.about(Chunk, Chunk)
+	if ok && g.r.IntN(4) == 0 {
+		a.How = Last
+		g.live[Chunk] = slices.DeleteFunc(g.live[Chunk], func(op int) bool { return op == a.Of })
+	}
+	return a, ok
 }
 
 func makePublish(g *gen) (Action, bool) {
@@ -230,10 +250,16 @@ func makePublish(g *gen) (Action, bool) {
 func makeInvoke(g *gen) (Action, bool) {
 	a, ok := g.about(Invoke, Register)
 	if ok {
-		if g.r.IntN(2) == 0 {
+		switch g.r.IntN(4) {
+		case 0, 1:
 			a.How = Progressive
+		case 2:
+			a.How, a.N = Chunks, 1+g.r.IntN(4)
 		}
 		a = g.begin(g.answer(a))
+		if g.r.IntN(8) == 0 {
+			a.End, a.Steps = EndDecline, 0
+		}
 	}
 	return a, ok
 }

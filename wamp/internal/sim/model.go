@@ -32,6 +32,7 @@ const (
 	TimedOut Outcome = "timeout"
 	Left     Outcome = "left" // by Unsubscribe or Unregister
 	Drained  Outcome = "drained"
+	Revoked  Outcome = "revoked"
 )
 
 // End is the end of an operation as its user saw it.
@@ -70,14 +71,27 @@ type op struct {
 	endedOn   int // the link that was up then
 	outcome   Outcome
 
+	// of a progressive call
+	chunks   int // that its caller has sent, behind the first
+	complete bool
+	came     chunksCame // to its callee
+
 	// of a subscription or a registration
+	revoked          bool
 	applied          int // the link on which it was first asked for, 0 if none yet
 	lastLink, lastIx int // of its last event
 	gap              bool
 	// of an invocation
 	running  int // the link on which it runs, 0 if it does not
+	given    int // the link on which it was given
 	answered bool
 	cut      bool
+}
+
+// chunksCame are those that a callee was given in one run.
+type chunksCame struct {
+	run, n int
+	last   bool
 }
 
 // Model is told by a world what happens and judges it. Its methods may be
@@ -201,6 +215,13 @@ func (m *Model) Act(a Action) bool {
 			return false // its user does not have it yet
 		}
 		m.ops[a.Of].leaving = true
+	case Chunk:
+		o := m.ops[a.Of]
+		if o.complete {
+			return false
+		}
+		o.chunks++
+		o.complete = a.How == Last
 	case Slow:
 		m.ops[a.Of].slow = true
 	case Close:
@@ -373,6 +394,34 @@ func (m *Model) Progress(n int, got Tag) {
 	o.news = m.now()
 }
 
+// Chunked says that a callee was given a further chunk in one run of a
+// progressive call.
+func (m *Model) Chunked(op, run, n int, last bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.note("chunk op=%d run=%d n=%d last=%v", op, run, n, last)
+	o := m.op(op)
+	if o == nil || o.How != Chunks {
+		m.broken(OwnAnswer, "a chunk of operation %d, which is no progressive call", op)
+		return
+	}
+	if o.came.run != run {
+		o.came = chunksCame{run: run}
+	}
+	if o.came.last || n != o.came.n+1 || o.Kind == Call && n > o.chunks {
+		m.broken(Order, "chunk %d of operation %d came behind %d, last: %v", n, op, o.came.n, o.came.last)
+	}
+	o.came.n, o.came.last = n, last
+}
+
+// Revoked says that the router takes a registration away and says so.
+func (m *Model) Revoked(op int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.note("revoked op=%d", op)
+	m.ops[op].revoked = true
+}
+
 // Acked says that a subscription or registration stands.
 func (m *Model) Acked(n int) {
 	m.mu.Lock()
@@ -443,7 +492,10 @@ func (m *Model) Invoked(n, link int) {
 	if m.draining && m.Exact {
 		m.broken(DrainWaits, "invocation %d arrives while the session is drained", n)
 	}
-	o.running, o.answered, o.cut = link, false, false
+	if link > 0 && o.given == link {
+		m.broken(AtMostOnce, "invocation %d is given twice on link %d", n, link)
+	}
+	o.running, o.given, o.answered, o.cut = link, link, false, false
 }
 
 // Interrupted says that the context of an invocation has ended because its

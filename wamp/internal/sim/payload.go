@@ -12,20 +12,36 @@ import (
 // Values are the arguments of a call, publish or event: the operation, its run
 // or link, and for a call how to answer it.
 func Values(a Action, run int) []int {
-	end := map[string]int{EndError: 1, EndNever: 2}[a.End]
+	end := map[string]int{EndError: 1, EndNever: 2, EndDecline: 3}[a.End]
 	return []int{a.Op, run, a.Steps, a.After, end}
 }
 
 // FromValues is the reverse of Values.
 func FromValues(v []int) (a Action, run int, ok bool) {
-	if len(v) != 5 || v[4] < 0 || v[4] > 2 {
+	if len(v) != 5 || v[4] < 0 || v[4] > 3 {
 		return a, 0, false
 	}
-	return Action{Op: v[0], Steps: v[2], After: v[3], End: []string{EndResult, EndError, EndNever}[v[4]]}, v[1], true
+	return Action{Op: v[0], Steps: v[2], After: v[3], End: []string{EndResult, EndError, EndNever, EndDecline}[v[4]]}, v[1], true
 }
 
 // Numbers are the arguments of an answer.
 func (t Tag) Numbers() []int { return []int{t.Op, t.Run, t.N} }
+
+// ChunkNumbers are the arguments of a chunk behind the first.
+func ChunkNumbers(op, n int, last bool) []int {
+	if last {
+		return []int{op, 1, n}
+	}
+	return []int{op, 0, n}
+}
+
+// ChunkOf reads them.
+func ChunkOf(v []int) (op, n int, last, ok bool) {
+	if len(v) != 3 {
+		return 0, 0, false, false
+	}
+	return v[0], v[2], v[1] == 1, true
+}
 
 // TagOf reads the tag of an answer or event.
 func TagOf(v []int) Tag {

@@ -34,6 +34,15 @@ type peer struct {
 	invs    map[proto.ID]*invocation
 	invoked proto.ID
 	invOf   []proto.ID // invocations in their order
+	chunked map[proto.ID]*chunked
+	revoked map[proto.ID]bool // registrations that were taken away
+}
+
+// chunked is a progressive call of the session.
+type chunked struct {
+	a    Action
+	run  int
+	more bool // chunks are to come
 }
 
 // invocation is one that the session has not answered yet.
@@ -53,7 +62,7 @@ func (r *Router) id() proto.ID { r.nextID++; return r.nextID }
 // Join lets a session in on a link.
 func (r *Router) Join(link int) {
 	r.links[link] = &peer{link: link, subs: map[int]proto.ID{}, regs: map[int]proto.ID{},
-		calls: map[proto.ID]*Action{}, invs: map[proto.ID]*invocation{}}
+		calls: map[proto.ID]*Action{}, invs: map[proto.ID]*invocation{}, chunked: map[proto.ID]*chunked{}, revoked: map[proto.ID]bool{}}
 }
 
 // Gone is when the router notices the end of a link.
@@ -137,6 +146,10 @@ func (r *Router) Receive(link int, m *proto.Message) {
 	if p == nil {
 		return // it has said GOODBYE, or the router has forgotten it
 	}
+	if c := p.chunked[m.Request]; c != nil && m.Type == proto.Call {
+		r.chunk(p, c, m)
+		return
+	}
 	switch m.Type {
 	case proto.Call, proto.Publish, proto.Subscribe, proto.Unsubscribe, proto.Register, proto.Unregister:
 		if m.Request != p.lastID+1 {
@@ -181,6 +194,35 @@ func (r *Router) call(p *peer, m *proto.Message) {
 	id := m.Request
 	run := r.m.Executed(a.Op, p.link)
 	p.calls[id] = &a
+	if m.Options.Bool("progress") {
+		p.chunked[id] = &chunked{a, run, true}
+		if a.End == EndResult {
+			return // behind the last chunk
+		}
+	}
+	r.answer(p, m, a, run)
+}
+
+// chunk takes a further chunk of a progressive call. What comes when the call
+// is over is late, and dropped.
+func (r *Router) chunk(p *peer, c *chunked, m *proto.Message) {
+	op, n, last, ok := ChunkOf(ParseJSON(m.Args))
+	if !ok || op != c.a.Op || last == m.Options.Bool("progress") || len(m.Options) > 1 {
+		r.m.Broken(Protocol, "a chunk of operation %d with options %v and payload %s", c.a.Op, m.Options, m.Args)
+		return
+	}
+	if p.calls[m.Request] == nil {
+		return
+	}
+	r.m.Chunked(op, c.run, n, last)
+	if c.more = !last; last && c.a.End == EndResult {
+		r.answer(p, m, c.a, c.run)
+	}
+}
+
+// answer has a call answered.
+func (r *Router) answer(p *peer, m *proto.Message, a Action, run int) {
+	id := m.Request
 	progressive := m.Options.Bool("receive_progress")
 	r.steps(a, func(n int, last bool) {
 		if p.gone || p.calls[id] == nil {
@@ -219,6 +261,9 @@ func (r *Router) cancel(p *peer, m *proto.Message) {
 			r.m.Broken(Protocol, "CANCEL for request %d, which never was", m.Request)
 		}
 		return
+	}
+	if c := p.chunked[m.Request]; c != nil && c.more && m.Options.Str("mode") == "skip" {
+		r.m.Broken(Protocol, "operation %d is cancelled by skip, its callee waits for chunks for ever", c.a.Op)
 	}
 	delete(p.calls, m.Request)
 	out := &proto.Message{Type: proto.Error, RequestType: proto.Call, Request: m.Request, URI: proto.ErrURICanceled}
@@ -289,7 +334,26 @@ func (r *Router) unregister(p *peer, m *proto.Message) {
 			return
 		}
 	}
+	if p.revoked[m.ID] {
+		r.send(p.link, &proto.Message{Type: proto.Error, RequestType: proto.Unregister, Request: m.Request,
+			URI: proto.ErrURINoSuchRegistration})
+		return
+	}
 	r.m.Broken(Protocol, "UNREGISTER of %d, which it does not have", m.ID)
+}
+
+// Revoke takes a registration away.
+func (r *Router) Revoke(op int) {
+	p := r.procs[op]
+	if p == nil {
+		return
+	}
+	id := p.regs[op]
+	delete(p.regs, op)
+	delete(r.procs, op)
+	p.revoked[id] = true
+	r.m.Revoked(op)
+	r.send(p.link, &proto.Message{Type: proto.Unregistered, Options: proto.Dict{{Key: "registration", Value: uint64(id)}}})
 }
 
 // Event publishes an event of a peer.
@@ -328,9 +392,27 @@ func (r *Router) Invoke(a Action) {
 	if a.Progressive() {
 		options = proto.Dict{{Key: "receive_progress", Value: true}}
 	}
-	r.send(p.link, &proto.Message{Type: proto.Invocation, Request: p.invoked, ID: p.regs[a.Of], Options: options,
-		Args: AppendJSON(nil, Values(a, run))})
+	if a.How == Chunks {
+		options = chunkMore
+	}
+	id, reg := p.invoked, p.regs[a.Of]
+	r.send(p.link, &proto.Message{Type: proto.Invocation, Request: id, ID: reg, Options: options, Args: AppendJSON(nil, Values(a, run))})
+	for n := range a.N { // also when the callee has ended it: late chunks are its to drop
+		last := n == a.N-1
+		r.at(time.Duration(a.After*(n+1)/(a.N+1))*time.Millisecond, func() {
+			if p.gone {
+				return
+			}
+			m := &proto.Message{Type: proto.Invocation, Request: id, ID: reg, Options: chunkMore, Args: AppendJSON(nil, ChunkNumbers(a.Op, n+1, last))}
+			if last {
+				m.Options = nil
+			}
+			r.send(p.link, m)
+		})
+	}
 }
+
+var chunkMore = proto.Dict{{Key: "progress", Value: true}}
 
 // yield takes an answer of the session's callee.
 func (r *Router) yield(p *peer, m *proto.Message, e End) {

@@ -64,7 +64,7 @@ var truths = map[Kind]map[Outcome]func(m *Model, o *op, e End) string{
 		Canceled: canceledTrue, Closed: closedTrue, Unknown: unknownTrue,
 	},
 	Subscribe: {Canceled: canceledTrue, Closed: closedTrue, Left: leftTrue, TooSlow: slowTrue},
-	Register:  {Canceled: canceledTrue, Closed: closedTrue, Left: leftTrue, Drained: drainedTrue},
+	Register:  {Canceled: canceledTrue, Closed: closedTrue, Left: leftTrue, Drained: drainedTrue, Revoked: revokedTrue},
 	Invoke: {Result: resultTrue, Error: errorTrue,
 		Unknown: func(m *Model, _ *op, _ End) string { return unless(!m.Exact, "peers are not cut") }},
 }
@@ -83,6 +83,8 @@ func drainedTrue(m *Model, _ *op, _ End) string {
 	return unless(m.draining, "the session is not drained")
 }
 
+func revokedTrue(_ *Model, o *op, _ End) string { return unless(o.revoked, "nobody took it away") }
+
 func closedTrue(m *Model, _ *op, _ End) string {
 	return unless(m.ending != "", "the session has no reason to be over")
 }
@@ -96,6 +98,9 @@ func resultTrue(_ *Model, o *op, e End) string {
 	}
 	if o.Progressive() && !o.cancelled && o.delivered != o.Steps {
 		return fmt.Sprintf("%d progressive results before its end, the callee sent %d", o.delivered, o.Steps)
+	}
+	if o.How == Chunks && (!o.came.last || o.Kind == Invoke && o.came.n != o.N) {
+		return fmt.Sprintf("the callee was given %d chunks, the last one: %v", o.came.n, o.came.last)
 	}
 	return ""
 }
@@ -401,7 +406,7 @@ func (m *Model) judgeLeft(o *op, want *Quiet) {
 	case m.over:
 		pending = "has not ended with the session"
 	case o.cancelled || o.leaving:
-	case o.Kind == Call && o.Action.End == EndNever && o.How != Timeout:
+	case o.Kind == Call && (o.Action.End == EndNever && o.How != Timeout || o.How == Chunks && !o.complete && o.Action.End == EndResult):
 		want.Tables.Requests++
 		want.Tables.Watches++
 		if len(o.writes) == 0 {
