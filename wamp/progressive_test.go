@@ -586,3 +586,37 @@ func TestDeadlineIsPassedOn(t *testing.T) {
 		empty(t, callee)
 	})
 }
+
+// A slow reader of a progressive call stalls nobody else.
+func TestBreaksSlowUpload(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, s, callee := slowRig(t)
+		handle(t, callee, "com.example.echo2", echo)
+		handle(t, callee, "com.example.slow", func(_ context.Context, inv *wamp.Invocation) error {
+			n := 0
+			for range inv.Chunks() {
+				<-time.After(time.Second)
+				n++
+			}
+			return inv.Return(wamp.Args(n))
+		})
+		upload := s.CallFunc(t.Context(), "com.example.slow", func(_ context.Context, send func(wamp.Payload) error) error {
+			for i := range 2000 {
+				if err := send(wamp.Args(i, "some text")); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		for range 100 {
+			start := time.Now()
+			if _, err := s.Call(t.Context(), "com.example.echo2", wamp.Args(1)).Final(); err != nil || time.Since(start) > 0 {
+				t.Errorf("after %v: %v", time.Since(start), err)
+			}
+			<-time.After(100 * time.Millisecond)
+		}
+		if r, err := upload.Final(); err != nil || number(t, r.Payload) != 2000 {
+			t.Error(err)
+		}
+	})
+}
