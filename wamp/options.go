@@ -419,6 +419,19 @@ func (o listOption) applyPublish(c *publishConfig) error {
 	return nil
 }
 
+// Retain asks the broker to keep the event for those who subscribe later and
+// ask for it (GetRetained): one for each topic, the newest. It needs the broker's
+// event_retention.
+func Retain() PublishOption { return retainOption{} }
+
+type retainOption struct{}
+
+func (retainOption) applyPublish(c *publishConfig) error {
+	c.set("retain", true)
+	c.needs = append(c.needs, session.Need{Role: proto.Broker, Feature: proto.EventRetention})
+	return nil
+}
+
 // Exclude leaves sessions out. All lists given together must hold.
 func Exclude(sessions ...ID) PublishOption { return listOption{"exclude", append([]ID{}, sessions...)} }
 

@@ -34,6 +34,13 @@ func (e Event) Publisher() Peer {
 		AuthRole: e.Details.Str("publisher_authrole")}
 }
 
+// TrustLevel is the trust level that the broker gave the publication, and
+// whether it gave one.
+func (e Event) TrustLevel() (level int, ok bool) {
+	n, ok := e.Details.Int("trustlevel")
+	return int(n), ok
+}
+
 const (
 	eventChannel = 8
 	eventCount   = 16384

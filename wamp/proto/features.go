@@ -185,7 +185,8 @@ func ClientRoles() Roles {
 	var r Roles
 	var none FeatureSet
 	r.Set(Publisher, none.Add(SubscriberBlackwhiteListing, PublisherExclusion, PublisherIdentification))
-	r.Set(Subscriber, none.Add(PublisherIdentification, PatternBasedSubscription, SubscriptionRevocation))
+	r.Set(Subscriber, none.Add(PublisherIdentification, PublicationTrustlevels, PatternBasedSubscription,
+		SubscriptionRevocation))
 	r.Set(Caller, none.Add(ProgressiveCallResults, ProgressiveCallInvocations, CallTimeout, CallCanceling,
 		CallerIdentification, ShardedRegistration))
 	r.Set(Callee, none.Add(ProgressiveCallResults, ProgressiveCallInvocations, CallTimeout, CallCanceling,

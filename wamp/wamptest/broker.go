@@ -13,6 +13,7 @@ type broker struct {
 	byID     map[proto.ID]*subscription
 	byTopic  map[pattern]*subscription
 	patterns []*subscription // those that are not exact, oldest first
+	retained map[string]*publication
 }
 
 // pattern is what a subscription or registration is for.
@@ -29,7 +30,7 @@ type subscription struct {
 }
 
 func newBroker(r *Router) *broker {
-	return &broker{router: r, byID: map[proto.ID]*subscription{}, byTopic: map[pattern]*subscription{}}
+	return &broker{router: r, byID: map[proto.ID]*subscription{}, byTopic: map[pattern]*subscription{}, retained: map[string]*publication{}}
 }
 
 func (b *broker) count(s *Stats) {
@@ -78,6 +79,7 @@ func (b *broker) subscribe(s *session, m *proto.Message) {
 		sub.subscribers = append(sub.subscribers, s)
 	}
 	_ = r.send(s.link, &proto.Message{Type: proto.Subscribed, Request: m.Request, ID: sub.id}, nil)
+	b.sendRetained(s, sub, m)
 }
 
 func (b *broker) unsubscribe(s *session, m *proto.Message) {
@@ -145,6 +147,8 @@ func (b *broker) publish(s *session, m *proto.Message) {
 	if acknowledge {
 		_ = r.send(s.link, &proto.Message{Type: proto.Published, Request: m.Request, Publication: e.id}, nil)
 	}
+	e.trust, e.trusted = b.trust(s, e.topic)
+	b.retain(m, e)
 	if sub := b.byTopic[pattern{proto.Exact, e.topic}]; sub != nil {
 		b.event(sub, e)
 	}
@@ -162,17 +166,27 @@ type publication struct {
 	details proto.Dict
 	payload *content
 	to      *receivers
+	trust   int // of its publisher, where it is trusted
+	trusted bool
 }
 
-// event sends a publication to those of a subscription who may have it.
-func (b *broker) event(sub *subscription, e *publication) {
+// detailsFor are the details of an event for one subscriber.
+func (b *broker) detailsFor(sub *subscription, e *publication, to *session) proto.Dict {
 	details := e.details
 	if sub.match != proto.Exact {
 		details = details.With("topic", e.topic)
 	}
+	if e.trusted && to.has(proto.Subscriber, proto.PublicationTrustlevels) {
+		details = details.With("trustlevel", e.trust)
+	}
+	return details
+}
+
+// event sends a publication to those of a subscription who may have it.
+func (b *broker) event(sub *subscription, e *publication) {
 	for _, to := range sub.subscribers {
 		if e.to.has(to) {
-			m := &proto.Message{Type: proto.Event, ID: sub.id, Publication: e.id, Options: details}
+			m := &proto.Message{Type: proto.Event, ID: sub.id, Publication: e.id, Options: b.detailsFor(sub, e, to)}
 			if b.router.send(to.link, m, e.payload) != nil {
 				b.router.counts.dropped++
 			}

@@ -20,20 +20,21 @@ func (f optionFunc) apply(c *config) { f(c) }
 
 // config is what the options make. It does not change once the router runs.
 type config struct {
-	realms       []string // empty: any
-	logins       []Login
-	roles        proto.Roles // what the router can
-	announced    proto.Roles // what it says
-	protocols    []string    // empty: any
-	limits       codec.Limits
-	queueLimit   int
-	seed         uint64
-	hook         Hook
-	accept       func(context.Context) error
-	lenientIDs   bool
-	noDisclosure bool
-	callTrust    func(caller SessionInfo, procedure string) int
-	crossbar     bool
+	realms           []string // empty: any
+	logins           []Login
+	roles            proto.Roles // what the router can
+	announced        proto.Roles // what it says
+	protocols        []string    // empty: any
+	limits           codec.Limits
+	queueLimit       int
+	seed             uint64
+	hook             Hook
+	accept           func(context.Context) error
+	lenientIDs       bool
+	noDisclosure     bool
+	callTrust        func(caller SessionInfo, procedure string) int
+	publicationTrust func(publisher SessionInfo, topic string) int
+	crossbar         bool
 }
 
 func newConfig(options []Option) config {
@@ -53,7 +54,7 @@ func Features() proto.Roles {
 	var r proto.Roles
 	var none proto.FeatureSet
 	r.Set(proto.Broker, none.Add(proto.PublisherExclusion, proto.PublisherIdentification, proto.PatternBasedSubscription,
-		proto.SubscriberBlackwhiteListing))
+		proto.SubscriberBlackwhiteListing, proto.PublicationTrustlevels, proto.SubscriptionRevocation, proto.EventRetention))
 	r.Set(proto.Dealer, none.Add(proto.ProgressiveCallResults, proto.ProgressiveCallInvocations, proto.CallTimeout,
 		proto.CallCanceling, proto.CallerIdentification, proto.CallTrustlevels, proto.PatternBasedRegistration,
 		proto.SharedRegistration, proto.ShardedRegistration, proto.RegistrationRevocation, proto.CallReroute))

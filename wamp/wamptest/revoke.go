@@ -49,3 +49,38 @@ func (d *dealer) evict(reg *registration) {
 		d.revoke(to.session, reg, proto.ErrURIUnregistered, true)
 	}
 }
+
+// RevokeSubscription takes a subscription away from these sessions, or from all
+// that have it, and returns from how many. Those that announced
+// subscription_revocation are told, with the reason if it is not empty; the
+// others are not.
+func (r *Router) RevokeSubscription(id proto.ID, reason string, sessions ...proto.ID) (n int) {
+	r.do(func() {
+		for _, re := range r.realms {
+			sub := re.broker.byID[id]
+			if sub == nil {
+				continue
+			}
+			for _, s := range slices.Clone(sub.subscribers) {
+				if len(sessions) == 0 || slices.Contains(sessions, s.id) {
+					n++
+					re.broker.revoke(s, sub, reason)
+				}
+			}
+		}
+	})
+	return n
+}
+
+// revoke takes a subscription away from a session, and tells it if it may.
+func (b *broker) revoke(s *session, sub *subscription, reason string) {
+	b.remove(s, sub)
+	if !b.router.cfg.brokerHas(proto.SubscriptionRevocation) || !s.has(proto.Subscriber, proto.SubscriptionRevocation) {
+		return
+	}
+	details := proto.Dict{{Key: "subscription", Value: sub.id}}
+	if reason != "" {
+		details = append(details, proto.Entry{Key: "reason", Value: reason})
+	}
+	_ = b.router.send(s.link, &proto.Message{Type: proto.Unsubscribed, Options: details}, nil)
+}

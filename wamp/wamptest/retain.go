@@ -1,0 +1,34 @@
+package wamptest
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/connectanum/connectanum-go/wamp/proto"
+)
+
+// retain keeps the newest retained event of each topic. Who may have it was
+// said when it was published.
+func (b *broker) retain(m *proto.Message, e *publication) {
+	if m.Options.Bool("retain") && b.router.cfg.brokerHas(proto.EventRetention) {
+		b.retained[e.topic] = e
+	}
+}
+
+// sendRetained sends a subscriber that has asked for them the retained events
+// of the topics that its subscription matches, behind its SUBSCRIBED.
+func (b *broker) sendRetained(s *session, sub *subscription, m *proto.Message) {
+	if !m.Options.Bool("get_retained") || !b.router.cfg.brokerHas(proto.EventRetention) {
+		return
+	}
+	for _, topic := range slices.Sorted(maps.Keys(b.retained)) {
+		e := b.retained[topic]
+		if !proto.MatchURI(sub.uri, sub.match, topic) || !e.to.has(s) {
+			continue
+		}
+		details := b.detailsFor(sub, e, s).With("retained", true)
+		if b.router.send(s.link, &proto.Message{Type: proto.Event, ID: sub.id, Publication: e.id, Options: details}, e.payload) != nil {
+			b.router.counts.dropped++
+		}
+	}
+}
