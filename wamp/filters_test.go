@@ -14,8 +14,8 @@ import (
 
 // named lets everybody in as who they say they are.
 func named() wamptest.Option {
-	return wamptest.WithLogins(wamptest.LoginFunc("ticket", func(req wamptest.LoginRequest) wamptest.LoginStep {
-		return wamptest.LoginStep{Grant: &wamptest.Grant{AuthID: req.AuthID, AuthRole: strings.TrimRight(req.AuthID, "0123456789")}}
+	return wamptest.WithLogins(wamptest.Ticket(func(authid, _ string) (ticket, role string, ok bool) {
+		return "secret", strings.TrimRight(authid, "0123456789"), true
 	}))
 }
 
@@ -161,7 +161,7 @@ func TestRetainedEventStays(t *testing.T) {
 		p := join(t, r)
 		p.Publish(t.Context(), "com.example.state", wamp.Args("the one that stays"), wamp.Retain())
 		for i := range 20 {
-			publish(t, p, "com.example.other", 0, 20, fmt.Sprint("what comes after it ", i))
+			publish(t, p, "com.example.other", i, i+1)
 		}
 		evs := waiting(subscribe(t, join(t, r), "com.example.state", wamp.GetRetained()))
 		var text string
