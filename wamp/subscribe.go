@@ -26,6 +26,8 @@ type Event struct {
 	// AfterGap: the connection was lost before this event, and events may
 	// have been missed.
 	AfterGap bool
+
+	restored bool // no event: the subscription has been restored on a new link
 }
 
 // Publisher is who published the event, as far as the broker disclosed it.
@@ -78,14 +80,7 @@ func (s *Session) Subscribe(ctx context.Context, topic string, options ...Subscr
 	e.Ctx, e.URI, e.Match, e.Sink = ctx, topic, Exact, (*eventSink)(sub)
 	e.AckTimeout, e.Ready = s.ackTimeout, make(chan error, 1)
 	st := &sub.stream
-	st.ch, st.eng, st.ctx = make(chan Event, eventChannel), s.eng, ctx
-	st.policy, st.count, st.octets = DropOldest, eventCount, eventOctets
-	st.mark = func(ev Event, n uint64, gap bool) Event {
-		ev.Lost += n
-		ev.AfterGap = ev.AfterGap || gap
-		return ev
-	}
-	st.hole = func(ev Event) bool { return ev.AfterGap }
+	initEvents(st, s, ctx)
 	st.cut = func(_ *stream[Event], n int) (Event, bool) {
 		err := undelivered(s.eng, n)
 		sub.err.Store(&err)
@@ -106,6 +101,18 @@ func (s *Session) Subscribe(ctx context.Context, topic string, options ...Subscr
 		return nil, err
 	}
 	return sub, nil
+}
+
+// initEvents prepares a stream of events.
+func initEvents(st *stream[Event], s *Session, ctx context.Context) { //nolint:revive // ctx belongs to the stream
+	st.ch, st.eng, st.ctx = make(chan Event, eventChannel), s.eng, ctx
+	st.policy, st.count, st.octets = DropOldest, eventCount, eventOctets
+	st.mark = func(ev Event, n uint64, gap bool) Event {
+		ev.Lost += n
+		ev.AfterGap = ev.AfterGap || gap
+		return ev
+	}
+	st.hole = func(ev Event) bool { return ev.AfterGap || ev.restored }
 }
 
 // Events is the channel of the events. It is closed when the subscription is
@@ -150,15 +157,21 @@ type eventSink Subscription
 func (es *eventSink) Gap() { es.gap = true }
 
 func (es *eventSink) Deliver(m *proto.Message) session.Verdict {
-	ev := Event{Payload: codec.Received(es.s.eng.Codec(), m), Publication: m.Publication, Topic: es.eng.URI, Details: m.Options}
+	ev := newEvent(es.s, m, es.eng.URI)
+	ev.AfterGap, es.gap = es.gap, false
+	return es.stream.put(ev, len(m.Args)+len(m.Kwargs)+overhead)
+}
+
+// newEvent makes an event of a message that came for a subscription to topic.
+func newEvent(s *Session, m *proto.Message, topic string) Event {
+	ev := Event{Payload: codec.Received(s.eng.Codec(), m), Publication: m.Publication, Topic: topic, Details: m.Options}
 	if len(m.Options) > 0 {
 		if topic := m.Options.Str("topic"); topic != "" {
 			ev.Topic = topic
 		}
 		ev.Retained = m.Options.Bool("retained")
 	}
-	ev.AfterGap, es.gap = es.gap, false
-	return es.stream.put(ev, len(m.Args)+len(m.Kwargs)+overhead)
+	return ev
 }
 
 func (es *eventSink) End(e session.End) {
