@@ -3,6 +3,7 @@ package wamp
 import (
 	"context"
 	"sync/atomic"
+	"time"
 
 	"github.com/connectanum/connectanum-go/wamp/codec"
 	"github.com/connectanum/connectanum-go/wamp/proto"
@@ -26,6 +27,10 @@ type Event struct {
 	// AfterGap: the connection was lost before this event, and events may
 	// have been missed.
 	AfterGap bool
+	// Historic: the event comes from the broker's event history. Time is then
+	// when it was published, zero if the broker does not say.
+	Historic bool
+	Time     time.Time
 
 	restored bool // no event: the subscription has been restored on a new link
 }
@@ -56,6 +61,7 @@ type Subscription struct {
 	s      *Session
 	err    atomic.Pointer[error]
 	gap    bool // the next event comes after a gap; actor only
+	replay *replay
 }
 
 // Subscribe subscribes to a topic and waits for the broker's acknowledgement,
@@ -94,11 +100,19 @@ func (s *Session) Subscribe(ctx context.Context, topic string, options ...Subscr
 	if err := proto.CheckPattern(topic, e.Match); err != nil {
 		return nil, err
 	}
+	if sub.replay != nil {
+		sub.replay.prepare(sub)
+	}
 	if err := s.eng.Subscribe(e); err != nil {
 		return nil, err
 	}
 	if err := <-e.Ready; err != nil {
 		return nil, err
+	}
+	if sub.replay != nil {
+		if err := sub.replay.start(); err != nil {
+			return nil, err
+		}
 	}
 	return sub, nil
 }
@@ -117,7 +131,12 @@ func initEvents(st *stream[Event], s *Session, ctx context.Context) { //nolint:r
 
 // Events is the channel of the events. It is closed when the subscription is
 // over; Err then says why.
-func (sub *Subscription) Events() <-chan Event { return sub.stream.ch }
+func (sub *Subscription) Events() <-chan Event {
+	if sub.replay != nil {
+		return sub.replay.relay.ch
+	}
+	return sub.stream.ch
+}
 
 // Topic is the topic or pattern that was subscribed to.
 func (sub *Subscription) Topic() string { return sub.eng.URI }
@@ -156,6 +175,13 @@ type eventSink Subscription
 // Gap says that the connection was lost since the last event.
 func (es *eventSink) Gap() { es.gap = true }
 
+// Restored says that the subscription is there again on a new connection.
+func (es *eventSink) Restored() {
+	if es.replay != nil {
+		es.stream.put(Event{restored: true}, overhead)
+	}
+}
+
 func (es *eventSink) Deliver(m *proto.Message) session.Verdict {
 	ev := newEvent(es.s, m, es.eng.URI)
 	ev.AfterGap, es.gap = es.gap, false
@@ -177,4 +203,7 @@ func newEvent(s *Session, m *proto.Message, topic string) Event {
 func (es *eventSink) End(e session.End) {
 	(*Subscription)(es).setErr(e.Err)
 	es.stream.finish(Event{}, false, e.Now)
+	if es.replay != nil && e.Now {
+		es.replay.cancel()
+	}
 }

@@ -363,6 +363,7 @@ func (c *core) restore() {
 	for _, h := range all {
 		h.again()
 	}
+	c.wills.again(c)
 	again := l.parked
 	l.parked = nil
 	for _, p := range again {
