@@ -183,6 +183,7 @@ func TestFromHistory(t *testing.T) {
 			done := make(chan struct{})
 			go func() {
 				defer close(done)
+				random := rand.New(rand.NewPCG(seed, 1))
 				for i := range count {
 					options := []wamp.PublishOption{wamp.Acknowledge()}
 					if i%7 == 3 {
@@ -204,6 +205,7 @@ func TestFromHistory(t *testing.T) {
 			sub := subscribe(t, s, "com.example.topic", options...)
 			if seed >= 4 {
 				go func() {
+					random := rand.New(rand.NewPCG(seed, 2))
 					for range 5 {
 						<-time.After(time.Duration(random.IntN(400)) * time.Millisecond)
 						r.Cut(s.ID())
