@@ -2,6 +2,7 @@ package wamp
 
 import (
 	"context"
+	"errors"
 	"sync"
 
 	"github.com/connectanum/connectanum-go/wamp/proto"
@@ -34,6 +35,8 @@ type publishConfig struct {
 	needs      []session.Need
 	ack        bool
 	idempotent bool
+	window     int // of a publish stream, 0: the default
+	goOn       bool
 }
 
 func (c *publishConfig) set(key string, value any) { c.options = c.options.With(key, value) }
@@ -68,9 +71,17 @@ func (s *Session) Publish(ctx context.Context, topic string, payload Payload, op
 			}
 		}
 	}
+	if err == nil && (cfg.window > 0 || cfg.goOn) {
+		err = errors.New("wamp: Publish: Window and GoOn are for PublishStream")
+	}
 	if !cfg.ack {
 		return s.publish(ctx, topic, payload, cfg, err)
 	}
+	return s.publishAcked(ctx, topic, payload, cfg, err)
+}
+
+// publishAcked publishes with an acknowledgement.
+func (s *Session) publishAcked(ctx context.Context, topic string, payload Payload, cfg *publishConfig, err error) Acks {
 	a := &ackStream{}
 	a.ch, a.ctx, a.eng = make(chan Ack, 1), ctx, s.eng
 	p := &a.pub

@@ -1,0 +1,214 @@
+package wamp_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/connectanum/connectanum-go/wamp"
+	"github.com/connectanum/connectanum-go/wamp/proto"
+	"github.com/connectanum/connectanum-go/wamp/wamptest"
+)
+
+// feeding sends numbers until its ctx ends.
+func feeding(ctx context.Context, n int) <-chan wamp.Payload {
+	ch := make(chan wamp.Payload)
+	go func() {
+		defer close(ch)
+		for i := range n {
+			select {
+			case ch <- wamp.Args(i):
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return ch
+}
+
+// allAcks reads a stream to its end.
+func allAcks(acks wamp.Acks) (all []wamp.Ack) {
+	for a := range acks {
+		all = append(all, a)
+	}
+	return all
+}
+
+func TestPublishStream(t *testing.T) {
+	for _, cd := range serializers {
+		synctest.Test(t, func(t *testing.T) {
+			r := wamptest.NewRouter(t)
+			r.Delay(time.Second)
+			s, other := join(t, r, wamp.WithSerializers(cd)), join(t, r)
+			sub := subscribe(t, other, "com.example.topic")
+			start := time.Now()
+			acks := allAcks(s.PublishStream(t.Context(), "com.example.topic", feeding(t.Context(), 1000), wamp.Window(100)))
+			if took := time.Since(start); len(acks) != 1000 || took != 10*time.Second {
+				t.Errorf("%d acknowledgements in %v", len(acks), took)
+			}
+			for i, ack := range acks {
+				ev := <-sub.Events()
+				if number(t, ev.Payload) != i || ack.Err != nil || ack.ID != ev.Publication {
+					t.Fatalf("%d: %+v, %+v", i, ack, ev)
+				}
+			}
+		})
+	}
+}
+
+// refuseThird refuses every third publish.
+func refuseThird() wamptest.Hook {
+	n := 0
+	return func(x *wamptest.Exchange) wamptest.Action {
+		if x.Sent || x.Message.Type != proto.Publish {
+			return wamptest.Pass()
+		}
+		if n++; n%3 == 0 {
+			x.Message.URI = "not allowed"
+		}
+		return wamptest.Pass()
+	}
+}
+
+func TestPublishStreamErrors(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := wamptest.NewRouter(t, wamptest.WithHook(refuseThird()))
+		s := join(t, r)
+		ctx, cancel := context.WithCancel(t.Context())
+		acks := allAcks(s.PublishStream(ctx, "com.example.topic", feeding(ctx, 100), wamp.Window(1)))
+		cancel()
+		if n := len(acks); n != 3 || acks[0].Err != nil || !errors.Is(acks[2].Err, wamp.ErrInvalidURI) {
+			t.Errorf("%+v", acks)
+		}
+		r.SetHook(refuseThird())
+		acks = allAcks(s.PublishStream(t.Context(), "com.example.topic", feeding(t.Context(), 99), wamp.GoOn()))
+		failed := 0
+		for i, a := range acks {
+			if a.Err != nil {
+				failed++
+			}
+			if (a.Err != nil) != (i%3 == 2) {
+				t.Errorf("%d: %v", i, a.Err)
+			}
+		}
+		if len(acks) != 99 || failed != 33 {
+			t.Errorf("%d acknowledgements, %d failed", len(acks), failed)
+		}
+		for _, acks := range []wamp.Acks{
+			s.PublishStream(t.Context(), "a b", nil), s.PublishStream(t.Context(), "com.example", nil, wamp.Window(0)),
+			s.Publish(t.Context(), "com.example", wamp.Args(), wamp.GoOn()), s.PublishFunc(t.Context(), "a b", nil),
+		} {
+			if all := allAcks(acks); len(all) != 1 || all[0].Err == nil {
+				t.Errorf("%+v", all)
+			}
+		}
+	})
+}
+
+func TestPublishFunc(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := wamptest.NewRouter(t)
+		s := join(t, r)
+		mine := errors.New("mine")
+		acks := allAcks(s.PublishFunc(t.Context(), "com.example.topic", func(_ context.Context, send func(wamp.Payload) error) error {
+			for i := range 500 {
+				if err := send(wamp.Args(i)); err != nil {
+					return err
+				}
+			}
+			return mine
+		}))
+		if n := len(acks); n != 501 || acks[499].Err != nil || acks[500].Err != mine {
+			t.Errorf("%d acknowledgements, %v", n, acks[n-1])
+		}
+		r.SetHook(refuseThird())
+		told := make(chan error, 2)
+		acks = allAcks(s.PublishFunc(t.Context(), "com.example.topic", func(ctx context.Context, send func(wamp.Payload) error) error {
+			for {
+				if err := send(wamp.Args(1)); err != nil {
+					told <- context.Cause(ctx)
+					told <- err
+					return err
+				}
+			}
+		}))
+		if n := len(acks); n < 3 || !errors.Is(acks[2].Err, wamp.ErrInvalidURI) {
+			t.Errorf("%+v", acks)
+		}
+		if a, b := <-told, <-told; !errors.Is(a, wamp.ErrInvalidURI) || !errors.Is(b, wamp.ErrInvalidURI) {
+			t.Errorf("the producer was told %v, %v", a, b)
+		}
+	})
+}
+
+func TestPublishStreamEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := wamptest.NewRouter(t)
+		s := join(t, r)
+		idle := make(chan wamp.Payload)
+		ctx, cancel := context.WithCancel(t.Context())
+		acks := s.PublishStream(ctx, "com.example.topic", idle)
+		unread := s.PublishStream(ctx, "com.example.topic", feeding(ctx, 1000))
+		synctest.Wait()
+		cancel()
+		for _, a := range []wamp.Acks{acks, unread} {
+			all := allAcks(a)
+			if n := len(all); n > 257 || !errors.Is(all[n-1].Err, context.Canceled) {
+				t.Errorf("%d acknowledgements, %v", n, all[n-1].Err)
+			}
+		}
+		told := make(chan error, 1)
+		idleAcks := s.PublishStream(t.Context(), "com.example.topic", idle)
+		funcAcks := s.PublishFunc(t.Context(), "com.example.topic", func(ctx context.Context, _ func(wamp.Payload) error) error {
+			<-ctx.Done()
+			told <- context.Cause(ctx)
+			return nil
+		})
+		synctest.Wait()
+		r.Cut(s.ID())
+		for _, a := range []wamp.Acks{idleAcks, funcAcks} {
+			if all := allAcks(a); len(all) != 1 || !errors.Is(all[0].Err, wamp.ErrSessionClosed) {
+				t.Errorf("%+v", all)
+			}
+		}
+		if err := <-told; !errors.Is(err, wamp.ErrSessionClosed) {
+			t.Error(err)
+		}
+	})
+}
+
+// With Idempotent a stream goes on over lost connections.
+func TestPublishStreamReconnects(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := wamptest.NewRouter(t)
+		r.Delay(10 * time.Millisecond)
+		s, other := join(t, r, wamp.WithReconnect(quick())), join(t, r)
+		sub := subscribe(t, other, "com.example.topic")
+		go func() {
+			for range 5 {
+				<-time.After(70 * time.Millisecond)
+				r.Cut(s.ID())
+				<-time.After(time.Second)
+			}
+		}()
+		acks := allAcks(s.PublishStream(t.Context(), "com.example.topic", feeding(t.Context(), 2000), wamp.Window(10), wamp.Idempotent()))
+		if n := len(acks); n != 2000 || acks[n-1].Err != nil {
+			t.Fatalf("%d acknowledgements, %v", n, acks[n-1].Err)
+		}
+		seen := map[int]bool{}
+		for range 2000 {
+			seen[number(t, (<-sub.Events()).Payload)] = true
+		}
+		for range 100 { // those that were sent twice
+			for _, ev := range waiting(sub) {
+				seen[number(t, ev.Payload)] = true
+			}
+		}
+		<-time.After(time.Minute)
+		if len(seen) != 2000 {
+			t.Errorf("%d events", len(seen))
+		}
+	})
+}
