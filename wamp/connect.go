@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,6 +37,8 @@ type config struct {
 	proxy       func(*http.Request) (*url.URL, error)
 	jar         http.CookieJar
 	compression bool
+	batching    bool
+	separator   byte
 	ackTimeout  time.Duration
 	addresses   []string
 	shuffle     bool
@@ -99,6 +102,23 @@ func WithCookieJar(jar http.CookieJar) Option {
 // octets and costs time and memory. Default: not offered.
 func WithCompression() Option {
 	return optionFunc(func(c *config) error { c.compression = true; return nil })
+}
+
+// WithBatching offers the batched WebSocket subprotocols before the plain ones:
+// one WebSocket message then carries all the WAMP messages that wait to be
+// written, which saves octets and work on both sides under load. A router that
+// does not have them, and a RawSocket, which needs none, take the plain ones.
+//
+// separator ends each message of batched JSON: 0x1e by the text, which is the
+// default when it is 0, and 0x18 for Crossbar. Both are understood on receiving.
+func WithBatching(separator byte) Option {
+	return optionFunc(func(c *config) error {
+		if separator != 0 && separator != 0x1e && separator != 0x18 {
+			return errors.New("wamp: WithBatching: the separator is 0x1e or 0x18")
+		}
+		c.batching, c.separator = true, separator
+		return nil
+	})
 }
 
 // Backoff says when and how often a lost connection is dialled again, and with
@@ -281,6 +301,9 @@ func (c *config) protocols() error {
 		if i < 0 {
 			return fmt.Errorf("wamp: no protocol for serializer %q", cd.Name())
 		}
+		if c.batching {
+			c.Protocols = append(c.Protocols, transport.BatchedProtocols()[i])
+		}
 		c.Protocols = append(c.Protocols, transport.Protocols()[i])
 	}
 	return nil
@@ -329,7 +352,7 @@ func (c *config) dialURL(address string) (transport.Dialer, error) {
 			return nil, fmt.Errorf("wamp: %s address without a host, or the path of a socket", scheme)
 		}
 		opts := transport.WebSocketOptions{Header: c.header, TLS: c.tls, Proxy: c.proxy, Jar: c.jar,
-			Deflate: c.compression, ReadLimit: c.Limits.Size}
+			Deflate: c.compression, ReadLimit: c.Limits.Size, Separator: c.separator}
 		return func(ctx context.Context, protocols []transport.Protocol) (transport.Conn, error) {
 			return transport.DialWebSocket(ctx, address, protocols, opts)
 		}, nil
@@ -349,6 +372,21 @@ func (c *config) dialURL(address string) (transport.Dialer, error) {
 		return nil, fmt.Errorf("wamp: %s address without a host or path", u.Scheme)
 	}
 	return func(ctx context.Context, protocols []transport.Protocol) (transport.Conn, error) {
-		return transport.DialRawSocket(ctx, network, host, tlsConfig, protocols, transport.RawSocketOptions{MaxReceive: c.Limits.Size})
+		return transport.DialRawSocket(ctx, network, host, tlsConfig, plain(protocols), transport.RawSocketOptions{MaxReceive: c.Limits.Size})
 	}, nil
+}
+
+// plain returns the protocols in the form that is not batched: a RawSocket has no
+// other, and what is encoded is the same.
+func plain(protocols []transport.Protocol) []transport.Protocol {
+	var out []transport.Protocol
+	for _, p := range protocols {
+		if p.Batched {
+			p, _ = transport.ProtocolByName(strings.TrimSuffix(p.Name, ".batched"))
+		}
+		if !slices.ContainsFunc(out, func(o transport.Protocol) bool { return o.Name == p.Name }) {
+			out = append(out, p)
+		}
+	}
+	return out
 }
