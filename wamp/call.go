@@ -67,6 +67,7 @@ const (
 type callStream struct {
 	stream[Result]
 	call session.Call
+	s    *Session
 	over context.CancelCauseFunc // ends what a progressive call sends; nil for a plain one
 }
 
@@ -101,7 +102,7 @@ func (s *Session) Call(ctx context.Context, procedure string, payload Payload, o
 // newCall makes a call that is not handed over yet. Its stream is there even if
 // an option is wrong.
 func (s *Session) newCall(ctx context.Context, procedure string, options []CallOption) (*callStream, error) {
-	cs := &callStream{}
+	cs := &callStream{s: s}
 	cs.octets, cs.policy = callOctets, Fail
 	call := &cs.call
 	call.Ctx, call.URI, call.Grace, call.Sink = ctx, procedure, killGrace, cs
@@ -128,9 +129,13 @@ func cutCall(s *stream[Result], n int) (Result, bool) {
 // begin hands the call over with its payload.
 func (cs *callStream) begin(payload Payload) (err error) {
 	call := &cs.call
-	if call.Args, call.Kwargs, err = encode(payload, cs.eng.Codec(), call.Scratch[:0]); err != nil {
+	var keys Dict
+	var feature proto.Feature
+	call.Args, call.Kwargs, keys, feature, err = cs.s.seal(About{Kind: CallPayload, URI: call.URI}, payload, call.Scratch[:0])
+	if err != nil {
 		return err
 	}
+	call.Options, call.Needs = with(call.Options, call.Needs, proto.Dealer, keys, feature)
 	return cs.eng.Call(call)
 }
 
@@ -151,18 +156,24 @@ func encode(p Payload, c codec.Codec, buf []byte) (args, kwargs []byte, err erro
 
 // Deliver takes a progressive result. It runs on the actor.
 func (cs *callStream) Deliver(m *proto.Message) session.Verdict {
-	return cs.put(Result{Payload: codec.Received(cs.eng.Codec(), m), Progress: true, Details: m.Options},
+	return cs.put(Result{Payload: cs.received(m), Progress: true, Details: m.Options},
 		len(m.Args)+len(m.Kwargs)+overhead)
+}
+
+// received is the payload of a RESULT.
+func (cs *callStream) received(m *proto.Message) Payload {
+	return cs.s.open(About{Kind: ResultPayload, URI: cs.call.URI}, m.Options, codec.Received(cs.eng.Codec(), m))
 }
 
 // End takes the outcome. It runs on the actor.
 func (cs *callStream) End(e session.End) {
 	var r Result
 	if e.Message != nil {
-		r.Payload, r.Details = codec.Received(cs.eng.Codec(), e.Message), e.Message.Options
+		r.Payload, r.Details = cs.received(e.Message), e.Message.Options
 	} else {
 		r.Err = e.Err
 		if peer := (*Error)(nil); errors.As(e.Err, &peer) {
+			peer.Payload = cs.s.open(About{Kind: ErrorPayload, URI: cs.call.URI, Error: peer.URI}, peer.Details, peer.Payload)
 			r.Payload, r.Details = peer.Payload, peer.Details
 		}
 	}

@@ -138,11 +138,25 @@ func (p *producer) send(payload Payload) error {
 	k := chunkPool.Get().(*session.Chunk)
 	k.Call, k.Last, k.Done = &p.cs.call, last, putChunk
 	var err error
-	if k.Args, k.Kwargs, err = encode(payload, p.s.eng.Codec(), k.Scratch[:0]); err != nil {
+	if err = p.seal(k, payload); err != nil {
 		return err
 	}
 	if err = p.s.eng.Chunk(p.ctx, k); err == nil {
 		p.ended = last
+	}
+	return err
+}
+
+// seal encodes a further chunk. What was said of the first one's payload holds
+// for all; an empty last one says only that it is the last.
+func (p *producer) seal(k *session.Chunk, payload Payload) (err error) {
+	if k.Last && payload.Empty() {
+		return nil
+	}
+	var keys Dict
+	k.Args, k.Kwargs, keys, _, err = p.s.seal(About{Kind: CallPayload, URI: k.Call.URI}, payload, k.Scratch[:0])
+	if err == nil && keys.Has("enc_algo") {
+		err = errChunkForm
 	}
 	return err
 }

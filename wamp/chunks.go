@@ -33,7 +33,7 @@ func (inv *Invocation) Chunks() <-chan Payload {
 	}
 	inv.once.Do(func() {
 		inv.only = make(chan Payload, 1)
-		if !empty(inv.Payload) {
+		if !inv.Payload.Empty() {
 			inv.only <- inv.Payload
 		}
 		close(inv.only)
@@ -51,16 +51,14 @@ type chunkStream struct {
 // Chunk takes a further chunk.
 func (k *chunkStream) Chunk(m *proto.Message, last bool) session.Verdict {
 	verdict := session.Taken
-	if p := codec.Received(k.inv.codec(), m); !last || !empty(p) {
-		verdict = k.put(p, len(m.Args)+len(m.Kwargs))
+	if p := codec.Received(k.inv.codec(), m); !last || !p.Empty() {
+		verdict = k.put(k.inv.received(m), len(m.Args)+len(m.Kwargs))
 	}
 	if last && verdict != session.Overflow {
 		k.stream.finish(Payload{}, false, false)
 	}
 	return verdict
 }
-
-func empty(p Payload) bool { return p.NArgs() == 0 && len(p.RawKwargs()) == 0 }
 
 func (k *chunkStream) put(p Payload, size int) session.Verdict {
 	return k.stream.put(p, size+overhead)

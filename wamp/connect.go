@@ -37,6 +37,7 @@ type config struct {
 	proxy       func(*http.Request) (*url.URL, error)
 	jar         http.CookieJar
 	compression bool
+	payloads    PayloadCodec
 	batching    bool
 	separator   byte
 	ackTimeout  time.Duration
@@ -287,7 +288,7 @@ func Connect(ctx context.Context, address, realm string, options ...Option) (*Se
 	}
 	noAcks := make(chan Ack)
 	close(noAcks)
-	return &Session{eng: eng, logger: logger, ackTimeout: c.ackTimeout, noAcks: noAcks}, nil
+	return &Session{eng: eng, logger: logger, ackTimeout: c.ackTimeout, noAcks: noAcks, payloads: c.payloads}, nil
 }
 
 func (c *config) protocols() error {

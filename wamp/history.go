@@ -218,5 +218,6 @@ func (sub *Subscription) historic(v any) (Event, bool) {
 	if len(kwargs) > 0 {
 		ev.Payload = ev.Payload.WithKwargs(kwargs)
 	}
+	ev.Payload = sub.s.open(About{Kind: PublishPayload, URI: ev.Topic}, ev.Details, ev.Payload)
 	return ev, ev.Publication != 0
 }

@@ -88,7 +88,7 @@ func (s *Session) publishAcked(ctx context.Context, topic string, payload Payloa
 	p.Ctx, p.URI, p.Options, p.Needs, p.Sink = ctx, topic, cfg.options, cfg.needs, a
 	p.Idempotent = cfg.idempotent
 	if err == nil {
-		p.Args, p.Kwargs, err = encode(payload, s.eng.Codec(), p.Scratch[:0])
+		err = s.sealPublish(p, payload)
 	}
 	if err == nil {
 		err = s.eng.Publish(p)
@@ -99,11 +99,20 @@ func (s *Session) publishAcked(ctx context.Context, topic string, payload Payloa
 	return Acks(a.ch)
 }
 
+// sealPublish encodes the payload of a publish.
+func (s *Session) sealPublish(p *session.Publish, payload Payload) (err error) {
+	var keys Dict
+	var feature proto.Feature
+	p.Args, p.Kwargs, keys, feature, err = s.seal(About{Kind: PublishPayload, URI: p.URI}, payload, p.Scratch[:0])
+	p.Options, p.Needs = with(p.Options, p.Needs, proto.Broker, keys, feature)
+	return err
+}
+
 func (s *Session) publish(ctx context.Context, topic string, payload Payload, cfg *publishConfig, err error) Acks {
 	if err == nil {
 		p := publishes.Get().(*session.Publish)
 		p.Ctx, p.URI, p.Options, p.Needs, p.Done = ctx, topic, cfg.options, cfg.needs, putPublish
-		p.Args, p.Kwargs, err = encode(payload, s.eng.Codec(), p.Scratch[:0])
+		err = s.sealPublish(p, payload)
 		if err == nil {
 			err = s.eng.Check(p) // later there is nobody to be told
 		}

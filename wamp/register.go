@@ -114,7 +114,8 @@ func (r *Registration) Unregister(ctx context.Context) error {
 type invocationSink Registration
 
 func (is *invocationSink) Invoke(m *proto.Message) (*session.Invocation, session.Verdict) {
-	inv := &Invocation{Payload: codec.Received(is.s.eng.Codec(), m), Details: m.Options, reg: (*Registration)(is)}
+	inv := &Invocation{Details: m.Options, reg: (*Registration)(is)}
+	inv.Payload = inv.received(m)
 	ctx, cancel := context.WithCancelCause(is.base)
 	inv.ctx, inv.eng.Cancel = ctx, cancel
 	if len(m.Options) > 0 {
@@ -202,7 +203,7 @@ func (inv *Invocation) Progress(payload Payload) error {
 	a := answers.Get().(*session.Answer)
 	a.Inv, a.Progress, a.Done = &inv.eng, true, putAnswer
 	var err error
-	if a.Args, a.Kwargs, err = encode(payload, inv.codec(), a.Scratch[:0]); err != nil {
+	if err = inv.seal(a, ResultPayload, payload); err != nil {
 		return err
 	}
 	return inv.reg.s.eng.Answer(inv.ctx, a)
@@ -215,6 +216,31 @@ var answers = sync.Pool{New: func() any { return new(session.Answer) }}
 func putAnswer(a *session.Answer) {
 	*a = session.Answer{}
 	answers.Put(a)
+}
+
+// received is the payload of an INVOCATION, the first of a call or another.
+func (inv *Invocation) received(m *proto.Message) Payload {
+	details := m.Options
+	if inv.reg.s.payloads != nil && opaqueOf(details) == nil {
+		details = inv.Details // what was said of the first chunk holds for all
+	}
+	return inv.reg.s.open(About{Kind: CallPayload, URI: inv.Procedure()}, details, codec.Received(inv.codec(), m))
+}
+
+// seal encodes what an invocation is answered with. An error without a payload
+// has nothing to seal.
+func (inv *Invocation) seal(a *session.Answer, kind Kind, p Payload) (err error) {
+	s := inv.reg.s
+	if s.payloads == nil || kind == ErrorPayload && p.Empty() {
+		a.Args, a.Kwargs, err = encode(p, inv.codec(), a.Scratch[:0])
+		return err
+	}
+	var feature proto.Feature
+	a.Args, a.Kwargs, a.Options, feature, err = s.seal(About{Kind: kind, URI: inv.Procedure(), Error: a.URI}, p, a.Scratch[:0])
+	if err == nil && a.Options != nil && !s.eng.Has(proto.Dealer, feature) {
+		err = &FeatureError{Role: proto.Dealer, Feature: feature}
+	}
+	return err
 }
 
 func (inv *Invocation) codec() codec.Codec { return inv.reg.s.eng.Codec() }
@@ -265,8 +291,12 @@ func (inv *Invocation) end(uri string, p Payload) error {
 	a := &inv.final
 	a.Inv, a.URI = &inv.eng, uri
 	var bad error
-	if a.Args, a.Kwargs, bad = encode(p, inv.codec(), a.Scratch[:0]); bad != nil {
-		a.URI, a.Args, a.Kwargs = proto.ErrURIInvalidPayload, nil, nil
+	kind := ResultPayload
+	if uri != "" {
+		kind = ErrorPayload
+	}
+	if bad = inv.seal(a, kind, p); bad != nil {
+		a.URI, a.Args, a.Kwargs, a.Options = proto.ErrURIInvalidPayload, nil, nil, nil
 	}
 	err := inv.reg.s.eng.Answer(inv.ctx, a)
 	inv.eng.Cancel(nil)

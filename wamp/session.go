@@ -18,6 +18,7 @@ type Session struct {
 	logger     *slog.Logger
 	ackTimeout time.Duration
 	noAcks     Acks // closed, for unacknowledged publishes
+	payloads   PayloadCodec
 }
 
 // Details are what is known of a session: its id, who it is, what the router

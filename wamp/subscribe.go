@@ -197,6 +197,7 @@ func newEvent(s *Session, m *proto.Message, topic string) Event {
 		}
 		ev.Retained = m.Options.Bool("retained")
 	}
+	ev.Payload = s.open(About{Kind: PublishPayload, URI: ev.Topic}, m.Options, ev.Payload)
 	return ev
 }
 

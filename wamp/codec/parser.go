@@ -114,11 +114,11 @@ func (p *parser) field(data []byte, m *proto.Message, field proto.Field, at span
 	return nil
 }
 
-// known reports whether ERROR may name a request of this type. CANCEL is none
-// that is answered, but nexus answers one it does not like.
+// known reports whether ERROR may name a request of this type. CANCEL and YIELD
+// are none that is answered, but nexus answers those it does not like.
 func known(t proto.MessageType) bool {
 	tr := t.Traits()
-	return tr != nil && (tr.ErrorTo || t == proto.Cancel)
+	return tr != nil && (tr.ErrorTo || t == proto.Cancel || t == proto.Yield)
 }
 
 func (p *parser) options(raw []byte, m *proto.Message, at int) error {

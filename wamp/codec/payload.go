@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"sync"
 
 	"github.com/connectanum/connectanum-go/wamp/proto"
 )
@@ -27,8 +28,42 @@ type Payload struct {
 
 // keywords are the keyword arguments of a payload of Go values.
 type keywords struct {
-	v   any
-	err error // why they cannot be encoded
+	v      any
+	err    error // why they cannot be encoded
+	sealed *sealed
+}
+
+// sealed is a payload that is opened when somebody asks for what is in it.
+type sealed struct {
+	once sync.Once
+	open func() (Payload, error)
+	p    Payload
+	err  error
+}
+
+// Sealed returns a payload that open makes, once, when it is first asked for
+// what it holds. An error of open is the error of every question.
+func Sealed(open func() (Payload, error)) Payload {
+	return Payload{kw: &keywords{sealed: &sealed{open: open}}}
+}
+
+// Open opens a sealed payload and returns what was in it; any other is returned
+// as it is.
+func (p Payload) Open() (Payload, error) {
+	if p.made || p.kw == nil {
+		return p, nil
+	}
+	s := p.kw.sealed
+	s.once.Do(func() {
+		s.p, s.err = s.open()
+		s.open = nil
+		if s.err == nil {
+			s.p, s.err = s.p.Open()
+		}
+	})
+	q := s.p
+	q.last = p.last
+	return q, s.err
 }
 
 // Args returns a payload of positional arguments. The values must not be
@@ -96,6 +131,8 @@ func (p Payload) With(key string, value any) Payload {
 func (p Payload) WithKwargs(v any) Payload { return p.withKw(v, nil) }
 
 func (p Payload) withKw(v any, err error) Payload {
+	p, bad := p.Open()
+	err = errors.Join(err, bad)
 	next := Payload{made: true, last: p.last, values: p.values, kw: &keywords{v: v, err: err}}
 	if p.kw != nil {
 		next.kw.err = errors.Join(p.kw.err, err)
@@ -131,6 +168,9 @@ func (p Payload) IsLast() bool { return p.last }
 // rest behind it is the second. Raw octets of c are copied, those of another
 // serializer are converted. On error dst comes back unchanged in length.
 func (p Payload) Encode(c Codec, dst []byte) (buf []byte, args int, err error) {
+	if p, err = p.Open(); err != nil {
+		return dst, 0, err
+	}
 	start := len(dst)
 	f := c.format()
 	switch {
@@ -202,6 +242,10 @@ func transcode(to Codec, dst []byte, from Codec, raw []byte) ([]byte, error) {
 // encoded returns p as raw octets: what it holds, or its values in CBOR, so
 // that values that never travelled can be asked for as well.
 func (p Payload) encoded() (Payload, error) {
+	p, err := p.Open()
+	if err != nil {
+		return Payload{}, err
+	}
 	if !p.made {
 		return p, nil
 	}
@@ -317,6 +361,10 @@ func (p Payload) Kwargs() (map[string]any, error) {
 
 // NArgs returns the number of positional arguments.
 func (p Payload) NArgs() int {
+	p, err := p.Open()
+	if err != nil {
+		return 0
+	}
 	if p.made {
 		return len(p.values)
 	}
@@ -339,6 +387,19 @@ func (p Payload) NArgs() int {
 		}
 		pos = end
 	}
+}
+
+// Empty reports whether the payload has nothing in it. A sealed one that cannot be
+// opened is not empty.
+func (p Payload) Empty() bool {
+	p, err := p.Open()
+	if err != nil {
+		return false
+	}
+	if p.made {
+		return len(p.values) == 0 && p.kw == nil
+	}
+	return p.NArgs() == 0 && len(p.kwargs()) == 0
 }
 
 // RawArgs returns the encoded list of positional arguments, nil if there is

@@ -187,13 +187,14 @@ func ParseRoles(details Dict) Roles {
 func ClientRoles() Roles {
 	var r Roles
 	var none FeatureSet
-	r.Set(Publisher, none.Add(SubscriberBlackwhiteListing, PublisherExclusion, PublisherIdentification, ShardedSubscription))
+	r.Set(Publisher, none.Add(SubscriberBlackwhiteListing, PublisherExclusion, PublisherIdentification, ShardedSubscription,
+		PayloadPassthruMode))
 	r.Set(Subscriber, none.Add(PublisherIdentification, PublicationTrustlevels, PatternBasedSubscription,
-		SubscriptionRevocation, ShardedSubscription))
+		SubscriptionRevocation, ShardedSubscription, PayloadPassthruMode))
 	r.Set(Caller, none.Add(ProgressiveCallResults, ProgressiveCallInvocations, CallTimeout, CallCanceling,
-		CallerIdentification, ShardedRegistration))
+		CallerIdentification, ShardedRegistration, PayloadPassthruMode))
 	r.Set(Callee, none.Add(ProgressiveCallResults, ProgressiveCallInvocations, CallTimeout, CallCanceling,
 		CallerIdentification, CallTrustlevels, PatternBasedRegistration, SharedRegistration, ShardedRegistration,
-		RegistrationRevocation, CallReroute))
+		RegistrationRevocation, CallReroute, PayloadPassthruMode))
 	return r
 }

@@ -320,7 +320,7 @@ func (c *core) onReply(m *proto.Message) {
 func (c *core) onError(m *proto.Message) {
 	tr := m.RequestType.Traits()
 	if tr == nil || !tr.ErrorTo || m.RequestType == proto.Invocation {
-		if m.RequestType == proto.Cancel { // nexus answers a CANCEL it does not like
+		if m.RequestType == proto.Cancel || m.RequestType == proto.Yield { // nexus answers those it does not like
 			c.stats.Late++
 			return
 		}

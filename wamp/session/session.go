@@ -238,6 +238,11 @@ func (s *Session) Check(p *Publish) error {
 	return err
 }
 
+// Has reports whether the router has a feature, as far as is known now.
+func (s *Session) Has(role proto.Role, f proto.Feature) bool {
+	return s.details.Load().Roles.Features(role).Has(f) || slices.Contains(s.cfg.Assume, f)
+}
+
 // Stats counts what the session has done.
 func (s *Session) Stats() Stats {
 	o := &statsOp{done: make(chan Stats, 1)}

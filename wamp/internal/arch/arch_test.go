@@ -26,6 +26,7 @@ var floors = map[string][]string{
 	"wamp/codec":     {"wamp/proto"},
 	"wamp/session":   {"wamp/proto", "wamp/transport", "wamp/authn", "wamp/codec"},
 	"wamp":           {"wamp/proto", "wamp/transport", "wamp/authn", "wamp/codec", "wamp/session"},
+	"wamp/seal":      {"wamp/proto", "wamp/transport", "wamp/authn", "wamp/codec", "wamp/session", "wamp"},
 	"wamp/wamptest":  {"wamp/proto", "wamp/transport", "wamp/authn", "wamp/codec"},
 	// of tests only; they may be of any package
 	"wamp/internal/sim": {"wamp/proto"},

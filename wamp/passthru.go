@@ -1,0 +1,227 @@
+package wamp
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/connectanum/connectanum-go/wamp/codec"
+	"github.com/connectanum/connectanum-go/wamp/proto"
+	"github.com/connectanum/connectanum-go/wamp/session"
+)
+
+// PayloadCodec turns payloads into octets that routers hand on without looking
+// at them, and back: end-to-end encryption, or another format. A session asks it
+// for everything that it sends and receives (WithPayloadCodec). Package seal has
+// two.
+//
+// Its methods may be called by any number of goroutines at once. Open runs when
+// the payload is first asked for what it holds, on the goroutine that asks.
+type PayloadCodec interface {
+	// Seal makes an opaque payload. nil lets it go as it is.
+	Seal(about About, p Payload) (*Opaque, error)
+	// Open makes a payload of an opaque one. Its error is that of Scan, Args and
+	// Kwargs, in a *PayloadError.
+	Open(about About, o *Opaque) (Payload, error)
+	// Plain says whether a payload that came as it is may be taken: nil, or why
+	// not. It is not asked of errors, which may be the router's own.
+	Plain(about About) error
+}
+
+// Kind is what a payload is part of.
+type Kind uint8
+
+// The kinds of payloads.
+const (
+	PublishPayload Kind = iota + 1 // of an event
+	CallPayload                    // of a call, also of each chunk
+	ResultPayload                  // of a result, also of a progressive one
+	ErrorPayload                   // of a callee's error
+)
+
+// String returns the message by which such a payload is sent, in lower case.
+func (k Kind) String() string {
+	switch k {
+	case PublishPayload:
+		return "publish"
+	case CallPayload:
+		return "call"
+	case ResultPayload:
+		return "yield"
+	case ErrorPayload:
+		return "error"
+	}
+	return "unknown"
+}
+
+// About says where a payload belongs.
+type About struct {
+	Kind Kind
+	// URI is the topic, or the procedure.
+	URI string
+	// Error is the URI of the error, of an ErrorPayload.
+	Error string
+}
+
+// Opaque is a payload as it travels, and what is said of it.
+type Opaque struct {
+	// Scheme, Serializer, Cipher and KeyID are ppt_scheme and so on; "" is not
+	// sent, but for the scheme, which must not be empty.
+	Scheme, Serializer, Cipher, KeyID string
+	// Autobahn: the older form of Autobahn and Crossbar, where the octets take
+	// the place of the arguments. Cipher is enc_algo then, KeyID enc_key and
+	// Serializer enc_serializer; there is no scheme.
+	Autobahn bool
+	// Data are the octets.
+	Data []byte
+}
+
+// PayloadError is the error of a payload that could not be opened, or that came
+// as it is where it must not.
+type PayloadError struct {
+	About About
+	// Scheme and KeyID are those that the message named.
+	Scheme, KeyID string
+	// Err is what the codec said.
+	Err error
+}
+
+func (e *PayloadError) Error() string {
+	return fmt.Sprintf("wamp: payload of %s %s: %s", e.About.Kind, e.About.URI, strings.TrimPrefix(e.Err.Error(), "wamp: "))
+}
+
+// Unwrap returns what the codec said.
+func (e *PayloadError) Unwrap() error { return e.Err }
+
+// WithPayloadCodec lets a codec seal and open the payloads of the session. What
+// it seals is sent only to a router that announced payload_passthru_mode (or
+// payload_encryption_cryptobox, for the form of Autobahn), and never as it is:
+// the operation fails with a *FeatureError instead. Payloads of the protocol's
+// own procedures and topics, wamp and what begins with "wamp.", are left alone.
+func WithPayloadCodec(c PayloadCodec) Option {
+	return optionFunc(func(cfg *config) error { cfg.payloads = c; return nil })
+}
+
+var (
+	errNoBinary  = errors.New("it is not one binary value")
+	errChunkForm = errors.New("wamp: a progressive call cannot be sealed in the form of Autobahn")
+	errNoScheme  = errors.New("wamp: a payload codec has given no scheme")
+)
+
+// ours reports whether a payload is none of the payload codec's business.
+func (s *Session) ours(uri string) bool {
+	return s.payloads == nil || uri == "wamp" || strings.HasPrefix(uri, "wamp.")
+}
+
+// seal encodes a payload into buf, sealed if the session's codec says so. keys
+// are to be sent with it then, and feature is what the router needs for it.
+func (s *Session) seal(about About, p Payload, buf []byte) (args, kwargs []byte, keys Dict, feature proto.Feature, err error) {
+	if s.ours(about.URI) {
+		args, kwargs, err = encode(p, s.eng.Codec(), buf)
+		return args, kwargs, nil, 0, err
+	}
+	o, err := s.payloads.Seal(about, p)
+	if err != nil {
+		return nil, nil, nil, 0, &PayloadError{About: about, Err: err}
+	}
+	if o == nil {
+		args, kwargs, err = encode(p, s.eng.Codec(), buf)
+		return args, kwargs, nil, 0, err
+	}
+	add := func(key, value string) {
+		if value != "" {
+			keys = append(keys, proto.Entry{Key: key, Value: value})
+		}
+	}
+	if o.Autobahn {
+		add("enc_algo", o.Cipher)
+		add("enc_serializer", o.Serializer)
+		add("enc_key", o.KeyID)
+		args, err = s.eng.Codec().AppendValue(buf, o.Data)
+		return args, nil, keys, proto.PayloadEncryptionCryptobox, err
+	}
+	if o.Scheme == "" {
+		return nil, nil, nil, 0, errNoScheme
+	}
+	add("ppt_scheme", o.Scheme)
+	add("ppt_serializer", o.Serializer)
+	add("ppt_cipher", o.Cipher)
+	add("ppt_keyid", o.KeyID)
+	args, _, err = encode(Args(o.Data), s.eng.Codec(), buf)
+	return args, nil, keys, proto.PayloadPassthruMode, err
+}
+
+// with returns options and needs with what a sealed payload adds to them.
+func with(options Dict, needs []session.Need, role proto.Role, keys Dict, feature proto.Feature) (Dict, []session.Need) {
+	if keys == nil {
+		return options, needs
+	}
+	options = append(append(make(Dict, 0, len(options)+len(keys)), options...), keys...)
+	needs = append(append(make([]session.Need, 0, len(needs)+1), needs...), session.Need{Role: role, Feature: feature})
+	return options, needs
+}
+
+// open returns the payload of a message that came, to be opened when it is asked
+// for.
+func (s *Session) open(about About, details Dict, p Payload) Payload {
+	if s.ours(about.URI) {
+		return p
+	}
+	o := opaqueOf(details)
+	if o == nil && about.Kind == ErrorPayload {
+		return p
+	}
+	return codec.Sealed(func() (Payload, error) {
+		if o == nil {
+			if err := s.payloads.Plain(about); err != nil {
+				return Payload{}, &PayloadError{About: about, Err: err}
+			}
+			return p, nil
+		}
+		data, err := o.data(p)
+		var opened Payload
+		if err == nil {
+			opened, err = s.payloads.Open(about, &Opaque{Scheme: o.Scheme, Serializer: o.Serializer, Cipher: o.Cipher, KeyID: o.KeyID,
+				Autobahn: o.Autobahn, Data: data})
+		}
+		if err != nil {
+			return Payload{}, &PayloadError{About: about, Scheme: o.Scheme, KeyID: o.KeyID, Err: err}
+		}
+		return opened, nil
+	})
+}
+
+// opaqueOf reads what a message says of its payload, nil if that is as it is.
+func opaqueOf(details Dict) *Opaque {
+	if scheme := details.Str("ppt_scheme"); scheme != "" {
+		return &Opaque{Scheme: scheme, Serializer: details.Str("ppt_serializer"), Cipher: details.Str("ppt_cipher"),
+			KeyID: details.Str("ppt_keyid")}
+	}
+	if algo := details.Str("enc_algo"); algo != "" {
+		return &Opaque{Autobahn: true, Cipher: algo, Serializer: details.Str("enc_serializer"), KeyID: details.Str("enc_key")}
+	}
+	return nil
+}
+
+// data takes the octets out of the payload of a message.
+func (o *Opaque) data(p Payload) (data []byte, err error) {
+	if raw := p.RawArgs(); o.Autobahn && raw != nil {
+		v, err := p.Codec().Plain(raw)
+		if b, ok := v.([]byte); ok && err == nil {
+			return b, nil
+		}
+		return nil, errNoBinary
+	}
+	args, err := p.Args()
+	if err != nil {
+		return nil, err
+	}
+	if len(args) != 1 {
+		return nil, errNoBinary
+	}
+	b, ok := args[0].([]byte)
+	if !ok {
+		return nil, errNoBinary
+	}
+	return b, nil
+}

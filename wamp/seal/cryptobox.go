@@ -1,0 +1,137 @@
+package seal
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"golang.org/x/crypto/nacl/box"
+
+	"github.com/connectanum/connectanum-go/wamp"
+	"github.com/connectanum/connectanum-go/wamp/codec"
+)
+
+// BoxKey is a pair of keys of a Cryptobox: one's own private key and the other
+// side's public one, both Curve25519 and of 32 octets. Who originates a message
+// and who responds does not matter: the box is the same from both sides.
+type BoxKey struct {
+	// Prefix says for which topics and procedures it is: those that begin with
+	// it. The longest counts.
+	Prefix string
+	// Private is one's own key, Public the peer's.
+	Private, Public []byte
+}
+
+// Cryptobox is the end-to-end encryption of Autobahn: JSON in a NaCl box, sent as
+// enc_algo "cryptobox". Crossbar passes it on. Autobahn puts the URI into the
+// box, which is checked; it does not say whether an event, a call or a result was
+// meant.
+type Cryptobox struct {
+	keys       []boxKey
+	allowPlain bool
+}
+
+type boxKey struct {
+	prefix string
+	shared [32]byte
+}
+
+// NewCryptobox returns a cryptobox with these keys. allowPlain takes payloads
+// that come as they are for URIs that have a key.
+func NewCryptobox(keys []BoxKey, allowPlain bool) (*Cryptobox, error) {
+	c := &Cryptobox{allowPlain: allowPlain}
+	for _, k := range keys {
+		if len(k.Private) != 32 || len(k.Public) != 32 {
+			return nil, fmt.Errorf("seal: the keys for %q have %d and %d octets, want 32", k.Prefix, len(k.Private), len(k.Public))
+		}
+		b := boxKey{prefix: k.Prefix}
+		box.Precompute(&b.shared, (*[32]byte)(k.Public), (*[32]byte)(k.Private))
+		c.keys = append(c.keys, b)
+	}
+	slices.SortStableFunc(c.keys, func(a, b boxKey) int { return len(b.prefix) - len(a.prefix) })
+	return c, nil
+}
+
+func (c *Cryptobox) key(uri string) *boxKey {
+	for i := range c.keys {
+		if strings.HasPrefix(uri, c.keys[i].prefix) {
+			return &c.keys[i]
+		}
+	}
+	return nil
+}
+
+// uri is the one that Autobahn seals: of an error its own.
+func uri(about wamp.About) string {
+	if about.Kind == wamp.ErrorPayload {
+		return about.Error
+	}
+	return about.URI
+}
+
+// Seal implements wamp.PayloadCodec.
+func (c *Cryptobox) Seal(about wamp.About, p wamp.Payload) (*wamp.Opaque, error) {
+	k := c.key(uri(about))
+	if k == nil {
+		return nil, nil
+	}
+	args, err := p.Args()
+	if err != nil {
+		return nil, err
+	}
+	kwargs, err := p.Kwargs()
+	if err != nil {
+		return nil, err
+	}
+	m := map[string]any{"uri": uri(about), "args": args, "kwargs": kwargs}
+	text, err := codec.JSON.AppendValue(nil, m)
+	if err != nil {
+		return nil, err
+	}
+	var nonce [24]byte
+	rand.Read(nonce[:]) //nolint:errcheck // it never fails
+	return &wamp.Opaque{Autobahn: true, Cipher: "cryptobox", Serializer: "json",
+		Data: box.SealAfterPrecomputation(nonce[:], text, &nonce, &k.shared)}, nil
+}
+
+var errOtherURI = errors.New("seal: it was sealed for another URI")
+
+// Open implements wamp.PayloadCodec.
+func (c *Cryptobox) Open(about wamp.About, o *wamp.Opaque) (wamp.Payload, error) {
+	if !o.Autobahn || o.Cipher != "cryptobox" || o.Serializer != "json" && o.Serializer != "" {
+		return wamp.Payload{}, ErrFormat
+	}
+	k := c.key(uri(about))
+	if k == nil {
+		return wamp.Payload{}, ErrNoKey
+	}
+	if len(o.Data) < 24+box.Overhead {
+		return wamp.Payload{}, ErrTampered
+	}
+	text, ok := box.OpenAfterPrecomputation(nil, o.Data[24:], (*[24]byte)(o.Data), &k.shared)
+	if !ok {
+		return wamp.Payload{}, ErrTampered
+	}
+	v, err := codec.JSON.Plain(text)
+	if err != nil {
+		return wamp.Payload{}, err
+	}
+	m, ok := v.(map[string]any)
+	if !ok {
+		return wamp.Payload{}, ErrFormat
+	}
+	if m["uri"] != uri(about) {
+		return wamp.Payload{}, errOtherURI
+	}
+	return payload(m)
+}
+
+// Plain implements wamp.PayloadCodec.
+func (c *Cryptobox) Plain(about wamp.About) error {
+	if c.allowPlain || c.key(about.URI) == nil {
+		return nil
+	}
+	return ErrPlain
+}
