@@ -8,12 +8,21 @@ import (
 	"github.com/connectanum/connectanum-go/wamp/session"
 )
 
-// RoutingKey sends the call to one callee of a shared registration, always the
+// RoutingKeyOption is what RoutingKey returns: an option of calls and
+// publishes.
+type RoutingKeyOption interface {
+	CallOption
+	PublishOption
+}
+
+// RoutingKey sends a call to one callee of a shared registration, always the
 // same for the same key while the set of callees stays. It needs the dealer's
-// sharded_registration.
+// sharded_registration. An event it sends to the subscribers of one node key
+// (NodeKey), always the same while the set of node keys stays; this needs the
+// broker's sharded_subscription.
 //
 // The WAMP text is a stub here: docs/sharding.md has our reading.
-func RoutingKey(key string) CallOption { return routingKeyOption(key) }
+func RoutingKey(key string) RoutingKeyOption { return routingKeyOption(key) }
 
 type routingKeyOption string
 
@@ -23,6 +32,33 @@ func (o routingKeyOption) applyCall(s *callStream) error {
 	}
 	s.call.Options = s.call.Options.With("rkey", string(o)).With("runmode", string(Partition))
 	s.needSharding()
+	return nil
+}
+
+func (o routingKeyOption) applyPublish(c *publishConfig) error {
+	if o == "" {
+		return errors.New("wamp: RoutingKey: empty key")
+	}
+	c.set("rkey", string(o))
+	c.needs = append(c.needs, session.Need{Role: proto.Broker, Feature: proto.ShardedSubscription})
+	return nil
+}
+
+// NodeKey makes the subscription one part of a sharded one: of the events that
+// have a RoutingKey it gets those that fall to its node key, and no other node
+// key gets them. Events without one it gets all. It needs the broker's
+// sharded_subscription. Within a session, one topic is subscribed with one node
+// key only.
+func NodeKey(key string) SubscribeOption { return nodeKeyOption(key) }
+
+type nodeKeyOption string
+
+func (o nodeKeyOption) applySubscribe(s *Subscription) error {
+	if o == "" {
+		return errors.New("wamp: NodeKey: empty key")
+	}
+	s.eng.Options = s.eng.Options.With("nkey", string(o))
+	s.eng.Needs = append(s.eng.Needs, session.Need{Role: proto.Broker, Feature: proto.ShardedSubscription})
 	return nil
 }
 

@@ -3,6 +3,7 @@ package wamp
 import (
 	"context"
 	"sync/atomic"
+	"time"
 
 	"github.com/connectanum/connectanum-go/wamp/codec"
 	"github.com/connectanum/connectanum-go/wamp/proto"
@@ -26,6 +27,12 @@ type Event struct {
 	// AfterGap: the connection was lost before this event, and events may
 	// have been missed.
 	AfterGap bool
+	// Historic: the event comes from the broker's event history. Time is then
+	// when it was published, zero if the broker does not say.
+	Historic bool
+	Time     time.Time
+
+	restored bool // no event: the subscription has been restored on a new link
 }
 
 // Publisher is who published the event, as far as the broker disclosed it.
@@ -54,6 +61,7 @@ type Subscription struct {
 	s      *Session
 	err    atomic.Pointer[error]
 	gap    bool // the next event comes after a gap; actor only
+	replay *replay
 }
 
 // Subscribe subscribes to a topic and waits for the broker's acknowledgement,
@@ -78,14 +86,7 @@ func (s *Session) Subscribe(ctx context.Context, topic string, options ...Subscr
 	e.Ctx, e.URI, e.Match, e.Sink = ctx, topic, Exact, (*eventSink)(sub)
 	e.AckTimeout, e.Ready = s.ackTimeout, make(chan error, 1)
 	st := &sub.stream
-	st.ch, st.eng, st.ctx = make(chan Event, eventChannel), s.eng, ctx
-	st.policy, st.count, st.octets = DropOldest, eventCount, eventOctets
-	st.mark = func(ev Event, n uint64, gap bool) Event {
-		ev.Lost += n
-		ev.AfterGap = ev.AfterGap || gap
-		return ev
-	}
-	st.hole = func(ev Event) bool { return ev.AfterGap }
+	initEvents(st, s, ctx)
 	st.cut = func(_ *stream[Event], n int) (Event, bool) {
 		err := undelivered(s.eng, n)
 		sub.err.Store(&err)
@@ -99,18 +100,43 @@ func (s *Session) Subscribe(ctx context.Context, topic string, options ...Subscr
 	if err := proto.CheckPattern(topic, e.Match); err != nil {
 		return nil, err
 	}
+	if sub.replay != nil {
+		sub.replay.prepare(sub)
+	}
 	if err := s.eng.Subscribe(e); err != nil {
 		return nil, err
 	}
 	if err := <-e.Ready; err != nil {
 		return nil, err
 	}
+	if sub.replay != nil {
+		if err := sub.replay.start(); err != nil {
+			return nil, err
+		}
+	}
 	return sub, nil
+}
+
+// initEvents prepares a stream of events.
+func initEvents(st *stream[Event], s *Session, ctx context.Context) { //nolint:revive // ctx belongs to the stream
+	st.ch, st.eng, st.ctx = make(chan Event, eventChannel), s.eng, ctx
+	st.policy, st.count, st.octets = DropOldest, eventCount, eventOctets
+	st.mark = func(ev Event, n uint64, gap bool) Event {
+		ev.Lost += n
+		ev.AfterGap = ev.AfterGap || gap
+		return ev
+	}
+	st.hole = func(ev Event) bool { return ev.AfterGap || ev.restored }
 }
 
 // Events is the channel of the events. It is closed when the subscription is
 // over; Err then says why.
-func (sub *Subscription) Events() <-chan Event { return sub.stream.ch }
+func (sub *Subscription) Events() <-chan Event {
+	if sub.replay != nil {
+		return sub.replay.relay.ch
+	}
+	return sub.stream.ch
+}
 
 // Topic is the topic or pattern that was subscribed to.
 func (sub *Subscription) Topic() string { return sub.eng.URI }
@@ -149,19 +175,35 @@ type eventSink Subscription
 // Gap says that the connection was lost since the last event.
 func (es *eventSink) Gap() { es.gap = true }
 
+// Restored says that the subscription is there again on a new connection.
+func (es *eventSink) Restored() {
+	if es.replay != nil {
+		es.stream.put(Event{restored: true}, overhead)
+	}
+}
+
 func (es *eventSink) Deliver(m *proto.Message) session.Verdict {
-	ev := Event{Payload: codec.Received(es.s.eng.Codec(), m), Publication: m.Publication, Topic: es.eng.URI, Details: m.Options}
+	ev := newEvent(es.s, m, es.eng.URI)
+	ev.AfterGap, es.gap = es.gap, false
+	return es.stream.put(ev, len(m.Args)+len(m.Kwargs)+overhead)
+}
+
+// newEvent makes an event of a message that came for a subscription to topic.
+func newEvent(s *Session, m *proto.Message, topic string) Event {
+	ev := Event{Payload: codec.Received(s.eng.Codec(), m), Publication: m.Publication, Topic: topic, Details: m.Options}
 	if len(m.Options) > 0 {
 		if topic := m.Options.Str("topic"); topic != "" {
 			ev.Topic = topic
 		}
 		ev.Retained = m.Options.Bool("retained")
 	}
-	ev.AfterGap, es.gap = es.gap, false
-	return es.stream.put(ev, len(m.Args)+len(m.Kwargs)+overhead)
+	return ev
 }
 
 func (es *eventSink) End(e session.End) {
 	(*Subscription)(es).setErr(e.Err)
 	es.stream.finish(Event{}, false, e.Now)
+	if es.replay != nil && e.Now {
+		es.replay.cancel()
+	}
 }

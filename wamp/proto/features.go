@@ -51,6 +51,8 @@ const (
 	SessionMetaAPI
 	TestamentMetaAPI
 	PayloadPassthruMode
+	PayloadTransparency        // Crossbar
+	PayloadEncryptionCryptobox // Crossbar
 	numFeatures
 )
 
@@ -66,6 +68,7 @@ var featureNames = [numFeatures]string{
 	PatternBasedSubscription: "pattern_based_subscription", ShardedSubscription: "sharded_subscription",
 	SubscriptionRevocation: "subscription_revocation", EventHistory: "event_history", EventRetention: "event_retention",
 	SessionMetaAPI: "session_meta_api", TestamentMetaAPI: "testament_meta_api", PayloadPassthruMode: "payload_passthru_mode",
+	PayloadTransparency: "payload_transparency", PayloadEncryptionCryptobox: "payload_encryption_cryptobox",
 }
 
 // spellings that the WAMP text or routers use beside the right one.
@@ -184,9 +187,9 @@ func ParseRoles(details Dict) Roles {
 func ClientRoles() Roles {
 	var r Roles
 	var none FeatureSet
-	r.Set(Publisher, none.Add(SubscriberBlackwhiteListing, PublisherExclusion, PublisherIdentification))
+	r.Set(Publisher, none.Add(SubscriberBlackwhiteListing, PublisherExclusion, PublisherIdentification, ShardedSubscription))
 	r.Set(Subscriber, none.Add(PublisherIdentification, PublicationTrustlevels, PatternBasedSubscription,
-		SubscriptionRevocation))
+		SubscriptionRevocation, ShardedSubscription))
 	r.Set(Caller, none.Add(ProgressiveCallResults, ProgressiveCallInvocations, CallTimeout, CallCanceling,
 		CallerIdentification, ShardedRegistration))
 	r.Set(Callee, none.Add(ProgressiveCallResults, ProgressiveCallInvocations, CallTimeout, CallCanceling,

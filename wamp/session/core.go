@@ -53,6 +53,7 @@ type core struct {
 	timers  timers
 	gates   int // streams under policy Block that are full
 
+	wills    wills
 	life     life
 	order    uint64 // of handles, one after the other
 	drains   []*drainOp

@@ -311,7 +311,7 @@ func (c *core) suspend(reason error) {
 	}
 	for _, s := range c.handles.all() {
 		c.timers.stop(s.timer)
-		s.timer, s.gap = nil, true
+		s.timer, s.gap, s.back = nil, true, true
 	}
 	for _, r := range c.procs.all() {
 		c.timers.stop(r.timer)
@@ -363,6 +363,7 @@ func (c *core) restore() {
 	for _, h := range all {
 		h.again()
 	}
+	c.wills.again(c)
 	again := l.parked
 	l.parked = nil
 	for _, p := range again {

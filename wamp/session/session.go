@@ -192,6 +192,12 @@ func (s *Session) Go(f func()) error {
 	return s.closedErr()
 }
 
+// GoFeeder is Go for a goroutine that delivers to a consumer. The channel that f
+// is given is closed when Close is out of time.
+func (s *Session) GoFeeder(f func(hurry <-chan struct{})) error {
+	return s.Go(func() { f(s.hurry) })
+}
+
 // GoProducer runs a user's code in a goroutine that Close waits for, but no
 // longer than its ctx. When the session is over it does nothing and returns the
 // session's error.

@@ -40,6 +40,7 @@ type Subscription struct {
 	timer  *timer
 	watch  watched
 	gap    bool // a link was lost since its last event
+	back   bool // it is to be told when it is subscribed again
 	parked bool // it waits for a link
 	id     atomic.Uint64
 }
@@ -154,6 +155,12 @@ func (c *core) subscribe(t *topic, retained bool) error {
 
 func (s *Subscription) acknowledged(c *core, id proto.ID) {
 	s.id.Store(uint64(id))
+	if s.back {
+		s.back = false
+		if r, ok := s.Sink.(interface{ Restored() }); ok && s.ready {
+			r.Restored()
+		}
+	}
 	if s.timer != nil {
 		c.timers.stop(s.timer)
 		s.timer = nil

@@ -259,7 +259,9 @@ func (r *Router) welcome(l *link, g Grant) {
 	if g.Extra != nil {
 		details = append(details, proto.Entry{Key: "authextra", Value: g.Extra})
 	}
+	s.grant.Provider = g.Provider
 	_ = r.send(l, &proto.Message{Type: proto.Welcome, ID: s.id, Options: details}, nil)
+	s.realm.broker.tellJoined(s)
 }
 
 // dictOf returns a map as a dict, its keys in order.

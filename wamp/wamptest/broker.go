@@ -3,6 +3,7 @@ package wamptest
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/connectanum/connectanum-go/wamp/proto"
 )
@@ -14,6 +15,7 @@ type broker struct {
 	byTopic  map[pattern]*subscription
 	patterns []*subscription // those that are not exact, oldest first
 	retained map[string]*publication
+	history  history
 }
 
 // pattern is what a subscription or registration is for.
@@ -26,11 +28,14 @@ type pattern struct {
 type subscription struct {
 	pattern
 	id          proto.ID
-	subscribers []*session // oldest first
+	created     time.Time
+	subscribers []*session          // oldest first
+	nodes       map[*session]string // the node keys of those that gave one
 }
 
 func newBroker(r *Router) *broker {
-	return &broker{router: r, byID: map[proto.ID]*subscription{}, byTopic: map[pattern]*subscription{}, retained: map[string]*publication{}}
+	return &broker{router: r, byID: map[proto.ID]*subscription{}, byTopic: map[pattern]*subscription{}, retained: map[string]*publication{},
+		history: history{limit: r.cfg.history}}
 }
 
 func (b *broker) count(s *Stats) {
@@ -67,8 +72,9 @@ func (b *broker) subscribe(s *session, m *proto.Message) {
 		return
 	}
 	sub := b.byTopic[p]
+	created, added := sub == nil, false
 	if sub == nil {
-		sub = &subscription{pattern: p, id: r.newID(func(id proto.ID) bool { return b.byID[id] != nil })}
+		sub = &subscription{pattern: p, id: r.newID(func(id proto.ID) bool { return b.byID[id] != nil }), created: time.Now()}
 		b.byID[sub.id], b.byTopic[p] = sub, sub
 		if p.match != proto.Exact {
 			b.patterns = append(b.patterns, sub)
@@ -77,9 +83,12 @@ func (b *broker) subscribe(s *session, m *proto.Message) {
 	if s.subscriptions[sub.id] == nil {
 		s.subscriptions[sub.id] = sub
 		sub.subscribers = append(sub.subscribers, s)
+		added = true
 	}
+	b.setNode(s, sub, m)
 	_ = r.send(s.link, &proto.Message{Type: proto.Subscribed, Request: m.Request, ID: sub.id}, nil)
 	b.sendRetained(s, sub, m)
+	b.tellSubscribed(s, sub, created, added)
 }
 
 func (b *broker) unsubscribe(s *session, m *proto.Message) {
@@ -90,11 +99,13 @@ func (b *broker) unsubscribe(s *session, m *proto.Message) {
 	}
 	b.remove(s, sub)
 	_ = b.router.send(s.link, &proto.Message{Type: proto.Unsubscribed, Request: m.Request}, nil)
+	b.tellUnsubscribed(s, sub)
 }
 
 // remove takes a session out of a subscription; with the last one it goes.
 func (b *broker) remove(s *session, sub *subscription) {
 	delete(s.subscriptions, sub.id)
+	delete(sub.nodes, s)
 	sub.subscribers = without(sub.subscribers, s)
 	if len(sub.subscribers) > 0 {
 		return
@@ -113,10 +124,13 @@ func without[T comparable](list []T, v T) []T {
 	return list
 }
 
-func (b *broker) leave(s *session) {
-	for _, sub := range s.subscriptions {
+// leave takes a session out of all its subscriptions, and returns them.
+func (b *broker) leave(s *session) []*subscription {
+	subs := sorted(s.subscriptions)
+	for _, sub := range subs {
 		b.remove(s, sub)
 	}
+	return subs
 }
 
 func (b *broker) publish(s *session, m *proto.Message) {
@@ -135,6 +149,9 @@ func (b *broker) publish(s *session, m *proto.Message) {
 		refuse(proto.ErrURIInvalidURI, "the topic is reserved")
 		return
 	}
+	if !r.passes(s, m, proto.Publisher, proto.Broker) {
+		return
+	}
 	disclose := m.Options.Bool("disclose_me") && r.cfg.brokerHas(proto.PublisherIdentification)
 	if disclose && r.cfg.noDisclosure {
 		refuse(proto.ErrURIDiscloseMe, "publishers are not disclosed here")
@@ -144,16 +161,25 @@ func (b *broker) publish(s *session, m *proto.Message) {
 	if disclose {
 		e.details = disclosure("publisher", s)
 	}
+	e.details = append(e.details, r.passthru(proto.Broker, m)...)
+	e.key = b.keyOf(s, m)
 	if acknowledge {
 		_ = r.send(s.link, &proto.Message{Type: proto.Published, Request: m.Request, Publication: e.id}, nil)
 	}
 	e.trust, e.trusted = b.trust(s, e.topic)
 	b.retain(m, e)
+	b.history.add(e)
+	b.distribute(e)
+}
+
+// distribute sends a publication to whom it is for. A pattern gets events of
+// the protocol itself only if it names them.
+func (b *broker) distribute(e *publication) {
 	if sub := b.byTopic[pattern{proto.Exact, e.topic}]; sub != nil {
 		b.event(sub, e)
 	}
 	for _, sub := range b.patterns {
-		if proto.MatchURI(sub.uri, sub.match, e.topic) {
+		if proto.MatchURI(sub.uri, sub.match, e.topic) && (!reserved(e.topic) || reserved(sub.uri)) {
 			b.event(sub, e)
 		}
 	}
@@ -168,6 +194,8 @@ type publication struct {
 	to      *receivers
 	trust   int // of its publisher, where it is trusted
 	trusted bool
+	key     string    // of a sharded subscription, "" without one
+	at      time.Time // of those that are kept
 }
 
 // detailsFor are the details of an event for one subscriber.
@@ -184,8 +212,9 @@ func (b *broker) detailsFor(sub *subscription, e *publication, to *session) prot
 
 // event sends a publication to those of a subscription who may have it.
 func (b *broker) event(sub *subscription, e *publication) {
+	node := sub.node(e)
 	for _, to := range sub.subscribers {
-		if e.to.has(to) {
+		if e.to.has(to) && (node == "" || sub.nodes[to] == "" || sub.nodes[to] == node) {
 			m := &proto.Message{Type: proto.Event, ID: sub.id, Publication: e.id, Options: b.detailsFor(sub, e, to)}
 			if b.router.send(to.link, m, e.payload) != nil {
 				b.router.counts.dropped++
@@ -224,6 +253,9 @@ func receiversOf(cfg *config, s *session, options proto.Dict) *receivers {
 	list := func(key string) (values []any, ok bool) {
 		v, _ := options.Get(key)
 		values, ok = v.([]any)
+		if cfg.crossbar && len(values) == 0 {
+			ok = false // an empty list is none
+		}
 		f.filters = f.filters || ok
 		return values, ok
 	}

@@ -74,6 +74,12 @@ func (d *dealer) call(s *session, m *proto.Message, fresh bool) {
 		d.fail(c, proto.ErrURIInvalidURI, err.Error())
 		return
 	}
+	if !r.passes(s, m, proto.Caller, proto.Dealer) {
+		return
+	}
+	if d.meta(c, m) {
+		return
+	}
 	if c.reg = d.match(m.URI); c.reg == nil {
 		d.fail(c, proto.ErrURINoSuchProcedure, "nobody has registered "+m.URI)
 		return
@@ -115,6 +121,9 @@ func (d *dealer) invoke(c *call, to *callee, m *proto.Message) (uri, message str
 	if c.more && !(d.interruptible(s) && s.has(proto.Callee, proto.ProgressiveCallInvocations)) {
 		return proto.ErrURIFeatureNotSupported, "the callee takes no progressive calls"
 	}
+	if m.Options.Str("ppt_scheme") != "" && d.has(proto.PayloadPassthruMode) && !s.has(proto.Callee, proto.PayloadPassthruMode) {
+		return proto.ErrURIFeatureNotSupported, "the callee takes no payload passthru"
+	}
 	inv := &invocation{call: c, to: to, id: s.lastInvocation.Next()}
 	out := &proto.Message{Type: proto.Invocation, Request: inv.id, ID: c.reg.id, Options: d.details(inv)}
 	if err := d.router.send(s.link, out, contentOf(c.caller, m)); err != nil {
@@ -153,7 +162,7 @@ func (d *dealer) details(inv *invocation) (details proto.Dict) {
 	if ms := d.forward(inv); ms > 0 {
 		add("timeout", ms)
 	}
-	return details
+	return append(details, d.router.passthruOf(proto.Dealer, c.options)...)
 }
 
 // chunk passes the next chunk of a progressive call on.
@@ -175,6 +184,7 @@ func (d *dealer) chunk(c *call, m *proto.Message) {
 	c.settle()
 	inv := c.running[0] // the one that has the first chunk
 	out := &proto.Message{Type: proto.Invocation, Request: inv.id, ID: c.reg.id, Options: proto.Dict{{Key: "progress", Value: c.more}}}
+	out.Options = append(out.Options, r.passthruOf(proto.Dealer, c.options)...)
 	if err := r.send(inv.to.session.link, out, contentOf(c.caller, m)); err != nil {
 		d.interrupt(inv, "killnowait", sendURI(err))
 		d.fail(c, sendURI(err), err.Error())
@@ -287,6 +297,16 @@ func (d *dealer) yield(s *session, m *proto.Message) {
 	}
 	c := inv.call
 	progress := m.Options.Bool("progress")
+	if !r.passes(s, m, proto.Callee, proto.Dealer) {
+		return
+	}
+	if m.Options.Str("ppt_scheme") != "" && d.has(proto.PayloadPassthruMode) && !c.caller.has(proto.Caller, proto.PayloadPassthruMode) {
+		if progress {
+			d.interrupt(inv, "killnowait", proto.ErrURIFeatureNotSupported)
+		}
+		d.fail(c, proto.ErrURIFeatureNotSupported, "the caller takes no payload passthru")
+		return
+	}
 	switch {
 	case progress && !inv.results && !r.cfg.crossbar:
 		r.counts.dropped++ // nobody has asked for it
@@ -308,6 +328,7 @@ func (d *dealer) yield(s *session, m *proto.Message) {
 	} else {
 		d.end(c)
 	}
+	details = append(details, r.passthru(proto.Dealer, m)...)
 	if r.cfg.crossbar {
 		details = append(details, disclosure("callee", s)...)
 	}
@@ -370,7 +391,9 @@ func (d *dealer) leave(s *session) {
 		}
 		d.fail(inv.call, proto.ErrURICanceled, "the callee is gone")
 	}
-	d.registry.leave(s)
+	for _, reg := range d.registry.leave(s) {
+		d.tellUnregistered(s, reg)
+	}
 }
 
 // sorted returns the values of a table in the order of their ids, so that what

@@ -106,7 +106,7 @@ func TestDealerErrors(t *testing.T) {
 		}
 		fails(b, &proto.Message{Type: proto.Call, URI: "a..b"}, proto.ErrURIInvalidURI)
 		fails(b, &proto.Message{Type: proto.Call, URI: "com.example.none"}, proto.ErrURINoSuchProcedure)
-		fails(b, &proto.Message{Type: proto.Call, URI: "wamp.session.count"}, proto.ErrURINoSuchProcedure)
+		fails(b, &proto.Message{Type: proto.Call, URI: "wamp.session.counts"}, proto.ErrURINoSuchProcedure)
 		fails(b, &proto.Message{Type: proto.Unregister, ID: 4711}, proto.ErrURINoSuchRegistration)
 	})
 }

@@ -35,6 +35,7 @@ type config struct {
 	callTrust        func(caller SessionInfo, procedure string) int
 	publicationTrust func(publisher SessionInfo, topic string) int
 	crossbar         bool
+	history          int // publications kept in each realm
 }
 
 func newConfig(options []Option) config {
@@ -54,10 +55,12 @@ func Features() proto.Roles {
 	var r proto.Roles
 	var none proto.FeatureSet
 	r.Set(proto.Broker, none.Add(proto.PublisherExclusion, proto.PublisherIdentification, proto.PatternBasedSubscription,
-		proto.SubscriberBlackwhiteListing, proto.PublicationTrustlevels, proto.SubscriptionRevocation, proto.EventRetention))
+		proto.SubscriberBlackwhiteListing, proto.PublicationTrustlevels, proto.SubscriptionRevocation, proto.EventRetention,
+		proto.ShardedSubscription, proto.SessionMetaAPI, proto.SubscriptionMetaAPI, proto.PayloadPassthruMode))
 	r.Set(proto.Dealer, none.Add(proto.ProgressiveCallResults, proto.ProgressiveCallInvocations, proto.CallTimeout,
 		proto.CallCanceling, proto.CallerIdentification, proto.CallTrustlevels, proto.PatternBasedRegistration,
-		proto.SharedRegistration, proto.ShardedRegistration, proto.RegistrationRevocation, proto.CallReroute))
+		proto.SharedRegistration, proto.ShardedRegistration, proto.RegistrationRevocation, proto.CallReroute,
+		proto.SessionMetaAPI, proto.RegistrationMetaAPI, proto.TestamentMetaAPI, proto.PayloadPassthruMode))
 	return r
 }
 
@@ -166,10 +169,10 @@ func CrossbarQuirks() Option {
 	var r proto.Roles
 	r.Set(proto.Broker, none.Add(proto.PublisherIdentification, proto.PatternBasedSubscription, proto.SessionMetaAPI,
 		proto.SubscriptionMetaAPI, proto.SubscriberBlackwhiteListing, proto.PublisherExclusion, proto.SubscriptionRevocation,
-		proto.EventRetention))
+		proto.EventRetention, proto.PayloadTransparency, proto.PayloadEncryptionCryptobox))
 	r.Set(proto.Dealer, none.Add(proto.CallerIdentification, proto.PatternBasedRegistration, proto.SessionMetaAPI,
 		proto.RegistrationMetaAPI, proto.SharedRegistration, proto.CallCanceling, proto.ProgressiveCallResults,
-		proto.RegistrationRevocation, proto.TestamentMetaAPI))
+		proto.RegistrationRevocation, proto.TestamentMetaAPI, proto.PayloadTransparency, proto.PayloadEncryptionCryptobox))
 	return optionFunc(func(c *config) { c.crossbar, c.roles, c.announced = true, r, r })
 }
 

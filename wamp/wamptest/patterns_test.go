@@ -40,7 +40,7 @@ func TestPatternPrecedence(t *testing.T) {
 		{"then the third", []row{{"a..c...f", "wildcard"}, {"a..c..e.", "wildcard"}}, "a.b.c.d.e.f", 1},
 		{"all wild", []row{{"..", "wildcard"}}, "a.b.c", 0},
 		{"a component that is wild is not empty", []row{{"a.", "wildcard"}}, "a", -1},
-		{"what is reserved is nobody's", []row{{"", "prefix"}, {"..", "wildcard"}}, "wamp.session.count", -1},
+		{"what is reserved is nobody's", []row{{"", "prefix"}, {"..", "wildcard"}}, "wamp.session.counts", -1},
 		{"what only looks reserved is not", []row{{"", "prefix"}}, "wampum.count", 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -2,6 +2,7 @@ package wamptest
 
 import (
 	"slices"
+	"time"
 
 	"github.com/connectanum/connectanum-go/wamp/proto"
 )
@@ -18,6 +19,7 @@ type registration struct {
 	pattern
 	id      proto.ID
 	invoke  proto.InvokePolicy
+	created time.Time
 	callees []*callee // oldest first
 	joined  int       // counts those who ever joined
 	turn    int       // of round-robin: who is next
@@ -71,13 +73,15 @@ func (d *dealer) register(s *session, m *proto.Message) {
 		return
 	}
 	reg := d.byPattern[p]
+	created := reg == nil
 	if reg != nil && r.cfg.crossbar && m.Options.Bool("force_reregister") {
 		d.evict(reg)
-		reg = nil
+		reg, created = nil, true
 	}
 	switch {
 	case reg == nil:
-		reg = &registration{pattern: p, invoke: invoke, id: r.newID(func(id proto.ID) bool { return d.byID[id] != nil })}
+		reg = &registration{pattern: p, invoke: invoke, id: r.newID(func(id proto.ID) bool { return d.byID[id] != nil }),
+			created: time.Now()}
 		d.byID[reg.id], d.byPattern[p] = reg, reg
 		if p.match != proto.Exact {
 			d.patterns = append(d.patterns, reg)
@@ -97,6 +101,7 @@ func (d *dealer) register(s *session, m *proto.Message) {
 	}
 	reg.callees = append(reg.callees, to)
 	_ = r.send(s.link, &proto.Message{Type: proto.Registered, Request: m.Request, ID: reg.id}, nil)
+	d.tellRegistered(s, reg, created)
 }
 
 func (d *dealer) unregister(s *session, m *proto.Message) {
@@ -107,6 +112,7 @@ func (d *dealer) unregister(s *session, m *proto.Message) {
 	}
 	d.remove(s, reg) // invocations under way go on
 	_ = d.router.send(s.link, &proto.Message{Type: proto.Unregistered, Request: m.Request}, nil)
+	d.tellUnregistered(s, reg)
 }
 
 // remove takes a session out of a registration; with the last one it goes.
@@ -127,8 +133,11 @@ func (g *registry) remove(s *session, reg *registration) {
 	}
 }
 
-func (g *registry) leave(s *session) {
-	for _, reg := range s.registrations {
+// leave takes a session out of all its registrations, and returns them.
+func (g *registry) leave(s *session) []*registration {
+	regs := sorted(s.registrations)
+	for _, reg := range regs {
 		g.remove(s, reg)
 	}
+	return regs
 }

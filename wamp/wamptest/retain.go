@@ -11,6 +11,7 @@ import (
 // said when it was published.
 func (b *broker) retain(m *proto.Message, e *publication) {
 	if m.Options.Bool("retain") && b.router.cfg.brokerHas(proto.EventRetention) {
+		e.payload = e.payload.keep()
 		b.retained[e.topic] = e
 	}
 }
@@ -19,6 +20,9 @@ func (b *broker) retain(m *proto.Message, e *publication) {
 // of the topics that its subscription matches, behind its SUBSCRIBED.
 func (b *broker) sendRetained(s *session, sub *subscription, m *proto.Message) {
 	if !m.Options.Bool("get_retained") || !b.router.cfg.brokerHas(proto.EventRetention) {
+		return
+	}
+	if b.router.cfg.crossbar && sub.match != proto.Exact {
 		return
 	}
 	for _, topic := range slices.Sorted(maps.Keys(b.retained)) {

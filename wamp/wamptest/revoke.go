@@ -32,6 +32,7 @@ func (r *Router) RevokeRegistration(id proto.ID, reason string, sessions ...prot
 // session is told if it is to be.
 func (d *dealer) revoke(s *session, reg *registration, reason string, tell bool) {
 	d.remove(s, reg)
+	defer d.tellUnregistered(s, reg)
 	if !tell || !d.has(proto.RegistrationRevocation) {
 		return
 	}
@@ -75,6 +76,7 @@ func (r *Router) RevokeSubscription(id proto.ID, reason string, sessions ...prot
 // revoke takes a subscription away from a session, and tells it if it may.
 func (b *broker) revoke(s *session, sub *subscription, reason string) {
 	b.remove(s, sub)
+	defer b.tellUnsubscribed(s, sub)
 	if !b.router.cfg.brokerHas(proto.SubscriptionRevocation) || !s.has(proto.Subscriber, proto.SubscriptionRevocation) {
 		return
 	}

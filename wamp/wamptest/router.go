@@ -43,6 +43,7 @@ type Router struct {
 	dirty    []*link // with something new for their writers
 	doomed   []*link // to be cut when the event is done with
 	closed   bool    // no more links
+	quiet    bool    // everything goes at once: nobody is told of anybody
 	stalled  bool    // new links are stalled at once
 	delay    time.Duration
 	hook     Hook
@@ -91,7 +92,7 @@ func (r *Router) Close() {
 		r.stop()
 		r.listeners.close()
 		r.do(func() {
-			r.closed = true
+			r.closed, r.quiet = true, true
 			r.cutAll()
 		})
 		r.links.Wait()
@@ -126,7 +127,9 @@ func (r *Router) Dial(ctx context.Context, protocols []transport.Protocol) (tran
 // counts of messages stay. Use RefuseDials to be down for a while.
 func (r *Router) Restart() {
 	r.do(func() {
+		r.quiet = true
 		r.cutAll()
+		r.quiet = false
 		clear(r.realms)
 	})
 }

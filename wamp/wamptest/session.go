@@ -1,6 +1,7 @@
 package wamptest
 
 import (
+	"bytes"
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp/codec"
@@ -23,6 +24,7 @@ type session struct {
 	registrations map[proto.ID]*registration
 	calls         map[proto.ID]*call       // it is the caller, by its request
 	invocations   map[proto.ID]*invocation // it is the callee, by our request
+	testaments    []testament
 }
 
 // has reports whether the client announced a feature in a role.
@@ -158,9 +160,16 @@ func (r *Router) abort(l *link, reason, message string) {
 }
 
 // goodbye ends a session from the router's side.
-func (r *Router) goodbye(s *session, reason string) {
+func (r *Router) goodbye(s *session, reason string) { r.goodbyeWith(s, reason, "") }
+
+// goodbyeWith ends a session with a reason and a message, if that is not empty.
+func (r *Router) goodbyeWith(s *session, reason, message string) {
 	l := s.link
-	_ = r.send(l, &proto.Message{Type: proto.Goodbye, URI: reason}, nil)
+	m := &proto.Message{Type: proto.Goodbye, URI: reason}
+	if message != "" {
+		m.Options = proto.Dict{{Key: "message", Value: message}}
+	}
+	_ = r.send(l, m, nil)
 	r.leave(l)
 	l.state = proto.StateClosing
 }
@@ -190,8 +199,14 @@ func (r *Router) leave(l *link) {
 	}
 	l.session = nil
 	delete(r.sessions, s.id)
+	b := s.realm.broker
+	subs := b.leave(s) // first: it gets nothing more
 	s.realm.dealer.leave(s)
-	s.realm.broker.leave(s)
+	for _, sub := range subs {
+		b.tellUnsubscribed(s, sub)
+	}
+	b.testify(s)
+	b.tellLeft(s)
 }
 
 // content is the payload of a message on its way through the router, in each
@@ -206,6 +221,11 @@ type content struct {
 // valid until the message has been processed.
 func contentOf(s *session, m *proto.Message) *content {
 	return &content{codec: s.link.codec, args: m.Args, kwargs: m.Kwargs}
+}
+
+// keep returns the content with octets of its own, which stay valid.
+func (p *content) keep() *content {
+	return &content{codec: p.codec, args: bytes.Clone(p.args), kwargs: bytes.Clone(p.kwargs)}
 }
 
 // in returns the payload in the form of c.

@@ -1,0 +1,231 @@
+package wamp
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+
+	"github.com/connectanum/connectanum-go/wamp/session"
+)
+
+// Change is one change of what is followed.
+type Change[T any] struct {
+	// Value is what has come or gone.
+	Value T
+	// Gone: it is there no more; otherwise it has come.
+	Gone bool
+	// Err is why the stream has ended; it is set on the last element only.
+	Err error
+}
+
+// FollowSessions returns the sessions that are there, and a stream of those that
+// come and go from then on. Nobody is missed and nobody told twice: who is in
+// the snapshot or has come goes once, and who has gone had been there. The
+// session itself is among them.
+//
+// After a reconnect, and where a slow consumer has lost events, the difference
+// is asked for and told: the stream is always on the way to what there is. A
+// session that came and went in such a gap is not told of.
+//
+// ctx owns the stream. Its last element has the reason in Err: ctx's error, a
+// *ClosedError, or why the router could not be asked; then it is closed. The
+// router must have session_meta_api.
+func (m Meta) FollowSessions(ctx context.Context) ([]SessionInfo, <-chan Change[SessionInfo], error) {
+	return follow(ctx, followed[SessionInfo]{
+		m: m, need: sessionMeta, comes: "wamp.session.on_join", goes: "wamp.session.on_leave",
+		list: func(ctx context.Context) ([]ID, error) { return m.ListSessions(ctx) },
+		get:  m.GetSession, id: func(s SessionInfo) ID { return s.Session }, came: joinedOf,
+		gone: func(args []any) ID { s, _ := leftOf(args); return s.Session },
+	})
+}
+
+// FollowRegistrations is like FollowSessions for the registrations of the realm.
+func (m Meta) FollowRegistrations(ctx context.Context) ([]RegistrationInfo, <-chan Change[RegistrationInfo], error) {
+	return follow(ctx, followed[RegistrationInfo]{
+		m: m, need: registrationMeta, comes: "wamp.registration.on_create", goes: "wamp.registration.on_delete",
+		list: func(ctx context.Context) ([]ID, error) { l, err := m.ListRegistrations(ctx); return l.All(), err },
+		get:  m.GetRegistration, id: func(r RegistrationInfo) ID { return r.ID }, came: createdRegistration,
+		gone: func(args []any) ID { return idOf(at(args, 1)) },
+	})
+}
+
+// FollowSubscriptions is like FollowSessions for the subscriptions of the realm.
+func (m Meta) FollowSubscriptions(ctx context.Context) ([]SubscriptionInfo, <-chan Change[SubscriptionInfo], error) {
+	return follow(ctx, followed[SubscriptionInfo]{
+		m: m, need: subscriptionMeta, comes: "wamp.subscription.on_create", goes: "wamp.subscription.on_delete",
+		list: func(ctx context.Context) ([]ID, error) { l, err := m.ListSubscriptions(ctx); return l.All(), err },
+		get:  m.GetSubscription, id: func(s SubscriptionInfo) ID { return s.ID }, came: createdSubscription,
+		gone: func(args []any) ID { return idOf(at(args, 1)) },
+	})
+}
+
+// followed is what can be followed: how it is listed and looked at, and the
+// topics that tell of one that comes and one that goes.
+type followed[T any] struct {
+	m           Meta
+	need        session.Need
+	comes, goes string
+	list        func(ctx context.Context) ([]ID, error)
+	get         func(ctx context.Context, id ID) (T, error)
+	id          func(T) ID
+	came        func(args []any) (T, bool)
+	gone        func(args []any) ID
+}
+
+// follower is one stream. Its goroutine owns it.
+type follower[T any] struct {
+	followed[T]
+	ctx    context.Context // of the stream: it belongs to it
+	events *merged
+	relay  *relay[Change[T]]
+	known  map[ID]T
+}
+
+// follow subscribes first and asks then, so that nothing falls between the two.
+// What the events tell once more is known by its id, which is never used again.
+// The topic of ends comes first, here and when subscriptions are restored:
+// otherwise what comes and goes between the two would be there for ever.
+func follow[T any](ctx context.Context, what followed[T]) ([]T, <-chan Change[T], error) {
+	events, err := what.m.s.merge(ctx, what.need, what.goes, what.comes)
+	if err != nil {
+		return nil, nil, err
+	}
+	f := &follower[T]{followed: what, ctx: ctx, events: events, relay: newRelay[Change[T]](ctx, eventChannel), known: map[ID]T{}}
+	if f.known, err = f.snapshot(); err != nil {
+		events.stop()
+		return nil, nil, err
+	}
+	first := make([]T, 0, len(f.known))
+	for _, id := range slices.Sorted(maps.Keys(f.known)) {
+		first = append(first, f.known[id])
+	}
+	if err := f.relay.run(what.m.s, f.run); err != nil {
+		events.stop()
+		return nil, nil, err
+	}
+	return first, f.relay.ch, nil
+}
+
+// snapshotCalls is how many details are asked for at once.
+const snapshotCalls = 64
+
+// snapshot asks for what there is now. What goes while it is being looked at is
+// left out: its end is told to nobody who has not been told of it.
+func (f *follower[T]) snapshot() (map[ID]T, error) {
+	ids, err := f.list(f.ctx)
+	if err != nil {
+		return nil, err
+	}
+	there := make(map[ID]T, len(ids))
+	var missing []ID
+	for _, id := range ids {
+		if v, ok := f.known[id]; ok {
+			there[id] = v
+		} else {
+			missing = append(missing, id)
+		}
+	}
+	type answer struct {
+		id  ID
+		v   T
+		err error
+	}
+	for part := range slices.Chunk(missing, snapshotCalls) {
+		answers := make(chan answer, len(part))
+		for _, id := range part {
+			go func() { // ends with its call, which f.ctx and the session bound
+				v, err := f.get(f.ctx, id)
+				answers <- answer{id, v, err}
+			}()
+		}
+		for range part {
+			a := <-answers
+			switch {
+			case a.err == nil:
+				there[a.id] = a.v
+			case !isGone(a.err):
+				err = errors.Join(err, a.err)
+			}
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return there, nil
+}
+
+// isGone tells the error of what is not there from others.
+func isGone(err error) bool {
+	return errors.Is(err, ErrNoSuchSession) || errors.Is(err, ErrNoSuchRegistration) || errors.Is(err, ErrNoSuchSubscription) ||
+		errors.Is(err, ErrNotAuthorized) // what belongs to the router itself
+}
+
+func (f *follower[T]) run() {
+	defer f.events.stop()
+	for ev := range f.events.stream.ch {
+		if ev.restored || ev.Lost > 0 || ev.AfterGap {
+			if err := f.refresh(); err != nil {
+				f.relay.last(Change[T]{Err: err})
+				return
+			}
+			if ev.restored {
+				continue
+			}
+		}
+		if !f.step(ev) {
+			break
+		}
+	}
+	err := f.events.ended()
+	if f.ctx.Err() != nil {
+		err = session.Canceled(f.ctx)
+	}
+	f.relay.last(Change[T]{Err: err})
+}
+
+// refresh tells the difference between what is known and what there is. It
+// reports the error by which the router could not be asked.
+func (f *follower[T]) refresh() error {
+	there, err := f.snapshot()
+	if err != nil {
+		return err
+	}
+	for _, id := range slices.Sorted(maps.Keys(f.known)) {
+		if _, ok := there[id]; !ok {
+			v := f.known[id]
+			delete(f.known, id)
+			f.relay.send(Change[T]{Value: v, Gone: true})
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(there)) {
+		if _, ok := f.known[id]; !ok {
+			f.known[id] = there[id]
+			f.relay.send(Change[T]{Value: there[id]})
+		}
+	}
+	return nil
+}
+
+// step takes one event. It reports whether the consumer is still there.
+func (f *follower[T]) step(ev Event) bool {
+	args, err := ev.Args()
+	if err != nil {
+		return true
+	}
+	if ev.Topic == f.comes {
+		v, ok := f.came(args)
+		if _, known := f.known[f.id(v)]; !ok || known {
+			return true
+		}
+		f.known[f.id(v)] = v
+		return f.relay.send(Change[T]{Value: v})
+	}
+	id := f.gone(args)
+	v, known := f.known[id]
+	if !known {
+		return true
+	}
+	delete(f.known, id)
+	return f.relay.send(Change[T]{Value: v, Gone: true})
+}

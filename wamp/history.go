@@ -1,0 +1,222 @@
+package wamp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/connectanum/connectanum-go/wamp/proto"
+	"github.com/connectanum/connectanum-go/wamp/session"
+)
+
+// HistoryOption bounds what is asked of a broker's event history. All bounds
+// given together must hold. Crossbar knows HistoryLimit only.
+type HistoryOption interface{ applyHistory(*historyQuery) error }
+
+// historyQuery is what is asked of an event history.
+type historyQuery struct {
+	kw    map[string]any
+	last  bool // the newest ones, but in their order
+	ends  bool // it has an upper bound
+	limit int
+}
+
+type historyBound struct {
+	key   string
+	value any
+}
+
+func (o historyBound) applyHistory(q *historyQuery) error {
+	switch v := o.value.(type) {
+	case ID:
+		if !v.Valid() {
+			return fmt.Errorf("wamp: history: %s is no publication id", o.key)
+		}
+	case time.Time:
+		o.value = v.UTC().Format(time.RFC3339Nano)
+	case string:
+		if err := proto.CheckURI(v); err != nil {
+			return err
+		}
+	}
+	switch o.key {
+	case "before_time", "until_time", "before_publication", "until_publication":
+		q.ends = true
+	}
+	q.kw[o.key] = o.value
+	return nil
+}
+
+type historyLimit struct {
+	n    int
+	last bool
+}
+
+func (o historyLimit) applyHistory(q *historyQuery) error {
+	if o.n < 1 {
+		return errors.New("wamp: history: the limit must be positive")
+	}
+	q.limit, q.last = o.n, q.last || o.last
+	q.kw["limit"] = o.n
+	if o.last {
+		q.kw["reverse"] = true
+	}
+	return nil
+}
+
+type historyReverse struct{}
+
+func (historyReverse) applyHistory(q *historyQuery) error {
+	q.kw["reverse"] = true
+	return nil
+}
+
+// HistoryLimit asks for n events, the oldest of those within the bounds, or with
+// HistoryReverse the newest.
+func HistoryLimit(n int) HistoryOption { return historyLimit{n, false} }
+
+// HistoryLast asks for the newest n events within the bounds, oldest first.
+func HistoryLast(n int) HistoryOption { return historyLimit{n, true} }
+
+// HistoryReverse asks for the newest event first.
+func HistoryReverse() HistoryOption { return historyReverse{} }
+
+// HistoryFrom asks for events of that moment or later.
+func HistoryFrom(t time.Time) HistoryOption { return historyBound{"from_time", t} }
+
+// HistoryAfter asks for events later than that moment.
+func HistoryAfter(t time.Time) HistoryOption { return historyBound{"after_time", t} }
+
+// HistoryBefore asks for events earlier than that moment.
+func HistoryBefore(t time.Time) HistoryOption { return historyBound{"before_time", t} }
+
+// HistoryUntil asks for events of that moment or earlier.
+func HistoryUntil(t time.Time) HistoryOption { return historyBound{"until_time", t} }
+
+// HistoryFromPublication asks for that publication and later ones.
+func HistoryFromPublication(id ID) HistoryOption { return historyBound{"from_publication", id} }
+
+// HistoryAfterPublication asks for publications later than that one.
+func HistoryAfterPublication(id ID) HistoryOption { return historyBound{"after_publication", id} }
+
+// HistoryBeforePublication asks for publications earlier than that one.
+func HistoryBeforePublication(id ID) HistoryOption { return historyBound{"before_publication", id} }
+
+// HistoryUntilPublication asks for that publication and earlier ones.
+func HistoryUntilPublication(id ID) HistoryOption { return historyBound{"until_publication", id} }
+
+// HistoryTopic asks for events of one topic of a pattern.
+func HistoryTopic(topic string) HistoryOption { return historyBound{"topic", topic} }
+
+func newHistoryQuery(options []HistoryOption) (*historyQuery, error) {
+	q := &historyQuery{kw: map[string]any{}}
+	for _, o := range options {
+		if err := o.applyHistory(q); err != nil {
+			return nil, err
+		}
+	}
+	return q, nil
+}
+
+// History asks the broker for past events of the subscription, within bounds,
+// oldest first unless HistoryReverse says otherwise. They have Historic set. All
+// of them are there when it returns: the channel holds them and is closed.
+//
+// ctx bounds the call. The error is a *FeatureError where the broker did not
+// announce event_history (Crossbar has it and does not: see Assume), or what
+// the broker answered.
+//
+// See WAMP, "Event History".
+func (sub *Subscription) History(ctx context.Context, options ...HistoryOption) (<-chan Event, error) {
+	q, err := newHistoryQuery(options)
+	if err != nil {
+		return nil, err
+	}
+	events, err := sub.history(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	ch := make(chan Event, len(events))
+	for _, ev := range events {
+		ch <- ev
+	}
+	close(ch)
+	return ch, nil
+}
+
+// needCall makes a call depend on a feature.
+type needCall session.Need
+
+func (o needCall) applyCall(s *callStream) error {
+	s.call.Needs = append(s.call.Needs, session.Need(o))
+	return nil
+}
+
+func (sub *Subscription) history(ctx context.Context, q *historyQuery) ([]Event, error) {
+	r, err := sub.s.Call(ctx, "wamp.subscription.get_events", Args(sub.ID()).WithKwargs(q.kw), Idempotent(),
+		needCall{proto.Broker, proto.EventHistory}).Final()
+	if err != nil {
+		return nil, err
+	}
+	list, err := r.Args()
+	if err != nil {
+		return nil, err
+	}
+	if len(list) == 1 { // one list of events, instead of events
+		switch inner := list[0].(type) {
+		case []any:
+			list = inner
+		case nil:
+			list = nil
+		}
+	}
+	events := make([]Event, 0, len(list))
+	for _, v := range list {
+		if ev, ok := sub.historic(v); ok {
+			events = append(events, ev)
+		}
+	}
+	if q.last {
+		slices.Reverse(events)
+	}
+	return events, nil
+}
+
+// historic reads an event of the history. Routers name its parts variously.
+func (sub *Subscription) historic(v any) (Event, bool) {
+	m, ok := v.(map[string]any)
+	if !ok {
+		return Event{}, false
+	}
+	first := func(keys ...string) any {
+		for _, k := range keys {
+			if v := m[k]; v != nil {
+				return v
+			}
+		}
+		return nil
+	}
+	ev := Event{Publication: idOf(first("publication", "id")), Topic: sub.eng.URI, Historic: true}
+	ev.Time, _ = parseTime(first("timestamp", "created", "time"))
+	details, _ := m["details"].(map[string]any)
+	for _, key := range []string{"topic", "publisher", "publisher_authid", "publisher_authrole"} {
+		if v := m[key]; v != nil && details[key] == nil {
+			ev.Details = append(ev.Details, proto.Entry{Key: key, Value: v})
+		}
+	}
+	for key, v := range details {
+		ev.Details = append(ev.Details, proto.Entry{Key: key, Value: v})
+	}
+	if topic := ev.Details.Str("topic"); topic != "" {
+		ev.Topic = topic
+	}
+	args, _ := first("args", "arguments").([]any)
+	kwargs, _ := first("kwargs", "arguments_kw", "argumentskw").(map[string]any)
+	ev.Payload = Args(args...)
+	if len(kwargs) > 0 {
+		ev.Payload = ev.Payload.WithKwargs(kwargs)
+	}
+	return ev, ev.Publication != 0
+}

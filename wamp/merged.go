@@ -1,0 +1,73 @@
+package wamp
+
+import (
+	"context"
+	"sync/atomic"
+
+	"github.com/connectanum/connectanum-go/wamp/proto"
+	"github.com/connectanum/connectanum-go/wamp/session"
+)
+
+// merged is several subscriptions that deliver into one stream, in the order in
+// which the router sent their events: across two channels that order is lost. A
+// subscription that is restored after a reconnect says so in the stream, behind
+// what came before and in front of what comes after.
+type merged struct {
+	stream stream[Event]
+	s      *Session
+	cancel context.CancelFunc // ends the subscriptions
+	err    atomic.Pointer[error]
+}
+
+// merge subscribes to topics. ctx owns all of it; stop ends it.
+func (s *Session) merge(ctx context.Context, need session.Need, topics ...string) (*merged, error) {
+	m := &merged{s: s}
+	initEvents(&m.stream, s, ctx)
+	m.stream.cut = func(*stream[Event], int) (Event, bool) { return Event{}, false }
+	inner, cancel := context.WithCancel(ctx)
+	m.cancel = cancel
+	for _, topic := range topics {
+		e := &session.Subscription{Ctx: inner, URI: topic, Match: Exact, AckTimeout: s.ackTimeout, Ready: make(chan error, 1),
+			Needs: []session.Need{need}}
+		e.Sink = &mergedSink{m: m, topic: topic}
+		err := s.eng.Subscribe(e)
+		if err == nil {
+			err = <-e.Ready
+		}
+		if err != nil {
+			cancel()
+			return nil, err
+		}
+	}
+	return m, nil
+}
+
+// stop ends the subscriptions; the channel is closed then.
+func (m *merged) stop() { m.cancel() }
+
+// ended is why the stream is over.
+func (m *merged) ended() error {
+	if err := m.err.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// mergedSink is one of the subscriptions. Its methods run on the actor.
+type mergedSink struct {
+	m     *merged
+	topic string
+}
+
+func (k *mergedSink) Deliver(msg *proto.Message) session.Verdict {
+	return k.m.stream.put(newEvent(k.m.s, msg, k.topic), len(msg.Args)+len(msg.Kwargs)+overhead)
+}
+
+// Restored says that events may have been missed before what comes now.
+func (k *mergedSink) Restored() { k.m.stream.put(Event{restored: true}, overhead) }
+
+func (k *mergedSink) End(e session.End) {
+	k.m.err.CompareAndSwap(nil, &e.Err)
+	k.m.stream.finish(Event{}, false, e.Now)
+	k.m.cancel()
+}

@@ -1,0 +1,397 @@
+package wamp
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Meta is the meta API of a router: who is there, what is registered and
+// subscribed, and streams of what changes. It is typed, and understands what
+// Crossbar and nexus do otherwise than the text: fields that are absent are
+// zero, results of another shape are read as what they mean.
+//
+// A router that lacks a procedure answers ErrNoSuchProcedure, one that does not
+// let this session use it ErrNotAuthorized.
+type Meta struct{ s *Session }
+
+// Meta returns the meta API of the session's router.
+func (s *Session) Meta() Meta { return Meta{s} }
+
+// SessionInfo says who a session is. Routers leave fields out: of a session
+// that has left, Crossbar tells the id only.
+type SessionInfo struct {
+	// Session is the session's id.
+	Session ID
+	// AuthID, AuthRole, AuthMethod and AuthProvider are those of its login.
+	AuthID, AuthRole, AuthMethod, AuthProvider string
+	// Details is all that the router said. It may be nil.
+	Details map[string]any
+}
+
+// RegistrationInfo says what a registration is.
+type RegistrationInfo struct {
+	ID     ID
+	URI    string
+	Match  MatchPolicy
+	Invoke InvokePolicy
+	// Created is zero where the router does not say.
+	Created time.Time
+	// By is the session that made it, where an event told of it.
+	By ID
+	// Details is all that the router said.
+	Details map[string]any
+}
+
+// SubscriptionInfo says what a subscription of the router is.
+type SubscriptionInfo struct {
+	ID    ID
+	URI   string
+	Match MatchPolicy
+	// Created is zero where the router does not say.
+	Created time.Time
+	// By is the session that made it, where an event told of it.
+	By ID
+	// Details is all that the router said.
+	Details map[string]any
+}
+
+// IDs are registrations or subscriptions by how they match.
+type IDs struct{ Exact, Prefix, Wildcard []ID }
+
+// All are the ids of all of them.
+func (l IDs) All() []ID {
+	return append(append(append([]ID{}, l.Exact...), l.Prefix...), l.Wildcard...)
+}
+
+// Killed says whom a kill has met. IDs is nil where the router only counts.
+type Killed struct {
+	Count int
+	IDs   []ID
+}
+
+// KillOption changes a kill.
+type KillOption interface{ applyKill(map[string]any) }
+
+type killOption struct{ key, value string }
+
+func (o killOption) applyKill(kw map[string]any) { kw[o.key] = o.value }
+
+// KillReason is the reason by which killed sessions are told goodbye, a URI.
+// Default: the router's, wamp.close.killed by the text.
+func KillReason(uri string) KillOption { return killOption{"reason", uri} }
+
+// KillMessage is a text for the killed sessions.
+func KillMessage(text string) KillOption { return killOption{"message", text} }
+
+// call calls a meta procedure. Asking twice does no harm.
+func (m Meta) call(ctx context.Context, procedure string, payload Payload, options ...CallOption) ([]any, error) {
+	r, err := m.s.Call(ctx, procedure, payload, options...).Final()
+	if err != nil {
+		return nil, err
+	}
+	return r.Args()
+}
+
+func (m Meta) ask(ctx context.Context, procedure string, args ...any) (any, error) {
+	list, err := m.call(ctx, procedure, Args(args...), Idempotent())
+	if err != nil || len(list) == 0 {
+		return nil, err
+	}
+	return list[0], nil
+}
+
+func rolesArg(roles []string) []any {
+	if len(roles) == 0 {
+		return nil
+	}
+	return []any{roles}
+}
+
+// CountSessions is how many sessions the realm has, or how many of these roles.
+func (m Meta) CountSessions(ctx context.Context, roles ...string) (int, error) {
+	v, err := m.ask(ctx, "wamp.session.count", rolesArg(roles)...)
+	return countOf(v), err
+}
+
+// ListSessions returns the sessions of the realm, or those of these roles.
+func (m Meta) ListSessions(ctx context.Context, roles ...string) ([]ID, error) {
+	v, err := m.ask(ctx, "wamp.session.list", rolesArg(roles)...)
+	return idsOf(v), err
+}
+
+// GetSession says who a session is. The error matches ErrNoSuchSession if there
+// is none.
+func (m Meta) GetSession(ctx context.Context, id ID) (SessionInfo, error) {
+	v, err := m.ask(ctx, "wamp.session.get", id)
+	if err != nil {
+		return SessionInfo{}, err
+	}
+	info, ok := sessionOf(v)
+	if !ok { // a router that says nothing of who is not there
+		return SessionInfo{}, ErrNoSuchSession
+	}
+	if info.Session == 0 {
+		info.Session = id
+	}
+	return info, nil
+}
+
+func (m Meta) kill(ctx context.Context, procedure string, who []any, options []KillOption) (Killed, error) {
+	kw := map[string]any{}
+	for _, o := range options {
+		o.applyKill(kw)
+	}
+	list, err := m.call(ctx, procedure, Args(who...).WithKwargs(kw))
+	if err != nil || len(list) == 0 {
+		return Killed{}, err
+	}
+	if ids := idsOf(list[0]); ids != nil {
+		if _, one := list[0].([]any); one {
+			return Killed{Count: len(ids), IDs: ids}, nil
+		}
+	}
+	return Killed{Count: countOf(list[0])}, nil
+}
+
+// KillSession ends a session. By the text a session cannot kill itself
+// (ErrNoSuchSession); Crossbar lets it.
+func (m Meta) KillSession(ctx context.Context, id ID, options ...KillOption) error {
+	_, err := m.kill(ctx, "wamp.session.kill", []any{id}, options)
+	return err
+}
+
+// KillByAuthID ends the sessions of an authid, but for the caller's own.
+func (m Meta) KillByAuthID(ctx context.Context, authid string, options ...KillOption) (Killed, error) {
+	return m.kill(ctx, "wamp.session.kill_by_authid", []any{authid}, options)
+}
+
+// KillByAuthRole ends the sessions of a role, but for the caller's own.
+func (m Meta) KillByAuthRole(ctx context.Context, role string, options ...KillOption) (Killed, error) {
+	return m.kill(ctx, "wamp.session.kill_by_authrole", []any{role}, options)
+}
+
+// KillAll ends every session of the realm but the caller's own. Crossbar does
+// not have it.
+func (m Meta) KillAll(ctx context.Context, options ...KillOption) (Killed, error) {
+	return m.kill(ctx, "wamp.session.kill_all", nil, options)
+}
+
+// ListRegistrations returns the registrations of the realm.
+func (m Meta) ListRegistrations(ctx context.Context) (IDs, error) {
+	v, err := m.ask(ctx, "wamp.registration.list")
+	return listsOf(v), err
+}
+
+// LookupRegistration returns the registration of this very procedure or
+// pattern, 0 if there is none.
+func (m Meta) LookupRegistration(ctx context.Context, uri string, match MatchPolicy) (ID, error) {
+	return m.lookup(ctx, "wamp.registration.lookup", uri, match)
+}
+
+func (m Meta) lookup(ctx context.Context, procedure, uri string, match MatchPolicy) (ID, error) {
+	args := []any{uri}
+	if match != Exact && match != "" {
+		args = append(args, map[string]any{"match": string(match)})
+	}
+	v, err := m.ask(ctx, procedure, args...)
+	return firstID(v), err
+}
+
+// MatchRegistration returns the registration that a call of the procedure would
+// go to, 0 if there is none.
+func (m Meta) MatchRegistration(ctx context.Context, procedure string) (ID, error) {
+	v, err := m.ask(ctx, "wamp.registration.match", procedure)
+	return firstID(v), err
+}
+
+// GetRegistration says what a registration is. The error matches
+// ErrNoSuchRegistration if there is none.
+func (m Meta) GetRegistration(ctx context.Context, id ID) (RegistrationInfo, error) {
+	v, err := m.ask(ctx, "wamp.registration.get", id)
+	if err != nil {
+		return RegistrationInfo{}, err
+	}
+	info, ok := registrationOf(v)
+	if !ok {
+		return RegistrationInfo{}, ErrNoSuchRegistration
+	}
+	return info, nil
+}
+
+// ListCallees returns the sessions that serve a registration.
+func (m Meta) ListCallees(ctx context.Context, registration ID) ([]ID, error) {
+	v, err := m.ask(ctx, "wamp.registration.list_callees", registration)
+	return idsOf(v), err
+}
+
+// CountCallees is how many sessions serve a registration.
+func (m Meta) CountCallees(ctx context.Context, registration ID) (int, error) {
+	v, err := m.ask(ctx, "wamp.registration.count_callees", registration)
+	return countOf(v), err
+}
+
+// ListSubscriptions returns the subscriptions of the realm.
+func (m Meta) ListSubscriptions(ctx context.Context) (IDs, error) {
+	v, err := m.ask(ctx, "wamp.subscription.list")
+	return listsOf(v), err
+}
+
+// LookupSubscription returns the subscription of this very topic or pattern, 0
+// if there is none.
+func (m Meta) LookupSubscription(ctx context.Context, uri string, match MatchPolicy) (ID, error) {
+	return m.lookup(ctx, "wamp.subscription.lookup", uri, match)
+}
+
+// MatchSubscriptions returns the subscriptions that get what is published to
+// the topic.
+func (m Meta) MatchSubscriptions(ctx context.Context, topic string) ([]ID, error) {
+	v, err := m.ask(ctx, "wamp.subscription.match", topic)
+	return idsOf(v), err
+}
+
+// GetSubscription says what a subscription is. The error matches
+// ErrNoSuchSubscription if there is none.
+func (m Meta) GetSubscription(ctx context.Context, id ID) (SubscriptionInfo, error) {
+	v, err := m.ask(ctx, "wamp.subscription.get", id)
+	if err != nil {
+		return SubscriptionInfo{}, err
+	}
+	info, ok := subscriptionOf(v)
+	if !ok {
+		return SubscriptionInfo{}, ErrNoSuchSubscription
+	}
+	return info, nil
+}
+
+// ListSubscribers returns the sessions that have a subscription.
+func (m Meta) ListSubscribers(ctx context.Context, subscription ID) ([]ID, error) {
+	v, err := m.ask(ctx, "wamp.subscription.list_subscribers", subscription)
+	return idsOf(v), err
+}
+
+// CountSubscribers is how many sessions have a subscription.
+func (m Meta) CountSubscribers(ctx context.Context, subscription ID) (int, error) {
+	v, err := m.ask(ctx, "wamp.subscription.count_subscribers", subscription)
+	if errors.Is(err, ErrNoSuchProcedure) { // as nexus spells it
+		v, err = m.ask(ctx, "wamp.subscription.count_suscribers", subscription)
+	}
+	return countOf(v), err
+}
+
+// What follows reads what routers answer, whatever its shape.
+
+func idOf(v any) ID { return Dict{{Key: "", Value: v}}.ID("") }
+
+// idsOf reads a list of ids, one id, or null.
+func idsOf(v any) []ID {
+	list, ok := v.([]any)
+	if !ok {
+		if id := idOf(v); id != 0 {
+			return []ID{id}
+		}
+		return nil
+	}
+	ids := make([]ID, 0, len(list))
+	for _, e := range list {
+		if id := idOf(e); id != 0 {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+func firstID(v any) ID {
+	if ids := idsOf(v); len(ids) > 0 {
+		return ids[0]
+	}
+	return 0
+}
+
+// countOf reads a number, or counts a list.
+func countOf(v any) int {
+	if list, ok := v.([]any); ok {
+		return len(list)
+	}
+	n, _ := Dict{{Key: "", Value: v}}.Int("")
+	return int(n)
+}
+
+func listsOf(v any) IDs {
+	m, ok := v.(map[string]any)
+	if !ok {
+		return IDs{Exact: idsOf(v)}
+	}
+	return IDs{Exact: idsOf(m["exact"]), Prefix: idsOf(m["prefix"]), Wildcard: idsOf(m["wildcard"])}
+}
+
+// info reads the fields of a dict; what is absent or of another type is zero.
+type info map[string]any
+
+func (m info) str(key string) string { s, _ := m[key].(string); return s }
+
+func (m info) time(key string) time.Time {
+	t, _ := parseTime(m[key])
+	return t
+}
+
+func sessionOf(v any) (SessionInfo, bool) {
+	m, ok := v.(map[string]any)
+	if !ok {
+		return SessionInfo{}, false
+	}
+	i := info(m)
+	return SessionInfo{Session: idOf(m["session"]), AuthID: i.str("authid"), AuthRole: i.str("authrole"),
+		AuthMethod: i.str("authmethod"), AuthProvider: i.str("authprovider"), Details: m}, true
+}
+
+func registrationOf(v any) (RegistrationInfo, bool) {
+	m, ok := v.(map[string]any)
+	if !ok {
+		return RegistrationInfo{}, false
+	}
+	i := info(m)
+	r := RegistrationInfo{ID: idOf(m["id"]), URI: i.str("uri"), Match: MatchPolicy(i.str("match")), Invoke: InvokePolicy(i.str("invoke")),
+		Created: i.time("created"), Details: m}
+	if r.Match == "" {
+		r.Match = Exact
+	}
+	if r.Invoke == "" {
+		r.Invoke = Single
+	}
+	return r, true
+}
+
+func subscriptionOf(v any) (SubscriptionInfo, bool) {
+	m, ok := v.(map[string]any)
+	if !ok {
+		return SubscriptionInfo{}, false
+	}
+	i := info(m)
+	s := SubscriptionInfo{ID: idOf(m["id"]), URI: i.str("uri"), Match: MatchPolicy(i.str("match")), Created: i.time("created"), Details: m}
+	if s.Match == "" {
+		s.Match = Exact
+	}
+	return s, true
+}
+
+// parseTime reads a moment: RFC 3339 with or without a zone, or seconds since
+// 1970.
+func parseTime(v any) (time.Time, bool) {
+	switch t := v.(type) {
+	case string:
+		for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999"} {
+			if at, err := time.Parse(layout, t); err == nil {
+				return at.UTC(), true
+			}
+		}
+	case int64:
+		if t > 1e15 { // nanoseconds
+			return time.Unix(0, t).UTC(), true
+		}
+		return time.Unix(t, 0).UTC(), true
+	case float64:
+		return time.UnixMicro(int64(t * 1e6)).UTC(), true
+	}
+	return time.Time{}, false
+}

@@ -1,0 +1,158 @@
+package wamp
+
+import (
+	"context"
+
+	"github.com/connectanum/connectanum-go/wamp/proto"
+	"github.com/connectanum/connectanum-go/wamp/session"
+)
+
+// Membership says that a session has joined or left a registration or a
+// subscription.
+type Membership struct {
+	// Session is who did, or whose action it was.
+	Session ID
+	// ID is the registration or subscription.
+	ID ID
+}
+
+var (
+	sessionMeta      = session.Need{Role: proto.Broker, Feature: proto.SessionMetaAPI}
+	registrationMeta = session.Need{Role: proto.Dealer, Feature: proto.RegistrationMetaAPI}
+	subscriptionMeta = session.Need{Role: proto.Broker, Feature: proto.SubscriptionMetaAPI}
+)
+
+// needOption makes a subscription depend on a feature.
+type needOption session.Need
+
+func (o needOption) applySubscribe(s *Subscription) error {
+	s.eng.Needs = append(s.eng.Needs, session.Need(o))
+	return nil
+}
+
+// metaEvents subscribes to a meta topic and decodes its events. Those that
+// cannot be read are left out.
+func metaEvents[T any](ctx context.Context, m Meta, need session.Need, topic string, decode func(args []any) (T, bool), options []SubscribeOption) (<-chan T, error) {
+	sub, err := m.s.Subscribe(ctx, topic, append([]SubscribeOption{needOption(need)}, options...)...)
+	if err != nil {
+		return nil, err
+	}
+	r := newRelay[T](ctx, eventChannel)
+	err = r.run(m.s, func() {
+		for ev := range sub.Events() {
+			args, err := ev.Args()
+			if err != nil {
+				continue
+			}
+			if v, ok := decode(args); ok && !r.send(v) {
+				return
+			}
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return r.ch, nil
+}
+
+func at(args []any, i int) any {
+	if i >= len(args) {
+		return nil
+	}
+	return args[i]
+}
+
+func joinedOf(args []any) (SessionInfo, bool) {
+	s, ok := sessionOf(at(args, 0))
+	return s, ok && s.Session != 0
+}
+
+// leftOf reads on_leave: an id and, from some routers, who it was; from others
+// a dict.
+func leftOf(args []any) (SessionInfo, bool) {
+	s, ok := sessionOf(at(args, 0))
+	if !ok {
+		s.Session = idOf(at(args, 0))
+		s.AuthID, _ = at(args, 1).(string)
+		s.AuthRole, _ = at(args, 2).(string)
+	}
+	return s, s.Session != 0
+}
+
+func memberOf(args []any) (Membership, bool) {
+	m := Membership{Session: idOf(at(args, 0)), ID: idOf(at(args, 1))}
+	return m, m.ID != 0
+}
+
+func createdRegistration(args []any) (RegistrationInfo, bool) {
+	r, ok := registrationOf(at(args, 1))
+	r.By = idOf(at(args, 0))
+	return r, ok && r.ID != 0
+}
+
+func createdSubscription(args []any) (SubscriptionInfo, bool) {
+	s, ok := subscriptionOf(at(args, 1))
+	s.By = idOf(at(args, 0))
+	return s, ok && s.ID != 0
+}
+
+// OnJoin is a stream of the sessions that join the realm. It is like a
+// subscription: ctx owns it, the options are those of Subscribe, and what
+// happens while the connection is lost is missed. FollowSessions misses nobody.
+// The channel is closed when ctx or the session ends.
+//
+// The error is that of Subscribe, a *FeatureError where the router did not
+// announce session_meta_api.
+func (m Meta) OnJoin(ctx context.Context, options ...SubscribeOption) (<-chan SessionInfo, error) {
+	return metaEvents(ctx, m, sessionMeta, "wamp.session.on_join", joinedOf, options)
+}
+
+// OnLeave is a stream of the sessions that leave the realm, like OnJoin. Of
+// whom it was Crossbar tells only the id.
+func (m Meta) OnLeave(ctx context.Context, options ...SubscribeOption) (<-chan SessionInfo, error) {
+	return metaEvents(ctx, m, sessionMeta, "wamp.session.on_leave", leftOf, options)
+}
+
+// OnRegistrationCreate is a stream of new registrations, like OnJoin. Its router
+// must have registration_meta_api.
+func (m Meta) OnRegistrationCreate(ctx context.Context, options ...SubscribeOption) (<-chan RegistrationInfo, error) {
+	return metaEvents(ctx, m, registrationMeta, "wamp.registration.on_create", createdRegistration, options)
+}
+
+// OnRegister is a stream of the sessions that come to serve a registration.
+func (m Meta) OnRegister(ctx context.Context, options ...SubscribeOption) (<-chan Membership, error) {
+	return metaEvents(ctx, m, registrationMeta, "wamp.registration.on_register", memberOf, options)
+}
+
+// OnUnregister is a stream of the sessions that cease to serve a registration.
+func (m Meta) OnUnregister(ctx context.Context, options ...SubscribeOption) (<-chan Membership, error) {
+	return metaEvents(ctx, m, registrationMeta, "wamp.registration.on_unregister", memberOf, options)
+}
+
+// OnRegistrationDelete is a stream of the registrations that are gone, with the
+// session that was the last.
+func (m Meta) OnRegistrationDelete(ctx context.Context, options ...SubscribeOption) (<-chan Membership, error) {
+	return metaEvents(ctx, m, registrationMeta, "wamp.registration.on_delete", memberOf, options)
+}
+
+// OnSubscriptionCreate is a stream of new subscriptions, like OnJoin. Its router
+// must have subscription_meta_api.
+func (m Meta) OnSubscriptionCreate(ctx context.Context, options ...SubscribeOption) (<-chan SubscriptionInfo, error) {
+	return metaEvents(ctx, m, subscriptionMeta, "wamp.subscription.on_create", createdSubscription, options)
+}
+
+// OnSubscribe is a stream of the sessions that come to a subscription.
+func (m Meta) OnSubscribe(ctx context.Context, options ...SubscribeOption) (<-chan Membership, error) {
+	return metaEvents(ctx, m, subscriptionMeta, "wamp.subscription.on_subscribe", memberOf, options)
+}
+
+// OnUnsubscribe is a stream of the sessions that leave a subscription.
+func (m Meta) OnUnsubscribe(ctx context.Context, options ...SubscribeOption) (<-chan Membership, error) {
+	return metaEvents(ctx, m, subscriptionMeta, "wamp.subscription.on_unsubscribe", memberOf, options)
+}
+
+// OnSubscriptionDelete is a stream of the subscriptions that are gone, with the
+// session that was the last.
+func (m Meta) OnSubscriptionDelete(ctx context.Context, options ...SubscribeOption) (<-chan Membership, error) {
+	return metaEvents(ctx, m, subscriptionMeta, "wamp.subscription.on_delete", memberOf, options)
+}

@@ -1,0 +1,83 @@
+package session
+
+import (
+	"context"
+	"slices"
+
+	"github.com/connectanum/connectanum-go/wamp/proto"
+)
+
+// Testament is the call that adds a testament, or flushes those of a scope. A
+// testament that the router has taken is remembered, and set again on each new
+// link, since the router has published it when the old one was lost.
+type Testament struct {
+	// Call is the call itself. Its Sink is told its outcome.
+	Call *Call
+	// Scope is the testament's, Flush whether all of that scope are taken back.
+	Scope string
+	Flush bool
+
+	// Actor only, from here on.
+	core         *core
+	sink         Sink
+	args, kwargs []byte
+}
+
+// wills are the testaments that the router has, in their order. Actor only.
+type wills struct{ all []*Testament }
+
+// AddTestament hands a testament over, as Call does.
+func (s *Session) AddTestament(w *Testament) error { return s.box.put(w.Call.Ctx, w, w.Call.size()) }
+
+func (w *Testament) refuse(err error) { w.Call.refuse(err) }
+
+func (w *Testament) apply(c *core) {
+	w.core, w.sink = c, w.Call.Sink
+	w.args, w.kwargs = slices.Clone(w.Call.Args), slices.Clone(w.Call.Kwargs)
+	w.Call.Sink = w
+	w.Call.apply(c)
+}
+
+// Deliver is never called: the call is not progressive.
+func (w *Testament) Deliver(*proto.Message) Verdict { return Taken }
+
+// End takes the router's answer.
+func (w *Testament) End(e End) {
+	if e.Err == nil {
+		all := &w.core.wills.all
+		if w.Flush {
+			*all = slices.DeleteFunc(*all, func(o *Testament) bool { return o.Scope == w.Scope })
+		} else {
+			*all = append(*all, w)
+		}
+	}
+	w.sink.End(e)
+}
+
+// again sets the testaments on a new link.
+func (w *wills) again(c *core) {
+	for _, o := range slices.Clone(w.all) {
+		call := &Call{Ctx: context.WithoutCancel(o.Call.Ctx), URI: o.Call.URI, Args: o.args, Kwargs: o.kwargs, Needs: o.Call.Needs,
+			Idempotent: true}
+		call.Sink = &againSink{c: c, will: o}
+		call.send(c)
+	}
+}
+
+// againSink takes the answer to a testament that is set again. One that the
+// router refuses now is forgotten, and the log says so.
+type againSink struct {
+	c    *core
+	will *Testament
+}
+
+func (a *againSink) Deliver(*proto.Message) Verdict { return Taken }
+
+func (a *againSink) End(e End) {
+	if e.Err == nil || a.c.ended {
+		return
+	}
+	a.c.log.Warn("wamp: a testament could not be set again", "scope", a.will.Scope, "error", e.Err.Error())
+	all := &a.c.wills.all
+	*all = slices.DeleteFunc(*all, func(o *Testament) bool { return o == a.will })
+}

@@ -1,0 +1,100 @@
+package wamp
+
+import (
+	"context"
+	"errors"
+
+	"github.com/connectanum/connectanum-go/wamp/proto"
+	"github.com/connectanum/connectanum-go/wamp/session"
+)
+
+// Scope says at which end of a session a testament is published.
+type Scope string
+
+// The scopes of testaments.
+const (
+	// Destroyed: when the session is gone for good. The default of the text.
+	Destroyed Scope = "destroyed"
+	// Detached: when its connection is gone. These come first.
+	Detached Scope = "detached"
+)
+
+// AddTestament leaves an event with the router, which publishes it when this
+// session is gone, however that came about. It returns when the router has it.
+// Options are those of Publish, but for Acknowledge and Idempotent.
+//
+// When the connection is lost the router publishes it; after a reconnect the
+// session has a new testament like it, set again before anything that waited
+// for the connection. ctx bounds the call only.
+//
+// The error is a *FeatureError where the router did not announce
+// testament_meta_api, or what it answered.
+//
+// See WAMP, "Session Testament".
+func (s *Session) AddTestament(ctx context.Context, scope Scope, topic string, payload Payload, options ...PublishOption) error {
+	cfg := new(publishConfig)
+	for _, o := range options {
+		if err := o.applyPublish(cfg); err != nil {
+			return err
+		}
+	}
+	if cfg.ack || cfg.idempotent {
+		return errors.New("wamp: AddTestament: nobody waits for a testament's acknowledgement")
+	}
+	if err := proto.CheckURI(topic); err != nil {
+		return err
+	}
+	args, err := payload.Args()
+	if err != nil {
+		return err
+	}
+	kwargs, err := payload.Kwargs()
+	if err != nil {
+		return err
+	}
+	if args == nil {
+		args = []any{}
+	}
+	if kwargs == nil {
+		kwargs = map[string]any{}
+	}
+	kw := map[string]any{}
+	if len(cfg.options) > 0 {
+		kw["publish_options"] = cfg.options.Map()
+	}
+	return s.testament(ctx, scope, false, "wamp.session.add_testament", Args(topic, args, kwargs), kw, cfg.needs)
+}
+
+// FlushTestaments takes the session's testaments of a scope back. ctx bounds the
+// call.
+func (s *Session) FlushTestaments(ctx context.Context, scope Scope) error {
+	return s.testament(ctx, scope, true, "wamp.session.flush_testaments", Payload{}, map[string]any{}, nil)
+}
+
+func (s *Session) testament(ctx context.Context, scope Scope, flush bool, procedure string, payload Payload, kw map[string]any, needs []session.Need) error {
+	if scope != Destroyed && scope != Detached {
+		return errors.New("wamp: testament: unknown scope " + string(scope))
+	}
+	try := func(spelling string) error {
+		kw["scope"] = spelling
+		cs, err := s.newCall(ctx, procedure, []CallOption{Idempotent(), needCall{proto.Dealer, proto.TestamentMetaAPI}})
+		if err != nil {
+			return err
+		}
+		call := &cs.call
+		call.Needs = append(call.Needs, needs...)
+		if call.Args, call.Kwargs, err = encode(payload.WithKwargs(kw), s.eng.Codec(), call.Scratch[:0]); err != nil {
+			return err
+		}
+		if err := s.eng.AddTestament(&session.Testament{Call: call, Scope: string(scope), Flush: flush}); err != nil {
+			return err
+		}
+		_, err = Results(cs.ch).Final()
+		return err
+	}
+	err := try(string(scope))
+	if uri := ErrorURI(err); scope == Detached && (uri == "wamp.error.testament_error" || uri == proto.ErrURIInvalidArgument) {
+		return try("detatched") // as older versions of Crossbar spell it
+	}
+	return err
+}

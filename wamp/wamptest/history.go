@@ -1,0 +1,165 @@
+package wamptest
+
+import (
+	"slices"
+	"time"
+
+	"github.com/connectanum/connectanum-go/wamp/codec"
+	"github.com/connectanum/connectanum-go/wamp/proto"
+)
+
+// WithHistory makes the router keep the newest n publications of each realm for
+// wamp.subscription.get_events, and announce event_history. What was published
+// with a list of sessions is not kept, as the text says; of the rest everybody
+// gets what they would have got at the time.
+func WithHistory(n int) Option {
+	return optionFunc(func(c *config) {
+		c.history = n
+		for _, r := range []*proto.Roles{&c.roles, &c.announced} {
+			r.Set(proto.Broker, r.Features(proto.Broker).Add(proto.EventHistory))
+		}
+	})
+}
+
+// history keeps the newest publications of a realm, oldest first.
+type history struct {
+	limit int
+	kept  []*publication
+}
+
+func (h *history) add(e *publication) {
+	if h.limit == 0 || len(e.to.exclude) > 0 || e.to.onlyEligible {
+		return
+	}
+	e.at, e.payload = time.Now(), e.payload.keep()
+	if len(h.kept) >= h.limit {
+		h.kept = append(h.kept[:0], h.kept[len(h.kept)-h.limit+1:]...)
+	}
+	h.kept = append(h.kept, e)
+}
+
+// bounds are those of a get_events.
+type bounds struct {
+	from, until int // h.kept[from:until]
+	reverse     bool
+	limit       int // negative: none
+	topic       string
+	bad         bool
+}
+
+// index is where a publication stands. One that is not kept any more lies
+// before all that are.
+func (h *history) index(id proto.ID) int {
+	return slices.IndexFunc(h.kept, func(e *publication) bool { return e.id == id })
+}
+
+// read reads the bounds.
+func (h *history) read(kw map[string]any) bounds {
+	b := bounds{until: len(h.kept), limit: -1}
+	d := dictOf(kw)
+	b.reverse, b.topic = d.Bool("reverse"), d.Str("topic")
+	if n, ok := d.Int("limit"); ok {
+		b.limit = int(n)
+		b.bad = n < 0
+	}
+	time := func(key string, found func(i int)) {
+		if v, given := d.Get(key); given && v != nil {
+			at, err := parseStamp(v)
+			b.bad = b.bad || err != nil
+			i, _ := slices.BinarySearchFunc(h.kept, at, func(e *publication, at stampTime) int { return e.at.Compare(at) })
+			found(i)
+		}
+	}
+	after := func(i int) int { // the first one later than those at i's moment
+		for k := i; k < len(h.kept); k++ {
+			if h.kept[k].at.After(h.kept[i].at) {
+				return k
+			}
+		}
+		return len(h.kept)
+	}
+	exact := func(key string, i int) bool {
+		at, _ := parseStamp(kw[key])
+		return i < len(h.kept) && h.kept[i].at.Equal(at)
+	}
+	time("from_time", func(i int) { b.from = max(b.from, i) })
+	time("after_time", func(i int) {
+		if exact("after_time", i) {
+			i = after(i)
+		}
+		b.from = max(b.from, i)
+	})
+	time("before_time", func(i int) { b.until = min(b.until, i) })
+	time("until_time", func(i int) {
+		if exact("until_time", i) {
+			i = after(i)
+		}
+		b.until = min(b.until, i)
+	})
+	for key, use := range map[string]func(i int){
+		"from_publication":   func(i int) { b.from = max(b.from, i) },
+		"after_publication":  func(i int) { b.from = max(b.from, i+1) },
+		"before_publication": func(i int) { b.until = min(b.until, max(i, 0)) },
+		"until_publication":  func(i int) { b.until = min(b.until, i+1) },
+	} {
+		if v, given := d.Get(key); given && v != nil {
+			id := d.ID(key)
+			b.bad = b.bad || id == 0
+			use(h.index(id))
+		}
+	}
+	return b
+}
+
+type stampTime = time.Time
+
+func parseStamp(v any) (time.Time, error) {
+	s, _ := v.(string)
+	return time.Parse(time.RFC3339Nano, s)
+}
+
+func getEvents(x *metaCall) (result []any, uri string) {
+	b := x.b
+	if x.d.router.cfg.crossbar && b.history.limit == 0 {
+		return nil, proto.ErrURIHistoryUnavailable
+	}
+	sub := b.byID[x.id(0)]
+	if sub == nil {
+		return nil, proto.ErrURINoSuchSubscription
+	}
+	w := b.history.read(x.kw)
+	if w.bad {
+		return nil, proto.ErrURIInvalidArgument
+	}
+	result = []any{}
+	if w.from >= w.until {
+		return result, ""
+	}
+	kept := slices.Clone(b.history.kept[w.from:w.until])
+	if w.reverse {
+		slices.Reverse(kept)
+	}
+	for _, e := range kept {
+		if w.limit >= 0 && len(result) == w.limit {
+			break
+		}
+		if proto.MatchURI(sub.uri, sub.match, e.topic) && (w.topic == "" || w.topic == e.topic) && e.to.has(x.c.caller) {
+			result = append(result, b.asHistory(sub, e, x.c.caller))
+		}
+	}
+	return result, ""
+}
+
+// asHistory is an event as get_events returns it.
+func (b *broker) asHistory(sub *subscription, e *publication, to *session) map[string]any {
+	ev := map[string]any{"timestamp": e.at.UTC().Format(time.RFC3339Nano), "subscription": sub.id, "publication": e.id,
+		"details": b.detailsFor(sub, e, to).Map()}
+	p := codec.Raw(e.payload.codec, e.payload.args, e.payload.kwargs)
+	if args, err := p.Args(); err == nil && len(args) > 0 {
+		ev["args"] = args
+	}
+	if kw, err := p.Kwargs(); err == nil && len(kw) > 0 {
+		ev["kwargs"] = kw
+	}
+	return ev
+}

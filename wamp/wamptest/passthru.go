@@ -1,0 +1,40 @@
+package wamptest
+
+import (
+	"strings"
+
+	"github.com/connectanum/connectanum-go/wamp/proto"
+)
+
+// Payload passthru: the router hands the payload on without looking at it, and
+// with it the keys that say what it is.
+
+// passes reports whether a message may have the keys of payload passthru that
+// it has. Who did not announce them breaks the protocol; Crossbar takes them
+// off without a word.
+func (r *Router) passes(s *session, m *proto.Message, client, router proto.Role) bool {
+	if m.Options.Str("ppt_scheme") == "" || r.cfg.crossbar {
+		return true
+	}
+	if r.cfg.roles.Features(router).Has(proto.PayloadPassthruMode) && s.has(client, proto.PayloadPassthruMode) {
+		return true
+	}
+	r.violation(s.link, m.Type.String()+": payload_passthru_mode was not announced by both")
+	return false
+}
+
+// passthru returns the keys that go with the payload of a message.
+func (r *Router) passthru(role proto.Role, m *proto.Message) proto.Dict {
+	return r.passthruOf(role, m.Options)
+}
+
+func (r *Router) passthruOf(role proto.Role, options proto.Dict) (keys proto.Dict) {
+	f := r.cfg.roles.Features(role)
+	for _, e := range options {
+		if strings.HasPrefix(e.Key, "ppt_") && f.Has(proto.PayloadPassthruMode) ||
+			strings.HasPrefix(e.Key, "enc_") && f.Has(proto.PayloadEncryptionCryptobox) {
+			keys = append(keys, e)
+		}
+	}
+	return keys
+}
