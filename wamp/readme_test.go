@@ -186,9 +186,6 @@ func TestReadme(t *testing.T) {
 		}
 	}
 	for _, m := range link.FindAllStringSubmatch(doc.text, -1) {
-		if m[1] == "docs/benchmarks.md" {
-			continue // comes with the figures
-		}
 		if _, err := os.Stat(filepath.Join("..", m[1])); err != nil {
 			t.Errorf("a link: %v", err)
 		}

@@ -94,7 +94,7 @@ func (s *Session) testament(ctx context.Context, scope Scope, flush bool, proced
 	}
 	err := try(string(scope))
 	if uri := ErrorURI(err); scope == Detached && (uri == "wamp.error.testament_error" || uri == proto.ErrURIInvalidArgument) {
-		return try("detatched") // as older versions of Crossbar spell it
+		return try("detatched") //nolint:misspell // as older versions of Crossbar spell it
 	}
 	return err
 }

@@ -50,7 +50,7 @@ func (b *broker) testify(s *session) {
 func (d *dealer) scopeOf(kw map[string]any) (scope string, ok bool) {
 	detached := scopeDetached
 	if d.router.cfg.crossbar {
-		detached = "detatched"
+		detached = "detatched" //nolint:misspell // its spelling
 	}
 	switch v, given := kw["scope"]; {
 	case !given || v == scopeDestroyed:
