@@ -22,7 +22,7 @@ const module = "github.com/connectanum/connectanum-go"
 
 // snippetImports are what the documents' Go may use.
 var snippetImports = []string{"context", "errors", "fmt", "log", "time", module + "/wamp", module + "/wamp/authn",
-	module + "/wamp/codec", module + "/wamp/transport", module + "/wamp/wamptest"}
+	module + "/wamp/codec", module + "/wamp/seal", module + "/wamp/transport", module + "/wamp/wamptest"}
 
 // compiled returns an importer of what the go command has compiled.
 func compiled(t *testing.T, fset *token.FileSet) types.Importer {
@@ -103,7 +103,7 @@ func TestDocumentsCompile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"README.md", "docs/login.md", "docs/reconnect.md", "docs/design.md"} {
+	for _, name := range []string{"README.md", "docs/events.md", "docs/meta.md", "docs/payload-encryption.md", "docs/login.md", "docs/reconnect.md", "docs/design.md"} {
 		doc := readDocument(t, name)
 		snippets := doc.statements()
 		for i, snippet := range snippets {
