@@ -91,7 +91,7 @@ func (c *Cryptobox) Seal(about wamp.About, p wamp.Payload) (*wamp.Opaque, error)
 		return nil, err
 	}
 	var nonce [24]byte
-	rand.Read(nonce[:]) //nolint:errcheck // it never fails
+	rand.Read(nonce[:])
 	return &wamp.Opaque{Autobahn: true, Cipher: "cryptobox", Serializer: "json",
 		Data: box.SealAfterPrecomputation(nonce[:], text, &nonce, &k.shared)}, nil
 }

@@ -188,13 +188,13 @@ func (r *Ring) Seal(about wamp.About, p wamp.Payload) (*wamp.Opaque, error) {
 	key := k.derive(about)
 	if k.Cipher == SecretBox {
 		var nonce [24]byte
-		rand.Read(nonce[:]) //nolint:errcheck // it never fails
+		rand.Read(nonce[:])
 		o.Data = secretbox.Seal(nonce[:], text, &nonce, key)
 		return o, nil
 	}
 	aead := gcm(key)
 	nonce := make([]byte, aead.NonceSize(), aead.NonceSize()+len(text)+aead.Overhead())
-	rand.Read(nonce) //nolint:errcheck // it never fails
+	rand.Read(nonce)
 	o.Data = aead.Seal(nonce, nonce, text, nil)
 	return o, nil
 }

@@ -62,11 +62,11 @@ func (h *history) read(kw map[string]any) bounds {
 		b.limit = int(n)
 		b.bad = n < 0
 	}
-	time := func(key string, found func(i int)) {
+	moment := func(key string, found func(i int)) {
 		if v, given := d.Get(key); given && v != nil {
 			at, err := parseStamp(v)
 			b.bad = b.bad || err != nil
-			i, _ := slices.BinarySearchFunc(h.kept, at, func(e *publication, at stampTime) int { return e.at.Compare(at) })
+			i, _ := slices.BinarySearchFunc(h.kept, at, func(e *publication, at time.Time) int { return e.at.Compare(at) })
 			found(i)
 		}
 	}
@@ -82,15 +82,15 @@ func (h *history) read(kw map[string]any) bounds {
 		at, _ := parseStamp(kw[key])
 		return i < len(h.kept) && h.kept[i].at.Equal(at)
 	}
-	time("from_time", func(i int) { b.from = max(b.from, i) })
-	time("after_time", func(i int) {
+	moment("from_time", func(i int) { b.from = max(b.from, i) })
+	moment("after_time", func(i int) {
 		if exact("after_time", i) {
 			i = after(i)
 		}
 		b.from = max(b.from, i)
 	})
-	time("before_time", func(i int) { b.until = min(b.until, i) })
-	time("until_time", func(i int) {
+	moment("before_time", func(i int) { b.until = min(b.until, i) })
+	moment("until_time", func(i int) {
 		if exact("until_time", i) {
 			i = after(i)
 		}
@@ -110,8 +110,6 @@ func (h *history) read(kw map[string]any) bounds {
 	}
 	return b
 }
-
-type stampTime = time.Time
 
 func parseStamp(v any) (time.Time, error) {
 	s, _ := v.(string)
