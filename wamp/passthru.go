@@ -105,6 +105,7 @@ func WithPayloadCodec(c PayloadCodec) Option {
 var (
 	errNoBinary  = errors.New("it is not one binary value")
 	errChunkForm = errors.New("wamp: a progressive call cannot be sealed in the form of Autobahn")
+	errWillForm  = errors.New("wamp: a testament cannot be sealed in the form of Autobahn")
 	errNoScheme  = errors.New("wamp: a payload codec has given no scheme")
 )
 
@@ -116,17 +117,31 @@ func (s *Session) ours(uri string) bool {
 // seal encodes a payload into buf, sealed if the session's codec says so. keys
 // are to be sent with it then, and feature is what the router needs for it.
 func (s *Session) seal(about About, p Payload, buf []byte) (args, kwargs []byte, keys Dict, feature proto.Feature, err error) {
-	if s.ours(about.URI) {
+	o, keys, feature, err := s.opaque(about, p)
+	switch {
+	case err != nil:
+		return nil, nil, nil, 0, err
+	case o == nil:
 		args, kwargs, err = encode(p, s.eng.Codec(), buf)
-		return args, kwargs, nil, 0, err
+	case o.Autobahn:
+		args, err = s.eng.Codec().AppendValue(buf, o.Data)
+	default:
+		args, _, err = encode(Args(o.Data), s.eng.Codec(), buf)
 	}
-	o, err := s.payloads.Seal(about, p)
-	if err != nil {
-		return nil, nil, nil, 0, &PayloadError{About: about, Err: err}
+	return args, kwargs, keys, feature, err
+}
+
+// opaque asks the session's codec for the octets of a payload and the keys that
+// go with them: none, if it goes as it is.
+func (s *Session) opaque(about About, p Payload) (o *Opaque, keys Dict, feature proto.Feature, err error) {
+	if s.ours(about.URI) {
+		return nil, nil, 0, nil
+	}
+	if o, err = s.payloads.Seal(about, p); err != nil {
+		return nil, nil, 0, &PayloadError{About: about, Err: err}
 	}
 	if o == nil {
-		args, kwargs, err = encode(p, s.eng.Codec(), buf)
-		return args, kwargs, nil, 0, err
+		return nil, nil, 0, nil
 	}
 	add := func(key, value string) {
 		if value != "" {
@@ -137,18 +152,16 @@ func (s *Session) seal(about About, p Payload, buf []byte) (args, kwargs []byte,
 		add("enc_algo", o.Cipher)
 		add("enc_serializer", o.Serializer)
 		add("enc_key", o.KeyID)
-		args, err = s.eng.Codec().AppendValue(buf, o.Data)
-		return args, nil, keys, proto.PayloadEncryptionCryptobox, err
+		return o, keys, proto.PayloadEncryptionCryptobox, nil
 	}
 	if o.Scheme == "" {
-		return nil, nil, nil, 0, errNoScheme
+		return nil, nil, 0, errNoScheme
 	}
 	add("ppt_scheme", o.Scheme)
 	add("ppt_serializer", o.Serializer)
 	add("ppt_cipher", o.Cipher)
 	add("ppt_keyid", o.KeyID)
-	args, _, err = encode(Args(o.Data), s.eng.Codec(), buf)
-	return args, nil, keys, proto.PayloadPassthruMode, err
+	return o, keys, proto.PayloadPassthruMode, nil
 }
 
 // with returns options and needs with what a sealed payload adds to them.

@@ -27,6 +27,9 @@ const (
 // session has a new testament like it, set again before anything that waited
 // for the connection. ctx bounds the call only.
 //
+// A payload codec seals it as it does an event, but for the form of Autobahn,
+// which fails: the router takes arguments here, and nothing else.
+//
 // The error is a *FeatureError where the router did not announce
 // testament_meta_api, or what it answered.
 //
@@ -42,6 +45,10 @@ func (s *Session) AddTestament(ctx context.Context, scope Scope, topic string, p
 		return errors.New("wamp: AddTestament: nobody waits for a testament's acknowledgement")
 	}
 	if err := proto.CheckURI(topic); err != nil {
+		return err
+	}
+	payload, err := s.sealTestament(topic, payload, cfg)
+	if err != nil {
 		return err
 	}
 	args, err := payload.Args()
@@ -63,6 +70,20 @@ func (s *Session) AddTestament(ctx context.Context, scope Scope, topic string, p
 		kw["publish_options"] = cfg.options.Map()
 	}
 	return s.testament(ctx, scope, false, "wamp.session.add_testament", Args(topic, args, kwargs), kw, cfg.needs)
+}
+
+// sealTestament seals the payload of a testament, which travels as one binary
+// argument, with its keys among the options of the publish to come.
+func (s *Session) sealTestament(topic string, payload Payload, cfg *publishConfig) (Payload, error) {
+	o, keys, feature, err := s.opaque(About{Kind: PublishPayload, URI: topic}, payload)
+	if err != nil || o == nil {
+		return payload, err
+	}
+	if o.Autobahn {
+		return Payload{}, errWillForm
+	}
+	cfg.options, cfg.needs = with(cfg.options, cfg.needs, proto.Broker, keys, feature)
+	return Args(o.Data), nil
 }
 
 // FlushTestaments takes the session's testaments of a scope back. ctx bounds the

@@ -37,6 +37,7 @@ func (b *broker) testify(s *session) {
 			if w.options.Bool("disclose_me") && b.router.cfg.brokerHas(proto.PublisherIdentification) {
 				e.details = disclosure("publisher", s)
 			}
+			e.details = append(e.details, b.router.passthruOf(proto.Broker, w.options)...)
 			e.trust, e.trusted = b.trust(s, e.topic)
 			b.retain(&proto.Message{Options: w.options}, e)
 			b.history.add(e)
