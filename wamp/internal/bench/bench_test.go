@@ -39,13 +39,16 @@ func use(t *testing.T, c client) {
 	}
 	check("results", c.results(ctx, 20_000, true))
 	check("no results", c.results(ctx, 0, false))
-	check("subscribe", c.subscribe(ctx))
+	check("subscribe", c.subscribe(ctx, 3))
 	check("events", c.events(ctx, 20_000, true))
 	check("register", c.register(ctx))
 	check("invocations", c.invocations(ctx, 20_000))
 	for range 10_000 {
 		check("publish", c.publish(ctx))
 	}
+	check("acked", c.acked(ctx))
+	check("stream", c.stream(ctx, 20_000))
+	check("empty stream", c.stream(ctx, 0))
 	if n, err := c.published(ctx); err != nil || n != 10_000 {
 		t.Fatalf("published %d events, %v", n, err)
 	}

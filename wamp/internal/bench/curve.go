@@ -85,13 +85,16 @@ func liveHeap() float64 {
 }
 
 // parallel runs f for 0 to n-1, a few at a time, and returns the first error.
-func parallel(n int, f func(i int) error) error {
+func parallel(n int, f func(i int) error) error { return spread(n, 64, f) }
+
+// spread does n things, at most so many of them at once.
+func spread(n, most int, f func(i int) error) error {
 	var (
 		wg    sync.WaitGroup
 		next  atomic.Int64
 		first atomic.Pointer[error]
 	)
-	for range min(n, 64) {
+	for range min(n, most) {
 		wg.Go(func() {
 			for i := int(next.Add(1)) - 1; i < n && first.Load() == nil; i = int(next.Add(1)) - 1 {
 				if err := f(i); err != nil {

@@ -29,12 +29,12 @@ type floor struct {
 	out     []byte // frames to write
 	lastID  uint64
 	waiting map[uint64]waiter
-	topic   chan []byte // events, whatever the subscription
-	invoked chan uint64 // the ids of invocations, whatever the registration
+	topic   []chan []byte // events, whatever the subscription: one for each consumer
+	invoked chan uint64   // the ids of invocations, whatever the registration
 
 	found []delivery // of the reader: what it has to hand over
 
-	calls, publishes, yields template
+	calls, publishes, ackeds, yields template
 }
 
 // waiter is who gets the answers to a request.
@@ -73,6 +73,7 @@ func dialFloor(ctx context.Context, transport, address string, w wire) (*floor, 
 	}
 	c.calls = c.template(5, typeCall, w.appendTail(nil, dict{}, procCall, []any{answer}))
 	c.publishes = c.template(5, typePublish, w.appendTail(nil, dict{}, "bench.topic", []any{answer}))
+	c.ackeds = c.template(5, typePublish, w.appendTail(nil, dict{{"acknowledge", true}}, "bench.topic", []any{answer}))
 	c.yields = c.template(4, typeYield, w.appendTail(nil, dict{}, []any{answer}))
 	c.lastID = idBase
 	c.stopped.Go(c.reader)
@@ -245,8 +246,8 @@ func (c *floor) hangUp() {
 	for _, to := range c.waiting {
 		close(to.ch)
 	}
-	if c.topic != nil {
-		close(c.topic)
+	for _, ch := range c.topic {
+		close(ch)
 	}
 	if c.invoked != nil {
 		close(c.invoked)
@@ -317,9 +318,14 @@ func (c *floor) deliver(in *inbox, r reader) error {
 	c.find()
 	for i := range c.found {
 		d := &c.found[i]
-		if d.ids != nil {
+		switch {
+		case d.typ == typeEvent:
+			for _, ch := range c.topic {
+				ch <- d.rest
+			}
+		case d.ids != nil:
 			d.ids <- d.id
-		} else if d.ch != nil {
+		case d.ch != nil:
 			d.ch <- d.rest
 			if d.last {
 				close(d.ch)
@@ -348,7 +354,6 @@ func (c *floor) find() {
 		d := &c.found[i]
 		switch d.typ {
 		case typeEvent:
-			d.ch = c.topic
 			continue
 		case typeInvocation:
 			d.ids = c.invoked

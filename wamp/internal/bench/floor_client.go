@@ -17,9 +17,10 @@ type client interface {
 	// results makes one call that is answered with n progressive results, and
 	// decodes them if scan is set.
 	results(ctx context.Context, n int, scan bool) error
-	// subscribe prepares for events.
-	subscribe(ctx context.Context) error
-	// events asks for n events and takes them, and decodes them if scan is set.
+	// subscribe prepares for events, with so many consumers.
+	subscribe(ctx context.Context, consumers int) error
+	// events asks for n events and takes them with all consumers, and decodes
+	// them if scan is set.
 	events(ctx context.Context, n int, scan bool) error
 	// register prepares for invocations, and answers them from then on.
 	register(ctx context.Context) error
@@ -28,6 +29,11 @@ type client interface {
 	invocations(ctx context.Context, n int) error
 	// publish publishes one event, unacknowledged.
 	publish(ctx context.Context) error
+	// acked publishes one event and waits for its acknowledgement.
+	acked(ctx context.Context) error
+	// stream publishes n events and takes their acknowledgements, with window
+	// events in flight.
+	stream(ctx context.Context, n int) error
 	// published returns when the router has read all publishes, and says how
 	// many there were.
 	published(ctx context.Context) (int, error)
@@ -89,10 +95,12 @@ func (c *floor) results(_ context.Context, n int, _ bool) error {
 	return nil
 }
 
-func (c *floor) subscribe(context.Context) error {
+func (c *floor) subscribe(_ context.Context, consumers int) error {
 	ch := make(chan []byte, 1)
 	c.mu.Lock()
-	c.topic = make(chan []byte, 1024)
+	for range consumers {
+		c.topic = append(c.topic, make(chan []byte, 1024))
+	}
 	c.mu.Unlock()
 	if err := c.request(4, typeSubscribe, c.w.appendTail(nil, dict{}, "bench.topic"), waiter{ch: ch}); err != nil {
 		return err
@@ -107,12 +115,18 @@ func (c *floor) events(_ context.Context, n int, _ bool) error {
 	if err := c.request(4, typeCall, tail, waiter{ch: ch}); err != nil {
 		return err
 	}
-	for range n {
-		if b, ok := <-c.topic; !ok || len(b) < 2 {
-			return errAnswer
+	err := spread(len(c.topic), len(c.topic), func(i int) error {
+		for range n {
+			if b, ok := <-c.topic[i]; !ok || len(b) < 2 {
+				return errAnswer
+			}
 		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
-	_, err := c.result(ch)
+	_, err = c.result(ch)
 	return err
 }
 
@@ -146,6 +160,36 @@ func (c *floor) invocations(_ context.Context, n int) error {
 
 func (c *floor) publish(context.Context) error {
 	return c.send(&c.publishes, waiter{})
+}
+
+func (c *floor) acked(context.Context) error {
+	ch := make(chan []byte, 1)
+	if err := c.send(&c.ackeds, waiter{ch: ch}); err != nil {
+		return err
+	}
+	_, err := c.result(ch)
+	return err
+}
+
+// window is how many acknowledged publishes are in flight.
+const window = 256
+
+func (c *floor) stream(_ context.Context, n int) error {
+	ch := make(chan []byte, window)
+	for sent, done := 0, 0; done < n; {
+		if sent < n && sent-done < window {
+			if err := c.send(&c.ackeds, waiter{ch: ch}); err != nil {
+				return err
+			}
+			sent++
+			continue
+		}
+		if _, err := c.result(ch); err != nil {
+			return err
+		}
+		done++
+	}
+	return nil
 }
 
 func (c *floor) published(context.Context) (int, error) {

@@ -95,7 +95,7 @@ func growSubscriptions(ctx context.Context, o *options, p *process) (*curve, err
 		}
 		used, more := liveHeap()-before, runtime.NumGoroutine()-goroutines
 		runtime.KeepAlive(subs)
-		smp, err := events(false)(ctx, us, o.duration/2) // on one more, which is the last
+		smp, err := events(1, false)(ctx, us, o.duration/2) // on one more, which is the last
 		if err = errors.Join(err, us.close()); err != nil {
 			return nil, err
 		}

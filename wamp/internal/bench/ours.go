@@ -17,7 +17,7 @@ func allSides(o *options) []side {
 // ours is this library, as a program uses it.
 type ours struct {
 	session *wamp.Session
-	sub     *wamp.Subscription
+	subs    []*wamp.Subscription
 }
 
 // codecs are the library's serializers by name.
@@ -106,26 +106,38 @@ func (c *ours) results(ctx context.Context, n int, scan bool) error {
 
 // subscribe makes a bound that holds a whole flood: the default one may drop
 // events of a burst that is longer than that.
-func (c *ours) subscribe(ctx context.Context) (err error) {
-	c.sub, err = c.session.Subscribe(ctx, "bench.topic", wamp.Buffer(2*floodSize, 64<<20))
-	return err
+func (c *ours) subscribe(ctx context.Context, consumers int) error {
+	for range consumers {
+		sub, err := c.session.Subscribe(ctx, "bench.topic", wamp.Buffer(2*floodSize, 64<<20))
+		if err != nil {
+			return err
+		}
+		c.subs = append(c.subs, sub)
+	}
+	return nil
 }
 
 func (c *ours) events(ctx context.Context, n int, scan bool) error {
 	done := c.session.Call(ctx, fmt.Sprintf("%s.%d", procEvents, n), wamp.Args())
-	for range n {
-		ev, ok := <-c.sub.Events()
-		if !ok {
-			return c.sub.Err()
+	err := spread(len(c.subs), len(c.subs), func(i int) error {
+		for range n {
+			ev, ok := <-c.subs[i].Events()
+			if !ok {
+				return c.subs[i].Err()
+			}
+			if ev.Lost > 0 {
+				return fmt.Errorf("%w: %d events were lost", errAnswer, ev.Lost)
+			}
+			if err := look(&ev.Payload, scan); err != nil {
+				return err
+			}
 		}
-		if ev.Lost > 0 {
-			return fmt.Errorf("%w: %d events were lost", errAnswer, ev.Lost)
-		}
-		if err := look(&ev.Payload, scan); err != nil {
-			return err
-		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
-	_, err := done.Final()
+	_, err = done.Final()
 	return err
 }
 
@@ -157,6 +169,31 @@ func (c *ours) invocations(ctx context.Context, n int) error {
 func (c *ours) publish(ctx context.Context) error {
 	if ack, ok := <-c.session.Publish(ctx, "bench.topic", wamp.Args(answer)); ok {
 		return ack.Err
+	}
+	return nil
+}
+
+func (c *ours) acked(ctx context.Context) error {
+	_, err := c.session.Publish(ctx, "bench.topic", wamp.Args(answer), wamp.Acknowledge()).Wait()
+	return err
+}
+
+func (c *ours) stream(ctx context.Context, n int) error {
+	for ack := range c.session.PublishFunc(ctx, "bench.topic", func(_ context.Context, send func(wamp.Payload) error) error {
+		for range n {
+			if err := send(wamp.Args(answer)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, wamp.Window(window)) {
+		if ack.Err != nil {
+			return ack.Err
+		}
+		n--
+	}
+	if n != 0 {
+		return fmt.Errorf("%w: %d acknowledgements are missing", errAnswer, n)
 	}
 	return nil
 }

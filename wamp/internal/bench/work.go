@@ -19,39 +19,45 @@ type work struct {
 
 // works are in the order of the tables.
 var works = []work{
-	{"sequential", "call after call, one caller", "", sequential},
+	{"sequential", "call after call, one caller", "", each(client.call)},
 	callers(16),
 	callers(256),
 	callers(10_000),
 	{"results", "progressive results received", "results/s", results(false)},
 	{"scanned", "progressive results received and scanned", "results/s", results(true)},
-	{"events", "events received", "events/s", events(false)},
-	{"eventscan", "events received and scanned", "events/s", events(true)},
+	{"events", "events received", "events/s", events(1, false)},
+	{"eventscan", "events received and scanned", "events/s", events(1, true)},
+	{"fanout100", "events of one topic to 100 subscriptions of the session", "deliveries/s", events(100, false)},
+	{"fanout1000", "events of one topic to 1,000 subscriptions", "deliveries/s", events(1000, false)},
 	{"invocations", "invocations answered", "invocations/s", invocations},
 	publishers(1),
 	publishers(16),
+	{"acked", "published with acknowledgement, one after the other", "", each(client.acked)},
+	{"ackedstream", "published with acknowledgement, as a stream with 256 in flight", "events/s", ackedStream},
 }
 
 // The number of messages of one flood.
 const floodSize = 100_000
 
-// sequential makes one call after the other.
-func sequential(ctx context.Context, c client, d time.Duration) (sample, error) {
-	h := new(histogram)
-	s, err := measure(func() (int, error) {
-		now := time.Now()
-		for end := now.Add(d); now.Before(end); {
-			if err := c.call(ctx); err != nil {
-				return 0, err
+// each does one thing after the other and looks at how long each takes.
+func each(one func(client, context.Context) error) func(context.Context, client, time.Duration) (sample, error) {
+	return func(ctx context.Context, c client, d time.Duration) (sample, error) {
+		h := new(histogram)
+		s, err := measure(func() (int, error) {
+			now := time.Now()
+			for end := now.Add(d); now.Before(end); {
+				if err := one(c, ctx); err != nil {
+					return 0, err
+				}
+				then := now
+				now = time.Now()
+				h.add(now.Sub(then))
 			}
-			then := now
-			now = time.Now()
-			h.add(now.Sub(then))
-		}
-		return h.total, nil
-	})
-	s.p50, s.p99 = h.quantile(0.50), h.quantile(0.99)
-	return s, err
+			return h.total, nil
+		})
+		s.p50, s.p99 = h.quantile(0.50), h.quantile(0.99)
+		return s, err
+	}
 }
 
 // together runs f in n goroutines, over and over until d has passed, and
@@ -118,14 +124,20 @@ func results(scan bool) func(context.Context, client, time.Duration) (sample, er
 	}
 }
 
-// events is floods of events.
-func events(scan bool) func(context.Context, client, time.Duration) (sample, error) {
+// events is floods of events to so many subscriptions of one topic, each with a
+// consumer of its own. What is counted are deliveries.
+func events(subscriptions int, scan bool) func(context.Context, client, time.Duration) (sample, error) {
 	return func(ctx context.Context, c client, d time.Duration) (sample, error) {
-		if err := c.subscribe(ctx); err != nil {
+		if err := c.subscribe(ctx, subscriptions); err != nil {
 			return sample{}, err
 		}
-		return floods(d, func() error { return c.events(ctx, floodSize, scan) })
+		return floods(d, func() error { return c.events(ctx, floodSize/subscriptions, scan) })
 	}
+}
+
+// ackedStream is streams of acknowledged publishes.
+func ackedStream(ctx context.Context, c client, d time.Duration) (sample, error) {
+	return floods(d, func() error { return c.stream(ctx, floodSize) })
 }
 
 // invocations registers, and asks for floods of invocations.
