@@ -118,8 +118,31 @@ type publishStream struct {
 	relay   *relay[Ack]
 	stopped func(error) // tells the producer that no more is taken
 
-	flight   []Acks // not yet acknowledged, oldest first
-	produced error  // what the producer has returned; set before its channel is closed
+	open     <-chan Payload // nil: no more is taken
+	complete bool           // it was closed
+	flight   []*flying      // not yet acknowledged, oldest first
+	landed   []*flying      // to be used again
+	produced error          // what the producer has returned; set before its channel is closed
+}
+
+// flying is a publish of a stream. From its handing over to its End it is the
+// actor's, then the stream's again.
+type flying struct {
+	pub session.Publish
+	ack chan Ack // capacity 1, and one End for each handing over: that never blocks
+}
+
+// Deliver is never called: a publish has one answer.
+func (f *flying) Deliver(*proto.Message) session.Verdict { return session.Taken }
+
+// End takes the answer. It runs on the actor, which does not look at the publish
+// again.
+func (f *flying) End(e session.End) {
+	ack := Ack{Err: e.Err}
+	if e.Message != nil {
+		ack.ID = e.Message.Publication
+	}
+	f.ack <- ack
 }
 
 func (s *Session) newPublishStream(ctx context.Context, topic string, options []PublishOption) (*publishStream, error) {
@@ -139,40 +162,31 @@ func (s *Session) newPublishStream(ctx context.Context, topic string, options []
 func (p *publishStream) run(payloads <-chan Payload) {
 	defer p.stopped(ErrSessionClosed) // when Close was out of time
 	over := p.s.eng.Context()
-	open, complete := payloads, false
-	for open != nil || len(p.flight) > 0 {
-		in := open
+	p.open = payloads
+	for p.open != nil || len(p.flight) > 0 {
+		in := p.open
 		if len(p.flight) >= p.cfg.window {
 			in = nil
 		}
-		var head Acks
-		if len(p.flight) > 0 {
-			head = p.flight[0]
+		select { // what waits already costs the least to take
+		case payload, more := <-in:
+			p.take(payload, more)
+			continue
+		default:
 		}
+		var head <-chan Ack
 		var closed <-chan struct{}
-		if head == nil { // otherwise its acknowledgement says so
+		if len(p.flight) > 0 {
+			head = p.flight[0].ack // which also says that the session is over
+		} else {
 			closed = over.Done()
 		}
 		select {
 		case payload, more := <-in:
-			if !more {
-				open, complete = nil, true
-				continue
-			}
-			p.flight = append(p.flight, p.s.publishAcked(p.ctx, p.topic, payload, p.cfg, nil))
+			p.take(payload, more)
 		case ack := <-head:
-			p.flight[0] = nil
-			p.flight = p.flight[1:]
-			if p.ctx.Err() != nil {
-				p.end(session.Canceled(p.ctx))
+			if !p.acknowledged(ack, over) {
 				return
-			}
-			if ack.Err != nil && (!p.cfg.goOn || over.Err() != nil) && open != nil {
-				open = nil
-				p.stopped(ack.Err)
-			}
-			if !p.relay.send(ack) && p.ctx.Err() == nil {
-				return // Close is out of time
 			}
 		case <-p.ctx.Done():
 			p.end(session.Canceled(p.ctx))
@@ -182,9 +196,54 @@ func (p *publishStream) run(payloads <-chan Payload) {
 			return
 		}
 	}
-	if complete && p.produced != nil {
+	if p.complete && p.produced != nil {
 		p.relay.last(Ack{Err: p.produced})
 	}
+}
+
+// take takes a payload, or the end of them.
+func (p *publishStream) take(payload Payload, more bool) {
+	if !more {
+		p.open, p.complete = nil, true
+		return
+	}
+	p.publish(payload)
+}
+
+// publish hands one publish over.
+func (p *publishStream) publish(payload Payload) {
+	var f *flying
+	if n := len(p.landed); n > 0 {
+		f, p.landed = p.landed[n-1], p.landed[:n-1]
+	} else {
+		f = &flying{ack: make(chan Ack, 1)}
+	}
+	f.pub = session.Publish{Ctx: p.ctx, URI: p.topic, Options: p.cfg.options, Needs: p.cfg.needs, Sink: f, Idempotent: p.cfg.idempotent}
+	err := p.s.sealPublish(&f.pub, payload)
+	if err == nil {
+		err = p.s.eng.Publish(&f.pub)
+	}
+	if err != nil {
+		f.ack <- Ack{Err: err}
+	}
+	p.flight = append(p.flight, f)
+}
+
+// acknowledged hands on what came of the oldest publish. It reports false when
+// the stream has ended.
+func (p *publishStream) acknowledged(ack Ack, over context.Context) bool {
+	p.landed = append(p.landed, p.flight[0])
+	p.flight[0] = nil
+	p.flight = p.flight[1:]
+	if p.ctx.Err() != nil {
+		p.end(session.Canceled(p.ctx))
+		return false
+	}
+	if ack.Err != nil && (!p.cfg.goOn || over.Err() != nil) && p.open != nil {
+		p.open = nil
+		p.stopped(ack.Err)
+	}
+	return p.relay.send(ack) || p.ctx.Err() != nil // otherwise Close is out of time
 }
 
 // end ends the stream with an error of no publish.
