@@ -64,7 +64,9 @@ func (k *mergedSink) Deliver(msg *proto.Message) session.Verdict {
 }
 
 // Restored says that events may have been missed before what comes now.
-func (k *mergedSink) Restored() { k.m.stream.put(Event{restored: true}, overhead) }
+func (k *mergedSink) Restored() session.Verdict {
+	return k.m.stream.put(Event{restored: true}, overhead)
+}
 
 func (k *mergedSink) End(e session.End) {
 	k.m.err.CompareAndSwap(nil, &e.Err)

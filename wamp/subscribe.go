@@ -176,10 +176,11 @@ type eventSink Subscription
 func (es *eventSink) Gap() { es.gap = true }
 
 // Restored says that the subscription is there again on a new connection.
-func (es *eventSink) Restored() {
-	if es.replay != nil {
-		es.stream.put(Event{restored: true}, overhead)
+func (es *eventSink) Restored() session.Verdict {
+	if es.replay == nil {
+		return session.Taken
 	}
+	return es.stream.put(Event{restored: true}, overhead)
 }
 
 func (es *eventSink) Deliver(m *proto.Message) session.Verdict {

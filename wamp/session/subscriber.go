@@ -155,10 +155,11 @@ func (c *core) subscribe(t *topic, retained bool) error {
 
 func (s *Subscription) acknowledged(c *core, id proto.ID) {
 	s.id.Store(uint64(id))
+	verdict := Taken
 	if s.back {
 		s.back = false
-		if r, ok := s.Sink.(interface{ Restored() }); ok && s.ready {
-			r.Restored()
+		if r, ok := s.Sink.(interface{ Restored() Verdict }); ok && s.ready {
+			verdict = r.Restored()
 		}
 	}
 	if s.timer != nil {
@@ -166,6 +167,7 @@ func (s *Subscription) acknowledged(c *core, id proto.ID) {
 		s.timer = nil
 	}
 	s.answer(nil)
+	c.judge(s, verdict)
 }
 
 func (s *Subscription) answer(err error) {
@@ -207,7 +209,7 @@ func (r *subscribeRequest) reply(c *core, m *proto.Message) bool {
 	}
 	t.id = m.ID
 	c.subs[m.ID] = t
-	for _, s := range t.handles {
+	for _, s := range slices.Clone(t.handles) {
 		s.acknowledged(c, m.ID)
 	}
 	c.leaveTopic(t)
@@ -336,10 +338,11 @@ func (c *core) onEvent(m *proto.Message) {
 		return
 	}
 	retained := len(m.Options) > 0 && m.Options.Bool("retained")
-	for i := 0; i < len(t.handles); i++ {
+	for i := 0; i < len(t.handles); {
 		s := t.handles[i]
 		if retained {
 			if !s.Retained || s.seen {
+				i++
 				continue
 			}
 			s.seen = true
@@ -350,15 +353,25 @@ func (c *core) onEvent(m *proto.Message) {
 				g.Gap()
 			}
 		}
-		switch s.Sink.Deliver(m) {
-		case Gate:
-			c.gates++
-		case Overflow:
-			c.stats.Overflowed++
-			c.dropHandle(s, ErrSlowConsumer, false)
-			i--
+		if c.judge(s, s.Sink.Deliver(m)) {
+			i++
 		}
 	}
+}
+
+// judge does what the verdict of a subscription's sink asks for. It reports
+// whether the subscription goes on.
+func (c *core) judge(s *Subscription, v Verdict) bool {
+	switch v {
+	case Gate:
+		c.gates++
+	case Overflow:
+		c.stats.Overflowed++
+		c.dropHandle(s, ErrSlowConsumer, false)
+		return false
+	case Taken:
+	}
+	return true
 }
 
 // onSubscriptionRevoked is UNSUBSCRIBED with request 0.
