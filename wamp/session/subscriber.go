@@ -35,8 +35,8 @@ type Subscription struct {
 
 	// Actor only, from here on.
 	topic  *topic
-	ready  bool // Ready has its value
-	seen   bool // it has had its retained event
+	ready  bool            // Ready has its value
+	seen   map[string]bool // the topics whose retained event it has had
 	timer  *timer
 	watch  watched
 	gap    bool // a link was lost since its last event
@@ -341,11 +341,14 @@ func (c *core) onEvent(m *proto.Message) {
 	for i := 0; i < len(t.handles); {
 		s := t.handles[i]
 		if retained {
-			if !s.Retained || s.seen {
+			if !s.Retained || s.seen[m.Options.Str("topic")] {
 				i++
 				continue
 			}
-			s.seen = true
+			if s.seen == nil {
+				s.seen = map[string]bool{}
+			}
+			s.seen[m.Options.Str("topic")] = true
 		}
 		if s.gap {
 			s.gap = false
