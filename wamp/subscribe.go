@@ -33,7 +33,7 @@ type Event struct {
 	Time     time.Time
 
 	restored bool   // no event: the subscription has been restored on a new link
-	stamp    uint64 // of a subscription with history, the link it came on
+	stamp    uint64 // with history: the link it came on; of merged ones: its number
 }
 
 // Publisher is who published the event, as far as the broker disclosed it.
