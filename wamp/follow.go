@@ -43,7 +43,7 @@ func (m Meta) FollowSessions(ctx context.Context) ([]SessionInfo, <-chan Change[
 // FollowRegistrations is like FollowSessions for the registrations of the realm.
 func (m Meta) FollowRegistrations(ctx context.Context) ([]RegistrationInfo, <-chan Change[RegistrationInfo], error) {
 	return follow(ctx, followed[RegistrationInfo]{
-		m: m, need: registrationMeta, comes: "wamp.registration.on_create", goes: "wamp.registration.on_delete",
+		m: m, hidden: true, need: registrationMeta, comes: "wamp.registration.on_create", goes: "wamp.registration.on_delete",
 		list: func(ctx context.Context) ([]ID, error) { l, err := m.ListRegistrations(ctx); return l.All(), err },
 		get:  m.GetRegistration, id: func(r RegistrationInfo) ID { return r.ID }, came: createdRegistration,
 		gone: func(args []any) ID { return idOf(at(args, 1)) },
@@ -53,7 +53,7 @@ func (m Meta) FollowRegistrations(ctx context.Context) ([]RegistrationInfo, <-ch
 // FollowSubscriptions is like FollowSessions for the subscriptions of the realm.
 func (m Meta) FollowSubscriptions(ctx context.Context) ([]SubscriptionInfo, <-chan Change[SubscriptionInfo], error) {
 	return follow(ctx, followed[SubscriptionInfo]{
-		m: m, need: subscriptionMeta, comes: "wamp.subscription.on_create", goes: "wamp.subscription.on_delete",
+		m: m, hidden: true, need: subscriptionMeta, comes: "wamp.subscription.on_create", goes: "wamp.subscription.on_delete",
 		list: func(ctx context.Context) ([]ID, error) { l, err := m.ListSubscriptions(ctx); return l.All(), err },
 		get:  m.GetSubscription, id: func(s SubscriptionInfo) ID { return s.ID }, came: createdSubscription,
 		gone: func(args []any) ID { return idOf(at(args, 1)) },
@@ -64,6 +64,7 @@ func (m Meta) FollowSubscriptions(ctx context.Context) ([]SubscriptionInfo, <-ch
 // topics that tell of one that comes and one that goes.
 type followed[T any] struct {
 	m           Meta
+	hidden      bool // the router may list what is its own and let nobody look at it
 	need        session.Need
 	comes, goes string
 	list        func(ctx context.Context) ([]ID, error)
@@ -80,6 +81,8 @@ type follower[T any] struct {
 	events *merged
 	relay  *relay[Change[T]]
 	known  map[ID]T
+	past   map[ID]bool // gone by a snapshot; that they came may still be told by
+	until  uint64      // events up to this one
 }
 
 // follow subscribes first and asks then, so that nothing falls between the two.
@@ -91,7 +94,8 @@ func follow[T any](ctx context.Context, what followed[T]) ([]T, <-chan Change[T]
 	if err != nil {
 		return nil, nil, err
 	}
-	f := &follower[T]{followed: what, ctx: ctx, events: events, relay: newRelay[Change[T]](ctx, eventChannel), known: map[ID]T{}}
+	f := &follower[T]{followed: what, ctx: ctx, events: events, relay: newRelay[Change[T]](ctx, eventChannel),
+		known: map[ID]T{}, past: map[ID]bool{}}
 	if f.known, err = f.snapshot(); err != nil {
 		events.stop()
 		return nil, nil, err
@@ -144,7 +148,7 @@ func (f *follower[T]) snapshot() (map[ID]T, error) {
 			switch {
 			case a.err == nil:
 				there[a.id] = a.v
-			case !isGone(a.err):
+			case !isGone(a.err) && !(f.hidden && errors.Is(a.err, ErrNotAuthorized)):
 				err = errors.Join(err, a.err)
 			}
 		}
@@ -157,15 +161,15 @@ func (f *follower[T]) snapshot() (map[ID]T, error) {
 
 // isGone tells the error of what is not there from others.
 func isGone(err error) bool {
-	return errors.Is(err, ErrNoSuchSession) || errors.Is(err, ErrNoSuchRegistration) || errors.Is(err, ErrNoSuchSubscription) ||
-		errors.Is(err, ErrNotAuthorized) // what belongs to the router itself
+	return errors.Is(err, ErrNoSuchSession) || errors.Is(err, ErrNoSuchRegistration) || errors.Is(err, ErrNoSuchSubscription)
 }
 
 func (f *follower[T]) run() {
 	defer f.events.stop()
 	for ev := range f.events.stream.ch {
 		if ev.restored || ev.Lost > 0 || ev.AfterGap {
-			if err := f.refresh(); err != nil {
+			// Without a link the next one will have its own sign.
+			if err := f.refresh(); err != nil && !errors.Is(err, ErrNotConnected) {
 				f.relay.last(Change[T]{Err: err})
 				return
 			}
@@ -178,8 +182,11 @@ func (f *follower[T]) run() {
 		}
 	}
 	err := f.events.ended()
-	if f.ctx.Err() != nil {
+	switch {
+	case f.ctx.Err() != nil:
 		err = session.Canceled(f.ctx)
+	case err == nil: // Close is out of time, and the session about to end
+		err = undelivered(f.m.s.eng, 1)
 	}
 	f.relay.last(Change[T]{Err: err})
 }
@@ -191,10 +198,12 @@ func (f *follower[T]) refresh() error {
 	if err != nil {
 		return err
 	}
+	f.until = f.events.count.Load()
 	for _, id := range slices.Sorted(maps.Keys(f.known)) {
 		if _, ok := there[id]; !ok {
 			v := f.known[id]
 			delete(f.known, id)
+			f.past[id] = true
 			f.relay.send(Change[T]{Value: v, Gone: true})
 		}
 	}
@@ -209,13 +218,16 @@ func (f *follower[T]) refresh() error {
 
 // step takes one event. It reports whether the consumer is still there.
 func (f *follower[T]) step(ev Event) bool {
+	if ev.stamp > f.until {
+		clear(f.past)
+	}
 	args, err := ev.Args()
 	if err != nil {
 		return true
 	}
 	if ev.Topic == f.comes {
 		v, ok := f.came(args)
-		if _, known := f.known[f.id(v)]; !ok || known {
+		if _, known := f.known[f.id(v)]; !ok || known || f.past[f.id(v)] {
 			return true
 		}
 		f.known[f.id(v)] = v

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -154,8 +155,32 @@ func (o needCall) applyCall(s *callStream) error {
 	return nil
 }
 
+// history asks for past events. Oldest first, unless the query is reversed.
 func (sub *Subscription) history(ctx context.Context, q *historyQuery) ([]Event, error) {
-	r, err := sub.s.Call(ctx, "wamp.subscription.get_events", Args(sub.ID()).WithKwargs(q.kw), Idempotent(),
+	for {
+		id := sub.ID()
+		events, err := sub.historyOf(ctx, id, q.kw)
+		if uri := ErrorURI(err); q.last && (uri == proto.ErrURIRuntimeError || uri == proto.ErrURIInvalidArgument) {
+			// Crossbar gives the newest ones, and knows no other key.
+			kw := maps.Clone(q.kw)
+			delete(kw, "reverse")
+			events, err = sub.historyOf(ctx, id, kw)
+		}
+		if sub.ID() != id && ctx.Err() == nil {
+			continue // it was restored meanwhile, and the router has another name for it
+		}
+		if q.last {
+			slices.Reverse(events)
+		}
+		if n := len(events); (q.last || q.kw["reverse"] == nil) && n > 1 && events[0].Time.After(events[n-1].Time) {
+			slices.Reverse(events) // a router that gives the newest first, or last, all the same
+		}
+		return events, err
+	}
+}
+
+func (sub *Subscription) historyOf(ctx context.Context, id ID, kw map[string]any) ([]Event, error) {
+	r, err := sub.s.Call(ctx, "wamp.subscription.get_events", Args(id).WithKwargs(kw), Idempotent(),
 		needCall{proto.Broker, proto.EventHistory}).Final()
 	if err != nil {
 		return nil, err
@@ -178,9 +203,6 @@ func (sub *Subscription) history(ctx context.Context, q *historyQuery) ([]Event,
 			events = append(events, ev)
 		}
 	}
-	if q.last {
-		slices.Reverse(events)
-	}
 	return events, nil
 }
 
@@ -199,11 +221,11 @@ func (sub *Subscription) historic(v any) (Event, bool) {
 		return nil
 	}
 	ev := Event{Publication: idOf(first("publication", "id")), Topic: sub.eng.URI, Historic: true}
-	ev.Time, _ = parseTime(first("timestamp", "created", "time"))
+	ev.Time, _ = parseTime(first("timestamp", "time_ns", "created", "time"))
 	details, _ := m["details"].(map[string]any)
-	for _, key := range []string{"topic", "publisher", "publisher_authid", "publisher_authrole"} {
-		if v := m[key]; v != nil && details[key] == nil {
-			ev.Details = append(ev.Details, proto.Entry{Key: key, Value: v})
+	for _, keys := range [][]string{{"topic"}, {"publisher", "session_id"}, {"publisher_authid", "authid"}, {"publisher_authrole", "authrole"}} {
+		if v := first(keys...); v != nil && details[keys[0]] == nil {
+			ev.Details = append(ev.Details, proto.Entry{Key: keys[0], Value: v})
 		}
 	}
 	for key, v := range details {

@@ -17,15 +17,16 @@ type merged struct {
 	s      *Session
 	cancel context.CancelFunc // ends the subscriptions
 	err    atomic.Pointer[error]
+	count  atomic.Uint64 // of what has come; each event has its number as stamp
 }
 
 // merge subscribes to topics. ctx owns all of it; stop ends it.
 func (s *Session) merge(ctx context.Context, need session.Need, topics ...string) (*merged, error) {
 	m := &merged{s: s}
-	initEvents(&m.stream, s, ctx)
-	m.stream.cut = func(*stream[Event], int) (Event, bool) { return Event{}, false }
 	inner, cancel := context.WithCancel(ctx)
 	m.cancel = cancel
+	initEvents(&m.stream, s, inner) // what nobody will read goes with it
+	m.stream.cut = func(*stream[Event], int) (Event, bool) { return Event{}, false }
 	for _, topic := range topics {
 		e := &session.Subscription{Ctx: inner, URI: topic, Match: Exact, AckTimeout: s.ackTimeout, Ready: make(chan error, 1),
 			Needs: []session.Need{need}}
@@ -60,11 +61,15 @@ type mergedSink struct {
 }
 
 func (k *mergedSink) Deliver(msg *proto.Message) session.Verdict {
-	return k.m.stream.put(newEvent(k.m.s, msg, k.topic), len(msg.Args)+len(msg.Kwargs)+overhead)
+	ev := newEvent(k.m.s, msg, k.topic)
+	ev.stamp = k.m.count.Add(1)
+	return k.m.stream.put(ev, len(msg.Args)+len(msg.Kwargs)+overhead)
 }
 
 // Restored says that events may have been missed before what comes now.
-func (k *mergedSink) Restored() { k.m.stream.put(Event{restored: true}, overhead) }
+func (k *mergedSink) Restored() session.Verdict {
+	return k.m.stream.put(Event{restored: true, stamp: k.m.count.Add(1)}, overhead)
+}
 
 func (k *mergedSink) End(e session.End) {
 	k.m.err.CompareAndSwap(nil, &e.Err)

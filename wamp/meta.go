@@ -216,6 +216,9 @@ func (m Meta) GetRegistration(ctx context.Context, id ID) (RegistrationInfo, err
 	if !ok {
 		return RegistrationInfo{}, ErrNoSuchRegistration
 	}
+	if info.ID == 0 {
+		info.ID = id
+	}
 	return info, nil
 }
 
@@ -260,6 +263,9 @@ func (m Meta) GetSubscription(ctx context.Context, id ID) (SubscriptionInfo, err
 	info, ok := subscriptionOf(v)
 	if !ok {
 		return SubscriptionInfo{}, ErrNoSuchSubscription
+	}
+	if info.ID == 0 {
+		info.ID = id
 	}
 	return info, nil
 }

@@ -256,3 +256,42 @@ func TestPatternSubscriptions(t *testing.T) {
 		}
 	})
 }
+
+// A pattern gets the retained event of each topic it matches, once for each
+// handle that has asked for them.
+func TestRetainedEventsOfAPattern(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := wamptest.NewRouter(t)
+		p, s := join(t, r), join(t, r, wamp.WithReconnect(quick()))
+		topics := []string{"com.example.a", "com.example.b", "com.example.c"}
+		for i, topic := range topics {
+			if _, err := p.Publish(t.Context(), topic, wamp.Args(i), wamp.Retain(), wamp.Acknowledge()).Wait(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		check := func(sub *wamp.Subscription) {
+			t.Helper()
+			var got []string
+			for _, ev := range waiting(sub) {
+				if got = append(got, ev.Topic); !ev.Retained {
+					t.Errorf("%+v", ev)
+				}
+			}
+			slices.Sort(got)
+			if !slices.Equal(got, topics) {
+				t.Errorf("retained events of %q", got)
+			}
+		}
+		one := subscribe(t, s, "com.example", wamp.Match(wamp.Prefix), wamp.GetRetained())
+		check(one)
+		two := subscribe(t, s, "com.example", wamp.Match(wamp.Prefix), wamp.GetRetained())
+		check(two)
+		if evs := waiting(one); len(evs) != 0 {
+			t.Errorf("the first handle has them twice: %+v", evs)
+		}
+		r.Cut(s.ID())
+		<-time.After(10 * time.Second)
+		check(one)
+		check(two)
+	})
+}

@@ -13,6 +13,9 @@ import (
 // reach back to the last event, the next one has AfterGap set, as without
 // FromHistory.
 //
+// The bounds say where the stream begins and nothing else: a limit is about the
+// newest events, as with HistoryLast, and of a pattern all topics come live.
+//
 // Subscribe then also asks for the history, under its ctx, and fails if the
 // broker does not give it: with a *FeatureError where it did not announce
 // event_history (Crossbar has it and does not: see Assume).
@@ -28,6 +31,9 @@ func (o fromHistoryOption) applySubscribe(s *Subscription) error {
 	if q.ends || q.kw["reverse"] != nil && !q.last {
 		return errors.New("wamp: FromHistory: the bounds must not have an end, nor be reversed")
 	}
+	if q.limit > 0 { // the oldest ones would leave a gap behind them
+		_ = historyLimit{q.limit, true}.applyHistory(q)
+	}
 	s.replay = &replay{sub: s, query: q}
 	return nil
 }
@@ -40,52 +46,44 @@ type replay struct {
 	cancel context.CancelFunc
 	relay  *relay[Event]
 	recent recent
-	gap    bool // events are missing before the next one
-	asked  bool // the history was asked what is missing since the last event
+	gap    bool   // events are missing before the next one
+	link   uint64 // the history was asked what was missed before this link
+	whole  bool   // it reached back to the last event
 }
 
 // prepare is called before the subscription is handed over.
 func (p *replay) prepare(sub *Subscription) {
 	p.ctx, p.cancel = context.WithCancel(sub.eng.Ctx)
-	sub.eng.Ctx = p.ctx
+	sub.eng.Ctx, sub.stream.ctx = p.ctx, p.ctx
 	p.relay = newRelay[Event](p.ctx, eventChannel)
 }
 
 // start asks for the history and begins to deliver.
 func (p *replay) start() error {
 	first, err := p.sub.history(p.ctx, p.query)
-	if err == nil {
-		err = p.relay.run(p.sub.s, func() { p.run(first) })
-	}
 	if err != nil {
-		p.cancel()
+		return err
 	}
-	return err
+	return p.relay.run(p.sub.s, func() { p.run(first) })
 }
 
 func (p *replay) run(first []Event) {
 	defer p.cancel()
 	st := &p.sub.stream
-	if !p.deliver(inOrder(first)) {
+	if !p.deliver(first) {
 		p.cut(1)
 		return
 	}
 	for ev := range st.ch {
-		switch {
-		case ev.restored || ev.AfterGap && !p.asked: // a slow consumer has lost the sign
-			p.asked = true
+		if ev.stamp != p.link { // also where a slow consumer has lost the sign
+			p.link = ev.stamp
 			if !p.deliver(p.missed()) {
 				p.cut(1)
 				return
 			}
-			if ev.restored {
-				continue
-			}
-		case p.recent.has(ev.Publication):
-			continue // history had it, or it is the retained one
 		}
-		if ev.AfterGap { // said by gap, which the history may have filled
-			ev.AfterGap, p.asked = false, false
+		if ev.restored || p.recent.has(ev.Publication) || ev.Retained && p.whole {
+			continue // no event, or history had it, or it came before the link was lost
 		}
 		if !p.deliver([]Event{ev}) {
 			p.cut(1 + len(st.ch))
@@ -120,17 +118,10 @@ func (p *replay) deliver(events []Event) bool {
 
 // missed returns what was published while there was no connection.
 func (p *replay) missed() []Event {
-	p.gap = true
-	q := &historyQuery{kw: map[string]any{}}
-	if topic := p.query.kw["topic"]; topic != nil {
-		q.kw["topic"] = topic
-	}
-	if last := p.recent.last(); last != 0 {
-		q.kw["from_publication"] = last // that one too: if it is there, nothing is missing
-	}
-	events, err := p.sub.history(p.ctx, q)
-	if err != nil && ErrorURI(err) != "" { // a router that knows the first bounds only
-		events, err = p.sub.history(p.ctx, p.query)
+	p.gap, p.whole = true, false
+	events, err := p.sub.history(p.ctx, p.since())
+	if err != nil && ErrorURI(err) != "" { // a router that knows a limit only
+		events, err = p.sub.history(p.ctx, &historyQuery{kw: map[string]any{"limit": historyMost}})
 	}
 	if err != nil {
 		if p.ctx.Err() == nil {
@@ -138,22 +129,35 @@ func (p *replay) missed() []Event {
 		}
 		return nil
 	}
-	events = inOrder(events)
 	for i := len(events) - 1; i >= 0; i-- {
 		if p.recent.has(events[i].Publication) {
-			p.gap = false
+			p.gap, p.whole = false, true
 			return events[i+1:]
 		}
 	}
 	return events
 }
 
-// inOrder puts the oldest event first: Crossbar gives the newest first.
-func inOrder(events []Event) []Event {
-	if n := len(events); n > 1 && events[0].Time.After(events[n-1].Time) {
-		slices.Reverse(events)
+// historyMost is all that a router has.
+const historyMost = 1 << 20
+
+// since asks for what came after the last event, and that one too: if it is
+// there, nothing is missing. Where there was none, the bounds hold from which
+// the stream was to begin.
+func (p *replay) since() *historyQuery {
+	q := &historyQuery{kw: map[string]any{}}
+	if last := p.recent.last(); last != 0 {
+		q.kw["from_publication"] = last
+		return q
 	}
-	return events
+	for key, bound := range p.query.kw {
+		switch key {
+		case "limit", "reverse", "topic":
+		default:
+			q.kw[key] = bound
+		}
+	}
+	return q
 }
 
 // recentIDs is how many of the newest publications are remembered at least, to

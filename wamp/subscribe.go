@@ -32,7 +32,8 @@ type Event struct {
 	Historic bool
 	Time     time.Time
 
-	restored bool // no event: the subscription has been restored on a new link
+	restored bool   // no event: the subscription has been restored on a new link
+	stamp    uint64 // with history: the link it came on; of merged ones: its number
 }
 
 // Publisher is who published the event, as far as the broker disclosed it.
@@ -60,7 +61,8 @@ type Subscription struct {
 	eng    session.Subscription
 	s      *Session
 	err    atomic.Pointer[error]
-	gap    bool // the next event comes after a gap; actor only
+	gap    bool   // the next event comes after a gap; actor only
+	links  uint64 // how often it was restored; actor only
 	replay *replay
 }
 
@@ -103,16 +105,20 @@ func (s *Session) Subscribe(ctx context.Context, topic string, options ...Subscr
 	if sub.replay != nil {
 		sub.replay.prepare(sub)
 	}
-	if err := s.eng.Subscribe(e); err != nil {
-		return nil, err
-	}
-	if err := <-e.Ready; err != nil {
-		return nil, err
+	err := s.eng.Subscribe(e)
+	if err == nil {
+		err = <-e.Ready
 	}
 	if sub.replay != nil {
-		if err := sub.replay.start(); err != nil {
-			return nil, err
+		if err == nil {
+			err = sub.replay.start()
 		}
+		if err != nil {
+			sub.replay.cancel()
+		}
+	}
+	if err != nil {
+		return nil, err
 	}
 	return sub, nil
 }
@@ -176,15 +182,18 @@ type eventSink Subscription
 func (es *eventSink) Gap() { es.gap = true }
 
 // Restored says that the subscription is there again on a new connection.
-func (es *eventSink) Restored() {
-	if es.replay != nil {
-		es.stream.put(Event{restored: true}, overhead)
+func (es *eventSink) Restored() session.Verdict {
+	if es.replay == nil {
+		return session.Taken
 	}
+	es.links++
+	return es.stream.put(Event{restored: true, stamp: es.links}, overhead)
 }
 
 func (es *eventSink) Deliver(m *proto.Message) session.Verdict {
 	ev := newEvent(es.s, m, es.eng.URI)
 	ev.AfterGap, es.gap = es.gap, false
+	ev.stamp = es.links
 	return es.stream.put(ev, len(m.Args)+len(m.Kwargs)+overhead)
 }
 

@@ -73,6 +73,7 @@ type Call struct {
 	watch     watched
 	parked    bool     // it waits for a link
 	chunked   bool     // it is a progressive call
+	oneLink   bool     // it is of no use on another link
 	chunks    []*Chunk // those that are not known to be written, like the call
 }
 
@@ -239,6 +240,8 @@ func (call *Call) suspend(c *core, reason error) parked {
 	switch {
 	case call.canceled != nil:
 		call.end(End{Err: call.canceled})
+	case call.oneLink:
+		call.end(End{Err: &OutcomeUnknown{Reason: reason}})
 	case c.unwritten(call.seq) || call.Idempotent && call.delivered == 0 && !call.chunked:
 		call.parked = true
 		c.watch(call.Ctx, &call.watch, call)

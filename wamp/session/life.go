@@ -383,19 +383,19 @@ func (c *core) registerAgain(r *Registration) {
 	}
 }
 
-// subscribeAgain sends SUBSCRIBE for the first handle of a topic, and for those
-// that want retained events.
+// subscribeAgain sends SUBSCRIBE for the first handle of a topic. It asks for
+// retained events if one of the handles wants them.
 func (c *core) subscribeAgain(s *Subscription) {
 	t := s.topic
 	err := s.check(c)
-	if err == nil && (t.asked == 0 && t.id == 0 || s.Retained) {
-		err = c.subscribe(t, s.Retained)
+	if err == nil && t.asked == 0 && t.id == 0 {
+		err = c.subscribe(t, s, slices.ContainsFunc(t.handles, func(h *Subscription) bool { return h.Retained }))
 	}
 	if err != nil {
 		c.dropHandle(s, err, false)
 		return
 	}
-	s.seen = false
+	s.seen = nil
 	s.timer = c.timerOnWrite(s.AckTimeout, func(c *core) { c.dropHandle(s, ErrAckTimeout, true) })
 }
 

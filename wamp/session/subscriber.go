@@ -35,8 +35,8 @@ type Subscription struct {
 
 	// Actor only, from here on.
 	topic  *topic
-	ready  bool // Ready has its value
-	seen   bool // it has had its retained event
+	ready  bool            // Ready has its value
+	seen   map[string]bool // the topics whose retained event it has had
 	timer  *timer
 	watch  watched
 	gap    bool // a link was lost since its last event
@@ -104,7 +104,7 @@ func (s *Subscription) start(c *core) {
 		t = &topic{key: key, options: s.Options}
 	}
 	if t.asked == 0 && t.id == 0 || s.Retained {
-		if err := c.subscribe(t, s.Retained); err != nil {
+		if err := c.subscribe(t, s, s.Retained); err != nil {
 			s.drop(err)
 			return
 		}
@@ -134,8 +134,8 @@ func (s *Subscription) check(c *core) error {
 	return c.needAll(s.Needs)
 }
 
-// subscribe sends SUBSCRIBE for a topic.
-func (c *core) subscribe(t *topic, retained bool) error {
+// subscribe sends SUBSCRIBE for a topic, because of one of its handles.
+func (c *core) subscribe(t *topic, s *Subscription, retained bool) error {
 	d := t.options
 	if t.key.match != proto.Exact {
 		d = proto.Dict{{Key: "match", Value: string(t.key.match)}}
@@ -149,16 +149,17 @@ func (c *core) subscribe(t *topic, retained bool) error {
 		return err
 	}
 	t.asked++
-	c.requests[id] = &subscribeRequest{topic: t}
+	c.requests[id] = &subscribeRequest{topic: t, sub: s}
 	return nil
 }
 
 func (s *Subscription) acknowledged(c *core, id proto.ID) {
 	s.id.Store(uint64(id))
+	verdict := Taken
 	if s.back {
 		s.back = false
-		if r, ok := s.Sink.(interface{ Restored() }); ok && s.ready {
-			r.Restored()
+		if r, ok := s.Sink.(interface{ Restored() Verdict }); ok && s.ready {
+			verdict = r.Restored()
 		}
 	}
 	if s.timer != nil {
@@ -166,6 +167,7 @@ func (s *Subscription) acknowledged(c *core, id proto.ID) {
 		s.timer = nil
 	}
 	s.answer(nil)
+	c.judge(s, verdict)
 }
 
 func (s *Subscription) answer(err error) {
@@ -190,13 +192,19 @@ func (s *Subscription) end(e End) {
 }
 
 // subscribeRequest is the pending SUBSCRIBE of a topic.
-type subscribeRequest struct{ topic *topic }
+type subscribeRequest struct {
+	topic *topic
+	sub   *Subscription // the handle it was sent for
+}
 
 func (r *subscribeRequest) requestType() proto.MessageType { return proto.Subscribe }
 
 func (r *subscribeRequest) reply(c *core, m *proto.Message) bool {
 	t := r.topic
 	t.asked--
+	if now := c.topics[t.key]; now != nil && now != t {
+		return false // revoked meanwhile; the subscription is that of who came after
+	}
 	if t.id != 0 && t.id != m.ID {
 		c.violation(proto.Subscribed, fmt.Sprintf("topic %q has subscription %d already, not %d", t.key.uri, t.id, m.ID), nil)
 		return false
@@ -207,7 +215,7 @@ func (r *subscribeRequest) reply(c *core, m *proto.Message) bool {
 	}
 	t.id = m.ID
 	c.subs[m.ID] = t
-	for _, s := range t.handles {
+	for _, s := range slices.Clone(t.handles) {
 		s.acknowledged(c, m.ID)
 	}
 	c.leaveTopic(t)
@@ -217,8 +225,14 @@ func (r *subscribeRequest) reply(c *core, m *proto.Message) bool {
 func (r *subscribeRequest) fail(c *core, err *Error) {
 	t := r.topic
 	t.asked--
-	if t.id != 0 || t.asked > 0 {
-		return // refused the second time only: the topic stands
+	if t.id != 0 { // refused the second time only: the topic stands
+		if !r.sub.ready {
+			c.dropHandle(r.sub, err, false)
+		}
+		return
+	}
+	if t.asked > 0 {
+		return
 	}
 	for _, s := range slices.Clone(t.handles) {
 		c.dropHandle(s, err, false)
@@ -336,13 +350,21 @@ func (c *core) onEvent(m *proto.Message) {
 		return
 	}
 	retained := len(m.Options) > 0 && m.Options.Bool("retained")
-	for i := 0; i < len(t.handles); i++ {
+	for i := 0; i < len(t.handles); {
 		s := t.handles[i]
+		if !s.ready { // it begins with its own SUBSCRIBED
+			i++
+			continue
+		}
 		if retained {
-			if !s.Retained || s.seen {
+			if !s.Retained || s.seen[m.Options.Str("topic")] {
+				i++
 				continue
 			}
-			s.seen = true
+			if s.seen == nil {
+				s.seen = map[string]bool{}
+			}
+			s.seen[m.Options.Str("topic")] = true
 		}
 		if s.gap {
 			s.gap = false
@@ -350,15 +372,25 @@ func (c *core) onEvent(m *proto.Message) {
 				g.Gap()
 			}
 		}
-		switch s.Sink.Deliver(m) {
-		case Gate:
-			c.gates++
-		case Overflow:
-			c.stats.Overflowed++
-			c.dropHandle(s, ErrSlowConsumer, false)
-			i--
+		if c.judge(s, s.Sink.Deliver(m)) {
+			i++
 		}
 	}
+}
+
+// judge does what the verdict of a subscription's sink asks for. It reports
+// whether the subscription goes on.
+func (c *core) judge(s *Subscription, v Verdict) bool {
+	switch v {
+	case Gate:
+		c.gates++
+	case Overflow:
+		c.stats.Overflowed++
+		c.dropHandle(s, ErrSlowConsumer, false)
+		return false
+	case Taken:
+	}
+	return true
 }
 
 // onSubscriptionRevoked is UNSUBSCRIBED with request 0.

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/connectanum/connectanum-go/wamp/proto"
@@ -58,14 +59,15 @@ func (w *Testament) End(e End) {
 func (w *wills) again(c *core) {
 	for _, o := range slices.Clone(w.all) {
 		call := &Call{Ctx: context.WithoutCancel(o.Call.Ctx), URI: o.Call.URI, Args: o.args, Kwargs: o.kwargs, Needs: o.Call.Needs,
-			Idempotent: true}
+			oneLink: true}
 		call.Sink = &againSink{c: c, will: o}
 		call.send(c)
 	}
 }
 
 // againSink takes the answer to a testament that is set again. One that the
-// router refuses now is forgotten, and the log says so.
+// router refuses now is forgotten, and the log says so; where the link is lost
+// before the answer, the next one gets it anyway.
 type againSink struct {
 	c    *core
 	will *Testament
@@ -74,7 +76,8 @@ type againSink struct {
 func (a *againSink) Deliver(*proto.Message) Verdict { return Taken }
 
 func (a *againSink) End(e End) {
-	if e.Err == nil || a.c.ended {
+	var lost *OutcomeUnknown
+	if e.Err == nil || a.c.ended || errors.As(e.Err, &lost) {
 		return
 	}
 	a.c.log.Warn("wamp: a testament could not be set again", "scope", a.will.Scope, "error", e.Err.Error())

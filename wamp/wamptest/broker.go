@@ -157,7 +157,7 @@ func (b *broker) publish(s *session, m *proto.Message) {
 		refuse(proto.ErrURIDiscloseMe, "publishers are not disclosed here")
 		return
 	}
-	e := &publication{id: r.newID(nil), topic: m.URI, payload: contentOf(s, m), to: receiversOf(&r.cfg, s, m.Options)}
+	e := &publication{id: r.newID(nil), topic: m.URI, by: s, payload: contentOf(s, m), to: receiversOf(&r.cfg, s, m.Options)}
 	if disclose {
 		e.details = disclosure("publisher", s)
 	}
@@ -189,13 +189,15 @@ func (b *broker) distribute(e *publication) {
 type publication struct {
 	id      proto.ID
 	topic   string
+	by      *session // who published it
 	details proto.Dict
 	payload *content
 	to      *receivers
 	trust   int // of its publisher, where it is trusted
 	trusted bool
-	key     string    // of a sharded subscription, "" without one
-	at      time.Time // of those that are kept
+	key     string             // of a sharded subscription, "" without one
+	at      time.Time          // of those that are kept
+	nodes   map[pattern]string // of those that are kept: the node key that had it, where one was picked
 }
 
 // detailsFor are the details of an event for one subscriber.
@@ -213,6 +215,12 @@ func (b *broker) detailsFor(sub *subscription, e *publication, to *session) prot
 // event sends a publication to those of a subscription who may have it.
 func (b *broker) event(sub *subscription, e *publication) {
 	node := sub.node(e)
+	if node != "" && b.history.limit > 0 {
+		if e.nodes == nil {
+			e.nodes = map[pattern]string{}
+		}
+		e.nodes[sub.pattern] = node
+	}
 	for _, to := range sub.subscribers {
 		if e.to.has(to) && (node == "" || sub.nodes[to] == "" || sub.nodes[to] == node) {
 			m := &proto.Message{Type: proto.Event, ID: sub.id, Publication: e.id, Options: b.detailsFor(sub, e, to)}

@@ -125,6 +125,9 @@ func getEvents(x *metaCall) (result []any, uri string) {
 	if sub == nil {
 		return nil, proto.ErrURINoSuchSubscription
 	}
+	if x.d.router.cfg.crossbar {
+		return crossbarEvents(x, sub)
+	}
 	w := b.history.read(x.kw)
 	if w.bad {
 		return nil, proto.ErrURIInvalidArgument
@@ -141,23 +144,65 @@ func getEvents(x *metaCall) (result []any, uri string) {
 		if w.limit >= 0 && len(result) == w.limit {
 			break
 		}
-		if proto.MatchURI(sub.uri, sub.match, e.topic) && (w.topic == "" || w.topic == e.topic) && e.to.has(x.c.caller) {
+		if proto.MatchURI(sub.uri, sub.match, e.topic) && (w.topic == "" || w.topic == e.topic) && e.to.has(x.c.caller) &&
+			sub.had(e, x.c.caller) {
 			result = append(result, b.asHistory(sub, e, x.c.caller))
 		}
 	}
 	return result, ""
 }
 
+// had reports whether a node had a publication when it came, or would have had
+// it.
+func (sub *subscription) had(e *publication, s *session) bool {
+	node, own := e.nodes[sub.pattern], sub.nodes[s]
+	return node == "" || own == "" || own == node
+}
+
+// crossbarEvents answers as Crossbar does: the newest events first, ten of them
+// if nothing is said, each with names of its own. It knows a limit and no bound.
+func crossbarEvents(x *metaCall, sub *subscription) (result []any, uri string) {
+	limit := 10
+	for key, v := range x.kw {
+		n, ok := dictOf(x.kw).Int(key)
+		if key != "limit" || !ok && v != nil {
+			return nil, proto.ErrURIRuntimeError
+		}
+		limit = int(n)
+	}
+	events := []any{}
+	for _, e := range slices.Backward(x.b.history.kept) {
+		if len(events) == limit {
+			break
+		}
+		if proto.MatchURI(sub.uri, sub.match, e.topic) {
+			args, kwargs := e.values()
+			events = append(events, map[string]any{"time_ns": e.at.UnixNano(), "realm": x.c.caller.realm.name, "session_id": e.by.id,
+				"authid": e.by.grant.AuthID, "authrole": e.by.grant.AuthRole, "publication": e.id, "topic": e.topic,
+				"args": args, "kwargs": kwargs})
+		}
+	}
+	return []any{events}, ""
+}
+
+// values is the payload of a publication.
+func (e *publication) values() (args []any, kwargs map[string]any) {
+	p := codec.Raw(e.payload.codec, e.payload.args, e.payload.kwargs)
+	args, _ = p.Args()
+	kwargs, _ = p.Kwargs()
+	return args, kwargs
+}
+
 // asHistory is an event as get_events returns it.
 func (b *broker) asHistory(sub *subscription, e *publication, to *session) map[string]any {
 	ev := map[string]any{"timestamp": e.at.UTC().Format(time.RFC3339Nano), "subscription": sub.id, "publication": e.id,
 		"details": b.detailsFor(sub, e, to).Map()}
-	p := codec.Raw(e.payload.codec, e.payload.args, e.payload.kwargs)
-	if args, err := p.Args(); err == nil && len(args) > 0 {
+	args, kwargs := e.values()
+	if len(args) > 0 {
 		ev["args"] = args
 	}
-	if kw, err := p.Kwargs(); err == nil && len(kw) > 0 {
-		ev["kwargs"] = kw
+	if len(kwargs) > 0 {
+		ev["kwargs"] = kwargs
 	}
 	return ev
 }

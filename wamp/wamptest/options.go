@@ -160,7 +160,8 @@ func WithoutDisclosure() Option { return optionFunc(func(c *config) { c.noDisclo
 // timeout counts in seconds and ends a call with ERROR canceled. RESULT says who
 // the callee is, INVOCATION never who the caller is. Callees are asked for
 // progressive results, and may send them, whoever announced or asked for what.
-// REGISTER takes force_reregister and concurrency.
+// REGISTER takes force_reregister and concurrency. With WithHistory it gives the
+// newest events first, knows a limit only, and has names of its own for them.
 //
 // Not imitated: that Crossbar takes each chunk of a progressive call for a call
 // of its own; here such a call is a protocol violation.

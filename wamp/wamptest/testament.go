@@ -33,7 +33,7 @@ func (b *broker) testify(s *session) {
 			if w.scope != scope {
 				continue
 			}
-			e := &publication{id: b.router.newID(nil), topic: w.topic, payload: w.payload, to: receiversOf(&b.router.cfg, s, w.options)}
+			e := &publication{id: b.router.newID(nil), topic: w.topic, by: s, payload: w.payload, to: receiversOf(&b.router.cfg, s, w.options)}
 			if w.options.Bool("disclose_me") && b.router.cfg.brokerHas(proto.PublisherIdentification) {
 				e.details = disclosure("publisher", s)
 			}

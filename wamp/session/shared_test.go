@@ -1,0 +1,153 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/connectanum/connectanum-go/wamp/proto"
+)
+
+// What several handles of one topic do to each other.
+
+func subscribed(request, id proto.ID) proto.Message {
+	return proto.Message{Type: proto.Subscribed, Request: request, ID: id}
+}
+
+func liveEvent(id, publication proto.ID) proto.Message {
+	return proto.Message{Type: proto.Event, ID: id, Publication: publication}
+}
+
+func retainedEvent(id, publication proto.ID) proto.Message {
+	m := liveEvent(id, publication)
+	m.Options = proto.Dict{{Key: "retained", Value: true}}
+	return m
+}
+
+func retainedSub(ctx context.Context, topic string, s Sink) *Subscription {
+	sub := newSub(ctx, topic, s)
+	sub.Retained = true
+	return sub
+}
+
+// A handle that comes to a topic and asks for the retained event begins with
+// that, not with an event that was under way, which may be the same one.
+func TestStepRetainedComesFirst(t *testing.T) {
+	r := newRig(t)
+	a, b := &tape{}, &tape{}
+	r.do(newSub(t.Context(), "com.example.topic", a))
+	r.want(proto.Subscribe)
+	r.feed(subscribed(1, 55))
+	r.do(retainedSub(t.Context(), "com.example.topic", b))
+	r.want(proto.Subscribe)
+	r.feed(liveEvent(55, 9))
+	r.feed(subscribed(2, 55))
+	r.feed(retainedEvent(55, 9))
+	if len(a.log) != 1 || len(b.log) != 1 {
+		t.Errorf("%d and %d events, want one each", len(a.log), len(b.log))
+	}
+}
+
+// After a reconnect one SUBSCRIBE brings a topic back, and asks for the retained
+// event if one of the handles wants it.
+func TestStepTopicIsRestoredOnce(t *testing.T) {
+	r := newLifeRig(t)
+	tapes := []*tape{{}, {}, {}}
+	r.do(newSub(t.Context(), "com.example.topic", tapes[0]))
+	r.do(retainedSub(t.Context(), "com.example.topic", tapes[1]))
+	r.do(retainedSub(t.Context(), "com.example.topic", tapes[2]))
+	r.want(proto.Subscribe, proto.Subscribe, proto.Subscribe)
+	for i := range proto.ID(3) {
+		r.feed(subscribed(i+1, 55))
+	}
+	r.lose()
+	r.rejoin(routerRoles())
+	if m := r.want(proto.Subscribe)[0]; !m.Options.Bool("get_retained") {
+		t.Errorf("options %s", m.Options)
+	}
+	r.feed(subscribed(1, 66))
+	r.feed(retainedEvent(66, 9))
+	r.feed(liveEvent(66, 10))
+	for i, want := range []int{1, 2, 2} {
+		if got := len(tapes[i].log); got != want {
+			t.Errorf("handle %d has %d events, want %d", i, got, want)
+		}
+	}
+}
+
+// A subscription is revoked while a SUBSCRIBE of the same topic is under way,
+// and somebody subscribes anew: what is answered to the first must not take the
+// topic from the second.
+func TestStepRevokedAndSubscribedAgain(t *testing.T) {
+	r := newRig(t)
+	a, b, c := &tape{}, &tape{}, &tape{}
+	r.do(newSub(t.Context(), "com.example.topic", a))
+	r.want(proto.Subscribe)
+	r.feed(subscribed(1, 55))
+	r.do(retainedSub(t.Context(), "com.example.topic", b))
+	r.feed(proto.Message{Type: proto.Unsubscribed, Options: proto.Dict{{Key: "subscription", Value: int64(55)}}})
+	ctx, cancel := context.WithCancel(t.Context())
+	r.do(newSub(ctx, "com.example.topic", c))
+	r.want(proto.Subscribe, proto.Subscribe)
+	r.feed(subscribed(2, 66)) // of b, which is over
+	r.feed(subscribed(3, 66))
+	r.want()
+	r.feed(liveEvent(66, 9))
+	if len(c.log) != 1 {
+		t.Errorf("log %v", c.log)
+	}
+	cancel()
+	r.cancel(ctx)
+	if m := r.want(proto.Unsubscribe)[0]; m.ID != 66 {
+		t.Errorf("leaves %d", m.ID)
+	}
+	r.feed(proto.Message{Type: proto.Unsubscribed, Request: 4})
+	r.clean()
+}
+
+// The same where the one who subscribes anew is gone before both answers.
+func TestStepRevokedAndLeft(t *testing.T) {
+	r := newRig(t)
+	r.do(newSub(t.Context(), "com.example.topic", &tape{}))
+	r.want(proto.Subscribe)
+	r.feed(subscribed(1, 55))
+	r.do(retainedSub(t.Context(), "com.example.topic", &tape{}))
+	r.feed(proto.Message{Type: proto.Unsubscribed, Options: proto.Dict{{Key: "subscription", Value: int64(55)}}})
+	ctx, cancel := context.WithCancel(t.Context())
+	r.do(newSub(ctx, "com.example.topic", &tape{}))
+	r.want(proto.Subscribe, proto.Subscribe)
+	cancel()
+	r.cancel(ctx)
+	r.feed(subscribed(2, 66))
+	r.feed(subscribed(3, 66))
+	r.want(proto.Unsubscribe)
+	r.feed(proto.Message{Type: proto.Unsubscribed, Request: 4})
+	r.clean()
+	if len(r.core.topics) != 0 {
+		t.Errorf("%d topics are left", len(r.core.topics))
+	}
+}
+
+// A handle whose own SUBSCRIBE is refused is told so at once; those that were
+// there stay.
+func TestStepSecondSubscribeRefused(t *testing.T) {
+	r := newRig(t)
+	a, b := &tape{}, &tape{}
+	r.do(newSub(t.Context(), "com.example.topic", a))
+	r.want(proto.Subscribe)
+	r.feed(subscribed(1, 55))
+	sub := retainedSub(t.Context(), "com.example.topic", b)
+	r.do(sub)
+	r.want(proto.Subscribe)
+	r.feed(proto.Message{Type: proto.Error, RequestType: proto.Subscribe, Request: 2, URI: proto.ErrURINotAuthorized})
+	if err := b.err(t); !errors.Is(err, ErrNotAuthorized) {
+		t.Error(err)
+	}
+	if err := <-sub.Ready; !errors.Is(err, ErrNotAuthorized) {
+		t.Error(err)
+	}
+	r.feed(liveEvent(55, 9))
+	if len(a.log) != 1 || len(a.ends) != 0 {
+		t.Errorf("log %v", a.log)
+	}
+}
