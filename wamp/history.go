@@ -12,7 +12,8 @@ import (
 )
 
 // HistoryOption bounds what is asked of a broker's event history. All bounds
-// given together must hold. Crossbar knows HistoryLimit only.
+// given together must hold. Crossbar knows HistoryLimit only, gives the newest
+// events then, and ten where nothing is said.
 type HistoryOption interface{ applyHistory(*historyQuery) error }
 
 // historyQuery is what is asked of an event history.
@@ -138,6 +139,9 @@ func (sub *Subscription) History(ctx context.Context, options ...HistoryOption) 
 	if err != nil {
 		return nil, err
 	}
+	if q.kw["reverse"] == nil {
+		events = inOrder(events)
+	}
 	ch := make(chan Event, len(events))
 	for _, ev := range events {
 		ch <- ev
@@ -173,8 +177,11 @@ func (sub *Subscription) history(ctx context.Context, q *historyQuery) ([]Event,
 		}
 	}
 	events := make([]Event, 0, len(list))
+	seen := make(map[ID]bool, len(list))
 	for _, v := range list {
-		if ev, ok := sub.historic(v); ok {
+		// Crossbar keeps an event once for each session that got it
+		if ev, ok := sub.historic(v); ok && !seen[ev.Publication] {
+			seen[ev.Publication] = true
 			events = append(events, ev)
 		}
 	}
@@ -199,11 +206,11 @@ func (sub *Subscription) historic(v any) (Event, bool) {
 		return nil
 	}
 	ev := Event{Publication: idOf(first("publication", "id")), Topic: sub.eng.URI, Historic: true}
-	ev.Time, _ = parseTime(first("timestamp", "created", "time"))
+	ev.Time, _ = parseTime(first("timestamp", "created", "time", "time_ns"))
 	details, _ := m["details"].(map[string]any)
-	for _, key := range []string{"topic", "publisher", "publisher_authid", "publisher_authrole"} {
-		if v := m[key]; v != nil && details[key] == nil {
-			ev.Details = append(ev.Details, proto.Entry{Key: key, Value: v})
+	for _, as := range [][2]string{{"topic"}, {"publisher", "session_id"}, {"publisher_authid", "authid"}, {"publisher_authrole", "authrole"}} {
+		if v := first(as[0], as[1]); v != nil && details[as[0]] == nil {
+			ev.Details = append(ev.Details, proto.Entry{Key: as[0], Value: v})
 		}
 	}
 	for key, v := range details {

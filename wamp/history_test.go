@@ -168,6 +168,40 @@ func TestHistoryShapes(t *testing.T) {
 	}
 }
 
+// Crossbar has the newest event first, once for each session that got it, and
+// names its parts otherwise.
+func TestHistoryOfCrossbar(t *testing.T) {
+	event := func(n int) map[string]any {
+		return map[string]any{"args": []any{n}, "kwargs": nil, "authid": "joe", "authrole": "user", "publication": 4372913189791009 - n,
+			"realm": "realm1", "session_id": 6889601538754724, "time_ns": 1795441336227313435 + n, "topic": "com.example.topic.x"}
+	}
+	synctest.Test(t, func(t *testing.T) {
+		r := wamptest.NewRouter(t, wamptest.WithHistory(1), wamptest.WithHook(func(x *wamptest.Exchange) wamptest.Action {
+			if x.Sent && x.Message.Type == proto.Result {
+				if err := x.SetPayload(wamp.Args([]any{event(2), event(2), event(1), event(0), event(0)})); err != nil {
+					panic(err)
+				}
+			}
+			return wamptest.Pass()
+		}))
+		s := join(t, r)
+		sub := subscribe(t, s, "com.example.topic", wamp.Match(wamp.Prefix), wamp.FromHistory())
+		for way, events := range map[string][]wamp.Event{"History": drained(value(sub.History(t.Context()))), "FromHistory": waiting(sub)} {
+			if got := numbers(t, events); !slices.Equal(got, []int{0, 1, 2}) {
+				t.Fatalf("%s: %v", way, got)
+			}
+			if ev := events[1]; ev.Topic != "com.example.topic.x" || !ev.Time.Equal(time.Unix(0, 1795441336227313436)) ||
+				ev.Publisher() != (wamp.Peer{Session: 6889601538754724, AuthID: "joe", AuthRole: "user"}) {
+				t.Errorf("%s: %+v", way, ev)
+			}
+		}
+		reversed := drained(value(sub.History(t.Context(), wamp.HistoryReverse())))
+		if got := numbers(t, reversed); !slices.Equal(got, []int{2, 1, 0}) {
+			t.Errorf("reversed: %v", got)
+		}
+	})
+}
+
 // Publishers publish before, during and after the subscription, and its link
 // breaks: every event comes once, in its order.
 func TestFromHistory(t *testing.T) {
