@@ -13,7 +13,7 @@ Application values in commands and answers are tagged, so that nothing is lost i
 reported as {"t": "sha256", "of": "bytes"|"str", "n": N, "v": hex}.
 
 commands
-  join       session kind codec [realm] [ticket: [authid, secret]] [offer: PREFIX] [keys]   -> id authid authrole authmethod
+  join       session kind codec [realm] [ticket: [authid, secret]] [offer: PREFIX] [keys]   -> id authid authrole authmethod protocol
              kind: ws, ws-deflate, wss, raw, rawtls, unix, unix-small; codec may end in .batched; offer registers the
              procedures below; keys: [{uri role private public}] of a cryptobox, base64, role originator or responder
   leave      session [reason]                        says GOODBYE, waits for the answer   -> reason
@@ -221,8 +221,10 @@ def keyring(keys):
 
 async def join(rig, kind, codec, realm, ticket, keys=None):
     auth = {"ticket": {"authid": ticket[0], "ticket": ticket[1]}} if ticket else {"anonymous": {}}
-    c = Component(transports=[transport(rig, kind, codec) | {"max_retries": 0}], realm=realm, authentication=auth,
-                  session_factory=PeerSession)
+    c = Component(transports=[transport(rig, kind, codec.removesuffix(".batched")) | {"max_retries": 0}], realm=realm,
+                  authentication=auth, session_factory=PeerSession)
+    if codec.endswith(".batched"):  # which autobahn has, but takes for no serializer when it checks its configuration
+        c._transports[0].serializers = [codec]
     got = asyncio.get_running_loop().create_future()
 
     def settle(how, value):
@@ -321,7 +323,8 @@ class Peer:
         self.sessions[m["session"]] = s
         if "offer" in m:
             await offer(s, m["offer"])
-        return {"session": d.session, "authid": d.authid, "authrole": d.authrole, "authmethod": d.authmethod}
+        return {"session": d.session, "authid": d.authid, "authrole": d.authrole, "authmethod": d.authmethod,
+                "protocol": getattr(s._transport, "websocket_protocol_in_use", None)}
 
     async def leave(self, m):
         s = self.of(m)

@@ -101,11 +101,15 @@ func (g *gate) join(t *testing.T, realm string, options ...wamp.Option) *wamp.Se
 	return s
 }
 
-// rejoined waits until the session is joined under another id than that one.
+// rejoined waits until the session is joined under another id than that one, and
+// until the router has answered a call: what is restored comes before.
 func rejoined(t *testing.T, s *wamp.Session, old wamp.ID) {
 	t.Helper()
 	for state := range s.States(limit(t)) {
 		if state.Phase == wamp.Joined && s.ID() != old {
+			if _, err := s.Meta().CountSessions(limit(t)); err != nil {
+				t.Fatal(err)
+			}
 			return
 		}
 	}

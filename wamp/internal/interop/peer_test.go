@@ -151,6 +151,7 @@ type reply struct {
 	Error      string
 	Session    uint64
 	AuthID     string
+	Protocol   string
 	Reason     string // leave
 	Goodbye    string // left
 	Progress   []message
@@ -245,11 +246,12 @@ func lastLines(text string, n int) string {
 
 // partner is a session of the peer.
 type partner struct {
-	name   string
-	id     wamp.ID
-	authid string
-	prefix string // of its procedures
-	gone   bool   // the test has let it go
+	name     string
+	id       wamp.ID
+	authid   string
+	protocol string // of a WebSocket
+	prefix   string // of its procedures
+	gone     bool   // the test has let it go
 }
 
 // joinPartner joins the peer over the cell and lets it offer its procedures.
@@ -270,7 +272,7 @@ func newPartner(t *testing.T, c cell, name string, req request) *partner {
 	join := request{"kind": c.kind, "codec": c.codec.Name()}
 	maps.Copy(join, req)
 	d := python.ask(t, "join", p.name, join)
-	p.id, p.authid = wamp.ID(d.Session), d.AuthID
+	p.id, p.authid, p.protocol = wamp.ID(d.Session), d.AuthID, d.Protocol
 	t.Cleanup(func() {
 		if !p.gone {
 			p.leave(t)
