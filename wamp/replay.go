@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"slices"
+
+	"github.com/connectanum/connectanum-go/wamp/proto"
 )
 
 // FromHistory lets the subscription begin with the broker's event history,
@@ -11,7 +13,9 @@ import (
 // without a gap between the two and without an event twice. After a reconnect
 // what was published meanwhile is taken from the history; where that does not
 // reach back to the last event, the next one has AfterGap set, as without
-// FromHistory.
+// FromHistory. So it has where the broker did not announce event_history itself:
+// Crossbar keeps only what somebody got, and while there was no connection that
+// may have been nobody.
 //
 // Subscribe then also asks for the history, under its ctx, and fails if the
 // broker does not give it: with a *FeatureError where it did not announce
@@ -141,7 +145,7 @@ func (p *replay) missed() []Event {
 	events = inOrder(events)
 	for i := len(events) - 1; i >= 0; i-- {
 		if p.recent.has(events[i].Publication) {
-			p.gap = false
+			p.gap = !p.sub.s.Details().Roles.Features(proto.Broker).Has(proto.EventHistory)
 			return events[i+1:]
 		}
 	}
