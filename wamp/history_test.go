@@ -268,6 +268,76 @@ func TestFromHistory(t *testing.T) {
 	}
 }
 
+// holdHistory lets the history be asked for one second later.
+func holdHistory(x *wamptest.Exchange) wamptest.Action {
+	if x.Message.Type == proto.Call && x.Message.URI == "wamp.subscription.get_events" {
+		return wamptest.Hold(time.Second)
+	}
+	return wamptest.Pass()
+}
+
+// What comes live while the history is asked for comes before a history that
+// begins later.
+func TestFromHistoryBehindLive(t *testing.T) {
+	for name, tt := range map[string]struct {
+		option wamp.SubscribeOption
+		want   []int
+	}{
+		"it begins before":   {wamp.FromHistory(), []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}},
+		"it begins later":    {wamp.FromHistory(wamp.HistoryLast(3)), []int{5, 6, 7, 8, 9}},
+		"it begins with one": {wamp.FromHistory(wamp.HistoryLast(6)), []int{4, 5, 6, 7, 8, 9}},
+		"it has the oldest":  {wamp.FromHistory(wamp.HistoryLimit(2)), []int{0, 1, 5, 6, 7, 8, 9}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := wamptest.NewRouter(t, wamptest.WithHistory(100), wamptest.WithHook(holdHistory))
+				p, s := join(t, r), join(t, r)
+				publish(t, p, "com.example.topic", 0, 5)
+				go func() {
+					<-time.After(time.Second / 2)
+					publish(t, p, "com.example.topic", 5, 10)
+				}()
+				sub := subscribe(t, s, "com.example.topic", tt.option)
+				var events []wamp.Event
+				for range tt.want {
+					events = append(events, <-sub.Events())
+				}
+				if got := numbers(t, append(events, waiting(sub)...)); !slices.Equal(got, tt.want) {
+					t.Errorf("%v, want %v", got, tt.want)
+				}
+			})
+		})
+	}
+}
+
+// Live events may overflow while the history is asked for.
+func TestFromHistoryOverflow(t *testing.T) {
+	for _, policy := range []wamp.Policy{wamp.DropOldest, wamp.DropNewest} {
+		synctest.Test(t, func(t *testing.T) {
+			r := wamptest.NewRouter(t, wamptest.WithHistory(20), wamptest.WithHook(holdHistory))
+			p, s := join(t, r), join(t, r)
+			go func() {
+				<-time.After(time.Second / 2)
+				publish(t, p, "com.example.topic", 0, 60)
+			}()
+			sub := subscribe(t, s, "com.example.topic", wamp.FromHistory(), wamp.Overflow(policy), wamp.Buffer(3, 0))
+			publish(t, p, "com.example.topic", 60, 61)
+			last, n := -1, 0
+			for last < 60 {
+				if i := number(t, (<-sub.Events()).Payload); i <= last {
+					t.Errorf("policy %d: %d after %d", policy, i, last)
+				} else {
+					last = i
+				}
+				n++
+			}
+			if n < 21 || n == 61 || sub.Dropped() == 0 { // 20 are in the history
+				t.Errorf("policy %d: %d events, %d dropped", policy, n, sub.Dropped())
+			}
+		})
+	}
+}
+
 // Where the history does not reach back, the next event says so.
 func TestFromHistoryTooShort(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -310,6 +380,7 @@ func TestFromHistoryOfWhoPromisesNothing(t *testing.T) {
 			p, s := join(t, r), join(t, r, wamp.WithReconnect(quick()), wamp.Assume("event_history"))
 			sub := subscribe(t, s, "com.example.topic", wamp.FromHistory())
 			publish(t, p, "com.example.topic", 0, 1)
+			synctest.Wait()
 			r.Cut(s.ID())
 			synctest.Wait()
 			publish(t, p, "com.example.topic", 1, 3)

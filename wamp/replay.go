@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync/atomic"
 
 	"github.com/connectanum/connectanum-go/wamp/proto"
 )
@@ -20,6 +21,9 @@ import (
 // Subscribe then also asks for the history, under its ctx, and fails if the
 // broker does not give it: with a *FeatureError where it did not announce
 // event_history (Crossbar has it and does not: see Assume).
+//
+// With Block, more live events than Buffer holds, while the history is asked for,
+// keep its answer from being read: ctx ends that.
 func FromHistory(options ...HistoryOption) SubscribeOption { return fromHistoryOption(options) }
 
 type fromHistoryOption []HistoryOption
@@ -46,6 +50,11 @@ type replay struct {
 	recent recent
 	gap    bool // events are missing before the next one
 	asked  bool // the history was asked what is missing since the last event
+
+	puts  atomic.Uint64 // what the actor has put into the stream
+	reads uint64        // what has been taken out of it
+	ahead []Event       // what has been taken out and not been looked at
+	lost  uint64        // what the policy had dropped when histories were last joined
 }
 
 // prepare is called before the subscription is handed over.
@@ -69,33 +78,118 @@ func (p *replay) start() error {
 
 func (p *replay) run(first []Event) {
 	defer p.cancel()
-	st := &p.sub.stream
-	if !p.deliver(inOrder(first)) {
-		p.cut(1)
-		return
-	}
-	for ev := range st.ch {
+	waiting := p.join(inOrder(first))
+	for waiting {
+		ev, ok := p.next()
 		switch {
+		case !ok:
+			return
 		case ev.restored || ev.AfterGap && !p.asked: // a slow consumer has lost the sign
 			p.asked = true
-			if !p.deliver(p.missed()) {
-				p.cut(1)
-				return
+			missed := p.missed()
+			if !ev.restored {
+				p.ahead = append([]Event{ev}, p.ahead...)
 			}
-			if ev.restored {
-				continue
-			}
-		case p.recent.has(ev.Publication):
-			continue // history had it, or it is the retained one
-		}
-		if ev.AfterGap { // said by gap, which the history may have filled
-			ev.AfterGap, p.asked = false, false
-		}
-		if !p.deliver([]Event{ev}) {
-			p.cut(1 + len(st.ch))
-			return
+			waiting = p.join(missed)
+		default:
+			waiting = p.live(ev)
 		}
 	}
+	p.cut(1 + len(p.ahead) + len(p.sub.stream.ch))
+}
+
+// next takes the next live event.
+func (p *replay) next() (Event, bool) {
+	if len(p.ahead) > 0 {
+		ev := p.ahead[0]
+		p.ahead = p.ahead[1:]
+		return ev, true
+	}
+	return p.read()
+}
+
+func (p *replay) read() (Event, bool) {
+	ev, ok := <-p.sub.stream.ch
+	p.reads++
+	return ev, ok
+}
+
+// join delivers a history and the live events that came before it. What both have
+// says where they meet: a history that begins later than the live events is not
+// delivered before them.
+func (p *replay) join(history []Event) bool {
+	// what waits in the stream; the policy may drop some of it meanwhile
+	st := &p.sub.stream
+	for n := p.puts.Load() - p.reads - st.lost(); n > 0 && p.puts.Load() > p.reads+st.lost(); n-- {
+		ev, ok := p.read()
+		if !ok {
+			break
+		}
+		p.ahead = append(p.ahead, ev)
+	}
+	came := len(p.ahead)
+	for i, ev := range p.ahead {
+		if ev.restored || ev.AfterGap && (i > 0 || !p.asked) {
+			came = i // the rest is of another connection, and has a history of its own
+			break
+		}
+	}
+	live := p.ahead[:came]
+	p.ahead = p.ahead[came:]
+	at := make(map[ID]int, len(history))
+	for i, ev := range history {
+		at[ev.Publication] = i
+	}
+	before, meet, marked := len(history), len(live), uint64(0)
+	for k, ev := range live {
+		if i, both := at[ev.Publication]; both {
+			before, meet = min(before, i), min(meet, k)
+			history[i].Lost = ev.Lost
+		}
+		marked += ev.Lost
+	}
+	// history[:before] comes first. Where live events were lost it may fill the
+	// last hole before the two meet.
+	first := 0
+	for k, ev := range live {
+		if ev.Lost > 0 && k <= meet {
+			first = k
+		}
+	}
+	if lost := st.lost(); lost > p.lost {
+		if lost-p.lost > marked && meet == len(live) {
+			first = meet // the next one will say that some are missing
+		}
+		p.lost = lost
+	}
+	done := 0
+	upTo := func(n int) bool {
+		part := history[min(done, n):n]
+		done = max(done, n)
+		return p.deliver(part)
+	}
+	for k, ev := range live {
+		if k >= first && !upTo(before) {
+			return false
+		}
+		i, both := at[ev.Publication]
+		if both && ev.AfterGap {
+			p.asked = false
+		}
+		if both && !upTo(i+1) || !both && !p.live(ev) {
+			return false
+		}
+	}
+	return upTo(len(history))
+}
+
+// live delivers a live event, unless the history had it, or it is the retained
+// one.
+func (p *replay) live(ev Event) bool {
+	if ev.AfterGap { // said by gap, which the history may have filled
+		ev.AfterGap, p.asked = false, false
+	}
+	return p.deliver([]Event{ev})
 }
 
 // cut notes that Close was out of time and the consumer has missed something.

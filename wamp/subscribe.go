@@ -178,6 +178,7 @@ func (es *eventSink) Gap() { es.gap = true }
 // Restored says that the subscription is there again on a new connection.
 func (es *eventSink) Restored() {
 	if es.replay != nil {
+		es.replay.puts.Add(1)
 		es.stream.put(Event{restored: true}, overhead)
 	}
 }
@@ -185,6 +186,9 @@ func (es *eventSink) Restored() {
 func (es *eventSink) Deliver(m *proto.Message) session.Verdict {
 	ev := newEvent(es.s, m, es.eng.URI)
 	ev.AfterGap, es.gap = es.gap, false
+	if es.replay != nil {
+		es.replay.puts.Add(1)
+	}
 	return es.stream.put(ev, len(m.Args)+len(m.Kwargs)+overhead)
 }
 
