@@ -3,6 +3,7 @@
 package interop_test
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -243,7 +244,8 @@ func TestFollowSubscriptions(t *testing.T) {
 func TestCrossbarTellsDeletionsWrongly(t *testing.T) {
 	s := pubsubCell.join(t)
 	deleted, err := s.Meta().OnSubscriptionDelete(t.Context())
-	if err != nil {
+	unregistered, err2 := s.Meta().OnRegistrationDelete(t.Context())
+	if err := errors.Join(err, err2); err != nil {
 		t.Fatal(err)
 	}
 	for round := range 4 {
@@ -261,6 +263,24 @@ func TestCrossbarTellsDeletionsWrongly(t *testing.T) {
 		come(t, deleted, "on_delete", func(m wamp.Membership) bool { told[m.ID] = true; return m.ID == marker.ID() })
 		if told[shared] != told[own] {
 			t.Errorf("Crossbar has told the truth: %v, shared %d, own %d", told, shared, own)
+		}
+
+		callee, err := wamp.Connect(limit(t), rig.URLs["raw"], realm)
+		if err != nil {
+			t.Fatal(err)
+		}
+		shared = named(t, callee, topic+".shared", "x", wamp.Invoke(wamp.RoundRobin)).ID()
+		own = named(t, callee, topic+".own", "x").ID()
+		named(t, s, topic+".shared", "x", wamp.Invoke(wamp.RoundRobin))
+		leave(t, callee)
+		marked := named(t, s, topic+".marker", "x")
+		if err := marked.Unregister(limit(t)); err != nil {
+			t.Fatal(err)
+		}
+		told = map[wamp.ID]bool{}
+		come(t, unregistered, "on_delete", func(m wamp.Membership) bool { told[m.ID] = true; return m.ID == marked.ID() })
+		if told[shared] != told[own] {
+			t.Errorf("Crossbar has told the truth: %v, shared registration %d, own %d", told, shared, own)
 		}
 	}
 }
