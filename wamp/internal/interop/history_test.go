@@ -40,6 +40,9 @@ func TestRetainedEvents(t *testing.T) {
 	publish(t, s, topic, wamp.Args("first"), wamp.Retain())
 	kept := publish(t, s, topic, wamp.Args("second").With("k", 7), wamp.Retain())
 	publish(t, s, topic, wamp.Args("not kept"))
+	if id, err := s.Meta().LookupSubscription(limit(t), topic, wamp.Exact); id == 0 || err != nil { // nobody has it
+		t.Errorf("Crossbar makes no subscription to keep an event: %d, %v", id, err)
+	}
 
 	// theirs
 	p.ask(t, "subscribe", request{"topic": topic, "get_retained": true})
