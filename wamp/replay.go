@@ -263,9 +263,13 @@ func (p *replay) deliver(events []Event) bool {
 // the history was to be had.
 func (p *replay) missed() (events []Event, answered bool) {
 	p.gap, p.whole = true, false
-	events, err := p.sub.history(p.ctx, p.since(), p.await)
-	if err != nil && ErrorURI(err) != "" { // a router that knows a limit only
+	last := p.recent.last()
+	events, err := p.sub.history(p.ctx, p.since(last), p.await)
+	switch {
+	case err != nil && ErrorURI(err) != "": // a router that knows a limit only
 		events, err = p.sub.history(p.ctx, &historyQuery{kw: map[string]any{"limit": historyMost}}, p.await)
+	case err == nil && last != 0 && p.known(events) < 0: // or it does not know that one
+		events, err = p.sub.history(p.ctx, p.since(0), p.await)
 	}
 	if err != nil {
 		if p.ctx.Err() == nil {
@@ -273,24 +277,33 @@ func (p *replay) missed() (events []Event, answered bool) {
 		}
 		return nil, false
 	}
-	for i := len(events) - 1; i >= 0; i-- {
-		if p.recent.has(events[i].Publication) {
-			p.gap, p.whole = !p.announced(), true
-			return events[i+1:], true
-		}
+	if i := p.known(events); i >= 0 {
+		p.gap, p.whole = !p.announced(), true
+		return events[i+1:], true
 	}
 	return events, true
+}
+
+// known is the index of the newest event that has been delivered, -1 if none
+// has.
+func (p *replay) known(events []Event) int {
+	for i := len(events) - 1; i >= 0; i-- {
+		if p.recent.has(events[i].Publication) {
+			return i
+		}
+	}
+	return -1
 }
 
 // historyMost is all that a router has.
 const historyMost = 1 << 20
 
 // since asks for what came after the last event, and that one too: if it is
-// there, nothing is missing. Where there was none, the bounds hold from which
-// the stream was to begin.
-func (p *replay) since() *historyQuery {
+// there, nothing is missing. Without one, the bounds hold from which the stream
+// was to begin.
+func (p *replay) since(last ID) *historyQuery {
 	q := &historyQuery{kw: map[string]any{}}
-	if last := p.recent.last(); last != 0 {
+	if last != 0 {
 		q.kw["from_publication"] = last
 		return q
 	}
