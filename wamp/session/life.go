@@ -395,7 +395,7 @@ func (c *core) subscribeAgain(s *Subscription) {
 		c.dropHandle(s, err, false)
 		return
 	}
-	s.seen = false
+	s.taking, s.seen = false, false
 	s.timer = c.timerOnWrite(s.AckTimeout, func(c *core) { c.dropHandle(s, ErrAckTimeout, true) })
 }
 

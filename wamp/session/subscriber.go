@@ -36,7 +36,8 @@ type Subscription struct {
 	// Actor only, from here on.
 	topic  *topic
 	ready  bool // Ready has its value
-	seen   bool // it has had its retained event
+	taking bool // the retained events that come now are for it
+	seen   bool // it has had its retained events
 	timer  *timer
 	watch  watched
 	gap    bool // a link was lost since its last event
@@ -141,7 +142,7 @@ func (c *core) subscribe(t *topic, retained bool) error {
 		d = proto.Dict{{Key: "match", Value: string(t.key.match)}}
 		d = append(d, t.options...)
 	}
-	if retained && c.broker.Has(proto.EventRetention) {
+	if retained = retained && c.broker.Has(proto.EventRetention); retained {
 		d = d.With("get_retained", true)
 	}
 	id, err := c.send(&proto.Message{Type: proto.Subscribe, Options: d, URI: t.key.uri})
@@ -149,7 +150,7 @@ func (c *core) subscribe(t *topic, retained bool) error {
 		return err
 	}
 	t.asked++
-	c.requests[id] = &subscribeRequest{topic: t}
+	c.requests[id] = &subscribeRequest{topic: t, retained: retained}
 	return nil
 }
 
@@ -189,8 +190,12 @@ func (s *Subscription) end(e End) {
 	}
 }
 
-// subscribeRequest is the pending SUBSCRIBE of a topic.
-type subscribeRequest struct{ topic *topic }
+// subscribeRequest is the pending SUBSCRIBE of a topic. Behind its answer come
+// the retained events, if it asks for them: one of each topic that matches.
+type subscribeRequest struct {
+	topic    *topic
+	retained bool
+}
 
 func (r *subscribeRequest) requestType() proto.MessageType { return proto.Subscribe }
 
@@ -209,6 +214,9 @@ func (r *subscribeRequest) reply(c *core, m *proto.Message) bool {
 	c.subs[m.ID] = t
 	for _, s := range t.handles {
 		s.acknowledged(c, m.ID)
+		if s.Retained && r.retained {
+			s.taking, s.seen = true, s.taking
+		}
 	}
 	c.leaveTopic(t)
 	return false
@@ -338,11 +346,8 @@ func (c *core) onEvent(m *proto.Message) {
 	retained := len(m.Options) > 0 && m.Options.Bool("retained")
 	for i := 0; i < len(t.handles); i++ {
 		s := t.handles[i]
-		if retained {
-			if !s.Retained || s.seen {
-				continue
-			}
-			s.seen = true
+		if retained && (!s.taking || s.seen) {
+			continue
 		}
 		if s.gap {
 			s.gap = false
