@@ -366,7 +366,9 @@ func (c *core) onEvent(m *proto.Message) {
 	}
 }
 
-// onSubscriptionRevoked is UNSUBSCRIBED with request 0.
+// onSubscriptionRevoked is UNSUBSCRIBED with request 0. A SUBSCRIBE that is
+// still unanswered gets a subscription of its own: who waits for that one, and
+// the topic, stay.
 func (c *core) onSubscriptionRevoked(m *proto.Message) {
 	id := m.Options.ID("subscription")
 	if id == 0 {
@@ -379,13 +381,12 @@ func (c *core) onSubscriptionRevoked(m *proto.Message) {
 		return
 	}
 	delete(c.subs, id)
-	if c.topics[t.key] == t {
-		delete(c.topics, t.key)
-	}
 	t.id = 0
 	err := &RevokedError{ID: id, Reason: m.Options.Str("reason")}
 	for _, s := range slices.Clone(t.handles) {
-		c.dropHandle(s, err, false)
+		if s.ready {
+			c.dropHandle(s, err, false)
+		}
 	}
 }
 
