@@ -124,6 +124,10 @@ func (s *linkSpy) Read() ([]byte, error) {
 			s.w.linkIs(s, m.ID)
 		case proto.Goodbye, proto.Abort:
 			s.w.m.Heard(m.URI)
+		case proto.Unsubscribed:
+			if m.Request == 0 {
+				s.w.heardRevoked(s.link, m.Options.ID("subscription"))
+			}
 		default:
 		}
 	}
@@ -146,7 +150,9 @@ func (s *linkSpy) Write(b *transport.Batch) error {
 		case proto.Register:
 			s.w.m.Written(uriNumber(m.URI))
 		case proto.Subscribe:
-			s.w.m.WrittenTopic(uriNumber(m.URI))
+			if n := sim.TopicOf(m.URI, m.Options); n >= 0 {
+				s.w.m.WrittenTopic(n)
+			}
 		case proto.Goodbye:
 			s.w.goodbye()
 		case proto.Abort:
@@ -173,7 +179,7 @@ func (s *linkSpy) CloseNow() error {
 }
 
 func uriNumber(uri string) int {
-	n, err := strconv.Atoi(strings.TrimLeft(uri, "simregtopc."))
+	n, err := strconv.Atoi(strings.TrimPrefix(uri, "sim.reg"))
 	if err != nil {
 		return -1
 	}

@@ -77,13 +77,14 @@ func (o *simOp) make(a sim.Action) op {
 		}
 		return call
 	case sim.Publish:
-		p := &Publish{Ctx: o.ctx, URI: sim.TopicURI(a.Name), Args: args}
+		p := &Publish{Ctx: o.ctx, URI: sim.TopicURI(a.Name), Args: args, Options: publishOptions(a)}
 		if a.How != "" {
 			p.Sink, p.Idempotent = (*simSink)(o), a.Idempotent()
 		}
 		return p
 	case sim.Subscribe:
 		o.sub = newSub(o.ctx, sim.TopicURI(a.Name), (*simSink)(o))
+		o.sub.Match, o.sub.Retained, o.policy = sim.TopicMatch(a.Name), a.How == sim.Retained, a.Policy
 		o.ready = o.sub.Ready
 		o.w.waiting = append(o.w.waiting, o)
 		return o.sub
@@ -112,27 +113,6 @@ func (w *world) cancel(o *simOp) {
 	w.at(time.Millisecond, tell)
 }
 
-// simSink is the sink of a call, a publish or a subscription.
-type simSink simOp
-
-func (s *simSink) Gap() { s.gap = true }
-
-func (s *simSink) Deliver(m *proto.Message) Verdict {
-	if s.slow {
-		return Overflow
-	}
-	tag := sim.TagOf(sim.ParseJSON(m.Args))
-	if m.Type == proto.Event {
-		s.w.m.EventCame(s.n, tag, s.gap, 0)
-		s.gap = false
-	} else {
-		s.w.m.Progress(s.n, tag)
-	}
-	return Taken
-}
-
-func (s *simSink) End(e End) { s.w.m.Ended(s.n, endOf(e)) }
-
 // endOf tells the model how an operation ended.
 func endOf(e End) sim.End {
 	if e.Message != nil {
@@ -160,7 +140,7 @@ func endOf(e End) sim.End {
 	case errors.Is(e.Err, ErrDraining):
 		out.How = sim.Drained
 	case errors.As(e.Err, &revoked):
-		out.How = sim.Revoked
+		out.How, out.URI = sim.Revoked, revoked.Reason
 	case errors.As(e.Err, &peer):
 		out.How, out.URI = sim.Error, peer.URI
 		out.Tag = sim.TagOf(sim.ParseJSON(peer.RawArgs()))

@@ -33,6 +33,7 @@ const (
 	Stall   Kind = "stall"   // nothing passes; After, it goes on, or with How "dead" the link is given up
 	Restart Kind = "restart" // the router loses its links and all its state
 	Revoke  Kind = "revoke"  // the router takes the registration Of away
+	Take    Kind = "take"    // the router takes the subscription Of away
 	Goodbye Kind = "goodbye" // the router says GOODBYE for the reason How
 	NoDial  Kind = "nodial"  // the next N connections are refused
 	Refuse  Kind = "refuse"  // the next N logins are refused for the reason How
@@ -60,6 +61,14 @@ const (
 	Ack         = "ack"
 	Dead        = "dead"
 	Last        = "last"
+	Retain      = "retain"   // a publish or event, acknowledged: it is kept
+	Retained    = "retained" // a subscription: it asks for what is kept
+
+	// The overflow policies of subscriptions (Action.Policy); the default
+	// drops the oldest event.
+	Newest = "newest"
+	Fail   = "fail"
+	Block  = "block"
 
 	EndResult  = "result"
 	EndError   = "error"
@@ -77,6 +86,9 @@ type Action struct {
 	Name int
 	// How is its manner, End how a callee ends a call.
 	How, End string
+	// To is for whom a publish is, Policy the overflow policy of a
+	// subscription.
+	To, Policy string
 	// Steps is how many progressive results come before the end.
 	Steps int
 	// After is a time in milliseconds.
@@ -109,6 +121,8 @@ func (a Action) String() string {
 	num("name", a.Name)
 	text("how", a.How)
 	text("end", a.End)
+	text("to", a.To)
+	text("policy", a.Policy)
 	num("steps", a.Steps)
 	num("after", a.After)
 	num("up", a.Up)
@@ -136,6 +150,12 @@ func ParseAction(line string) (Action, error) {
 			continue
 		case "end":
 			a.End = value
+			continue
+		case "to":
+			a.To = value
+			continue
+		case "policy":
+			a.Policy = value
 			continue
 		case "op":
 			to = &a.Op

@@ -5,11 +5,8 @@ import (
 	"slices"
 )
 
-// The sizes of the simulated world.
-const (
-	topics     = 5
-	procedures = 4
-)
+// procedures is how many peers' procedures there are.
+const procedures = 4
 
 // gen makes a plan. It knows what it has begun, not what became of it: an
 // action about an operation that is over does nothing.
@@ -31,7 +28,7 @@ type kind struct {
 var kinds = map[Kind]kind{
 	Call:        {30, makeCall},
 	Publish:     {20, makePublish},
-	Subscribe:   {8, func(g *gen) (Action, bool) { return g.begin(Action{Kind: Subscribe, Name: g.r.IntN(topics)}), true }},
+	Subscribe:   {10, makeSubscribe},
 	Unsubscribe: {4, func(g *gen) (Action, bool) { return g.about(Unsubscribe, Subscribe) }},
 	Register:    {6, func(g *gen) (Action, bool) { return g.begin(Action{Kind: Register}), true }},
 	Unregister:  {3, func(g *gen) (Action, bool) { return g.about(Unregister, Register) }},
@@ -40,7 +37,8 @@ var kinds = map[Kind]kind{
 	Revoke:      {2, func(g *gen) (Action, bool) { return g.about(Revoke, Register) }},
 	Slow:        {2, makeSlow},
 	Invoke:      {16, makeInvoke},
-	Event:       {20, func(g *gen) (Action, bool) { return g.begin(Action{Kind: Event, Name: g.r.IntN(topics)}), true }},
+	Take:        {2, func(g *gen) (Action, bool) { return g.about(Take, Subscribe) }},
+	Event:       {24, makeEvent},
 	Flush:       {20, func(*gen) (Action, bool) { return Action{Kind: Flush}, true }},
 	Pump: {20, func(g *gen) (Action, bool) {
 		return Action{Kind: Pump, Up: g.r.IntN(300), Down: g.r.IntN(300)}, true
@@ -64,8 +62,8 @@ var kinds = map[Kind]kind{
 }
 
 // order of kinds: a map has none, and a plan must follow from its seed.
-var order = []Kind{Call, Publish, Subscribe, Unsubscribe, Register, Unregister, Cancel, Chunk, Revoke, Slow, Invoke, Event,
-	Flush, Pump, Pass, Cut, Stall, Restart, Goodbye, NoDial, Refuse, Check}
+var order = []Kind{Call, Publish, Subscribe, Unsubscribe, Register, Unregister, Cancel, Chunk, Revoke, Take, Slow, Invoke,
+	Event, Flush, Pump, Pass, Cut, Stall, Restart, Goodbye, NoDial, Refuse, Check}
 
 // Plan makes the life of one session from a seed: it breaks about cuts times,
 // and in the end it is closed, drained, or refused for good.
@@ -118,6 +116,11 @@ func (g *gen) burst(of int) (plan []Action) {
 	name, is := g.name[of]
 	if !is {
 		return nil
+	}
+	if name >= topics { // a pattern
+		pattern := name
+		for name = 0; !Matches(pattern, name); name++ {
+		}
 	}
 	plan = append(plan, Action{Kind: Pass, After: 1500})
 	for i := range 30 {
@@ -240,11 +243,6 @@ func makeChunk(g *gen) (Action, bool) {
 		g.live[Chunk] = slices.DeleteFunc(g.live[Chunk], func(op int) bool { return op == a.Of })
 	}
 	return a, ok
-}
-
-func makePublish(g *gen) (Action, bool) {
-	hows := []string{"", Ack, Ack, Idempotent}
-	return g.begin(Action{Kind: Publish, Name: g.r.IntN(topics), How: hows[g.r.IntN(len(hows))]}), true
 }
 
 func makeInvoke(g *gen) (Action, bool) {

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -13,6 +14,9 @@ const CallTimeout = 2 * time.Second
 
 // AppError is the error with which a callee fails a call that ends so.
 const AppError = "sim.error.planned"
+
+// RevokeReason is why the router takes things away.
+const RevokeReason = "sim.revoked"
 
 // Tag is what every payload carries: the operation that it belongs to, the run
 // of a callee or the link of an event, and a count within it.
@@ -77,10 +81,9 @@ type op struct {
 	came     chunksCame // to its callee
 
 	// of a subscription or a registration
-	revoked          bool
-	applied          int // the link on which it was first asked for, 0 if none yet
-	lastLink, lastIx int // of its last event
-	gap              bool
+	revoked bool
+	applied int // the link on which it was first asked for, 0 if none yet
+	subscribed
 	// of an invocation
 	running  int // the link on which it runs, 0 if it does not
 	given    int // the link on which it was given
@@ -111,7 +114,11 @@ type Model struct {
 	up       bool
 	cut      int // the last one that was cut
 	runs     int
-	sent     map[[2]int][]int // events by link and topic
+	sent     map[[2]int][]int // events by link and subscription
+	keptSent map[[2]int][]int // retained ones
+	store    map[int]int      // the retained event of each topic
+	storeAt  map[int]int      // when the link came
+	epoch    int              // restarts of the router
 	asked    map[int]int      // the link on which a topic was last asked for
 	lastSent [2]int           // the last call or publish, and the last handle, first written to this link
 	ending   string           // why the session may be over
@@ -126,12 +133,12 @@ type Model struct {
 
 // Counts are figures.
 type Counts struct {
-	Cuts, Links, Operations, Events, Resent, Unknown int
+	Cuts, Links, Operations, Events, Retained, Resent, Unknown int
 }
 
 // NewModel returns a model. now is the time since the start.
 func NewModel(now func() time.Duration) *Model {
-	return &Model{now: now, ops: []*op{nil}, sent: map[[2]int][]int{}, asked: map[int]int{}}
+	return &Model{now: now, ops: []*op{nil}, sent: map[[2]int][]int{}, keptSent: map[[2]int][]int{}, store: map[int]int{}, asked: map[int]int{}}
 }
 
 // Faults are the invariants that were broken, in their order.
@@ -197,7 +204,10 @@ func (m *Model) Act(a Action) bool {
 		for len(m.ops) <= a.Op {
 			m.ops = append(m.ops, nil)
 		}
-		o := &op{Action: a, began: m.now(), lastIx: -1}
+		o := &op{Action: a, began: m.now()}
+		if o.lastIx = -1; a.How == Retained {
+			o.due = maps.Clone(m.store)
+		}
 		if m.up {
 			o.applied = m.link
 		}
@@ -268,6 +278,7 @@ func (m *Model) LinkUp() (link int) {
 	}
 	m.up = true
 	m.lastSent = [2]int{}
+	m.storeAt = maps.Clone(m.store)
 	for _, o := range m.ops {
 		if o != nil && (o.Kind == Subscribe || o.Kind == Register) && o.ended == 0 && o.applied == 0 {
 			o.applied = m.link
@@ -289,6 +300,7 @@ func (m *Model) LinkLost(link int) {
 	for _, o := range m.ops {
 		if o != nil && o.Kind == Subscribe && o.ended == 0 && o.applied > 0 {
 			o.gap = true
+			o.gone = o.gone && m.Exact // elsewhere the message may have gone with the link
 		}
 	}
 }
@@ -333,26 +345,6 @@ func (m *Model) Written(n int) {
 	m.judgeWrite(o)
 	o.writes = append(o.writes, m.link)
 	o.wrote = m.now()
-}
-
-// WrittenTopic says that a SUBSCRIBE for a topic was handed to the link.
-func (m *Model) WrittenTopic(name int) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.note("written subscribe %d link=%d", name, m.link)
-	if m.asked[name] == m.link {
-		return // not by the restore
-	}
-	m.asked[name] = m.link
-	for n, o := range m.ops {
-		if o != nil && o.Kind == Subscribe && o.Name == name && (o.ended == 0 || o.endedOn == m.link) {
-			if o.applied < m.link { // a restore; otherwise one that has ended may have asked
-				m.inOrder(1, n)
-				m.restoredFirst(o)
-			}
-			return
-		}
-	}
 }
 
 // Executed says that a peer carries out an operation: a callee runs a call, the
@@ -427,7 +419,8 @@ func (m *Model) Acked(n int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.note("acked op=%d", n)
-	m.ops[n].acked = true
+	o := m.ops[n]
+	o.acked, o.ackedOn, o.from = true, m.link, len(m.sent[[2]int{m.link, o.Name}])
 }
 
 // Ended says that an operation has ended for its user.
@@ -447,36 +440,6 @@ func (m *Model) Ended(n int, e End) {
 		m.Counts.Unknown++
 	}
 	m.judgeEnd(o, e)
-}
-
-// EventSent says that the router sends an event of a peer to the session.
-func (m *Model) EventSent(n, link int) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.ops[n].Kind != Event {
-		return // its own publish, to a dead session of its that the router still holds
-	}
-	key := [2]int{link, m.ops[n].Name}
-	m.sent[key] = append(m.sent[key], n)
-	m.note("event %d is sent on link %d", n, link)
-	m.Counts.Events++
-}
-
-// EventCame says that a subscription was given an event: its number and link
-// are in the tag. gap: it says that events may have been missed before it;
-// lost: how many its stream has dropped.
-func (m *Model) EventCame(n int, got Tag, gap bool, lost int) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if !m.Exact { // the peer does not know the link
-		for link := m.link; link > 0 && got.Run == 0; link-- {
-			if o := m.op(got.Op); o != nil && slices.Contains(m.sent[[2]int{link, o.Name}], got.Op) {
-				got.Run = link
-			}
-		}
-	}
-	m.note("event op=%d %v gap=%v lost=%d", n, got, gap, lost)
-	m.judgeEvent(m.ops[n], got, gap, lost)
 }
 
 // Invoked says that the session's callee was given an invocation.
@@ -541,6 +504,7 @@ func (c *Counts) Add(o Counts) {
 	c.Links += o.Links
 	c.Operations += o.Operations
 	c.Events += o.Events
+	c.Retained += o.Retained
 	c.Resent += o.Resent
 	c.Unknown += o.Unknown
 }

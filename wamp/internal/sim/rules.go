@@ -63,7 +63,7 @@ var truths = map[Kind]map[Outcome]func(m *Model, o *op, e End) string{
 		},
 		Canceled: canceledTrue, Closed: closedTrue, Unknown: unknownTrue,
 	},
-	Subscribe: {Canceled: canceledTrue, Closed: closedTrue, Left: leftTrue, TooSlow: slowTrue},
+	Subscribe: {Canceled: canceledTrue, Closed: closedTrue, Left: leftTrue, TooSlow: slowTrue, Revoked: takenTrue},
 	Register:  {Canceled: canceledTrue, Closed: closedTrue, Left: leftTrue, Drained: drainedTrue, Revoked: revokedTrue},
 	Invoke: {Result: resultTrue, Error: errorTrue,
 		Unknown: func(m *Model, _ *op, _ End) string { return unless(!m.Exact, "peers are not cut") }},
@@ -78,12 +78,28 @@ func unless(ok bool, text string) string {
 
 func canceledTrue(_ *Model, o *op, _ End) string { return unless(o.cancelled, "nobody cancelled it") }
 func leftTrue(_ *Model, o *op, _ End) string     { return unless(o.leaving, "nobody asked for it") }
-func slowTrue(_ *Model, o *op, _ End) string     { return unless(o.slow, "its consumer is not slow") }
+
+// Room is how many events a subscription under policy Fail has room for.
+const Room = 20
+
+func slowTrue(m *Model, o *op, _ End) string {
+	if o.Kind == Subscribe && (o.Policy == Block || o.Policy != Fail && !m.Exact) {
+		return "it does not fail for that"
+	}
+	return unless(o.slow || o.Kind == Subscribe && len(m.sent[[2]int{m.link, o.Name}]) >= Room, "its consumer is not slow")
+}
 func drainedTrue(m *Model, _ *op, _ End) string {
 	return unless(m.draining, "the session is not drained")
 }
 
 func revokedTrue(_ *Model, o *op, _ End) string { return unless(o.revoked, "nobody took it away") }
+
+func takenTrue(m *Model, o *op, e End) string {
+	if e.URI != RevokeReason {
+		return "the router has not said so, but " + RevokeReason
+	}
+	return revokedTrue(m, o, e)
+}
 
 func closedTrue(m *Model, _ *op, _ End) string {
 	return unless(m.ending != "", "the session has no reason to be over")
@@ -241,41 +257,6 @@ func (m *Model) judgeRun(o *op) {
 	}
 }
 
-// judgeEvent judges an event.
-func (m *Model) judgeEvent(o *op, got Tag, gap bool, lost int) {
-	ev := m.op(got.Op)
-	if ev == nil || ev.Kind != Event || ev.Name != o.Name {
-		m.broken(OwnAnswer, "subscription %d got what is not an event of its topic: %v", o.Op, got)
-		return
-	}
-	if o.ended > 0 {
-		m.broken(EndsOnce, "subscription %d got an event after its end", o.Op)
-	}
-	list := m.sent[[2]int{got.Run, o.Name}]
-	ix, found := slices.BinarySearch(list, got.Op)
-	if !found {
-		m.broken(NothingLost, "subscription %d got event %d, which was not sent on link %d", o.Op, got.Op, got.Run)
-		return
-	}
-	if m.Exact && got.Run != m.link {
-		m.broken(OwnAnswer, "subscription %d got on link %d an event of link %d", o.Op, m.link, got.Run)
-	}
-	switch {
-	case got.Run < o.lastLink || got.Run == o.lastLink && ix <= o.lastIx:
-		m.broken(Order, "subscription %d got event %d again or too late", o.Op, got.Op)
-	case got.Run == o.lastLink && ix > o.lastIx+1 && lost == 0 && !gap:
-		m.broken(NothingLost, "subscription %d missed an event before %d", o.Op, got.Op)
-	case m.Exact && got.Run > o.lastLink && o.applied < got.Run && ix > 0:
-		m.broken(NothingLost, "subscription %d missed the first event of link %d", o.Op, got.Run)
-	case o.lastLink > 0 && got.Run > o.lastLink && !gap:
-		m.broken(NothingLost, "subscription %d: event %d does not tell of the gap before link %d", o.Op, got.Op, got.Run)
-	}
-	if m.Exact && gap != o.gap {
-		m.broken(NothingLost, "subscription %d: event %d says %v of a gap", o.Op, got.Op, gap)
-	}
-	o.gap, o.lastLink, o.lastIx = false, got.Run, ix
-}
-
 // JudgeLoss judges, when the session has dealt with the loss of its link, that
 // no invocation of it goes on.
 func (m *Model) JudgeLoss() {
@@ -302,7 +283,7 @@ func (m *Model) JudgeDrain(patient bool) {
 		}
 	}
 	for n, o := range m.ops {
-		if o != nil && o.Kind == Publish && o.How == Ack && o.ended == 0 {
+		if o != nil && o.Kind == Publish && o.How != "" && o.ended == 0 {
 			waits++
 			if patient && m.Exact { // elsewhere its user may not have been told yet
 				m.broken(DrainWaits, "the drain ended while publish %d was not acknowledged", n)
@@ -417,10 +398,7 @@ func (m *Model) judgeLeft(o *op, want *Quiet) {
 		want.Topics = append(want.Topics, o.Name)
 		want.Tables.Handles++
 		want.Tables.Watches++
-		if list := m.sent[[2]int{m.link, o.Name}]; m.Exact && o.applied < m.link && len(list) > 0 &&
-			(o.lastLink != m.link || o.lastIx != len(list)-1) {
-			m.broken(NothingLost, "subscription %d has not got the last event of its topic", o.Op)
-		}
+		m.judgeSubscription(o)
 		return
 	case o.Kind == Register && o.acked:
 		want.Registrations = append(want.Registrations, o.Op)
@@ -431,9 +409,6 @@ func (m *Model) judgeLeft(o *op, want *Quiet) {
 	}
 	m.broken(EndsOnce, "%s %s", o.Action, pending)
 }
-
-// TopicURI and ProcedureURI name what plans number.
-func TopicURI(n int) string { return "sim.topic" + strconv.Itoa(n) }
 
 // ProcedureURI is the procedure of a peer.
 func ProcedureURI(n int) string { return "sim.proc" + strconv.Itoa(n) }
