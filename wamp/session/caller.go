@@ -72,6 +72,7 @@ type Call struct {
 	timer     *timer
 	watch     watched
 	parked    bool     // it waits for a link
+	again     bool     // the restore has made it: it ends with its link, and nobody is told
 	chunked   bool     // it is a progressive call
 	chunks    []*Chunk // those that are not known to be written, like the call
 }
@@ -237,6 +238,7 @@ func (call *Call) suspend(c *core, reason error) parked {
 	c.timers.stop(call.timer)
 	call.timer = nil
 	switch {
+	case call.again: // the restore makes another
 	case call.canceled != nil:
 		call.end(End{Err: call.canceled})
 	case c.unwritten(call.seq) || call.Idempotent && call.delivered == 0 && !call.chunked:

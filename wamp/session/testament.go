@@ -58,7 +58,7 @@ func (w *Testament) End(e End) {
 func (w *wills) again(c *core) {
 	for _, o := range slices.Clone(w.all) {
 		call := &Call{Ctx: context.WithoutCancel(o.Call.Ctx), URI: o.Call.URI, Args: o.args, Kwargs: o.kwargs, Needs: o.Call.Needs,
-			Idempotent: true}
+			again: true}
 		call.Sink = &againSink{c: c, will: o}
 		call.send(c)
 	}
