@@ -154,8 +154,20 @@ func (o needCall) applyCall(s *callStream) error {
 	return nil
 }
 
-func (sub *Subscription) history(ctx context.Context, q *historyQuery) ([]Event, error) {
-	r, err := sub.s.Call(ctx, "wamp.subscription.get_events", Args(sub.ID()).WithKwargs(q.kw), Idempotent(),
+// history asks once more where the call was sent again on a new connection, on
+// which the subscription has another id.
+func (sub *Subscription) history(ctx context.Context, q *historyQuery) (events []Event, err error) {
+	for {
+		id := sub.ID()
+		events, err = sub.historyOf(ctx, id, q)
+		if !errors.Is(err, ErrNoSuchSubscription) || sub.ID() == id {
+			return events, err
+		}
+	}
+}
+
+func (sub *Subscription) historyOf(ctx context.Context, id ID, q *historyQuery) ([]Event, error) {
+	r, err := sub.s.Call(ctx, "wamp.subscription.get_events", Args(id).WithKwargs(q.kw), Idempotent(),
 		needCall{proto.Broker, proto.EventHistory}).Final()
 	if err != nil {
 		return nil, err

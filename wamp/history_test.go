@@ -392,3 +392,25 @@ func TestTestamentErrors(t *testing.T) {
 		}
 	})
 }
+
+// The question for the history that is sent again on a new connection names the
+// subscription by the id that it has there.
+func TestFromHistoryAsksAgainByNewID(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := wamptest.NewRouter(t, wamptest.WithHistory(10))
+		p, s := join(t, r), join(t, r, wamp.WithReconnect(quick()))
+		publish(t, p, "com.example.topic", 0, 3)
+		cut := false
+		r.SetHook(func(x *wamptest.Exchange) wamptest.Action {
+			if m := x.Message; !cut && !x.Sent && m.Type == proto.Call && m.URI == "wamp.subscription.get_events" {
+				cut = true
+				return wamptest.CutLink()
+			}
+			return wamptest.Pass()
+		})
+		sub := subscribe(t, s, "com.example.topic", wamp.FromHistory())
+		if got := numbers(t, waiting(sub)); !cut || !slices.Equal(got, []int{0, 1, 2}) {
+			t.Errorf("cut: %v, %v", cut, got)
+		}
+	})
+}
