@@ -154,21 +154,42 @@ func (o needCall) applyCall(s *callStream) error {
 	return nil
 }
 
+// tellCall has f told of the answer of a call, on the actor, before the caller.
+type tellCall func()
+
+func (o tellCall) applyCall(s *callStream) error {
+	s.call.Sink = &toldSink{s.call.Sink, o}
+	return nil
+}
+
+type toldSink struct {
+	session.Sink
+	told func()
+}
+
+// End takes the answer. It runs on the actor.
+func (k *toldSink) End(e session.End) {
+	if e.Message != nil {
+		k.told()
+	}
+	k.Sink.End(e)
+}
+
 // history asks once more where the call was sent again on a new connection, on
 // which the subscription has another id.
-func (sub *Subscription) history(ctx context.Context, q *historyQuery) (events []Event, err error) {
+func (sub *Subscription) history(ctx context.Context, q *historyQuery, options ...CallOption) (events []Event, err error) {
 	for {
 		id := sub.ID()
-		events, err = sub.historyOf(ctx, id, q)
+		events, err = sub.historyOf(ctx, id, q, options)
 		if !errors.Is(err, ErrNoSuchSubscription) || sub.ID() == id {
 			return events, err
 		}
 	}
 }
 
-func (sub *Subscription) historyOf(ctx context.Context, id ID, q *historyQuery) ([]Event, error) {
-	r, err := sub.s.Call(ctx, "wamp.subscription.get_events", Args(id).WithKwargs(q.kw), Idempotent(),
-		needCall{proto.Broker, proto.EventHistory}).Final()
+func (sub *Subscription) historyOf(ctx context.Context, id ID, q *historyQuery, options []CallOption) ([]Event, error) {
+	options = append([]CallOption{Idempotent(), needCall{proto.Broker, proto.EventHistory}}, options...)
+	r, err := sub.s.Call(ctx, "wamp.subscription.get_events", Args(id).WithKwargs(q.kw), options...).Final()
 	if err != nil {
 		return nil, err
 	}

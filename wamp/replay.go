@@ -42,6 +42,35 @@ type replay struct {
 	recent recent
 	gap    bool // events are missing before the next one
 	asked  bool // the history was asked what is missing since the last event
+
+	// Live events that come before the first answer of the history are held
+	// back, since only what is in it tells where they belong. The actor's until
+	// then.
+	answered bool
+	held     []Event
+	octets   int
+}
+
+// hold keeps a live event until the history has answered. It reports false
+// where that has happened, or where there is no room: then it follows as usual.
+// Actor only.
+func (p *replay) hold(ev Event, size int) bool {
+	st := &p.sub.stream
+	if p.answered || st.count > 0 && len(p.held) >= st.count || p.octets+size > st.octets {
+		p.answered = true
+		return false
+	}
+	p.held = append(p.held, ev)
+	p.octets += size
+	return true
+}
+
+// forget drops what came on a connection that is lost: the answer is one of a
+// later moment. Actor only.
+func (p *replay) forget() {
+	if !p.answered {
+		p.held, p.octets = nil, 0
+	}
 }
 
 // prepare is called before the subscription is handed over.
@@ -53,9 +82,9 @@ func (p *replay) prepare(sub *Subscription) {
 
 // start asks for the history and begins to deliver.
 func (p *replay) start() error {
-	first, err := p.sub.history(p.ctx, p.query)
+	first, err := p.sub.history(p.ctx, p.query, tellCall(func() { p.answered = true }))
 	if err == nil {
-		err = p.relay.run(p.sub.s, func() { p.run(first) })
+		err = p.relay.run(p.sub.s, func() { p.run(interleave(inOrder(first), p.held)) })
 	}
 	if err != nil {
 		p.cancel()
@@ -66,7 +95,7 @@ func (p *replay) start() error {
 func (p *replay) run(first []Event) {
 	defer p.cancel()
 	st := &p.sub.stream
-	if !p.deliver(inOrder(first)) {
+	if !p.deliver(first) {
 		p.cut(1)
 		return
 	}
@@ -146,6 +175,36 @@ func (p *replay) missed() []Event {
 		}
 	}
 	return events
+}
+
+// interleave puts live events among those of the history, in the order in which
+// they were published. What is in both tells where: without it a live event
+// comes behind the history, which was there before the subscription.
+func interleave(history, live []Event) []Event {
+	at := make(map[ID]int, len(history))
+	for i, ev := range history {
+		at[ev.Publication] = i
+	}
+	before := make([]int, len(live)) // the event of the history that comes next
+	next := len(history)
+	for i := len(live) - 1; i >= 0; i-- {
+		if j, both := at[live[i].Publication]; both {
+			next = j
+		}
+		before[i] = next
+	}
+	all := make([]Event, 0, len(history)+len(live))
+	done := 0
+	for i, ev := range live {
+		if before[i] > done {
+			all = append(all, history[done:before[i]]...)
+			done = before[i]
+		}
+		if _, both := at[ev.Publication]; !both {
+			all = append(all, ev)
+		}
+	}
+	return append(all, history[done:]...)
 }
 
 // inOrder puts the oldest event first: Crossbar gives the newest first.

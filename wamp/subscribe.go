@@ -178,14 +178,19 @@ func (es *eventSink) Gap() { es.gap = true }
 // Restored says that the subscription is there again on a new connection.
 func (es *eventSink) Restored() {
 	if es.replay != nil {
+		es.replay.forget()
 		es.stream.put(Event{restored: true}, overhead)
 	}
 }
 
 func (es *eventSink) Deliver(m *proto.Message) session.Verdict {
 	ev := newEvent(es.s, m, es.eng.URI)
+	size := len(m.Args) + len(m.Kwargs) + overhead
+	if es.replay != nil && es.replay.hold(ev, size) {
+		return session.Taken
+	}
 	ev.AfterGap, es.gap = es.gap, false
-	return es.stream.put(ev, len(m.Args)+len(m.Kwargs)+overhead)
+	return es.stream.put(ev, size)
 }
 
 // newEvent makes an event of a message that came for a subscription to topic.
