@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"slices"
+
+	"github.com/connectanum/connectanum-go/wamp/session"
 )
 
 // FromHistory lets the subscription begin with the broker's event history,
@@ -51,12 +53,14 @@ type replay struct {
 	octets   int
 }
 
+// heldOctets bounds what is held back, with recentIDs.
+const heldOctets = 1 << 20
+
 // hold keeps a live event until the history has answered. It reports false
 // where that has happened, or where there is no room: then it follows as usual.
 // Actor only.
 func (p *replay) hold(ev Event, size int) bool {
-	st := &p.sub.stream
-	if p.answered || st.count > 0 && len(p.held) >= st.count || p.octets+size > st.octets {
+	if p.answered || len(p.held) >= recentIDs || p.octets+size > heldOctets {
 		p.answered = true
 		return false
 	}
@@ -123,12 +127,15 @@ func (p *replay) run(first []Event) {
 	}
 }
 
-// cut notes that Close was out of time and the consumer has missed something.
+// cut notes why the consumer is not waited for any more: the context has ended,
+// or Close was out of time and the consumer has missed something.
 func (p *replay) cut(n int) {
-	if p.ctx.Err() == nil {
-		err := undelivered(p.sub.s.eng, n)
-		p.sub.err.Store(&err)
+	if p.ctx.Err() != nil {
+		p.sub.setErr(session.Canceled(p.ctx)) // the engine may not have heard yet
+		return
 	}
+	err := undelivered(p.sub.s.eng, n)
+	p.sub.err.Store(&err)
 }
 
 // deliver hands events to the consumer. It reports whether that one is still
