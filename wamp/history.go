@@ -154,6 +154,12 @@ func (o needCall) applyCall(s *callStream) error {
 	return nil
 }
 
+// patientCall waits for a connection whatever FailFast says: what asks has begun
+// before, and goes on.
+type patientCall struct{}
+
+func (patientCall) applyCall(s *callStream) error { s.call.Patient = true; return nil }
+
 // tellCall has f told of the answer of a call, on the actor, before the caller.
 type tellCall func()
 

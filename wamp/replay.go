@@ -164,9 +164,9 @@ func (p *replay) missed() []Event {
 	if last := p.recent.last(); last != 0 {
 		q.kw["from_publication"] = last // that one too: if it is there, nothing is missing
 	}
-	events, err := p.sub.history(p.ctx, q)
+	events, err := p.sub.history(p.ctx, q, patientCall{})
 	if err != nil && ErrorURI(err) != "" { // a router that knows the first bounds only
-		events, err = p.sub.history(p.ctx, p.query)
+		events, err = p.sub.history(p.ctx, p.query, patientCall{})
 	}
 	if err != nil {
 		if p.ctx.Err() == nil {
