@@ -24,10 +24,12 @@ func TestFromHistoryFailFast(t *testing.T) {
 		synctest.Wait()
 		publish(t, p, "com.example.topic", 20, 25)
 		<-time.After(10 * time.Second)
+		publish(t, p, "com.example.topic", 25, 26) // live, behind those that are missing
+		synctest.Wait()
 		r.RefuseDials(2, nil)
 		r.Cut(s.ID())
 		synctest.Wait()
-		for want := range 25 {
+		for want := range 26 {
 			if ev := <-sub.Events(); number(t, ev.Payload) != want || ev.AfterGap {
 				t.Fatalf("event %d: %+v", want, ev)
 			}
