@@ -73,6 +73,14 @@ func (w *simWorld) begin(a sim.Action) {
 		go w.register(o, a)
 	case sim.Invoke:
 		go w.invoke(o, a)
+	case sim.Stream:
+		go w.stream(o, a)
+	case sim.Follow:
+		go w.follow(o, a)
+	case sim.Guest:
+		go w.guest(a)
+	case sim.Will, sim.Unwill:
+		go w.will(o, a)
 	}
 }
 
@@ -272,6 +280,8 @@ func simEnd(err error, p wamp.Payload) sim.End {
 	switch {
 	case errors.As(err, &revoked):
 		e.How, e.URI = sim.Revoked, revoked.Reason
+	case errors.Is(err, wamp.ErrNotConnected):
+		e.How = sim.NotConnected
 	case errors.As(err, &unknown):
 		e.How, e.Delivered = sim.Unknown, unknown.Delivered
 	case errors.Is(err, wamp.ErrSessionClosed):

@@ -74,8 +74,13 @@ func simSubscribeOptions(a sim.Action) []wamp.SubscribeOption {
 	case sim.Block:
 		options = append(options, wamp.Overflow(wamp.Block))
 	}
-	if a.How == sim.Retained {
+	switch {
+	case a.How == sim.Retained:
 		options = append(options, wamp.GetRetained())
+	case a.How == sim.History && a.N > 0:
+		options = append(options, wamp.FromHistory(wamp.HistoryLast(a.N)))
+	case a.How == sim.History:
+		options = append(options, wamp.FromHistory())
 	}
 	return options
 }
@@ -92,7 +97,9 @@ func (w *simWorld) subscribe(o *simOp, a sim.Action) {
 	w.m.Acked(a.Op)
 	for ev := range sub.Events() {
 		tag := sim.TagOf(simNumbers(ev.Payload))
-		if ev.Retained {
+		if a.How == sim.History {
+			w.m.HistoryCame(a.Op, tag, ev.AfterGap, int(ev.Lost))
+		} else if ev.Retained {
 			w.m.RetainedCame(a.Op, tag, ev.AfterGap)
 		} else {
 			w.m.EventCame(a.Op, tag, ev.AfterGap, int(ev.Lost))
@@ -135,9 +142,15 @@ func (w *simWorld) heardRevoked(link int, id proto.ID) {
 func (w *simWorld) hookPublish(x *wamptest.Exchange, h *holding) {
 	m := x.Message
 	if h == nil {
-		if op := sim.TagOf(simNumbers(x.Payload())).Op; m.Options.Bool("retain") {
+		op := sim.TagOf(simNumbers(x.Payload())).Op
+		if w.m.Logged(op); m.Options.Bool("retain") {
 			w.m.Retains(op)
 		}
+		return
+	}
+	if op, k, is := simStreamed(simNumbers(x.Payload())); is {
+		h.streamed[m.Request] = [2]int{op, k}
+		w.m.StreamTaken(op, k)
 		return
 	}
 	op := w.action(m).Op

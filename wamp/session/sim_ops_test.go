@@ -88,6 +88,12 @@ func (o *simOp) make(a sim.Action) op {
 		o.ready = o.sub.Ready
 		o.w.waiting = append(o.w.waiting, o)
 		return o.sub
+	case sim.Will, sim.Unwill:
+		call := &Call{Ctx: o.ctx, URI: "wamp.session.add_testament", Args: args, Sink: (*simSink)(o), Grace: 10 * time.Second, Idempotent: true}
+		if a.Kind == sim.Unwill {
+			call.URI = "wamp.session.flush_testaments"
+		}
+		return &Testament{Call: call, Scope: a.How, Flush: a.Kind == sim.Unwill}
 	case sim.Register:
 		o.reg = newReg(o.ctx, (*simCallee)(o))
 		o.reg.URI, o.ready = sim.RegistrationURI(a.Op), o.reg.Ready
@@ -164,10 +170,22 @@ func (s *simCallee) Invoke(m *proto.Message) (*Invocation, Verdict) {
 	a, run, _ := sim.FromValues(sim.ParseJSON(m.Args))
 	w.m.Invoked(a.Op, w.link)
 	over := false
-	inv := &Invocation{Cancel: func(cause error) {
+	inv := &Invocation{}
+	inv.Cancel = func(cause error) {
+		var interrupt *Interrupt
+		if errors.As(cause, &interrupt) {
+			w.m.Stopped(a.Op)
+			w.at(5*time.Millisecond, func() {
+				if !over && !w.core.ended {
+					w.m.Answers(a.Op)
+					(&Answer{Inv: inv, URI: proto.ErrURICanceled, Args: sim.AppendJSON(nil, sim.Tag{Op: a.Op, Run: run}.Numbers())}).apply(w.core)
+				}
+			})
+			return
+		}
 		over = true
 		w.m.Interrupted(a.Op)
-	}}
+	}
 	say := func(n int, last bool) {
 		if w.core.ended {
 			return

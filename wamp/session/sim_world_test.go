@@ -436,6 +436,9 @@ func (w *world) act(a sim.Action) {
 		w.router.Event(a)
 	case sim.Invoke:
 		w.router.Invoke(a)
+	case sim.Interrupt:
+		w.router.Interrupt(a.Of)
+	case sim.Setup: // what it says is about the shell
 	default:
 		w.begin(a)
 	}

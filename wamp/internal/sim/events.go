@@ -14,8 +14,12 @@ type subscribed struct {
 	gap              bool
 	told             int         // the link on which it was told of the gap
 	due              map[int]int // the retained events there were when it was begun, by topic
+	first            [2]int      // link, and the index of the first event that it got there
 	kept             [2]int      // its last retained events: link, and which topics as bits
-	gone             bool        // it was told that the router has taken it away
+	lastLog          int         // of a stream with history: one more than the place of its last event
+	had              map[int]bool
+	firstLog         int  // the place from which on it misses nothing
+	gone             bool // it was told that the router has taken it away
 }
 
 // NameOf is the topic or procedure of an operation.
@@ -92,7 +96,16 @@ func (m *Model) RetainedSent(n, link, name int) {
 func (m *Model) Retains(n int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.store[m.ops[n].Name] = n
+	name := m.ops[n].Name
+	if m.store[name] = n; !m.hidden(n, m.link) {
+		return
+	}
+	delete(m.storeAt, name) // who has not asked before will not have the last one
+	for _, o := range m.ops {
+		if o != nil {
+			delete(o.due, name)
+		}
+	}
 }
 
 // RouterRestarted says that the router has lost all that it knew.
@@ -101,7 +114,10 @@ func (m *Model) RouterRestarted() {
 	defer m.mu.Unlock()
 	m.note("the router has restarted")
 	clear(m.store)
+	clear(m.wills) // and tells nobody
+	clear(m.published)
 	m.epoch++
+	m.restarted = m.now()
 	for _, o := range m.ops {
 		if o != nil {
 			o.due = nil
@@ -176,7 +192,9 @@ func (m *Model) judgeEvent(o *op, got Tag, gap bool, lost int) {
 		m.broken(NothingLost, "subscription %d: event %d does not tell of the gap before link %d", o.Op, got.Op, got.Run)
 	}
 	m.judgeGap(o, got, gap)
-	o.lastLink, o.lastIx = got.Run, ix
+	if o.lastLink, o.lastIx = got.Run, ix; o.first[0] != got.Run {
+		o.first = [2]int{got.Run, ix}
+	}
 }
 
 func (m *Model) judgeGap(o *op, got Tag, gap bool) {
@@ -219,6 +237,10 @@ func (m *Model) judgeSubscription(o *op) {
 	if o.gone {
 		m.broken(EndsOnce, "subscription %d goes on after it was taken away", o.Op)
 	}
+	if o.How == History && !m.Exact {
+		m.judgeLog(o)
+		return
+	}
 	list := m.sent[[2]int{m.link, o.Name}]
 	if want := len(list) > 0 && (o.ackedOn < m.link || len(list) > o.from); want && (o.Policy != Newest || m.Exact) &&
 		(o.lastLink != m.link || o.lastIx != len(list)-1) {
@@ -232,10 +254,10 @@ func (m *Model) judgeSubscription(o *op) {
 		due = m.storeAt
 	}
 	for _, name := range slices.Sorted(maps.Keys(due)) {
-		if m.hidden(due[name], m.link) || m.hidden(m.store[name], m.link) { // that one may have come before
-			continue
+		if ix := slices.Index(list, due[name]); o.first[0] == m.link && ix >= o.first[1] {
+			continue // it had that one when it came
 		}
-		if Matches(o.Name, name) && (o.kept[0] != m.link || o.kept[1]&(1<<name) == 0) {
+		if Matches(o.Name, name) && !m.hidden(due[name], m.link) && (o.kept[0] != m.link || o.kept[1]&(1<<name) == 0) {
 			m.broken(NothingLost, "subscription %d has not got the retained event of topic %d on link %d", o.Op, name, m.link)
 		}
 	}

@@ -15,7 +15,15 @@ func makeSubscribe(g *gen) (Action, bool) {
 	if g.r.IntN(4) == 0 { // one that must not be dropped
 		a.How, a.Policy = Retained, g.one(Fail, Block)
 	}
+	if g.r.IntN(6) == 0 {
+		a = Action{Kind: Subscribe, Name: logTopic + g.r.IntN(logNames), How: History, N: max(0, g.r.IntN(10)-5)}
+	}
 	return g.begin(a), true
+}
+
+func makeStream(g *gen) (Action, bool) {
+	return g.begin(Action{Kind: Stream, Name: StreamTopic, How: g.one("", GoOn, Idempotent), N: 1 + g.r.IntN(40), Steps: 1 + g.r.IntN(8),
+		After: g.r.IntN(40)}), true
 }
 
 func makePublish(g *gen) (Action, bool) {
@@ -28,8 +36,11 @@ func makePublish(g *gen) (Action, bool) {
 
 func makeEvent(g *gen) (Action, bool) {
 	a := Action{Kind: Event, Name: g.r.IntN(topics)}
-	if g.r.IntN(6) == 0 {
+	switch g.r.IntN(6) {
+	case 0:
 		a.How = Retain
+	case 1, 2:
+		a.Name = logTopic + g.r.IntN(logTopics)
 	}
 	return g.begin(a), true
 }

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -196,6 +197,11 @@ func (r *Router) call(p *peer, m *proto.Message) {
 		return
 	}
 	id := m.Request
+	if strings.HasPrefix(m.URI, "wamp.session.") {
+		r.m.WillTaken(a.Op, p.link)
+		r.send(p.link, &proto.Message{Type: proto.Result, Request: id})
+		return
+	}
 	run := r.m.Executed(a.Op, p.link)
 	p.calls[id] = &a
 	if m.Options.Bool("progress") {
@@ -359,6 +365,19 @@ func (r *Router) Invoke(a Action) {
 			}
 			r.send(p.link, m)
 		})
+	}
+}
+
+// Interrupt interrupts an invocation that is under way.
+func (r *Router) Interrupt(op int) {
+	for _, link := range slices.Sorted(maps.Keys(r.links)) {
+		p := r.links[link]
+		for _, id := range p.invOf {
+			if inv := p.invs[id]; inv != nil && inv.op == op && !r.dead(link) {
+				r.m.Interrupts(op)
+				r.send(link, &proto.Message{Type: proto.Interrupt, Request: id, Options: proto.Dict{{Key: "mode", Value: "kill"}}})
+			}
+		}
 	}
 }
 

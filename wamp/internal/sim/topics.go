@@ -20,18 +20,20 @@ var uris = []topic{
 	{"sim.topic.b.", proto.Wildcard}, {"sim.topic.a.0", proto.Prefix},
 	logTopic:     {"sim.log.0", proto.Exact},
 	logTopic + 1: {"sim.log.1", proto.Exact}, logTopic + 2: {"sim.log", proto.Prefix}, logTopic + 3: {"sim.log.", proto.Wildcard},
-	willTopic: {"sim.will", proto.Exact},
+	WillTopic: {"sim.will", proto.Exact}, StreamTopic: {"sim.stream", proto.Exact},
 }
 
 // The topics of plans: those of events, with patterns behind them, those of
-// streams with a history, to which only peers publish, and that of testaments.
+// streams with a history, to which only peers publish.
 const (
 	topics    = 5
 	patterns  = 10 // topics and patterns together
 	logTopic  = 10
 	logTopics = 2
 	logNames  = 4 // with patterns
-	willTopic = 14
+	// WillTopic is that of testaments, StreamTopic that of publish streams.
+	WillTopic   = 14
+	StreamTopic = 15
 )
 
 // TopicURI is the topic or pattern of that number.
