@@ -51,8 +51,8 @@ func (w *simWorld) stream(o *simOp, a sim.Action) {
 	} else {
 		acks = w.s.PublishFunc(o.ctx, sim.TopicURI(a.Name), func(ctx context.Context, send func(wamp.Payload) error) error {
 			for k := range a.N {
-				if send(simPayload([]int{a.Op, k + 1, 0, 0})) != nil {
-					return nil
+				if err := send(simPayload([]int{a.Op, k + 1, 0, 0})); err != nil {
+					return err
 				}
 				w.m.StreamFed(a.Op)
 				_ = simSleep(ctx, time.Duration(a.After)*time.Millisecond)

@@ -27,7 +27,7 @@ func (m *Model) Interrupted(n int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.note("interrupted op=%d", n)
-	if o := m.ops[n]; o.cut {
+	if o := m.ops[n]; o.cut || o.stopped {
 		m.broken(EndsOnce, "invocation %d was interrupted twice", n)
 	} else {
 		o.cut = true

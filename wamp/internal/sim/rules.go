@@ -434,6 +434,9 @@ func (m *Model) judgeLeft(o *op, want *Quiet) {
 	case o.Kind == Invoke:
 		if !m.over && o.running == m.link && !o.answered && !o.cut {
 			want.Tables.Invocations++
+			if m.Exact && o.asked == o.running && !o.stopped {
+				m.broken(NothingLost, "invocation %d was not told of its interrupt", o.Op)
+			}
 		}
 		if o.Action.End == EndNever && (!m.over || !m.Exact) && o.running > 0 {
 			return
