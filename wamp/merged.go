@@ -36,6 +36,9 @@ func (s *Session) merge(ctx context.Context, need session.Need, topics ...string
 			err = <-e.Ready
 		}
 		if err != nil {
+			if why := m.ended(); why != nil && ctx.Err() == nil {
+				err = why // another one has ended and taken this one with it
+			}
 			cancel()
 			return nil, err
 		}

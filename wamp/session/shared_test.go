@@ -33,18 +33,45 @@ func retainedSub(ctx context.Context, topic string, s Sink) *Subscription {
 // A handle that comes to a topic and asks for the retained event begins with
 // that, not with an event that was under way, which may be the same one.
 func TestStepRetainedComesFirst(t *testing.T) {
+	for _, answered := range []bool{true, false} {
+		r := newRig(t)
+		a, b := &tape{}, &tape{}
+		first, second := newSub(t.Context(), "com.example.topic", a), retainedSub(t.Context(), "com.example.topic", b)
+		r.do(first)
+		if answered {
+			r.feed(subscribed(1, 55))
+		}
+		r.do(second)
+		r.want(proto.Subscribe, proto.Subscribe)
+		if !answered {
+			r.feed(subscribed(1, 55))
+		}
+		if len(first.Ready) != 1 || len(second.Ready) != 0 {
+			t.Error("answered by the SUBSCRIBED of the other")
+		}
+		r.feed(liveEvent(55, 9))
+		r.feed(subscribed(2, 55))
+		r.feed(retainedEvent(55, 9))
+		if len(a.log) != 1 || len(b.log) != 1 || len(second.Ready) != 1 {
+			t.Errorf("%d and %d events, want one each", len(a.log), len(b.log))
+		}
+	}
+}
+
+// The first SUBSCRIBE of a topic is refused and the second, which asks for more,
+// is not: the handle of the first rides on it.
+func TestStepFirstSubscribeRefused(t *testing.T) {
 	r := newRig(t)
 	a, b := &tape{}, &tape{}
-	r.do(newSub(t.Context(), "com.example.topic", a))
-	r.want(proto.Subscribe)
-	r.feed(subscribed(1, 55))
-	r.do(retainedSub(t.Context(), "com.example.topic", b))
-	r.want(proto.Subscribe)
-	r.feed(liveEvent(55, 9))
+	first, second := newSub(t.Context(), "com.example.topic", a), retainedSub(t.Context(), "com.example.topic", b)
+	r.do(first)
+	r.do(second)
+	r.want(proto.Subscribe, proto.Subscribe)
+	r.feed(proto.Message{Type: proto.Error, RequestType: proto.Subscribe, Request: 1, URI: proto.ErrURINotAuthorized})
 	r.feed(subscribed(2, 55))
-	r.feed(retainedEvent(55, 9))
-	if len(a.log) != 1 || len(b.log) != 1 {
-		t.Errorf("%d and %d events, want one each", len(a.log), len(b.log))
+	r.feed(liveEvent(55, 9))
+	if len(a.log) != 1 || len(b.log) != 1 || len(first.Ready) != 1 || len(second.Ready) != 1 {
+		t.Errorf("logs %v %v", a.log, b.log)
 	}
 }
 
@@ -75,57 +102,27 @@ func TestStepTopicIsRestoredOnce(t *testing.T) {
 	}
 }
 
-// A subscription is revoked while a SUBSCRIBE of the same topic is under way,
-// and somebody subscribes anew: what is answered to the first must not take the
-// topic from the second.
-func TestStepRevokedAndSubscribedAgain(t *testing.T) {
-	r := newRig(t)
-	a, b, c := &tape{}, &tape{}, &tape{}
-	r.do(newSub(t.Context(), "com.example.topic", a))
-	r.want(proto.Subscribe)
-	r.feed(subscribed(1, 55))
-	r.do(retainedSub(t.Context(), "com.example.topic", b))
-	r.feed(proto.Message{Type: proto.Unsubscribed, Options: proto.Dict{{Key: "subscription", Value: int64(55)}}})
-	ctx, cancel := context.WithCancel(t.Context())
-	r.do(newSub(ctx, "com.example.topic", c))
-	r.want(proto.Subscribe, proto.Subscribe)
-	r.feed(subscribed(2, 66)) // of b, which is over
-	r.feed(subscribed(3, 66))
-	r.want()
-	r.feed(liveEvent(66, 9))
-	if len(c.log) != 1 {
-		t.Errorf("log %v", c.log)
-	}
-	cancel()
-	r.cancel(ctx)
-	if m := r.want(proto.Unsubscribe)[0]; m.ID != 66 {
-		t.Errorf("leaves %d", m.ID)
-	}
-	r.feed(proto.Message{Type: proto.Unsubscribed, Request: 4})
-	r.clean()
-}
-
-// The same where the one who subscribes anew is gone before both answers.
+// A subscription is revoked while a SUBSCRIBE of the same topic is under way, and
+// who waits for that, and who came meanwhile, are gone before the answer.
 func TestStepRevokedAndLeft(t *testing.T) {
 	r := newRig(t)
 	r.do(newSub(t.Context(), "com.example.topic", &tape{}))
 	r.want(proto.Subscribe)
 	r.feed(subscribed(1, 55))
-	r.do(retainedSub(t.Context(), "com.example.topic", &tape{}))
-	r.feed(proto.Message{Type: proto.Unsubscribed, Options: proto.Dict{{Key: "subscription", Value: int64(55)}}})
 	ctx, cancel := context.WithCancel(t.Context())
+	r.do(retainedSub(ctx, "com.example.topic", &tape{}))
+	r.want(proto.Subscribe)
+	r.feed(proto.Message{Type: proto.Unsubscribed, Options: proto.Dict{{Key: "subscription", Value: int64(55)}}})
 	r.do(newSub(ctx, "com.example.topic", &tape{}))
-	r.want(proto.Subscribe, proto.Subscribe)
 	cancel()
 	r.cancel(ctx)
+	r.want()
 	r.feed(subscribed(2, 66))
-	r.feed(subscribed(3, 66))
-	r.want(proto.Unsubscribe)
-	r.feed(proto.Message{Type: proto.Unsubscribed, Request: 4})
-	r.clean()
-	if len(r.core.topics) != 0 {
-		t.Errorf("%d topics are left", len(r.core.topics))
+	if m := r.want(proto.Unsubscribe)[0]; m.ID != 66 {
+		t.Errorf("leaves %d", m.ID)
 	}
+	r.feed(proto.Message{Type: proto.Unsubscribed, Request: 3})
+	r.clean()
 }
 
 // A handle whose own SUBSCRIBE is refused is told so at once; those that were
@@ -149,5 +146,38 @@ func TestStepSecondSubscribeRefused(t *testing.T) {
 	r.feed(liveEvent(55, 9))
 	if len(a.log) != 1 || len(a.ends) != 0 {
 		t.Errorf("log %v", a.log)
+	}
+}
+
+// Somebody subscribes while the UNSUBSCRIBE of the same topic is under way: what
+// still comes for the old subscription is nobody's, also under the same id.
+func TestStepSubscribeBehindUnsubscribe(t *testing.T) {
+	for _, id := range []proto.ID{55, 66} {
+		r := newRig(t)
+		a, b := &tape{}, &tape{}
+		ctx, cancel := context.WithCancel(t.Context())
+		r.do(newSub(ctx, "com.example.topic", a))
+		r.want(proto.Subscribe)
+		r.feed(subscribed(1, 55))
+		cancel()
+		r.cancel(ctx)
+		sub := newSub(t.Context(), "com.example.topic", b)
+		r.do(sub)
+		r.want(proto.Unsubscribe, proto.Subscribe)
+		r.feed(liveEvent(55, 9))
+		r.feed(proto.Message{Type: proto.Unsubscribed, Request: 2})
+		r.feed(subscribed(3, id))
+		r.feed(liveEvent(id, 10))
+		if len(a.log) != 1 || len(b.log) != 1 || sub.ID() != id {
+			t.Errorf("logs %v %v, id %d", a.log, b.log, sub.ID())
+		}
+		done := make(chan error, 1)
+		r.do(&leaveOp{sub: sub, done: done})
+		r.want(proto.Unsubscribe)
+		r.feed(proto.Message{Type: proto.Unsubscribed, Request: 4})
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		r.clean()
 	}
 }
