@@ -91,6 +91,9 @@ func (p *replay) start() error {
 		err = p.relay.run(p.sub.s, func() { p.run(interleave(inOrder(first), p.held)) })
 	}
 	if err != nil {
+		if why := p.sub.Err(); why != nil { // such as a revocation, which is why there is no history
+			err = why
+		}
 		p.cancel()
 	}
 	return err
