@@ -420,3 +420,55 @@ func TestShardedSubscriptionFromHistory(t *testing.T) {
 		}
 	})
 }
+
+// Under policy Block the link is not held back while the stream itself waits
+// for the history: the answer would be behind what it is held back for.
+func TestFromHistoryDoesNotBlockItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := wamptest.NewRouter(t, wamptest.WithHistory(1000), wamptest.WithHook(func(x *wamptest.Exchange) wamptest.Action {
+			if !x.Sent && x.Message.URI == "wamp.subscription.get_events" {
+				return wamptest.Hold(time.Second)
+			}
+			return wamptest.Pass()
+		}))
+		p, s := join(t, r), join(t, r, wamp.WithReconnect(quick()))
+		publish(t, p, "com.example.topic", 0, 100)
+		begun := make(chan *wamp.Subscription, 1)
+		go func() {
+			sub, err := s.Subscribe(within(t, time.Minute), "com.example.topic", wamp.FromHistory(), wamp.Overflow(wamp.Block), wamp.Buffer(4, 0))
+			if err != nil {
+				t.Error(err)
+			}
+			begun <- sub
+		}()
+		synctest.Wait()
+		publish(t, p, "com.example.topic", 100, 200)
+		sub := <-begun
+		if sub == nil {
+			return
+		}
+		if got := numbers(t, settled(sub)); !slices.Equal(got, counted(0, 200)) {
+			t.Errorf("%v", got)
+		}
+		r.Cut(s.ID())
+		publish(t, p, "com.example.topic", 200, 300)
+		<-time.After(500 * time.Millisecond) // it is there again, and asks
+		publish(t, p, "com.example.topic", 300, 400)
+		<-time.After(2 * time.Second)
+		if got := numbers(t, settled(sub)); !slices.Equal(got, counted(200, 400)) {
+			t.Errorf("%v", got)
+		}
+		publish(t, p, "com.example.topic", 400, 500) // nobody reads: it blocks again
+		synctest.Wait()
+		if d := sub.Dropped(); d != 0 {
+			t.Errorf("%d are dropped", d)
+		}
+		r.Cut(s.ID())
+		publish(t, p, "com.example.topic", 500, 600)
+		got := numbers(t, settled(sub))
+		<-time.After(10 * time.Second)
+		if got = append(got, numbers(t, settled(sub))...); !slices.Equal(got, counted(400, 600)) {
+			t.Errorf("%v", got)
+		}
+	})
+}

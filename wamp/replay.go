@@ -54,7 +54,7 @@ type replay struct {
 // prepare is called before the subscription is handed over.
 func (p *replay) prepare(sub *Subscription) {
 	p.ctx, p.cancel = context.WithCancel(sub.eng.Ctx)
-	sub.eng.Ctx, sub.stream.ctx = p.ctx, p.ctx
+	sub.eng.Ctx, sub.stream.ctx, sub.stream.lenient = p.ctx, p.ctx, true
 	p.relay = newRelay[Event](p.ctx, eventChannel)
 }
 
@@ -64,6 +64,7 @@ func (p *replay) start() error {
 	if err != nil {
 		return err
 	}
+	p.sub.stream.setLenient(false)
 	return p.relay.run(p.sub.s, func() { p.run(first) })
 }
 
@@ -119,6 +120,8 @@ func (p *replay) deliver(events []Event) bool {
 // missed returns what was published while there was no connection.
 func (p *replay) missed() []Event {
 	p.gap, p.whole = true, false
+	p.sub.stream.setLenient(true)
+	defer p.sub.stream.setLenient(false)
 	events, err := p.sub.history(p.ctx, p.since())
 	if err != nil && ErrorURI(err) != "" { // a router that knows a limit only
 		events, err = p.sub.history(p.ctx, &historyQuery{kw: map[string]any{"limit": historyMost}})
