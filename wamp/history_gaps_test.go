@@ -2,6 +2,7 @@ package wamp_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -471,4 +472,76 @@ func TestFromHistoryDoesNotBlockItself(t *testing.T) {
 			t.Errorf("%v", got)
 		}
 	})
+}
+
+// Several publishers at once, several streams that begin at various times, read
+// at various speeds and broken at various moments: each event once, in one order
+// for all of them.
+func TestFromHistoryOfManyPublishers(t *testing.T) {
+	for seed := range uint64(10) {
+		synctest.Test(t, func(t *testing.T) {
+			random := rand.New(rand.NewPCG(seed, seed))
+			r := wamptest.NewRouter(t, wamptest.WithHistory(10000), wamptest.WithSeed(seed))
+			r.Delay(time.Duration(random.IntN(10)) * time.Millisecond)
+			const publishers, count = 4, 100
+			for k := range publishers {
+				p := join(t, r)
+				wait := rand.New(rand.NewPCG(seed, uint64(k)))
+				go func() {
+					for i := range count {
+						topic := "com.example." + string(rune('a'+wait.IntN(3)))
+						if _, err := p.Publish(t.Context(), topic, wamp.Args(k*count+i), wamp.Acknowledge()).Wait(); err != nil {
+							t.Error(err)
+						}
+						<-time.After(time.Duration(wait.IntN(30)) * time.Millisecond)
+					}
+				}()
+			}
+			s := join(t, r, wamp.WithReconnect(quick()))
+			var streams [3]chan []int
+			for k := range streams {
+				<-time.After(time.Duration(random.IntN(300)) * time.Millisecond)
+				sub := subscribe(t, s, "com.example", wamp.Match(wamp.Prefix), wamp.FromHistory())
+				streams[k] = make(chan []int, 1)
+				pace := rand.New(rand.NewPCG(seed, uint64(100+k)))
+				go func() {
+					var got []int
+					for range publishers * count {
+						ev := <-sub.Events()
+						if ev.AfterGap || ev.Lost > 0 {
+							t.Errorf("%+v", ev)
+						}
+						got = append(got, number(t, ev.Payload))
+						if k > 0 && pace.IntN(4) == 0 {
+							<-time.After(time.Duration(pace.IntN(40*k)) * time.Millisecond)
+						}
+					}
+					<-time.After(time.Hour)
+					if n := len(sub.Events()); n > 0 {
+						t.Errorf("seed %d: %d events too many", seed, n)
+					}
+					streams[k] <- got
+				}()
+			}
+			for range random.IntN(8) {
+				<-time.After(time.Duration(random.IntN(500)) * time.Millisecond)
+				r.Cut(s.ID())
+			}
+			var order []int
+			for k, ch := range streams {
+				got := <-ch
+				if k == 0 {
+					order = got
+				}
+				if !slices.Equal(got, order) {
+					t.Errorf("seed %d: stream %d has another order", seed, k)
+				}
+			}
+			sorted := slices.Clone(order)
+			slices.Sort(sorted)
+			if !slices.Equal(sorted, counted(0, publishers*count)) {
+				t.Errorf("seed %d: %v", seed, sorted)
+			}
+		})
+	}
 }

@@ -151,3 +151,36 @@ func TestStepSecondSubscribeRefused(t *testing.T) {
 		t.Errorf("log %v", a.log)
 	}
 }
+
+// Somebody subscribes while the UNSUBSCRIBE of the same topic is under way: what
+// still comes for the old subscription is nobody's, also under the same id.
+func TestStepSubscribeBehindUnsubscribe(t *testing.T) {
+	for _, id := range []proto.ID{55, 66} {
+		r := newRig(t)
+		a, b := &tape{}, &tape{}
+		ctx, cancel := context.WithCancel(t.Context())
+		r.do(newSub(ctx, "com.example.topic", a))
+		r.want(proto.Subscribe)
+		r.feed(subscribed(1, 55))
+		cancel()
+		r.cancel(ctx)
+		sub := newSub(t.Context(), "com.example.topic", b)
+		r.do(sub)
+		r.want(proto.Unsubscribe, proto.Subscribe)
+		r.feed(liveEvent(55, 9))
+		r.feed(proto.Message{Type: proto.Unsubscribed, Request: 2})
+		r.feed(subscribed(3, id))
+		r.feed(liveEvent(id, 10))
+		if len(a.log) != 1 || len(b.log) != 1 || sub.ID() != id {
+			t.Errorf("logs %v %v, id %d", a.log, b.log, sub.ID())
+		}
+		done := make(chan error, 1)
+		r.do(&leaveOp{sub: sub, done: done})
+		r.want(proto.Unsubscribe)
+		r.feed(proto.Message{Type: proto.Unsubscribed, Request: 4})
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		r.clean()
+	}
+}
