@@ -545,3 +545,37 @@ func TestFromHistoryOfManyPublishers(t *testing.T) {
 		})
 	}
 }
+
+// The last event is one that the history does not keep, and the router gives
+// nothing for a publication that it does not know: what it has is found all the
+// same.
+func TestFromHistoryLastIsNotKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := wamptest.NewRouter(t, wamptest.WithHistory(1000), wamptest.WithHook(func(x *wamptest.Exchange) wamptest.Action {
+			if x.Sent || x.Message.URI != "wamp.subscription.get_events" {
+				return wamptest.Pass()
+			}
+			args, _ := x.Payload().Args()
+			if kw, _ := x.Payload().Kwargs(); kw["from_publication"] != nil {
+				_ = x.SetPayload(wamp.Args(args...).With("from_time", "2999-01-01T00:00:00Z"))
+			}
+			return wamptest.Pass()
+		}))
+		p, s := join(t, r), join(t, r, wamp.WithReconnect(quick()))
+		publish(t, p, "com.example.topic", -5, -1)
+		<-time.After(time.Second)
+		sub := subscribe(t, s, "com.example.topic", wamp.FromHistory(wamp.HistoryFrom(time.Now())))
+		publish(t, p, "com.example.topic", 0, 3)
+		p.Publish(t.Context(), "com.example.topic", wamp.Args(3), wamp.Exclude(4711))
+		if got := numbers(t, settled(sub)); !slices.Equal(got, counted(0, 4)) {
+			t.Errorf("%v", got)
+		}
+		r.Cut(s.ID())
+		publish(t, p, "com.example.topic", 4, 10)
+		<-time.After(10 * time.Second)
+		evs := settled(sub)
+		if got := numbers(t, evs); !slices.Equal(got, counted(4, 10)) || evs[0].AfterGap {
+			t.Errorf("%v", evs)
+		}
+	})
+}

@@ -122,9 +122,13 @@ func (p *replay) missed() []Event {
 	p.gap, p.whole = true, false
 	p.sub.stream.setLenient(true)
 	defer p.sub.stream.setLenient(false)
-	events, err := p.sub.history(p.ctx, p.since())
-	if err != nil && ErrorURI(err) != "" { // a router that knows a limit only
+	last := p.recent.last()
+	events, err := p.sub.history(p.ctx, p.since(last))
+	switch {
+	case err != nil && ErrorURI(err) != "": // a router that knows a limit only
 		events, err = p.sub.history(p.ctx, &historyQuery{kw: map[string]any{"limit": historyMost}})
+	case err == nil && last != 0 && p.known(events) < 0: // or it does not know that one
+		events, err = p.sub.history(p.ctx, p.since(0))
 	}
 	if err != nil {
 		if p.ctx.Err() == nil {
@@ -132,24 +136,33 @@ func (p *replay) missed() []Event {
 		}
 		return nil
 	}
-	for i := len(events) - 1; i >= 0; i-- {
-		if p.recent.has(events[i].Publication) {
-			p.gap, p.whole = false, true
-			return events[i+1:]
-		}
+	if i := p.known(events); i >= 0 {
+		p.gap, p.whole = false, true
+		return events[i+1:]
 	}
 	return events
+}
+
+// known is the index of the newest event that has been delivered, -1 if none
+// has.
+func (p *replay) known(events []Event) int {
+	for i := len(events) - 1; i >= 0; i-- {
+		if p.recent.has(events[i].Publication) {
+			return i
+		}
+	}
+	return -1
 }
 
 // historyMost is all that a router has.
 const historyMost = 1 << 20
 
 // since asks for what came after the last event, and that one too: if it is
-// there, nothing is missing. Where there was none, the bounds hold from which
-// the stream was to begin.
-func (p *replay) since() *historyQuery {
+// there, nothing is missing. Without one, the bounds hold from which the stream
+// was to begin.
+func (p *replay) since(last ID) *historyQuery {
 	q := &historyQuery{kw: map[string]any{}}
-	if last := p.recent.last(); last != 0 {
+	if last != 0 {
 		q.kw["from_publication"] = last
 		return q
 	}
