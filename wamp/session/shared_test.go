@@ -33,18 +33,45 @@ func retainedSub(ctx context.Context, topic string, s Sink) *Subscription {
 // A handle that comes to a topic and asks for the retained event begins with
 // that, not with an event that was under way, which may be the same one.
 func TestStepRetainedComesFirst(t *testing.T) {
+	for _, answered := range []bool{true, false} {
+		r := newRig(t)
+		a, b := &tape{}, &tape{}
+		first, second := newSub(t.Context(), "com.example.topic", a), retainedSub(t.Context(), "com.example.topic", b)
+		r.do(first)
+		if answered {
+			r.feed(subscribed(1, 55))
+		}
+		r.do(second)
+		r.want(proto.Subscribe, proto.Subscribe)
+		if !answered {
+			r.feed(subscribed(1, 55))
+		}
+		if len(first.Ready) != 1 || len(second.Ready) != 0 {
+			t.Error("answered by the SUBSCRIBED of the other")
+		}
+		r.feed(liveEvent(55, 9))
+		r.feed(subscribed(2, 55))
+		r.feed(retainedEvent(55, 9))
+		if len(a.log) != 1 || len(b.log) != 1 || len(second.Ready) != 1 {
+			t.Errorf("%d and %d events, want one each", len(a.log), len(b.log))
+		}
+	}
+}
+
+// The first SUBSCRIBE of a topic is refused and the second, which asks for more,
+// is not: the handle of the first rides on it.
+func TestStepFirstSubscribeRefused(t *testing.T) {
 	r := newRig(t)
 	a, b := &tape{}, &tape{}
-	r.do(newSub(t.Context(), "com.example.topic", a))
-	r.want(proto.Subscribe)
-	r.feed(subscribed(1, 55))
-	r.do(retainedSub(t.Context(), "com.example.topic", b))
-	r.want(proto.Subscribe)
-	r.feed(liveEvent(55, 9))
+	first, second := newSub(t.Context(), "com.example.topic", a), retainedSub(t.Context(), "com.example.topic", b)
+	r.do(first)
+	r.do(second)
+	r.want(proto.Subscribe, proto.Subscribe)
+	r.feed(proto.Message{Type: proto.Error, RequestType: proto.Subscribe, Request: 1, URI: proto.ErrURINotAuthorized})
 	r.feed(subscribed(2, 55))
-	r.feed(retainedEvent(55, 9))
-	if len(a.log) != 1 || len(b.log) != 1 {
-		t.Errorf("%d and %d events, want one each", len(a.log), len(b.log))
+	r.feed(liveEvent(55, 9))
+	if len(a.log) != 1 || len(b.log) != 1 || len(first.Ready) != 1 || len(second.Ready) != 1 {
+		t.Errorf("logs %v %v", a.log, b.log)
 	}
 }
 

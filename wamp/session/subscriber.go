@@ -42,6 +42,7 @@ type Subscription struct {
 	gap    bool // a link was lost since its last event
 	back   bool // it is to be told when it is subscribed again
 	parked bool // it waits for a link
+	own    bool // it waits for the answer to a SUBSCRIBE of its own
 	id     atomic.Uint64
 }
 
@@ -108,6 +109,7 @@ func (s *Subscription) start(c *core) {
 			s.drop(err)
 			return
 		}
+		s.own = true
 	}
 	c.topics[key] = t
 	s.topic = t
@@ -202,6 +204,7 @@ func (r *subscribeRequest) requestType() proto.MessageType { return proto.Subscr
 func (r *subscribeRequest) reply(c *core, m *proto.Message) bool {
 	t := r.topic
 	t.asked--
+	r.sub.own = false
 	if now := c.topics[t.key]; now != nil && now != t {
 		return false // revoked meanwhile; the subscription is that of who came after
 	}
@@ -216,7 +219,9 @@ func (r *subscribeRequest) reply(c *core, m *proto.Message) bool {
 	t.id = m.ID
 	c.subs[m.ID] = t
 	for _, s := range slices.Clone(t.handles) {
-		s.acknowledged(c, m.ID)
+		if !s.own {
+			s.acknowledged(c, m.ID)
+		}
 	}
 	c.leaveTopic(t)
 	return false
@@ -225,6 +230,7 @@ func (r *subscribeRequest) reply(c *core, m *proto.Message) bool {
 func (r *subscribeRequest) fail(c *core, err *Error) {
 	t := r.topic
 	t.asked--
+	r.sub.own = false
 	if t.id != 0 { // refused the second time only: the topic stands
 		if !r.sub.ready {
 			c.dropHandle(r.sub, err, false)
@@ -245,7 +251,10 @@ func (r *subscribeRequest) fail(c *core, err *Error) {
 func (r *subscribeRequest) lost(*core, error) { r.topic.asked-- }
 
 // suspend: the handles are restored, not the request.
-func (r *subscribeRequest) suspend(*core, error) parked { return nil }
+func (r *subscribeRequest) suspend(*core, error) parked {
+	r.sub.own = false
+	return nil
+}
 
 // dropHandle ends one handle and leaves its topic if it was the last.
 func (c *core) dropHandle(s *Subscription, err error, now bool) {
