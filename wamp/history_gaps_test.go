@@ -1,6 +1,8 @@
 package wamp_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -576,6 +578,27 @@ func TestFromHistoryLastIsNotKept(t *testing.T) {
 		evs := settled(sub)
 		if got := numbers(t, evs); !slices.Equal(got, counted(4, 10)) || evs[0].AfterGap {
 			t.Errorf("%v", evs)
+		}
+	})
+}
+
+// When the channel is closed, Err says why.
+func TestFromHistoryEndsWithItsReason(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := wamptest.NewRouter(t, wamptest.WithHistory(100))
+		p, s := join(t, r), join(t, r)
+		publish(t, p, "com.example.topic", 0, 100)
+		for i := range 500 { // it is a race
+			ctx, cancel := context.WithCancel(t.Context())
+			sub := value(s.Subscribe(ctx, "com.example.topic", wamp.FromHistory()))
+			for n := 0; n < i%100; n++ {
+				<-sub.Events()
+			}
+			cancel()
+			drained(sub.Events())
+			if err := sub.Err(); !errors.Is(err, context.Canceled) {
+				t.Fatalf("round %d: %v", i, err)
+			}
 		}
 	})
 }

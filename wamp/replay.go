@@ -69,8 +69,12 @@ func (p *replay) start() error {
 }
 
 func (p *replay) run(first []Event) {
-	defer p.cancel()
 	st := &p.sub.stream
+	defer func() {
+		p.cancel()
+		for range st.ch { // when it is closed the subscription knows why it ended
+		}
+	}()
 	if !p.deliver(first) {
 		p.cut(1)
 		return
