@@ -37,6 +37,9 @@ func (s *Session) merge(ctx context.Context, need session.Need, topics ...string
 		}
 		if err != nil {
 			cancel()
+			if why := m.ended(); why != nil && ctx.Err() == nil {
+				err = why // the end of another one has ended this one
+			}
 			return nil, err
 		}
 	}
