@@ -13,7 +13,8 @@ import (
 )
 
 // HistoryOption bounds what is asked of a broker's event history. All bounds
-// given together must hold. Crossbar knows HistoryLimit only.
+// given together must hold. Crossbar knows HistoryLimit only, gives the newest
+// events then, and ten where nothing is said.
 type HistoryOption interface{ applyHistory(*historyQuery) error }
 
 // historyQuery is what is asked of an event history.
@@ -135,7 +136,7 @@ func (sub *Subscription) History(ctx context.Context, options ...HistoryOption) 
 	if err != nil {
 		return nil, err
 	}
-	events, err := sub.history(ctx, q)
+	events, err := sub.history(ctx, q, Results.Final)
 	if err != nil {
 		return nil, err
 	}
@@ -155,16 +156,17 @@ func (o needCall) applyCall(s *callStream) error {
 	return nil
 }
 
-// history asks for past events. Oldest first, unless the query is reversed.
-func (sub *Subscription) history(ctx context.Context, q *historyQuery) ([]Event, error) {
+// history asks for past events, and waits for the answer by await. Oldest first,
+// unless the query is reversed.
+func (sub *Subscription) history(ctx context.Context, q *historyQuery, await func(Results) (Result, error)) ([]Event, error) {
 	for {
 		id := sub.ID()
-		events, err := sub.historyOf(ctx, id, q.kw)
+		events, err := sub.historyOf(ctx, id, q.kw, await)
 		if uri := ErrorURI(err); q.last && (uri == proto.ErrURIRuntimeError || uri == proto.ErrURIInvalidArgument) {
 			// Crossbar gives the newest ones, and knows no other key.
 			kw := maps.Clone(q.kw)
 			delete(kw, "reverse")
-			events, err = sub.historyOf(ctx, id, kw)
+			events, err = sub.historyOf(ctx, id, kw, await)
 		}
 		if sub.ID() != id && ctx.Err() == nil {
 			continue // it was restored meanwhile, and the router has another name for it
@@ -179,9 +181,9 @@ func (sub *Subscription) history(ctx context.Context, q *historyQuery) ([]Event,
 	}
 }
 
-func (sub *Subscription) historyOf(ctx context.Context, id ID, kw map[string]any) ([]Event, error) {
-	r, err := sub.s.Call(ctx, "wamp.subscription.get_events", Args(id).WithKwargs(kw), Idempotent(),
-		needCall{proto.Broker, proto.EventHistory}).Final()
+func (sub *Subscription) historyOf(ctx context.Context, id ID, kw map[string]any, await func(Results) (Result, error)) ([]Event, error) {
+	r, err := await(sub.s.Call(ctx, "wamp.subscription.get_events", Args(id).WithKwargs(kw), Idempotent(),
+		needCall{proto.Broker, proto.EventHistory}))
 	if err != nil {
 		return nil, err
 	}
@@ -198,8 +200,11 @@ func (sub *Subscription) historyOf(ctx context.Context, id ID, kw map[string]any
 		}
 	}
 	events := make([]Event, 0, len(list))
+	seen := make(map[ID]bool, len(list))
 	for _, v := range list {
-		if ev, ok := sub.historic(v); ok {
+		// Crossbar keeps an event once for each session that got it
+		if ev, ok := sub.historic(v); ok && !seen[ev.Publication] {
+			seen[ev.Publication] = true
 			events = append(events, ev)
 		}
 	}

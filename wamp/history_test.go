@@ -261,6 +261,42 @@ func TestFromHistoryTooShort(t *testing.T) {
 	})
 }
 
+// A broker that does not announce its history may not have kept all of it, so a
+// history without a hole proves nothing.
+func TestFromHistoryOfWhoPromisesNothing(t *testing.T) {
+	for name, tt := range map[string]struct {
+		router []wamptest.Option
+		gap    bool
+	}{
+		"announced": {[]wamptest.Option{wamptest.WithHistory(10)}, false},
+		"Crossbar":  {[]wamptest.Option{wamptest.WithHistory(10), wamptest.CrossbarQuirks()}, true},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r := wamptest.NewRouter(t, tt.router...)
+			p, s := join(t, r), join(t, r, wamp.WithReconnect(quick()), wamp.Assume("event_history"))
+			sub := subscribe(t, s, "com.example.topic", wamp.FromHistory())
+			publish(t, p, "com.example.topic", 0, 1)
+			synctest.Wait()
+			r.Cut(s.ID())
+			for i := 1; i < 3; i++ { // each at a moment of its own, as Crossbar keeps them
+				<-time.After(time.Microsecond)
+				publish(t, p, "com.example.topic", i, i+1)
+			}
+			<-time.After(10 * time.Second)
+			publish(t, p, "com.example.topic", 3, 4)
+			evs := waiting(sub)
+			if got := numbers(t, evs); !slices.Equal(got, []int{0, 1, 2, 3}) {
+				t.Fatalf("%s: %v", name, got)
+			}
+			for i, ev := range evs {
+				if ev.AfterGap != (tt.gap && i == 1) {
+					t.Errorf("%s: event %d: after a gap %v", name, i, ev.AfterGap)
+				}
+			}
+		})
+	}
+}
+
 // A subscription that begins with history ends like any other.
 func TestFromHistoryEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -50,14 +50,7 @@ func (goOnOption) applyPublish(c *publishConfig) error { c.goOn = true; return n
 // session. Options are those of Publish and hold for every event; Acknowledge
 // is set.
 func (s *Session) PublishStream(ctx context.Context, topic string, payloads <-chan Payload, options ...PublishOption) Acks {
-	p, err := s.newPublishStream(ctx, topic, options)
-	if err == nil {
-		err = p.relay.run(s, func() { p.run(payloads) })
-	}
-	if err != nil {
-		return failedAcks(err)
-	}
-	return p.relay.ch
+	return s.publishAll(ctx, topic, options, func(p *publishStream) error { return p.takeFrom(payloads) })
 }
 
 // PublishFunc publishes what a function produces: each send is one event, and
@@ -70,36 +63,7 @@ func (s *Session) PublishStream(ctx context.Context, topic string, payloads <-ch
 // returns the reason by which the stream has ended. All else is as in
 // PublishStream.
 func (s *Session) PublishFunc(ctx context.Context, topic string, produce func(ctx context.Context, send func(Payload) error) error, options ...PublishOption) Acks {
-	p, err := s.newPublishStream(ctx, topic, options)
-	if err != nil {
-		return failedAcks(err)
-	}
-	payloads := make(chan Payload)
-	inner, over := context.WithCancelCause(ctx)
-	p.stopped = over
-	// It ends with produce, whose ctx ends with the stream.
-	err = s.eng.GoProducer(func() {
-		defer close(payloads)
-		p.produced = produce(inner, func(payload Payload) error {
-			if inner.Err() != nil {
-				return context.Cause(inner)
-			}
-			select {
-			case payloads <- payload:
-				return nil
-			case <-inner.Done():
-				return context.Cause(inner)
-			}
-		})
-	})
-	if err == nil {
-		err = p.relay.run(s, func() { p.run(payloads) })
-	}
-	if err != nil {
-		over(err)
-		return failedAcks(err)
-	}
-	return p.relay.ch
+	return s.publishAll(ctx, topic, options, func(p *publishStream) error { return produce(p.inner, p.send) })
 }
 
 func failedAcks(err error) Acks {
@@ -109,20 +73,25 @@ func failedAcks(err error) Acks {
 	return ch
 }
 
-// publishStream is a stream of publishes. Its goroutine owns it.
+// publishStream is a stream of publishes: one goroutine hands them over, another
+// takes the acknowledgements, and the places of the window go round between the
+// two.
 type publishStream struct {
-	s       *Session
-	ctx     context.Context // of the stream: it belongs to it
-	topic   string
-	cfg     *publishConfig
-	relay   *relay[Ack]
-	stopped func(error) // tells the producer that no more is taken
+	s     *Session
+	ctx   context.Context // of the stream: it belongs to it
+	topic string
+	cfg   *publishConfig
+	relay *relay[Ack]
 
-	open     <-chan Payload // nil: no more is taken
-	complete bool           // it was closed
-	flight   []*flying      // not yet acknowledged, oldest first
-	landed   []*flying      // to be used again
-	produced error          // what the producer has returned; set before its channel is closed
+	inner context.Context         // of the producer: it ends when no more is taken
+	stop  context.CancelCauseFunc // ends it
+
+	room     chan *flying  // the free places; nil: one that was not used yet
+	flight   chan *flying  // handed over, oldest first; never full
+	complete chan struct{} // closed when the producer has returned
+	produced error         // what it has returned; set before that
+
+	failed bool // an error was given to the consumer; of acknowledge
 }
 
 // flying is a publish of a stream. From its handing over to its End it is the
@@ -145,6 +114,27 @@ func (f *flying) End(e session.End) {
 	f.ack <- ack
 }
 
+// publishAll starts both goroutines.
+func (s *Session) publishAll(ctx context.Context, topic string, options []PublishOption, produce func(p *publishStream) error) Acks {
+	p, err := s.newPublishStream(ctx, topic, options)
+	if err != nil {
+		return failedAcks(err)
+	}
+	// It ends with the producer, whose ctx ends with the stream.
+	err = s.eng.GoProducer(func() {
+		defer close(p.complete)
+		p.produced = produce(p)
+	})
+	if err == nil {
+		err = p.relay.run(s, p.acknowledge)
+	}
+	if err != nil {
+		p.stop(err)
+		return failedAcks(err)
+	}
+	return p.relay.ch
+}
+
 func (s *Session) newPublishStream(ctx context.Context, topic string, options []PublishOption) (*publishStream, error) {
 	if err := proto.CheckURI(topic); err != nil {
 		return nil, err
@@ -155,67 +145,67 @@ func (s *Session) newPublishStream(ctx context.Context, topic string, options []
 			return nil, err
 		}
 	}
-	return &publishStream{s: s, ctx: ctx, topic: topic, cfg: cfg, relay: newRelay[Ack](ctx, min(cfg.window, publishWindow)),
-		stopped: func(error) {}}, nil
+	p := &publishStream{s: s, ctx: ctx, topic: topic, cfg: cfg, relay: newRelay[Ack](ctx, min(cfg.window, publishWindow)),
+		room: make(chan *flying, cfg.window), flight: make(chan *flying, cfg.window), complete: make(chan struct{})}
+	for range cfg.window {
+		p.room <- nil
+	}
+	p.inner, p.stop = context.WithCancelCause(ctx)
+	return p, nil
 }
 
-func (p *publishStream) run(payloads <-chan Payload) {
-	defer p.stopped(ErrSessionClosed) // when Close was out of time
-	over := p.s.eng.Context()
-	p.open = payloads
-	for p.open != nil || len(p.flight) > 0 {
-		in := p.open
-		if len(p.flight) >= p.cfg.window {
-			in = nil
-		}
-		select { // what waits already costs the least to take
-		case payload, more := <-in:
-			p.take(payload, more)
-			continue
-		default:
-		}
-		var head <-chan Ack
-		var closed <-chan struct{}
-		if len(p.flight) > 0 {
-			head = p.flight[0].ack // which also says that the session is over
-		} else {
-			closed = over.Done()
+// takeFrom publishes what comes in on a channel. It is the producer of a
+// PublishStream.
+func (p *publishStream) takeFrom(payloads <-chan Payload) error {
+	for {
+		f, err := p.place()
+		if err != nil {
+			return err
 		}
 		select {
-		case payload, more := <-in:
-			p.take(payload, more)
-		case ack := <-head:
-			if !p.acknowledged(ack, over) {
-				return
+		case payload, more := <-payloads:
+			if !more {
+				p.room <- f
+				return nil
 			}
-		case <-p.ctx.Done():
-			p.end(session.Canceled(p.ctx))
-			return
-		case <-closed:
-			p.end(context.Cause(over))
-			return
+			p.publish(f, payload)
+		case <-p.inner.Done():
+			p.room <- f
+			return context.Cause(p.inner)
 		}
-	}
-	if p.complete && p.produced != nil {
-		p.relay.last(Ack{Err: p.produced})
 	}
 }
 
-// take takes a payload, or the end of them.
-func (p *publishStream) take(payload Payload, more bool) {
-	if !more {
-		p.open, p.complete = nil, true
-		return
+// send publishes one payload. It is what a producer of PublishFunc calls.
+func (p *publishStream) send(payload Payload) error {
+	f, err := p.place()
+	if err == nil {
+		p.publish(f, payload)
 	}
-	p.publish(payload)
+	return err
+}
+
+// place waits for a free place in the window.
+func (p *publishStream) place() (f *flying, err error) {
+	if p.inner.Err() != nil {
+		return nil, context.Cause(p.inner)
+	}
+	select { // one that is there costs the least to take
+	case f = <-p.room:
+		return f, nil
+	default:
+	}
+	select {
+	case f = <-p.room:
+		return f, nil
+	case <-p.inner.Done():
+		return nil, context.Cause(p.inner)
+	}
 }
 
 // publish hands one publish over.
-func (p *publishStream) publish(payload Payload) {
-	var f *flying
-	if n := len(p.landed); n > 0 {
-		f, p.landed = p.landed[n-1], p.landed[:n-1]
-	} else {
+func (p *publishStream) publish(f *flying, payload Payload) {
+	if f == nil {
 		f = &flying{ack: make(chan Ack, 1)}
 	}
 	f.pub = session.Publish{Ctx: p.ctx, URI: p.topic, Options: p.cfg.options, Needs: p.cfg.needs, Sink: f, Idempotent: p.cfg.idempotent}
@@ -226,28 +216,78 @@ func (p *publishStream) publish(payload Payload) {
 	if err != nil {
 		f.ack <- Ack{Err: err}
 	}
-	p.flight = append(p.flight, f)
+	p.flight <- f
 }
 
-// acknowledged hands on what came of the oldest publish. It reports false when
-// the stream has ended.
-func (p *publishStream) acknowledged(ack Ack, over context.Context) bool {
-	p.landed = append(p.landed, p.flight[0])
-	p.flight[0] = nil
-	p.flight = p.flight[1:]
+// acknowledge hands the acknowledgements on until no more can come.
+func (p *publishStream) acknowledge() {
+	defer p.stop(ErrSessionClosed) // when Close was out of time
+	over := p.s.eng.Context()
+	back := 0 // places that nobody gets again
+	var last error
+	for p.inner.Err() == nil {
+		select {
+		case f := <-p.flight:
+			if !p.landed(f) {
+				return
+			}
+			if p.inner.Err() == nil {
+				p.room <- f
+			} else {
+				back++
+			}
+		case <-p.complete:
+			last = p.produced
+			p.stop(nil)
+		case <-over.Done():
+			last = context.Cause(over)
+			p.stop(last)
+		case <-p.ctx.Done():
+		}
+	}
+	// The producer may still be about to hand one over. When all places are back,
+	// nothing is under way any more, nor will be.
+	for ; back < p.cfg.window; back++ {
+		select {
+		case f := <-p.flight:
+			if !p.landed(f) {
+				return
+			}
+		case <-p.room:
+		case <-p.ctx.Done():
+			p.relay.last(Ack{Err: session.Canceled(p.ctx)})
+			return
+		}
+	}
+	if over.Err() != nil && p.failed {
+		return // it was told already why
+	}
+	if last != nil {
+		p.relay.last(Ack{Err: last})
+	}
+}
+
+// landed waits for the acknowledgement of the oldest publish and hands it on. It
+// reports false when the stream has ended.
+func (p *publishStream) landed(f *flying) bool {
+	var ack Ack
+	select {
+	case ack = <-f.ack:
+	default:
+		select {
+		case ack = <-f.ack:
+		case <-p.ctx.Done():
+		}
+	}
 	if p.ctx.Err() != nil {
-		p.end(session.Canceled(p.ctx))
+		p.relay.last(Ack{Err: session.Canceled(p.ctx)})
 		return false
 	}
-	if ack.Err != nil && (!p.cfg.goOn || over.Err() != nil) && p.open != nil {
-		p.open = nil
-		p.stopped(ack.Err)
+	if ack.Err != nil {
+		p.failed = true
+		if !p.cfg.goOn || p.s.eng.Context().Err() != nil {
+			p.stop(ack.Err)
+		}
 	}
 	return p.relay.send(ack) || p.ctx.Err() != nil // otherwise Close is out of time
-}
-
-// end ends the stream with an error of no publish.
-func (p *publishStream) end(err error) {
-	p.stopped(err)
-	p.relay.last(Ack{Err: err})
 }

@@ -4,6 +4,10 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync/atomic"
+
+	"github.com/connectanum/connectanum-go/wamp/proto"
+	"github.com/connectanum/connectanum-go/wamp/session"
 )
 
 // FromHistory lets the subscription begin with the broker's event history,
@@ -11,14 +15,19 @@ import (
 // without a gap between the two and without an event twice. After a reconnect
 // what was published meanwhile is taken from the history; where that does not
 // reach back to the last event, the next one has AfterGap set, as without
-// FromHistory.
+// FromHistory. So it has where the broker did not announce event_history itself:
+// Crossbar keeps only what somebody got, and while there was no connection that
+// may have been nobody.
 //
 // The bounds say where the stream begins and nothing else: a limit is about the
 // newest events, as with HistoryLast, and of a pattern all topics come live.
 //
 // Subscribe then also asks for the history, under its ctx, and fails if the
 // broker does not give it: with a *FeatureError where it did not announce
-// event_history (Crossbar has it and does not: see Assume).
+// event_history (Crossbar has it and does not: see Assume). Live events that come
+// before its answer are kept apart from Buffer, up to 16,384 of them or 64 MiB;
+// what goes beyond waits in Buffer, and under policy Block keeps the answer from
+// being read until ctx ends.
 func FromHistory(options ...HistoryOption) SubscribeOption { return fromHistoryOption(options) }
 
 type fromHistoryOption []HistoryOption
@@ -49,68 +58,197 @@ type replay struct {
 	gap    bool   // events are missing before the next one
 	link   uint64 // the history was asked what was missed before this link
 	whole  bool   // it reached back to the last event
+
+	puts   atomic.Uint64 // what the actor has put into the stream
+	reads  uint64        // what has been taken out of it
+	ahead  []Event       // what has been taken out and not been looked at
+	octets int           // of those, about
+	lost   uint64        // dropped by the policy before what has been taken out
+}
+
+// put puts a value into the stream, and counts it then. Actor only.
+func (p *replay) put(ev Event, size int) session.Verdict {
+	ev.size = int32(min(size, 1<<30)) //nolint:gosec // it is not more
+	defer p.puts.Add(1)
+	return p.sub.stream.put(ev, size)
 }
 
 // prepare is called before the subscription is handed over.
 func (p *replay) prepare(sub *Subscription) {
 	p.ctx, p.cancel = context.WithCancel(sub.eng.Ctx)
-	sub.eng.Ctx, sub.stream.ctx, sub.stream.lenient = p.ctx, p.ctx, true
+	sub.eng.Ctx, sub.stream.ctx = p.ctx, p.ctx
 	p.relay = newRelay[Event](p.ctx, eventChannel)
 }
 
 // start asks for the history and begins to deliver.
 func (p *replay) start() error {
-	first, err := p.sub.history(p.ctx, p.query)
+	first, err := p.sub.history(p.ctx, p.query, p.await)
 	if err != nil {
 		return err
 	}
-	p.sub.stream.setLenient(false)
 	return p.relay.run(p.sub.s, func() { p.run(first) })
 }
 
-func (p *replay) run(first []Event) {
-	st := &p.sub.stream
-	defer func() {
-		p.cancel()
-		for range st.ch { // when it is closed the subscription knows why it ended
+// await waits for the answer of the history. What comes live meanwhile is taken
+// out of the stream: only the answer tells where it belongs, and the answer would
+// not come where the stream held the connection back.
+func (p *replay) await(answer Results) (Result, error) {
+	in := p.sub.stream.ch
+	for {
+		if len(p.ahead) >= eventCount || p.octets >= eventOctets {
+			in = nil
 		}
-	}()
-	if !p.deliver(first) {
-		p.cut(1)
-		return
-	}
-	for ev := range st.ch {
-		if ev.stamp != p.link { // also where a slow consumer has lost the sign
-			p.link = ev.stamp
-			if !p.deliver(p.missed()) {
-				p.cut(1)
-				return
+		select {
+		case r := <-answer:
+			return r, r.Err
+		case ev, ok := <-in:
+			if !ok {
+				in = nil // run will see it
+				continue
 			}
-		}
-		if ev.restored || p.recent.has(ev.Publication) || ev.Retained && p.whole {
-			continue // no event, or history had it, or it came before the link was lost
-		}
-		if !p.deliver([]Event{ev}) {
-			p.cut(1 + len(st.ch))
-			return
+			p.keep(ev)
 		}
 	}
 }
 
-// cut notes that Close was out of time and the consumer has missed something.
-func (p *replay) cut(n int) {
-	if p.ctx.Err() == nil {
-		err := undelivered(p.sub.s.eng, n)
-		p.sub.err.Store(&err)
+func (p *replay) keep(ev Event) {
+	p.reads++
+	p.lost += ev.Lost
+	p.ahead = append(p.ahead, ev)
+	p.octets += int(ev.size)
+}
+
+// next is the next live event.
+func (p *replay) next() (ev Event, ok bool) {
+	if len(p.ahead) > 0 {
+		ev = p.ahead[0]
+		p.ahead[0] = Event{}
+		p.ahead = p.ahead[1:]
+		p.octets -= int(ev.size)
+		return ev, true
 	}
+	ev, ok = <-p.sub.stream.ch
+	p.reads++
+	p.lost += ev.Lost
+	return ev, ok
+}
+
+func (p *replay) run(first []Event) {
+	defer p.cancel()
+	waiting := p.join(first, true)
+	for waiting {
+		ev, ok := p.next()
+		if !ok {
+			return
+		}
+		if ev.stamp == p.link {
+			waiting = p.deliver([]Event{ev})
+			continue
+		}
+		p.link = ev.stamp // also where a slow consumer has lost the sign
+		missed, answered := p.missed()
+		if !ev.restored {
+			p.ahead = slices.Insert(p.ahead, 0, ev)
+		}
+		waiting = p.join(missed, answered)
+	}
+	p.cut(1 + len(p.ahead) + len(p.sub.stream.ch))
+}
+
+// join delivers a history together with the live events that came before it,
+// each in its place.
+func (p *replay) join(history []Event, answered bool) bool {
+	// The actor counts what it has put, so all that came before the answer is
+	// read here, and nothing is waited for: either it comes or the stream ends.
+	st := &p.sub.stream
+	for p.puts.Load() > p.reads+st.lost() {
+		ev, ok := <-st.ch
+		if !ok {
+			break
+		}
+		p.keep(ev)
+	}
+	n := slices.IndexFunc(p.ahead, func(ev Event) bool { return ev.stamp != p.link })
+	later := n >= 0
+	if !later {
+		n = len(p.ahead)
+	}
+	live := slices.Clone(p.ahead[:n])
+	for range live {
+		p.next()
+	}
+	if later && answered && p.announced() {
+		// There is another link already, and the answer may be of that one: what is
+		// not in it is asked for once more.
+		return p.deliver(history)
+	}
+	return p.deliver(p.interleave(history, live))
+}
+
+// announced reports whether the broker says that it has the event history.
+func (p *replay) announced() bool {
+	return p.sub.s.Details().Roles.Features(proto.Broker).Has(proto.EventHistory)
+}
+
+// interleave puts live events among those of the history, in the order in which
+// they were published. What is in both tells where the two meet. A live event
+// before that is older than all of the history, which has a limit, or not of its
+// topic; one behind it is newer. Where they do not meet, all live events are
+// newer, unless the latest of them were dropped.
+func (p *replay) interleave(history, live []Event) []Event {
+	if len(live) == 0 {
+		return history
+	}
+	at := make(map[ID]int, len(history))
+	for i, ev := range history {
+		at[ev.Publication] = i
+	}
+	before := make([]int, len(live)) // the event of the history that comes next
+	next, meet := len(history), len(live)
+	for k := len(live) - 1; k >= 0; k-- {
+		if i, both := at[live[k].Publication]; both {
+			next, meet = min(next, i), k
+			history[i].Lost = live[k].Lost
+		}
+		before[k] = next
+	}
+	if meet == len(live) && p.sub.stream.lost() == p.lost {
+		meet = 0
+	}
+	topic, _ := p.query.kw["topic"].(string)
+	all := make([]Event, 0, len(history)+len(live))
+	done := 0
+	for k, ev := range live {
+		_, both := at[ev.Publication]
+		older := !both && (ev.Retained || k < meet && (topic == "" || topic == ev.Topic))
+		if !older && before[k] > done {
+			all = append(all, history[done:before[k]]...)
+			done = before[k]
+		}
+		if !both {
+			all = append(all, ev)
+		}
+	}
+	return append(all, history[done:]...)
+}
+
+// cut notes why the consumer is not waited for any more: the context has ended,
+// or Close was out of time and the consumer has missed something.
+func (p *replay) cut(n int) {
+	if p.ctx.Err() != nil {
+		p.sub.setErr(session.Canceled(p.ctx)) // the engine may not have heard yet
+		return
+	}
+	err := undelivered(p.sub.s.eng, n)
+	p.sub.err.Store(&err)
 }
 
 // deliver hands events to the consumer. It reports whether that one is still
 // waited for.
 func (p *replay) deliver(events []Event) bool {
 	for _, ev := range events {
-		if p.recent.has(ev.Publication) {
-			continue
+		if p.recent.has(ev.Publication) || ev.Retained && p.whole {
+			continue // it was delivered, or it came before the link was lost
 		}
 		p.recent.add(ev.Publication, max(recentIDs, 2*len(events)))
 		ev.AfterGap, p.gap = p.gap, false
@@ -121,30 +259,29 @@ func (p *replay) deliver(events []Event) bool {
 	return true
 }
 
-// missed returns what was published while there was no connection.
-func (p *replay) missed() []Event {
+// missed returns what was published while there was no connection, and whether
+// the history was to be had.
+func (p *replay) missed() (events []Event, answered bool) {
 	p.gap, p.whole = true, false
-	p.sub.stream.setLenient(true)
-	defer p.sub.stream.setLenient(false)
 	last := p.recent.last()
-	events, err := p.sub.history(p.ctx, p.since(last))
+	events, err := p.sub.history(p.ctx, p.since(last), p.await)
 	switch {
 	case err != nil && ErrorURI(err) != "": // a router that knows a limit only
-		events, err = p.sub.history(p.ctx, &historyQuery{kw: map[string]any{"limit": historyMost}})
+		events, err = p.sub.history(p.ctx, &historyQuery{kw: map[string]any{"limit": historyMost}}, p.await)
 	case err == nil && last != 0 && p.known(events) < 0: // or it does not know that one
-		events, err = p.sub.history(p.ctx, p.since(0))
+		events, err = p.sub.history(p.ctx, p.since(0), p.await)
 	}
 	if err != nil {
 		if p.ctx.Err() == nil {
 			p.sub.s.logger.Warn("wamp: the event history was not to be had after a reconnect", "topic", p.sub.eng.URI, "error", err)
 		}
-		return nil
+		return nil, false
 	}
 	if i := p.known(events); i >= 0 {
-		p.gap, p.whole = false, true
-		return events[i+1:]
+		p.gap, p.whole = !p.announced(), true
+		return events[i+1:], true
 	}
-	return events
+	return events, true
 }
 
 // known is the index of the newest event that has been delivered, -1 if none

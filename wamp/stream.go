@@ -58,7 +58,6 @@ type stream[T any] struct {
 	size    int       // octets in the backlog
 	feeding bool
 	gated   bool
-	lenient bool // it does not gate the link, see setLenient
 	over    bool // finish was called
 	abrupt  bool // the feeder shall end now
 	lastV   T    // what the feeder sends last when abrupt
@@ -126,7 +125,7 @@ func (s *stream[T]) put(v T, size int) session.Verdict {
 		case DropOldest:
 			s.dropOldest(size)
 		case Block:
-			if !s.gated && !s.lenient {
+			if !s.gated {
 				s.gated = true
 				verdict = session.Gate
 			}
@@ -251,19 +250,6 @@ func (s *stream[T]) ungated() bool {
 	g := s.gated
 	s.gated = false
 	return g
-}
-
-// setLenient says that the stream must not hold the link back, whatever its
-// policy and its bound, because its own consumer waits for an answer that comes
-// over the link.
-func (s *stream[T]) setLenient(on bool) {
-	s.mu.Lock()
-	s.lenient = on
-	ungate := on && s.ungated()
-	s.mu.Unlock()
-	if ungate {
-		s.eng.Ungate()
-	}
 }
 
 // send offers a value to the channel without waiting.

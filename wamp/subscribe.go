@@ -32,6 +32,7 @@ type Event struct {
 	Historic bool
 	Time     time.Time
 
+	size     int32  // with history: octets, about
 	restored bool   // no event: the subscription has been restored on a new link
 	stamp    uint64 // with history: the link it came on; of merged ones: its number
 }
@@ -187,14 +188,18 @@ func (es *eventSink) Restored() session.Verdict {
 		return session.Taken
 	}
 	es.links++
-	return es.stream.put(Event{restored: true, stamp: es.links}, overhead)
+	return es.replay.put(Event{restored: true, stamp: es.links}, overhead)
 }
 
 func (es *eventSink) Deliver(m *proto.Message) session.Verdict {
 	ev := newEvent(es.s, m, es.eng.URI)
 	ev.AfterGap, es.gap = es.gap, false
-	ev.stamp = es.links
-	return es.stream.put(ev, len(m.Args)+len(m.Kwargs)+overhead)
+	size := len(m.Args) + len(m.Kwargs) + overhead
+	if es.replay != nil {
+		ev.stamp = es.links
+		return es.replay.put(ev, size)
+	}
+	return es.stream.put(ev, size)
 }
 
 // newEvent makes an event of a message that came for a subscription to topic.

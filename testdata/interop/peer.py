@@ -13,16 +13,18 @@ Application values in commands and answers are tagged, so that nothing is lost i
 reported as {"t": "sha256", "of": "bytes"|"str", "n": N, "v": hex}.
 
 commands
-  join       session kind codec [realm] [ticket: [authid, secret]] [offer: PREFIX]   -> id authid authrole authmethod
-             kind: ws, ws-deflate, wss, raw, rawtls, unix, unix-small; offer registers the procedures below
+  join       session kind codec [realm] [ticket: [authid, secret]] [offer: PREFIX] [keys]   -> id authid authrole authmethod protocol
+             kind: ws, ws-deflate, wss, raw, rawtls, unix, unix-small; codec may end in .batched; offer registers the
+             procedures below; keys: [{uri role private public}] of a cryptobox, base64, role originator or responder
   leave      session [reason]                        says GOODBYE, waits for the answer   -> reason
   drop       session                                 cuts the connection without a word
   left       session [wait]                          waits for the session's end          -> reason clean goodbye
   call       session uri [args kwargs progress cancel_after_ms cancel_after_progress mode wait] -> progress, result|failed|silent, ms
   echo       session uri                             sends every value of payloads.json, as arg and kwarg -> n, bad: [...]
-  publish    session topic [args kwargs acknowledge exclude_me count] -> publications
-  subscribe  session topic [match]                   records events
-  events     session topic [count wait]              -> events: [{args kwargs topic publisher}] in order; then forgets them
+  publish    session topic [args kwargs acknowledge exclude_me count options] -> publications; options: more of PublishOptions
+  subscribe  session topic [match get_retained as]   records events    -> subscription
+  unsubscribe session topic                          topic: that, or the name that "as" gave
+  events     session topic [count wait]              -> events in order, with what autobahn said of each; then forgets them
   interrupts session [count wait]                    -> interrupts: [{request mode reason}] as they were on the wire, and
              stopped: what the procedures below have noticed; then forgets them
   stopped    session [count wait]                    waits for that, which comes a moment after the INTERRUPT
@@ -53,7 +55,7 @@ import txaio
 txaio.use_asyncio()
 from autobahn.asyncio.component import Component  # noqa: E402
 from autobahn.asyncio.wamp import Session  # noqa: E402
-from autobahn.wamp import message  # noqa: E402
+from autobahn.wamp import cryptobox, message  # noqa: E402
 from autobahn.wamp.exception import ApplicationError  # noqa: E402
 from autobahn.wamp.types import CallOptions, CallResult, PublishOptions, RegisterOptions, SubscribeOptions  # noqa: E402
 from autobahn.websocket.compress import PerMessageDeflateOffer, PerMessageDeflateResponse, PerMessageDeflateResponseAccept  # noqa: E402
@@ -168,7 +170,7 @@ class PeerSession(Session):
 
     def __init__(self, *a, **k):
         super().__init__(*a, **k)
-        self.interrupts, self.stopped, self.topics = Recorder(), Recorder(), {}
+        self.interrupts, self.stopped, self.topics, self.subs = Recorder(), Recorder(), {}, {}
         self.goodbye, self.ended = None, asyncio.Event()
 
     def onMessage(self, msg):
@@ -208,16 +210,29 @@ def transport(rig, kind, codec):
     return {"type": "rawsocket", "url": "rs://" + ("localhost" if scheme == "unix" else rest), "serializer": codec, "endpoint": endpoint}
 
 
-async def join(rig, kind, codec, realm, ticket):
+def keyring(keys):
+    """Autobahn's key of a URI knows one's own side as the one that calls and publishes, or as the other, not as both."""
+    ring = cryptobox.KeyRing()
+    for k in keys:
+        own, other = ("originator", "responder") if k["role"] == "originator" else ("responder", "originator")
+        ring.set_key(k["uri"], cryptobox.Key(**{own + "_priv": k["private"], other + "_pub": k["public"]}))
+    return ring
+
+
+async def join(rig, kind, codec, realm, ticket, keys=None):
     auth = {"ticket": {"authid": ticket[0], "ticket": ticket[1]}} if ticket else {"anonymous": {}}
-    c = Component(transports=[transport(rig, kind, codec) | {"max_retries": 0}], realm=realm, authentication=auth,
-                  session_factory=PeerSession)
+    c = Component(transports=[transport(rig, kind, codec.removesuffix(".batched")) | {"max_retries": 0}], realm=realm,
+                  authentication=auth, session_factory=PeerSession)
+    if codec.endswith(".batched"):  # which autobahn has, but takes for no serializer when it checks its configuration
+        c._transports[0].serializers = [codec]
     got = asyncio.get_running_loop().create_future()
 
     def settle(how, value):
         if not got.done():
             how(value)
 
+    if keys:
+        c.on("connect", lambda s, protocol: s.set_payload_codec(keyring(keys)))
     c.on("join", lambda s, details: settle(got.set_result, (s, details)))
     c.on("connectfailure", lambda c, e: settle(got.set_exception, RuntimeError(f"{type(e).__name__}: {e}")))
     c.on("leave", lambda s, d: settle(got.set_exception, RuntimeError(f"left: {d.reason} {d.message}")))
@@ -304,11 +319,12 @@ class Peer:
         self.rig, self.sessions = rig, {}
 
     async def join(self, m):
-        s, d = await join(self.rig, m["kind"], m["codec"], m.get("realm", "realm1"), m.get("ticket"))
+        s, d = await join(self.rig, m["kind"], m["codec"], m.get("realm", "realm1"), m.get("ticket"), m.get("keys"))
         self.sessions[m["session"]] = s
         if "offer" in m:
             await offer(s, m["offer"])
-        return {"session": d.session, "authid": d.authid, "authrole": d.authrole, "authmethod": d.authmethod}
+        return {"session": d.session, "authid": d.authid, "authrole": d.authrole, "authmethod": d.authmethod,
+                "protocol": getattr(s._transport, "websocket_protocol_in_use", None)}
 
     async def leave(self, m):
         s = self.of(m)
@@ -387,19 +403,29 @@ class Peer:
         for i in range(m.get("count", 1)):
             if "count" in m:
                 kwargs["i"] = i
-            p = s.publish(m["topic"], *args, options=PublishOptions(acknowledge=m.get("acknowledge"), exclude_me=m.get("exclude_me")), **kwargs)
+            o = PublishOptions(acknowledge=m.get("acknowledge"), exclude_me=m.get("exclude_me"), **m.get("options", {}))
+            p = s.publish(m["topic"], *args, options=o, **kwargs)
             if m.get("acknowledge"):
                 ids.append((await p).id)
         return {"publications": ids}
 
     async def subscribe(self, m):
         s, r = self.of(m), Recorder()
-        s.topics[m["topic"]] = r
+        name = m.get("as", m["topic"])
+        s.topics[name] = r
 
         def on_event(*args, details=None, **kwargs):
-            r.add(payload(args, kwargs) | {"topic": details.topic, "publisher": details.publisher})
-        sub = await s.subscribe(on_event, m["topic"], options=SubscribeOptions(match=m.get("match"), details_arg="details"))
-        return {"subscription": sub.id}
+            r.add(payload(args, kwargs) | {
+                "topic": details.topic, "publication": details.publication, "publisher": details.publisher,
+                "publisher_authid": details.publisher_authid, "publisher_authrole": details.publisher_authrole,
+                "retained": bool(details.retained), "sealed": details.enc_algo})
+        s.subs[name] = await s.subscribe(on_event, m["topic"], options=SubscribeOptions(
+            match=m.get("match"), get_retained=m.get("get_retained"), details_arg="details"))
+        return {"subscription": s.subs[name].id}
+
+    async def unsubscribe(self, m):
+        await self.of(m).subs.pop(m["topic"]).unsubscribe()
+        return {}
 
     async def events(self, m):
         return {"events": await self.of(m).topics[m["topic"]].take(m.get("count", 1), m.get("wait", 5))}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +16,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/connectanum/connectanum-go/wamp"
 )
 
 // python is the autobahn-python peer, testdata/interop/peer.py, started when
@@ -144,25 +147,27 @@ type request map[string]any
 
 // reply is its answer; each command fills some of it.
 type reply struct {
-	OK        bool
-	Error     string
-	Session   uint64
-	AuthID    string
-	Reason    string // leave
-	Goodbye   string // left
-	Progress  []message
-	Result    *message
-	Failed    *message
-	Silent    bool
-	MS        int
-	N         int
-	Bad       []string
-	Events    []message
-	IDs       []uint64 `json:"publications"`
-	Stopped   []string
-	Calls     int
-	Running   int `json:"invocations"`
-	Interrupt []struct {
+	OK         bool
+	Error      string
+	Session    uint64
+	AuthID     string
+	Protocol   string
+	Reason     string // leave
+	Goodbye    string // left
+	Progress   []message
+	Result     *message
+	Failed     *message
+	Silent     bool
+	MS         int
+	N          int
+	Bad        []string
+	Events     []message
+	IDs        []uint64 `json:"publications"`
+	Subscribed uint64   `json:"subscription"`
+	Stopped    []string
+	Calls      int
+	Running    int `json:"invocations"`
+	Interrupt  []struct {
 		Mode, Reason *string
 	} `json:"interrupts"`
 }
@@ -173,6 +178,13 @@ type message struct {
 	Topic  string
 	Args   []tagged
 	Kwargs map[string]tagged
+
+	Publication       wamp.ID
+	Publisher         wamp.ID
+	PublisherAuthID   string `json:"publisher_authid"`
+	PublisherAuthRole string `json:"publisher_authrole"`
+	Retained          bool
+	Sealed            string
 }
 
 // begin sends a command; the function it returns waits for the answer.
@@ -234,24 +246,67 @@ func lastLines(text string, n int) string {
 
 // partner is a session of the peer.
 type partner struct {
-	name   string
-	id     uint64
-	prefix string // of its procedures
+	name     string
+	id       wamp.ID
+	authid   string
+	protocol string // of a WebSocket
+	prefix   string // of its procedures
+	gone     bool   // the test has let it go
 }
 
 // joinPartner joins the peer over the cell and lets it offer its procedures.
 // It leaves at the end of the test.
 func joinPartner(t *testing.T, c cell) *partner {
 	t.Helper()
-	p := &partner{name: t.Name(), prefix: c.uri("py", "")}
-	p.id = python.ask(t, "join", p.name, request{"kind": c.kind, "codec": c.codec.Name(), "offer": p.prefix}).Session
-	t.Cleanup(func() { python.ask(t, "leave", p.name, nil) })
+	prefix := c.uri("py", "")
+	p := newPartner(t, c, "", request{"offer": prefix})
+	p.prefix = prefix
 	return p
+}
+
+// newPartner joins one more session of the peer, with what is asked for. It
+// leaves at the end of the test, unless it has left before.
+func newPartner(t *testing.T, c cell, name string, req request) *partner {
+	t.Helper()
+	p := &partner{name: t.Name() + name}
+	join := request{"kind": c.kind, "codec": c.codec.Name()}
+	maps.Copy(join, req)
+	d := python.ask(t, "join", p.name, join)
+	p.id, p.authid, p.protocol = wamp.ID(d.Session), d.AuthID, d.Protocol
+	t.Cleanup(func() {
+		if !p.gone {
+			p.leave(t)
+		}
+	})
+	return p
+}
+
+func (p *partner) leave(t *testing.T) {
+	t.Helper()
+	p.gone = true
+	p.ask(t, "leave", nil)
 }
 
 func (p *partner) ask(t *testing.T, cmd string, req request) reply {
 	t.Helper()
 	return python.ask(t, cmd, p.name, req)
+}
+
+// begin is ask without waiting for the answer, which the function it returns
+// does.
+func (p *partner) begin(t *testing.T, cmd string, req request) func() reply {
+	t.Helper()
+	return python.begin(t, cmd, p.name, req)
+}
+
+// events takes the first events of a topic, all of which must come.
+func (p *partner) events(t *testing.T, topic string, n int) []message {
+	t.Helper()
+	got := p.ask(t, "events", request{"topic": topic, "count": n, "wait": patience.Seconds()}).Events
+	if len(got) < n {
+		t.Fatalf("%s: the peer got %d events, want %d", topic, len(got), n)
+	}
+	return got
 }
 
 // running waits until so many invocations run at the peer.

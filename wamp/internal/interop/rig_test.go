@@ -127,13 +127,20 @@ func (c cell) options() []wamp.Option {
 // test, and closes in order then, unless the test has closed it.
 func (c cell) join(t *testing.T, options ...wamp.Option) *wamp.Session {
 	t.Helper()
+	s := c.joinRealm(t, realm, options...)
+	t.Cleanup(func() { leave(t, s) })
+	return s
+}
+
+// joinRealm is like join for any realm, and leaves the session to the test.
+func (c cell) joinRealm(t *testing.T, realm string, options ...wamp.Option) *wamp.Session {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	s, err := wamp.Connect(ctx, rig.URLs[c.kind], realm, append(c.options(), options...)...)
 	if err != nil {
 		t.Fatalf("%v: connect: %v", c, err)
 	}
-	t.Cleanup(func() { leave(t, s) })
 	return s
 }
 

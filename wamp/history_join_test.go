@@ -1,0 +1,116 @@
+package wamp_test
+
+import (
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/connectanum/connectanum-go/wamp"
+	"github.com/connectanum/connectanum-go/wamp/proto"
+	"github.com/connectanum/connectanum-go/wamp/wamptest"
+)
+
+// Crossbar has the newest event first, once for each session that got it, and
+// names its parts otherwise.
+func TestHistoryPartsOfCrossbar(t *testing.T) {
+	event := func(n int) map[string]any {
+		return map[string]any{"args": []any{n}, "kwargs": nil, "authid": "joe", "authrole": "user", "publication": 4372913189791009 - n,
+			"realm": "realm1", "session_id": 6889601538754724, "time_ns": 1795441336227313435 + n, "topic": "com.example.topic.x"}
+	}
+	synctest.Test(t, func(t *testing.T) {
+		r := wamptest.NewRouter(t, wamptest.WithHistory(1), wamptest.WithHook(func(x *wamptest.Exchange) wamptest.Action {
+			if x.Sent && x.Message.Type == proto.Result {
+				if err := x.SetPayload(wamp.Args([]any{event(2), event(2), event(1), event(0), event(0)})); err != nil {
+					panic(err)
+				}
+			}
+			return wamptest.Pass()
+		}))
+		s := join(t, r)
+		sub := subscribe(t, s, "com.example.topic", wamp.Match(wamp.Prefix), wamp.FromHistory())
+		for way, events := range map[string][]wamp.Event{"History": drained(value(sub.History(t.Context()))), "FromHistory": waiting(sub)} {
+			if got := numbers(t, events); !slices.Equal(got, []int{0, 1, 2}) {
+				t.Fatalf("%s: %v", way, got)
+			}
+			if ev := events[1]; ev.Topic != "com.example.topic.x" || !ev.Time.Equal(time.Unix(0, 1795441336227313436)) ||
+				ev.Publisher() != (wamp.Peer{Session: 6889601538754724, AuthID: "joe", AuthRole: "user"}) {
+				t.Errorf("%s: %+v", way, ev)
+			}
+		}
+		reversed := drained(value(sub.History(t.Context(), wamp.HistoryReverse())))
+		if got := numbers(t, reversed); !slices.Equal(got, []int{2, 1, 0}) {
+			t.Errorf("reversed: %v", got)
+		}
+	})
+}
+
+// holdHistory lets the history be asked for one second later.
+func holdHistory(x *wamptest.Exchange) wamptest.Action {
+	if x.Message.Type == proto.Call && x.Message.URI == "wamp.subscription.get_events" {
+		return wamptest.Hold(time.Second)
+	}
+	return wamptest.Pass()
+}
+
+// What comes live while the history is asked for comes before a history that
+// begins later.
+func TestFromHistoryBehindLive(t *testing.T) {
+	for name, tt := range map[string]struct {
+		option wamp.SubscribeOption
+		want   []int
+	}{
+		"it begins before":   {wamp.FromHistory(), []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}},
+		"it begins later":    {wamp.FromHistory(wamp.HistoryLast(3)), []int{5, 6, 7, 8, 9}},
+		"it begins with one": {wamp.FromHistory(wamp.HistoryLast(6)), []int{4, 5, 6, 7, 8, 9}},
+		"it has a limit":     {wamp.FromHistory(wamp.HistoryLimit(2)), []int{5, 6, 7, 8, 9}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := wamptest.NewRouter(t, wamptest.WithHistory(100), wamptest.WithHook(holdHistory))
+				p, s := join(t, r), join(t, r)
+				publish(t, p, "com.example.topic", 0, 5)
+				go func() {
+					<-time.After(time.Second / 2)
+					publish(t, p, "com.example.topic", 5, 10)
+				}()
+				sub := subscribe(t, s, "com.example.topic", tt.option)
+				var events []wamp.Event
+				for range tt.want {
+					events = append(events, <-sub.Events())
+				}
+				if got := numbers(t, append(events, waiting(sub)...)); !slices.Equal(got, tt.want) {
+					t.Errorf("%v, want %v", got, tt.want)
+				}
+			})
+		})
+	}
+}
+
+// Live events may overflow while the history is asked for.
+func TestFromHistoryOverflow(t *testing.T) {
+	for _, policy := range []wamp.Policy{wamp.DropOldest, wamp.DropNewest} {
+		synctest.Test(t, func(t *testing.T) {
+			r := wamptest.NewRouter(t, wamptest.WithHistory(20), wamptest.WithHook(holdHistory))
+			p, s := join(t, r), join(t, r)
+			go func() {
+				<-time.After(time.Second / 2)
+				publish(t, p, "com.example.topic", 0, 60)
+			}()
+			sub := subscribe(t, s, "com.example.topic", wamp.FromHistory(), wamp.Overflow(policy), wamp.Buffer(3, 0))
+			var all []wamp.Event
+			for evs := waiting(sub); len(evs) > 0; evs = waiting(sub) {
+				all = append(all, evs...)
+			}
+			publish(t, p, "com.example.topic", 60, 61) // there is room again
+			all = append(all, <-sub.Events())
+			got, n := numbers(t, all), len(all)
+			if !slices.IsSorted(got) || len(slices.Compact(got)) != n || got[n-1] != 60 {
+				t.Errorf("policy %d: %v", policy, got)
+			}
+			if n < 21 || n == 61 || sub.Dropped() == 0 { // 20 are in the history
+				t.Errorf("policy %d: %d events, %d dropped", policy, n, sub.Dropped())
+			}
+		})
+	}
+}
