@@ -324,6 +324,66 @@ func TestMetaWithoutID(t *testing.T) {
 	})
 }
 
+// Answers that make no sense are errors: nobody there, or no such thing, would
+// be a lie.
+func TestMetaAnswersWithoutSense(t *testing.T) {
+	var answer wamp.Payload
+	synctest.Test(t, func(t *testing.T) {
+		r := wamptest.NewRouter(t, wamptest.WithHook(func(x *wamptest.Exchange) wamptest.Action {
+			if x.Sent && x.Message.Type == proto.Result {
+				_ = x.SetPayload(answer)
+			}
+			return wamptest.Pass()
+		}))
+		s := join(t, r)
+		sub, reg := subscribe(t, s, "com.example.topic"), handle(t, s, "com.example.proc", echo)
+		m, ctx := s.Meta(), t.Context()
+		just := func(_ any, err error) error { return err }
+		asks := map[string]func() error{
+			"CountSessions":       func() error { return just(m.CountSessions(ctx)) },
+			"ListSessions":        func() error { return just(m.ListSessions(ctx)) },
+			"GetSession":          func() error { return just(m.GetSession(ctx, s.ID())) },
+			"KillByAuthID":        func() error { return just(m.KillByAuthID(ctx, "nobody")) },
+			"KillByAuthRole":      func() error { return just(m.KillByAuthRole(ctx, "nobody")) },
+			"KillAll":             func() error { return just(m.KillAll(ctx)) },
+			"ListRegistrations":   func() error { return just(m.ListRegistrations(ctx)) },
+			"LookupRegistration":  func() error { return just(m.LookupRegistration(ctx, "com.example.proc", wamp.Exact)) },
+			"MatchRegistration":   func() error { return just(m.MatchRegistration(ctx, "com.example.proc")) },
+			"GetRegistration":     func() error { return just(m.GetRegistration(ctx, reg.ID())) },
+			"ListCallees":         func() error { return just(m.ListCallees(ctx, reg.ID())) },
+			"CountCallees":        func() error { return just(m.CountCallees(ctx, reg.ID())) },
+			"ListSubscriptions":   func() error { return just(m.ListSubscriptions(ctx)) },
+			"LookupSubscription":  func() error { return just(m.LookupSubscription(ctx, "com.example.topic", wamp.Exact)) },
+			"MatchSubscriptions":  func() error { return just(m.MatchSubscriptions(ctx, "com.example.topic")) },
+			"GetSubscription":     func() error { return just(m.GetSubscription(ctx, sub.ID())) },
+			"ListSubscribers":     func() error { return just(m.ListSubscribers(ctx, sub.ID())) },
+			"CountSubscribers":    func() error { return just(m.CountSubscribers(ctx, sub.ID())) },
+			"FollowSessions":      func() error { _, _, err := m.FollowSessions(ctx); return err },
+			"FollowRegistrations": func() error { _, _, err := m.FollowRegistrations(ctx); return err },
+			"FollowSubscriptions": func() error { _, _, err := m.FollowSubscriptions(ctx); return err },
+		}
+		for _, rubbish := range []any{"rubbish", true, -1, 1.5, []byte("rubbish"), uint64(1) << 63} {
+			answer = wamp.Args(rubbish)
+			for name, ask := range asks {
+				err := ask()
+				if err == nil || wamp.ErrorURI(err) != "" {
+					t.Errorf("%s: %T: %v", name, rubbish, err)
+				}
+			}
+		}
+		answer = wamp.Args([]any{"rubbish"})
+		for _, name := range []string{"ListSessions", "ListRegistrations", "ListCallees", "MatchSubscriptions", "FollowSessions"} {
+			if asks[name]() == nil {
+				t.Errorf("%s: a list of rubbish", name)
+			}
+		}
+		answer = wamp.Args(map[string]any{"exact": "rubbish"})
+		if asks["ListSubscriptions"]() == nil {
+			t.Error("lists of rubbish")
+		}
+	})
+}
+
 // Where one of its two subscriptions ends before the other stands, that is the
 // reason that is told, not the ctx by which the other one is taken along.
 func TestFollowSaysWhy(t *testing.T) {

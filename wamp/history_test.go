@@ -404,6 +404,7 @@ func TestTestamentErrors(t *testing.T) {
 			s.AddTestament(ctx, wamp.Destroyed, "a b", wamp.Args()),
 			s.AddTestament(ctx, wamp.Destroyed, "com.example.gone", wamp.Args(make(chan int))),
 			s.AddTestament(ctx, wamp.Destroyed, "com.example.gone", wamp.Args(), wamp.Acknowledge()),
+			s.AddTestament(ctx, wamp.Destroyed, "com.example.gone", wamp.Args(), wamp.Window(3)),
 			s.FlushTestaments(ctx, "tomorrow"),
 		} {
 			if err == nil {

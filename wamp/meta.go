@@ -3,6 +3,7 @@ package wamp
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -107,6 +108,25 @@ func (m Meta) ask(ctx context.Context, procedure string, args ...any) (any, erro
 	return list[0], nil
 }
 
+// asked calls a meta procedure and reads its answer. One that makes no sense is
+// an error: that there is nobody, or no such thing, would be a lie.
+func asked[T any](ctx context.Context, m Meta, read func(any) (T, bool), procedure string, args ...any) (T, error) {
+	v, err := m.ask(ctx, procedure, args...)
+	if err == nil {
+		return understood(read, procedure, v)
+	}
+	var none T
+	return none, err
+}
+
+func understood[T any](read func(any) (T, bool), procedure string, v any) (T, error) {
+	t, ok := read(v)
+	if !ok {
+		return t, fmt.Errorf("wamp: %s: the answer makes no sense: %T", procedure, v)
+	}
+	return t, nil
+}
+
 func rolesArg(roles []string) []any {
 	if len(roles) == 0 {
 		return nil
@@ -116,26 +136,27 @@ func rolesArg(roles []string) []any {
 
 // CountSessions is how many sessions the realm has, or how many of these roles.
 func (m Meta) CountSessions(ctx context.Context, roles ...string) (int, error) {
-	v, err := m.ask(ctx, "wamp.session.count", rolesArg(roles)...)
-	return countOf(v), err
+	return asked(ctx, m, countOf, "wamp.session.count", rolesArg(roles)...)
 }
 
 // ListSessions returns the sessions of the realm, or those of these roles.
 func (m Meta) ListSessions(ctx context.Context, roles ...string) ([]ID, error) {
-	v, err := m.ask(ctx, "wamp.session.list", rolesArg(roles)...)
-	return idsOf(v), err
+	return asked(ctx, m, idsOf, "wamp.session.list", rolesArg(roles)...)
 }
 
 // GetSession says who a session is. The error matches ErrNoSuchSession if there
 // is none.
 func (m Meta) GetSession(ctx context.Context, id ID) (SessionInfo, error) {
 	v, err := m.ask(ctx, "wamp.session.get", id)
+	if err == nil && v == nil { // a router that says nothing of what is not there
+		err = ErrNoSuchSession
+	}
 	if err != nil {
 		return SessionInfo{}, err
 	}
-	info, ok := sessionOf(v)
-	if !ok { // a router that says nothing of who is not there
-		return SessionInfo{}, ErrNoSuchSession
+	info, err := understood(sessionOf, "wamp.session.get", v)
+	if err != nil {
+		return SessionInfo{}, err
 	}
 	if info.Session == 0 {
 		info.Session = id
@@ -143,27 +164,27 @@ func (m Meta) GetSession(ctx context.Context, id ID) (SessionInfo, error) {
 	return info, nil
 }
 
-func (m Meta) kill(ctx context.Context, procedure string, who []any, options []KillOption) (Killed, error) {
+// killing is the payload of a kill.
+func killing(who []any, options []KillOption) Payload {
 	kw := map[string]any{}
 	for _, o := range options {
 		o.applyKill(kw)
 	}
-	list, err := m.call(ctx, procedure, Args(who...).WithKwargs(kw))
+	return Args(who...).WithKwargs(kw)
+}
+
+func (m Meta) kill(ctx context.Context, procedure string, who []any, options []KillOption) (Killed, error) {
+	list, err := m.call(ctx, procedure, killing(who, options))
 	if err != nil || len(list) == 0 {
 		return Killed{}, err
 	}
-	if ids := idsOf(list[0]); ids != nil {
-		if _, one := list[0].([]any); one {
-			return Killed{Count: len(ids), IDs: ids}, nil
-		}
-	}
-	return Killed{Count: countOf(list[0])}, nil
+	return understood(killedOf, procedure, list[0])
 }
 
 // KillSession ends a session. By the text a session cannot kill itself
 // (ErrNoSuchSession); Crossbar lets it.
 func (m Meta) KillSession(ctx context.Context, id ID, options ...KillOption) error {
-	_, err := m.kill(ctx, "wamp.session.kill", []any{id}, options)
+	_, err := m.call(ctx, "wamp.session.kill", killing([]any{id}, options))
 	return err
 }
 
@@ -185,8 +206,7 @@ func (m Meta) KillAll(ctx context.Context, options ...KillOption) (Killed, error
 
 // ListRegistrations returns the registrations of the realm.
 func (m Meta) ListRegistrations(ctx context.Context) (IDs, error) {
-	v, err := m.ask(ctx, "wamp.registration.list")
-	return listsOf(v), err
+	return asked(ctx, m, listsOf, "wamp.registration.list")
 }
 
 // LookupRegistration returns the registration of this very procedure or
@@ -200,27 +220,28 @@ func (m Meta) lookup(ctx context.Context, procedure, uri string, match MatchPoli
 	if match != Exact && match != "" {
 		args = append(args, map[string]any{"match": string(match)})
 	}
-	v, err := m.ask(ctx, procedure, args...)
-	return firstID(v), err
+	return asked(ctx, m, firstID, procedure, args...)
 }
 
 // MatchRegistration returns the registration that a call of the procedure would
 // go to, 0 if there is none.
 func (m Meta) MatchRegistration(ctx context.Context, procedure string) (ID, error) {
-	v, err := m.ask(ctx, "wamp.registration.match", procedure)
-	return firstID(v), err
+	return asked(ctx, m, firstID, "wamp.registration.match", procedure)
 }
 
 // GetRegistration says what a registration is. The error matches
 // ErrNoSuchRegistration if there is none.
 func (m Meta) GetRegistration(ctx context.Context, id ID) (RegistrationInfo, error) {
 	v, err := m.ask(ctx, "wamp.registration.get", id)
+	if err == nil && v == nil { // a router that says nothing of what is not there
+		err = ErrNoSuchRegistration
+	}
 	if err != nil {
 		return RegistrationInfo{}, err
 	}
-	info, ok := registrationOf(v)
-	if !ok {
-		return RegistrationInfo{}, ErrNoSuchRegistration
+	info, err := understood(registrationOf, "wamp.registration.get", v)
+	if err != nil {
+		return RegistrationInfo{}, err
 	}
 	if info.ID == 0 {
 		info.ID = id
@@ -230,20 +251,17 @@ func (m Meta) GetRegistration(ctx context.Context, id ID) (RegistrationInfo, err
 
 // ListCallees returns the sessions that serve a registration.
 func (m Meta) ListCallees(ctx context.Context, registration ID) ([]ID, error) {
-	v, err := m.ask(ctx, "wamp.registration.list_callees", registration)
-	return idsOf(v), err
+	return asked(ctx, m, idsOf, "wamp.registration.list_callees", registration)
 }
 
 // CountCallees is how many sessions serve a registration.
 func (m Meta) CountCallees(ctx context.Context, registration ID) (int, error) {
-	v, err := m.ask(ctx, "wamp.registration.count_callees", registration)
-	return countOf(v), err
+	return asked(ctx, m, countOf, "wamp.registration.count_callees", registration)
 }
 
 // ListSubscriptions returns the subscriptions of the realm.
 func (m Meta) ListSubscriptions(ctx context.Context) (IDs, error) {
-	v, err := m.ask(ctx, "wamp.subscription.list")
-	return listsOf(v), err
+	return asked(ctx, m, listsOf, "wamp.subscription.list")
 }
 
 // LookupSubscription returns the subscription of this very topic or pattern, 0
@@ -255,20 +273,22 @@ func (m Meta) LookupSubscription(ctx context.Context, uri string, match MatchPol
 // MatchSubscriptions returns the subscriptions that get what is published to
 // the topic.
 func (m Meta) MatchSubscriptions(ctx context.Context, topic string) ([]ID, error) {
-	v, err := m.ask(ctx, "wamp.subscription.match", topic)
-	return idsOf(v), err
+	return asked(ctx, m, idsOf, "wamp.subscription.match", topic)
 }
 
 // GetSubscription says what a subscription is. The error matches
 // ErrNoSuchSubscription if there is none.
 func (m Meta) GetSubscription(ctx context.Context, id ID) (SubscriptionInfo, error) {
 	v, err := m.ask(ctx, "wamp.subscription.get", id)
+	if err == nil && v == nil { // a router that says nothing of what is not there
+		err = ErrNoSuchSubscription
+	}
 	if err != nil {
 		return SubscriptionInfo{}, err
 	}
-	info, ok := subscriptionOf(v)
-	if !ok {
-		return SubscriptionInfo{}, ErrNoSuchSubscription
+	info, err := understood(subscriptionOf, "wamp.subscription.get", v)
+	if err != nil {
+		return SubscriptionInfo{}, err
 	}
 	if info.ID == 0 {
 		info.ID = id
@@ -278,63 +298,89 @@ func (m Meta) GetSubscription(ctx context.Context, id ID) (SubscriptionInfo, err
 
 // ListSubscribers returns the sessions that have a subscription.
 func (m Meta) ListSubscribers(ctx context.Context, subscription ID) ([]ID, error) {
-	v, err := m.ask(ctx, "wamp.subscription.list_subscribers", subscription)
-	return idsOf(v), err
+	return asked(ctx, m, idsOf, "wamp.subscription.list_subscribers", subscription)
 }
 
 // CountSubscribers is how many sessions have a subscription.
 func (m Meta) CountSubscribers(ctx context.Context, subscription ID) (int, error) {
-	v, err := m.ask(ctx, "wamp.subscription.count_subscribers", subscription)
+	n, err := asked(ctx, m, countOf, "wamp.subscription.count_subscribers", subscription)
 	if errors.Is(err, ErrNoSuchProcedure) { // as nexus spells it
-		v, err = m.ask(ctx, "wamp.subscription.count_suscribers", subscription)
+		n, err = asked(ctx, m, countOf, "wamp.subscription.count_suscribers", subscription)
 	}
-	return countOf(v), err
+	return n, err
 }
 
 // What follows reads what routers answer, whatever its shape.
 
 func idOf(v any) ID { return Dict{{Key: "", Value: v}}.ID("") }
 
-// idsOf reads a list of ids, one id, or null.
-func idsOf(v any) []ID {
-	list, ok := v.([]any)
-	if !ok {
-		if id := idOf(v); id != 0 {
-			return []ID{id}
-		}
-		return nil
-	}
-	ids := make([]ID, 0, len(list))
-	for _, e := range list {
-		if id := idOf(e); id != 0 {
+// idsOf reads a list of ids, one id, null, or the 0 that nexus has for none.
+func idsOf(v any) (ids []ID, ok bool) {
+	switch v := v.(type) {
+	case nil:
+		return nil, true
+	case []any:
+		ids = make([]ID, 0, len(v))
+		for _, e := range v {
+			id := idOf(e)
+			if id == 0 {
+				return nil, false
+			}
 			ids = append(ids, id)
 		}
+		return ids, true
 	}
-	return ids
+	if n, ok := countOf(v); ok && n == 0 {
+		return nil, true
+	}
+	id := idOf(v)
+	return []ID{id}, id != 0
 }
 
-func firstID(v any) ID {
-	if ids := idsOf(v); len(ids) > 0 {
-		return ids[0]
+// firstID reads an id, null, or a list of them.
+func firstID(v any) (ID, bool) {
+	ids, ok := idsOf(v)
+	if !ok || len(ids) == 0 {
+		return 0, ok
 	}
-	return 0
+	return ids[0], true
 }
 
-// countOf reads a number, or counts a list.
-func countOf(v any) int {
-	if list, ok := v.([]any); ok {
-		return len(list)
+// countOf reads a number, or counts a list. Null is none.
+func countOf(v any) (int, bool) {
+	switch v := v.(type) {
+	case nil:
+		return 0, true
+	case []any:
+		return len(v), true
 	}
-	n, _ := Dict{{Key: "", Value: v}}.Int("")
-	return int(n)
+	n, ok := Dict{{Key: "", Value: v}}.Int("")
+	return int(n), ok && n >= 0
 }
 
-func listsOf(v any) IDs {
+// killedOf reads a number, or the ids of who was killed.
+func killedOf(v any) (Killed, bool) {
+	if _, list := v.([]any); list {
+		ids, ok := idsOf(v)
+		return Killed{Count: len(ids), IDs: ids}, ok
+	}
+	n, ok := countOf(v)
+	return Killed{Count: n}, ok
+}
+
+// listsOf reads lists by match policy, or one list.
+func listsOf(v any) (l IDs, ok bool) {
 	m, ok := v.(map[string]any)
 	if !ok {
-		return IDs{Exact: idsOf(v)}
+		l.Exact, ok = idsOf(v)
+		return l, ok
 	}
-	return IDs{Exact: idsOf(m["exact"]), Prefix: idsOf(m["prefix"]), Wildcard: idsOf(m["wildcard"])}
+	for key, list := range map[string]*[]ID{"exact": &l.Exact, "prefix": &l.Prefix, "wildcard": &l.Wildcard} {
+		if *list, ok = idsOf(m[key]); !ok {
+			return IDs{}, false
+		}
+	}
+	return l, true
 }
 
 // info reads the fields of a dict; what is absent or of another type is zero.

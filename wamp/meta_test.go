@@ -275,6 +275,10 @@ func TestMetaDeviations(t *testing.T) {
 		if n := value(m.CountSessions(ctx)); n != 0 {
 			t.Errorf("%d", n)
 		}
+		answers["next"] = wamp.Args(0) // nexus, for none
+		if id, l := value(m.LookupRegistration(ctx, "a.b", wamp.Exact)), value(m.MatchSubscriptions(ctx, "a.b")); id != 0 || len(l) != 0 {
+			t.Errorf("%d, %v", id, l)
+		}
 	})
 }
 

@@ -1,6 +1,7 @@
 package wamp_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -293,5 +294,55 @@ func TestRetainedEventsOfAPattern(t *testing.T) {
 		<-time.After(10 * time.Second)
 		check(one)
 		check(two)
+	})
+}
+
+// Several subscriptions of a session to one topic are one at the router; each
+// has its own bound and policy, and the last one leaves.
+func TestOneTopicSeveralTimes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := wamptest.NewRouter(t)
+		p, s := join(t, r), join(t, r)
+		sub := func(options ...wamp.SubscribeOption) *wamp.Subscription {
+			return subscribe(t, s, "com.example.topic", options...)
+		}
+		all := sub()
+		oldest, newest, fails := sub(wamp.Buffer(4, 0)), sub(wamp.Buffer(4, 0), wamp.Overflow(wamp.DropNewest)), sub(wamp.Buffer(4, 0), wamp.Overflow(wamp.Fail))
+		ctx, cancel := context.WithCancel(t.Context())
+		canceled := value(s.Subscribe(ctx, "com.example.topic"))
+		if n := r.Stats().Received[proto.Subscribe]; n != 1 || all.ID() != fails.ID() {
+			t.Errorf("%d SUBSCRIBEs, ids %d and %d", n, all.ID(), fails.ID())
+		}
+		const count = 100
+		for i := range count { // one by one, so that every channel and backlog is filled alike
+			publish(t, p, "com.example.topic", i, i+1)
+			synctest.Wait()
+		}
+		cancel()
+		synctest.Wait()
+		if evs := drained(canceled.Events()); len(evs) > 8 || !errors.Is(canceled.Err(), context.Canceled) {
+			t.Errorf("%d events, %v", len(evs), canceled.Err())
+		}
+		read := func(sub *wamp.Subscription) []int { return numbers(t, settled(sub)) }
+		if got := read(all); len(got) != count {
+			t.Errorf("%d events", len(got))
+		}
+		if got := read(oldest); len(got) == count || got[len(got)-1] != count-1 || oldest.Dropped() != uint64(count-len(got)) {
+			t.Errorf("%v, %d dropped", got, oldest.Dropped())
+		}
+		if got := read(newest); len(got) == count || got[len(got)-1] != len(got)-1 || newest.Dropped() != uint64(count-len(got)) {
+			t.Errorf("%v, %d dropped", got, newest.Dropped())
+		}
+		if got := read(fails); len(got) == count || got[len(got)-1] != len(got)-1 || !errors.Is(fails.Err(), wamp.ErrSlowConsumer) {
+			t.Errorf("%v, %v", got, fails.Err())
+		}
+		for i, sub := range []*wamp.Subscription{newest, all, oldest} {
+			if err := sub.Unsubscribe(t.Context()); err != nil {
+				t.Error(err)
+			}
+			if n := r.Stats().Received[proto.Unsubscribe]; n != i/2 {
+				t.Errorf("%d UNSUBSCRIBEs after %d", n, i+1)
+			}
+		}
 	})
 }

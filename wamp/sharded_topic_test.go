@@ -99,6 +99,32 @@ func TestShardedSubscriptionNeedsFeature(t *testing.T) {
 	})
 }
 
+// The flag as the text prints it, and as it ought to be: both let the options
+// through, for subscribers and publishers.
+func TestShardedSubscriptionSpellings(t *testing.T) {
+	for flag, known := range map[string]bool{"sharded_subscription": true, "shareded_subscriptions": true, "sharded_topics": false} {
+		t.Run(flag, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := wamptest.NewRouter(t, wamptest.WithHook(func(x *wamptest.Exchange) wamptest.Action {
+					if m := x.Message; m.Type == proto.Welcome {
+						m.Options = m.Options.With("roles", map[string]any{"broker": map[string]any{"features": map[string]any{flag: true}}})
+					}
+					return wamptest.Pass()
+				}))
+				p, s := join(t, r), join(t, r)
+				sub, err := s.Subscribe(t.Context(), "com.example.topic", wamp.NodeKey("a"))
+				ack := <-p.Publish(t.Context(), "com.example.topic", wamp.Args(1), wamp.RoutingKey("key"))
+				if known != (err == nil) || known != (ack.Err == nil) {
+					t.Fatal(err, ack.Err)
+				}
+				if known && len(waiting(sub)) != 1 {
+					t.Error("no event")
+				}
+			})
+		})
+	}
+}
+
 // matches is what the text says of patterns, written as slowly as it reads.
 func matches(pattern string, policy wamp.MatchPolicy, topic string) bool {
 	switch policy {

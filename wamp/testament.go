@@ -44,6 +44,9 @@ func (s *Session) AddTestament(ctx context.Context, scope Scope, topic string, p
 	if cfg.ack || cfg.idempotent {
 		return errors.New("wamp: AddTestament: nobody waits for a testament's acknowledgement")
 	}
+	if cfg.window > 0 || cfg.goOn {
+		return errors.New("wamp: AddTestament: Window and GoOn are for PublishStream")
+	}
 	if err := proto.CheckURI(topic); err != nil {
 		return err
 	}
