@@ -2,7 +2,6 @@ package wamp
 
 import (
 	"context"
-	"errors"
 	"iter"
 	"time"
 
@@ -172,7 +171,7 @@ func (cs *callStream) End(e session.End) {
 		r.Payload, r.Details = cs.received(e.Message), e.Message.Options
 	} else {
 		r.Err = e.Err
-		if peer := (*Error)(nil); errors.As(e.Err, &peer) {
+		if peer := e.Peer; peer != nil {
 			peer.Payload = cs.s.open(About{Kind: ErrorPayload, URI: cs.call.URI, Error: peer.URI}, peer.Details, peer.Payload)
 			r.Payload, r.Details = peer.Payload, peer.Details
 		}

@@ -118,3 +118,35 @@ func TestRouterNamesAnotherProcedure(t *testing.T) {
 		})
 	}
 }
+
+// An error of a progressive call's producer is its own, also where another
+// callee has said it: it is not opened again, nor changed.
+func TestProducersErrorIsLeftAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		keys := ring(t, key("k1", "com.example", 1))
+		r := wamptest.NewRouter(t)
+		a, b := join(t, r, wamp.WithPayloadCodec(keys)), join(t, r, wamp.WithPayloadCodec(keys))
+		for name, h := range map[string]wamp.Handler{
+			"com.example.fails": func(context.Context, *wamp.Invocation) error { return wamp.NewError("com.example.error", payload()) },
+			"com.example.upload": func(ctx context.Context, inv *wamp.Invocation) error {
+				<-ctx.Done()
+				return ctx.Err()
+			},
+		} {
+			if _, err := b.Handle(t.Context(), name, h); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_, said := a.Call(t.Context(), "com.example.fails", payload()).Final()
+		_, err := a.CallFunc(t.Context(), "com.example.upload", func(_ context.Context, send func(wamp.Payload) error) error {
+			if err := send(payload()); err != nil {
+				return err
+			}
+			return said
+		}).Final()
+		var peer *wamp.Error
+		if !errors.As(err, &peer) || text(t, peer.Payload) != secret {
+			t.Error(err)
+		}
+	})
+}
