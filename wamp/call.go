@@ -2,6 +2,7 @@ package wamp
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"time"
 
@@ -138,8 +139,13 @@ func (cs *callStream) begin(payload Payload) (err error) {
 	return cs.eng.Call(call)
 }
 
+var errOpaque = errors.New("wamp: a payload in Autobahn's encrypted form, which was not opened, cannot be sent on")
+
 // encode encodes a payload into buf, if it is big enough.
 func encode(p Payload, c codec.Codec, buf []byte) (args, kwargs []byte, err error) {
+	if p.Opaque() {
+		return nil, nil, errOpaque
+	}
 	buf, n, err := p.Encode(c, buf)
 	if err != nil {
 		return nil, nil, err

@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 
 	"github.com/connectanum/connectanum-go/wamp"
+	"github.com/connectanum/connectanum-go/wamp/codec"
 	"github.com/connectanum/connectanum-go/wamp/proto"
 	"github.com/connectanum/connectanum-go/wamp/seal"
 	"github.com/connectanum/connectanum-go/wamp/wamptest"
@@ -149,4 +150,31 @@ func TestProducersErrorIsLeftAlone(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// Who has no codec finds Autobahn's form neither empty nor readable, and cannot
+// send it on: the octets in the place of the arguments would end the session.
+func TestOpaqueIsNotSentOn(t *testing.T) {
+	for _, cd := range []codec.Codec{codec.JSON, codec.MsgPack, codec.CBOR} {
+		synctest.Test(t, func(t *testing.T) {
+			r := wamptest.NewRouter(t, wamptest.CrossbarQuirks())
+			box, err := seal.NewCryptobox([]seal.BoxKey{{Private: curve(1), Public: pub(t, 2)}}, true)
+			if err != nil {
+				t.Fatal(err)
+			}
+			a, b := join(t, r, wamp.WithPayloadCodec(box)), join(t, r, wamp.WithSerializers(cd))
+			if _, err := b.Handle(t.Context(), "com.example.echo", func(_ context.Context, inv *wamp.Invocation) error {
+				var s string
+				if err := inv.Scan(&s); err == nil || inv.Empty() || !inv.Opaque() || len(inv.Chunks()) != 1 {
+					t.Errorf("scanned %q, empty %v, opaque %v", s, inv.Empty(), inv.Opaque())
+				}
+				return inv.Return(inv.Payload)
+			}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := a.Call(t.Context(), "com.example.echo", payload()).Final(); !errors.Is(err, wamp.ErrInvalidPayload) || b.Err() != nil {
+				t.Errorf("%v; the callee's session: %v", err, b.Err())
+			}
+		})
+	}
 }
