@@ -139,8 +139,13 @@ func (cs *callStream) begin(payload Payload) (err error) {
 	return cs.eng.Call(call)
 }
 
+var errOpaque = errors.New("wamp: a payload in Autobahn's encrypted form, which was not opened, cannot be sent on")
+
 // encode encodes a payload into buf, if it is big enough.
 func encode(p Payload, c codec.Codec, buf []byte) (args, kwargs []byte, err error) {
+	if p.Opaque() {
+		return nil, nil, errOpaque
+	}
 	buf, n, err := p.Encode(c, buf)
 	if err != nil {
 		return nil, nil, err
@@ -172,7 +177,7 @@ func (cs *callStream) End(e session.End) {
 		r.Payload, r.Details = cs.received(e.Message), e.Message.Options
 	} else {
 		r.Err = e.Err
-		if peer := (*Error)(nil); errors.As(e.Err, &peer) {
+		if peer := e.Peer; peer != nil {
 			peer.Payload = cs.s.open(About{Kind: ErrorPayload, URI: cs.call.URI, Error: peer.URI}, peer.Details, peer.Payload)
 			r.Payload, r.Details = peer.Payload, peer.Details
 		}

@@ -251,6 +251,7 @@ func (sub *Subscription) historic(v any) (Event, bool) {
 	if len(kwargs) > 0 {
 		ev.Payload = ev.Payload.WithKwargs(kwargs)
 	}
-	ev.Payload = sub.s.open(About{Kind: PublishPayload, URI: ev.Topic}, ev.Details, ev.Payload)
+	about := About{Kind: PublishPayload, URI: place(sub.eng.URI, sub.eng.Match, ev.Topic)}
+	ev.Payload = sub.s.open(about, ev.Details, ev.Payload)
 	return ev, ev.Publication != 0
 }

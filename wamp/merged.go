@@ -64,7 +64,7 @@ type mergedSink struct {
 }
 
 func (k *mergedSink) Deliver(msg *proto.Message) session.Verdict {
-	ev := newEvent(k.m.s, msg, k.topic)
+	ev := newEvent(k.m.s, msg, k.topic, Exact)
 	ev.stamp = k.m.count.Add(1)
 	return k.m.stream.put(ev, len(msg.Args)+len(msg.Kwargs)+overhead)
 }

@@ -174,6 +174,16 @@ func with(options Dict, needs []session.Need, role proto.Role, keys Dict, featur
 	return options, needs
 }
 
+// place is the URI that a payload which came belongs to: what the router says of
+// it, as far as that can be. It must not choose the key, nor whether there has to
+// be one, by naming something that was never asked for.
+func place(pattern string, match MatchPolicy, said string) string {
+	if proto.MatchURI(pattern, match, said) {
+		return said
+	}
+	return pattern
+}
+
 // open returns the payload of a message that came, to be opened when it is asked
 // for.
 func (s *Session) open(about About, details Dict, p Payload) Payload {

@@ -2,7 +2,7 @@ package wamp
 
 import (
 	"context"
-	"errors"
+	"fmt"
 
 	"github.com/connectanum/connectanum-go/wamp/proto"
 	"github.com/connectanum/connectanum-go/wamp/session"
@@ -12,15 +12,18 @@ import (
 // acknowledgement at once.
 const publishWindow = 256
 
+// maxWindow is the largest window: its places take memory before they are used.
+const maxWindow = 1 << 20
+
 // Window is how many publishes of a PublishStream may wait for their
-// acknowledgement at once. Default 256.
+// acknowledgement at once. Default 256, at most 1,048,576.
 func Window(n int) PublishOption { return windowOption(n) }
 
 type windowOption int
 
 func (o windowOption) applyPublish(c *publishConfig) error {
-	if o < 1 {
-		return errors.New("wamp: Window: it must be positive")
+	if o < 1 || o > maxWindow {
+		return fmt.Errorf("wamp: Window: %d is not between 1 and %d", o, maxWindow)
 	}
 	c.window = int(o)
 	return nil
@@ -46,9 +49,11 @@ func (goOnOption) applyPublish(c *publishConfig) error { c.goOn = true; return n
 // ends that when the acknowledgements end; PublishFunc takes care of that by
 // itself.
 //
-// ctx owns the stream: its end is the last element. The stream is closed by the
-// session. Options are those of Publish and hold for every event; Acknowledge
-// is set.
+// ctx owns the stream: its end is the last element, and so is the end of the
+// session where no acknowledgement says so. Acknowledgements that nobody has read
+// when a Close is out of time are counted in a *ClosedError. The stream is closed
+// by the session. Options are those of Publish and hold for every event;
+// Acknowledge is set.
 func (s *Session) PublishStream(ctx context.Context, topic string, payloads <-chan Payload, options ...PublishOption) Acks {
 	return s.publishAll(ctx, topic, options, func(p *publishStream) error { return p.takeFrom(payloads) })
 }
@@ -59,9 +64,9 @@ func (s *Session) PublishStream(ctx context.Context, topic string, payloads <-ch
 //
 // produce runs in a goroutine of its own, which Close waits for. The ctx that it
 // is given ends when the stream takes no more, with the reason as its cause, so
-// that it never hangs. send waits for room in the window under that ctx, and
-// returns the reason by which the stream has ended. All else is as in
-// PublishStream.
+// that it never hangs. send waits for room, in the window and outbound, under
+// that ctx, and returns the reason by which the stream has ended: what it was
+// given then was not published. All else is as in PublishStream.
 func (s *Session) PublishFunc(ctx context.Context, topic string, produce func(ctx context.Context, send func(Payload) error) error, options ...PublishOption) Acks {
 	return s.publishAll(ctx, topic, options, func(p *publishStream) error { return produce(p.inner, p.send) })
 }
@@ -91,7 +96,7 @@ type publishStream struct {
 	complete chan struct{} // closed when the producer has returned
 	produced error         // what it has returned; set before that
 
-	failed bool // an error was given to the consumer; of acknowledge
+	told bool // the consumer was told of the session's end; of acknowledge
 }
 
 // flying is a publish of a stream. From its handing over to its End it is the
@@ -168,7 +173,9 @@ func (p *publishStream) takeFrom(payloads <-chan Payload) error {
 				p.room <- f
 				return nil
 			}
-			p.publish(f, payload)
+			if err := p.publish(f, payload); err != nil {
+				return err
+			}
 		case <-p.inner.Done():
 			p.room <- f
 			return context.Cause(p.inner)
@@ -180,7 +187,7 @@ func (p *publishStream) takeFrom(payloads <-chan Payload) error {
 func (p *publishStream) send(payload Payload) error {
 	f, err := p.place()
 	if err == nil {
-		p.publish(f, payload)
+		err = p.publish(f, payload)
 	}
 	return err
 }
@@ -203,20 +210,26 @@ func (p *publishStream) place() (f *flying, err error) {
 	}
 }
 
-// publish hands one publish over.
-func (p *publishStream) publish(f *flying, payload Payload) {
+// publish hands one publish over. Its error is why the stream takes no more: the
+// publish has come too late then, and has no acknowledgement.
+func (p *publishStream) publish(f *flying, payload Payload) error {
 	if f == nil {
 		f = &flying{ack: make(chan Ack, 1)}
 	}
 	f.pub = session.Publish{Ctx: p.ctx, URI: p.topic, Options: p.cfg.options, Needs: p.cfg.needs, Sink: f, Idempotent: p.cfg.idempotent}
 	err := p.s.sealPublish(&f.pub, payload)
 	if err == nil {
-		err = p.s.eng.Publish(&f.pub)
+		err = p.s.eng.PublishWithin(p.inner, &f.pub)
+		if err != nil && p.inner.Err() != nil {
+			p.room <- f
+			return context.Cause(p.inner)
+		}
 	}
 	if err != nil {
 		f.ack <- Ack{Err: err}
 	}
 	p.flight <- f
+	return nil
 }
 
 // acknowledge hands the acknowledgements on until no more can come.
@@ -225,6 +238,7 @@ func (p *publishStream) acknowledge() {
 	over := p.s.eng.Context()
 	back := 0 // places that nobody gets again
 	var last error
+	complete, closed := false, false // which end it was; neither: that of ctx, or an error
 	for p.inner.Err() == nil {
 		select {
 		case f := <-p.flight:
@@ -237,10 +251,15 @@ func (p *publishStream) acknowledge() {
 				back++
 			}
 		case <-p.complete:
-			last = p.produced
+			last, complete = p.produced, true
 			p.stop(nil)
 		case <-over.Done():
-			last = context.Cause(over)
+			select {
+			case <-p.complete: // before that
+				last, complete = p.produced, true
+			default:
+				last, closed = context.Cause(over), true
+			}
 			p.stop(last)
 		case <-p.ctx.Done():
 		}
@@ -259,8 +278,10 @@ func (p *publishStream) acknowledge() {
 			return
 		}
 	}
-	if over.Err() != nil && p.failed {
-		return // it was told already why
+	if !complete && p.ctx.Err() != nil {
+		last = session.Canceled(p.ctx)
+	} else if closed && p.told {
+		return
 	}
 	if last != nil {
 		p.relay.last(Ack{Err: last})
@@ -284,10 +305,16 @@ func (p *publishStream) landed(f *flying) bool {
 		return false
 	}
 	if ack.Err != nil {
-		p.failed = true
-		if !p.cfg.goOn || p.s.eng.Context().Err() != nil {
+		if _, over := ack.Err.(*ClosedError); over { //nolint:errorlint // one that is wrapped may be of another session
+			p.told = true
+		}
+		if !p.cfg.goOn || p.told || p.s.eng.Context().Err() != nil {
 			p.stop(ack.Err)
 		}
 	}
-	return p.relay.send(ack) || p.ctx.Err() != nil // otherwise Close is out of time
+	if p.relay.send(ack) || p.ctx.Err() != nil {
+		return true
+	}
+	p.relay.cut(1+len(p.flight), func(n int) Ack { return Ack{Err: undelivered(p.s.eng, n)} })
+	return false
 }

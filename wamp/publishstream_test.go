@@ -98,6 +98,7 @@ func TestPublishStreamErrors(t *testing.T) {
 		}
 		for _, acks := range []wamp.Acks{
 			s.PublishStream(t.Context(), "a b", nil), s.PublishStream(t.Context(), "com.example", nil, wamp.Window(0)),
+			s.PublishStream(t.Context(), "com.example", nil, wamp.Window(1<<62)),
 			s.Publish(t.Context(), "com.example", wamp.Args(), wamp.GoOn()), s.PublishFunc(t.Context(), "a b", nil),
 		} {
 			if all := allAcks(acks); len(all) != 1 || all[0].Err == nil {
@@ -209,6 +210,103 @@ func TestPublishStreamReconnects(t *testing.T) {
 		<-time.After(time.Minute)
 		if len(seen) != 2000 {
 			t.Errorf("%d events", len(seen))
+		}
+	})
+}
+
+// Whatever ends a stream that is not complete is its last element, also if
+// nothing is under way.
+func TestPublishStreamSaysWhyItEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := wamptest.NewRouter(t, wamptest.WithHook(refuseThird()))
+		s := join(t, r)
+		for range 50 { // a choice among channels is by chance
+			ctx, cancel := context.WithCancel(t.Context())
+			acks := s.PublishStream(ctx, "com.example.topic", make(chan wamp.Payload), wamp.Window(1))
+			synctest.Wait()
+			cancel()
+			if all := allAcks(acks); len(all) != 1 || !errors.Is(all[0].Err, context.Canceled) {
+				t.Fatalf("%+v", all)
+			}
+		}
+		payloads := make(chan wamp.Payload)
+		acks := s.PublishStream(t.Context(), "com.example.topic", payloads, wamp.GoOn())
+		for i := range 4 {
+			payloads <- wamp.Args(i)
+		}
+		synctest.Wait()
+		r.Cut(s.ID())
+		if all := allAcks(acks); len(all) != 5 || !errors.Is(all[2].Err, wamp.ErrInvalidURI) || !errors.Is(all[4].Err, wamp.ErrSessionClosed) {
+			t.Errorf("%+v", all)
+		}
+	})
+}
+
+// A stream whose producer has returned is complete, also if the session ends
+// before its acknowledgements are read.
+func TestPublishStreamComplete(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := wamptest.NewRouter(t)
+		for range 50 {
+			s := join(t, r)
+			acks := s.PublishFunc(t.Context(), "com.example.topic", func(_ context.Context, send func(wamp.Payload) error) error {
+				return errors.Join(send(wamp.Args(1)), send(wamp.Args(2)))
+			}, wamp.Window(1))
+			synctest.Wait()
+			go closeIt(t, s)
+			synctest.Wait()
+			if all := allAcks(acks); len(all) != 2 || all[1].Err != nil {
+				t.Fatalf("%+v", all)
+			}
+		}
+	})
+}
+
+// Close does not wait for ever for who reads the acknowledgements, and says so.
+func TestPublishStreamUnread(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := wamptest.NewRouter(t)
+		s := join(t, r)
+		acks := s.PublishStream(t.Context(), "com.example.topic", feeding(t.Context(), 7), wamp.Window(4))
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := s.Close(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Error(err)
+		}
+		all := allAcks(acks)
+		var closed *wamp.ClosedError
+		if n := len(all); n != 4 || !errors.As(all[3].Err, &closed) || closed.Undelivered != 4 {
+			t.Errorf("%+v", all)
+		}
+	})
+}
+
+// A producer that waits for outbound room is told when the stream takes no more.
+func TestPublishFuncWithoutRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := wamptest.NewRouter(t)
+		s := join(t, r, wamp.WithReconnect(quick()))
+		r.Stall(s.ID())
+		told := make(chan error, 1)
+		acks := s.PublishFunc(t.Context(), "com.example.topic", func(_ context.Context, send func(wamp.Payload) error) error {
+			big := wamp.Args(make([]byte, 1<<20))
+			for {
+				if err := send(big); err != nil {
+					told <- err
+					return err
+				}
+			}
+		})
+		synctest.Wait()
+		r.RefuseDials(1000, errors.New("not yet"))
+		time.AfterFunc(time.Minute, func() { r.RefuseDials(0, nil) })
+		r.Cut(s.ID())
+		go allAcks(acks)
+		start := time.Now()
+		var unknown *wamp.OutcomeUnknown
+		if err := <-told; !errors.As(err, &unknown) || time.Since(start) > 0 {
+			t.Errorf("%v after %v", err, time.Since(start))
 		}
 	})
 }

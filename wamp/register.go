@@ -224,7 +224,12 @@ func (inv *Invocation) received(m *proto.Message) Payload {
 	if inv.reg.s.payloads != nil && opaqueOf(details) == nil {
 		details = inv.Details // what was said of the first chunk holds for all
 	}
-	return inv.reg.s.open(About{Kind: CallPayload, URI: inv.Procedure()}, details, codec.Received(inv.codec(), m))
+	return inv.reg.s.open(About{Kind: CallPayload, URI: inv.place()}, details, codec.Received(inv.codec(), m))
+}
+
+// place is the procedure that the payloads of the invocation belong to.
+func (inv *Invocation) place() string {
+	return place(inv.reg.eng.URI, inv.reg.eng.Match, inv.Procedure())
 }
 
 // seal encodes what an invocation is answered with. An error without a payload
@@ -236,7 +241,7 @@ func (inv *Invocation) seal(a *session.Answer, kind Kind, p Payload) (err error)
 		return err
 	}
 	var feature proto.Feature
-	a.Args, a.Kwargs, a.Options, feature, err = s.seal(About{Kind: kind, URI: inv.Procedure(), Error: a.URI}, p, a.Scratch[:0])
+	a.Args, a.Kwargs, a.Options, feature, err = s.seal(About{Kind: kind, URI: inv.place(), Error: a.URI}, p, a.Scratch[:0])
 	if err == nil && a.Options != nil && !s.eng.Has(proto.Dealer, feature) {
 		err = &FeatureError{Role: proto.Dealer, Feature: feature}
 	}

@@ -41,6 +41,23 @@ func (r *relay[T]) send(v T) bool {
 	return false
 }
 
+// cut sends the last value where Close is out of time and n values were not
+// sent. One more is lost for each that makes room.
+func (r *relay[T]) cut(n int, last func(n int) T) {
+	for {
+		select {
+		case r.ch <- last(n):
+			return
+		default:
+		}
+		select {
+		case <-r.ch: // the only sender makes room
+			n++
+		default:
+		}
+	}
+}
+
 // last sends the last value. Where the consumer is not waited for any more, it
 // takes the place of one that was not read.
 func (r *relay[T]) last(v T) {

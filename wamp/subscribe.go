@@ -192,7 +192,7 @@ func (es *eventSink) Restored() session.Verdict {
 }
 
 func (es *eventSink) Deliver(m *proto.Message) session.Verdict {
-	ev := newEvent(es.s, m, es.eng.URI)
+	ev := newEvent(es.s, m, es.eng.URI, es.eng.Match)
 	ev.AfterGap, es.gap = es.gap, false
 	size := len(m.Args) + len(m.Kwargs) + overhead
 	if es.replay != nil {
@@ -202,16 +202,16 @@ func (es *eventSink) Deliver(m *proto.Message) session.Verdict {
 	return es.stream.put(ev, size)
 }
 
-// newEvent makes an event of a message that came for a subscription to topic.
-func newEvent(s *Session, m *proto.Message, topic string) Event {
-	ev := Event{Payload: codec.Received(s.eng.Codec(), m), Publication: m.Publication, Topic: topic, Details: m.Options}
+// newEvent makes an event of a message that came for a subscription to pattern.
+func newEvent(s *Session, m *proto.Message, pattern string, match MatchPolicy) Event {
+	ev := Event{Payload: codec.Received(s.eng.Codec(), m), Publication: m.Publication, Topic: pattern, Details: m.Options}
 	if len(m.Options) > 0 {
 		if topic := m.Options.Str("topic"); topic != "" {
 			ev.Topic = topic
 		}
 		ev.Retained = m.Options.Bool("retained")
 	}
-	ev.Payload = s.open(About{Kind: PublishPayload, URI: ev.Topic}, m.Options, ev.Payload)
+	ev.Payload = s.open(About{Kind: PublishPayload, URI: place(pattern, match, ev.Topic)}, m.Options, ev.Payload)
 	return ev
 }
 

@@ -41,6 +41,8 @@ type sealed struct {
 	err  error
 }
 
+var errNotOpened = errors.New("the payload could not be opened")
+
 // Sealed returns a payload that open makes, once, when it is first asked for
 // what it holds. An error of open is the error of every question.
 func Sealed(open func() (Payload, error)) Payload {
@@ -55,6 +57,7 @@ func (p Payload) Open() (Payload, error) {
 	}
 	s := p.kw.sealed
 	s.once.Do(func() {
+		s.err = errNotOpened // where open panics
 		s.p, s.err = s.open()
 		s.open = nil
 		if s.err == nil {
@@ -389,6 +392,13 @@ func (p Payload) NArgs() int {
 	}
 }
 
+// Opaque reports whether a raw payload has octets in the place of its arguments:
+// Autobahn's form of an encrypted payload, which nobody has opened. Whoever asks
+// for what it holds gets an error.
+func (p Payload) Opaque() bool {
+	return p.nargs > 0 && p.codec.format().kind(p.args()) != kindList
+}
+
 // Empty reports whether the payload has nothing in it. A sealed one that cannot be
 // opened is not empty.
 func (p Payload) Empty() bool {
@@ -399,7 +409,7 @@ func (p Payload) Empty() bool {
 	if p.made {
 		return len(p.values) == 0 && p.kw == nil
 	}
-	return p.NArgs() == 0 && len(p.kwargs()) == 0
+	return p.NArgs() == 0 && len(p.kwargs()) == 0 && !p.Opaque()
 }
 
 // RawArgs returns the encoded list of positional arguments, nil if there is

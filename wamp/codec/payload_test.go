@@ -283,3 +283,19 @@ func TestScanAllocations(t *testing.T) {
 		}
 	})
 }
+
+// A payload whose opening has panicked is not an empty one from then on.
+func TestSealedPanics(t *testing.T) {
+	p := codec.Sealed(func() (codec.Payload, error) { panic("a bug of the codec") })
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("no panic")
+			}
+		}()
+		_, _ = p.Args()
+	}()
+	if list, err := p.Args(); err == nil {
+		t.Errorf("%v without an error", list)
+	}
+}

@@ -63,6 +63,16 @@ func (c *Cryptobox) key(uri string) *boxKey {
 	return nil
 }
 
+// about returns the key for a payload. Autobahn looks for that of an error by the
+// error's URI; where there is none the procedure's must do, since what is sealed
+// on its way there shall not come back as it is.
+func (c *Cryptobox) about(a wamp.About) *boxKey {
+	if k := c.key(uri(a)); k != nil {
+		return k
+	}
+	return c.key(a.URI)
+}
+
 // uri is the one that Autobahn seals: of an error its own.
 func uri(about wamp.About) string {
 	if about.Kind == wamp.ErrorPayload {
@@ -73,7 +83,7 @@ func uri(about wamp.About) string {
 
 // Seal implements wamp.PayloadCodec.
 func (c *Cryptobox) Seal(about wamp.About, p wamp.Payload) (*wamp.Opaque, error) {
-	k := c.key(uri(about))
+	k := c.about(about)
 	if k == nil {
 		return nil, nil
 	}
@@ -103,7 +113,7 @@ func (c *Cryptobox) Open(about wamp.About, o *wamp.Opaque) (wamp.Payload, error)
 	if !o.Autobahn || o.Cipher != "cryptobox" || o.Serializer != "json" && o.Serializer != "" {
 		return wamp.Payload{}, ErrFormat
 	}
-	k := c.key(uri(about))
+	k := c.about(about)
 	if k == nil {
 		return wamp.Payload{}, ErrNoKey
 	}

@@ -220,16 +220,16 @@ func (call *Call) reply(*core, *proto.Message) bool { return true }
 func (call *Call) fail(c *core, err *Error) {
 	if call.canceled != nil {
 		call.canceled.Peer = err
-		call.finish(c, End{Err: call.canceled})
+		call.finish(c, End{Err: call.canceled, Peer: err})
 		return
 	}
 	if call.Ctx.Err() != nil && err.URI == proto.ErrURITimeout { // its deadline, kept by the dealer
 		canceled := newCanceled(call.Ctx)
 		canceled.Peer = err
-		call.finish(c, End{Err: canceled})
+		call.finish(c, End{Err: canceled, Peer: err})
 		return
 	}
-	call.finish(c, End{Err: err})
+	call.finish(c, End{Err: err, Peer: err})
 }
 
 func (call *Call) lost(c *core, err error) { call.finish(c, End{Err: err}) }

@@ -118,6 +118,12 @@ func (s *Session) Publish(p *Publish) error {
 	return s.box.put(p.Ctx, p, p.size())
 }
 
+// PublishWithin is Publish that waits for outbound room under ctx, which may end
+// before the publish's own.
+func (s *Session) PublishWithin(ctx context.Context, p *Publish) error {
+	return s.box.put(ctx, p, p.size())
+}
+
 // Subscribe hands a subscription over, as Call does. Its outcome comes on
 // Ready.
 func (s *Session) Subscribe(sub *Subscription) error { return s.box.put(sub.Ctx, sub, sub.size()) }

@@ -35,6 +35,9 @@ type End struct {
 	Message *proto.Message
 	// Err is why it ended without one.
 	Err error
+	// Peer is the ERROR by which a call has ended. Nil: there was none, and what
+	// is in Err may be of another operation, or the user's own.
+	Peer *Error
 	// Now: the end does not wait behind what has not been read yet.
 	Now bool
 }
