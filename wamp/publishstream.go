@@ -173,9 +173,8 @@ func (p *publishStream) takeFrom(payloads <-chan Payload) error {
 				p.room <- f
 				return nil
 			}
-			if err := p.publish(f, payload); err != nil {
-				return err
-			}
+			// It is ours now, so it goes out also if no more is taken meanwhile.
+			_ = p.publish(p.ctx, f, payload)
 		case <-p.inner.Done():
 			p.room <- f
 			return context.Cause(p.inner)
@@ -187,7 +186,7 @@ func (p *publishStream) takeFrom(payloads <-chan Payload) error {
 func (p *publishStream) send(payload Payload) error {
 	f, err := p.place()
 	if err == nil {
-		err = p.publish(f, payload)
+		err = p.publish(p.inner, f, payload)
 	}
 	return err
 }
@@ -210,17 +209,18 @@ func (p *publishStream) place() (f *flying, err error) {
 	}
 }
 
-// publish hands one publish over. Its error is why the stream takes no more: the
+// publish hands one publish over, as soon as there is room outbound or ctx ends.
+// If that is the producer's, its error is why the stream takes no more: the
 // publish has come too late then, and has no acknowledgement.
-func (p *publishStream) publish(f *flying, payload Payload) error {
+func (p *publishStream) publish(ctx context.Context, f *flying, payload Payload) error { //nolint:contextcheck // the publish outlives ctx
 	if f == nil {
 		f = &flying{ack: make(chan Ack, 1)}
 	}
 	f.pub = session.Publish{Ctx: p.ctx, URI: p.topic, Options: p.cfg.options, Needs: p.cfg.needs, Sink: f, Idempotent: p.cfg.idempotent}
 	err := p.s.sealPublish(&f.pub, payload)
 	if err == nil {
-		err = p.s.eng.PublishWithin(p.inner, &f.pub)
-		if err != nil && p.inner.Err() != nil {
+		err = p.s.eng.PublishWithin(ctx, &f.pub)
+		if err != nil && ctx == p.inner && ctx.Err() != nil {
 			p.room <- f
 			return context.Cause(p.inner)
 		}
