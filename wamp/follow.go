@@ -32,6 +32,7 @@ type Change[T any] struct {
 // *ClosedError, or why the router could not be asked; then it is closed. The
 // router must have session_meta_api.
 func (m Meta) FollowSessions(ctx context.Context) ([]SessionInfo, <-chan Change[SessionInfo], error) {
+	m.patient = true // it outlives connections
 	return follow(ctx, followed[SessionInfo]{
 		m: m, need: sessionMeta, comes: "wamp.session.on_join", goes: "wamp.session.on_leave",
 		list: func(ctx context.Context) ([]ID, error) { return m.ListSessions(ctx) },
@@ -42,6 +43,7 @@ func (m Meta) FollowSessions(ctx context.Context) ([]SessionInfo, <-chan Change[
 
 // FollowRegistrations is like FollowSessions for the registrations of the realm.
 func (m Meta) FollowRegistrations(ctx context.Context) ([]RegistrationInfo, <-chan Change[RegistrationInfo], error) {
+	m.patient = true // it outlives connections
 	return follow(ctx, followed[RegistrationInfo]{
 		m: m, hidden: true, need: registrationMeta, comes: "wamp.registration.on_create", goes: "wamp.registration.on_delete",
 		list: func(ctx context.Context) ([]ID, error) { l, err := m.ListRegistrations(ctx); return l.All(), err },
@@ -52,6 +54,7 @@ func (m Meta) FollowRegistrations(ctx context.Context) ([]RegistrationInfo, <-ch
 
 // FollowSubscriptions is like FollowSessions for the subscriptions of the realm.
 func (m Meta) FollowSubscriptions(ctx context.Context) ([]SubscriptionInfo, <-chan Change[SubscriptionInfo], error) {
+	m.patient = true // it outlives connections
 	return follow(ctx, followed[SubscriptionInfo]{
 		m: m, hidden: true, need: subscriptionMeta, comes: "wamp.subscription.on_create", goes: "wamp.subscription.on_delete",
 		list: func(ctx context.Context) ([]ID, error) { l, err := m.ListSubscriptions(ctx); return l.All(), err },

@@ -156,17 +156,23 @@ func (o needCall) applyCall(s *callStream) error {
 	return nil
 }
 
+// patientCall waits for a connection whatever FailFast says: what asks has begun
+// before, and goes on.
+type patientCall struct{}
+
+func (patientCall) applyCall(s *callStream) error { s.call.Patient = true; return nil }
+
 // history asks for past events, and waits for the answer by await. Oldest first,
 // unless the query is reversed.
-func (sub *Subscription) history(ctx context.Context, q *historyQuery, await func(Results) (Result, error)) ([]Event, error) {
+func (sub *Subscription) history(ctx context.Context, q *historyQuery, await func(Results) (Result, error), options ...CallOption) ([]Event, error) {
 	for {
 		id := sub.ID()
-		events, err := sub.historyOf(ctx, id, q.kw, await)
+		events, err := sub.historyOf(ctx, id, q.kw, await, options...)
 		if uri := ErrorURI(err); q.last && (uri == proto.ErrURIRuntimeError || uri == proto.ErrURIInvalidArgument) {
 			// Crossbar gives the newest ones, and knows no other key.
 			kw := maps.Clone(q.kw)
 			delete(kw, "reverse")
-			events, err = sub.historyOf(ctx, id, kw, await)
+			events, err = sub.historyOf(ctx, id, kw, await, options...)
 		}
 		if sub.ID() != id && ctx.Err() == nil {
 			continue // it was restored meanwhile, and the router has another name for it
@@ -181,9 +187,9 @@ func (sub *Subscription) history(ctx context.Context, q *historyQuery, await fun
 	}
 }
 
-func (sub *Subscription) historyOf(ctx context.Context, id ID, kw map[string]any, await func(Results) (Result, error)) ([]Event, error) {
-	r, err := await(sub.s.Call(ctx, "wamp.subscription.get_events", Args(id).WithKwargs(kw), Idempotent(),
-		needCall{proto.Broker, proto.EventHistory}))
+func (sub *Subscription) historyOf(ctx context.Context, id ID, kw map[string]any, await func(Results) (Result, error), options ...CallOption) ([]Event, error) {
+	options = append([]CallOption{Idempotent(), needCall{proto.Broker, proto.EventHistory}}, options...)
+	r, err := await(sub.s.Call(ctx, "wamp.subscription.get_events", Args(id).WithKwargs(kw), options...))
 	if err != nil {
 		return nil, err
 	}

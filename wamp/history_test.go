@@ -429,3 +429,50 @@ func TestTestamentErrors(t *testing.T) {
 		}
 	})
 }
+
+// The question for the history that is sent again on a new connection names the
+// subscription by the id that it has there.
+func TestFromHistoryAsksAgainByNewID(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := wamptest.NewRouter(t, wamptest.WithHistory(10))
+		p, s := join(t, r), join(t, r, wamp.WithReconnect(quick()))
+		publish(t, p, "com.example.topic", 0, 3)
+		cut := false
+		r.SetHook(func(x *wamptest.Exchange) wamptest.Action {
+			if m := x.Message; !cut && !x.Sent && m.Type == proto.Call && m.URI == "wamp.subscription.get_events" {
+				cut = true
+				return wamptest.CutLink()
+			}
+			return wamptest.Pass()
+		})
+		sub := subscribe(t, s, "com.example.topic", wamp.FromHistory())
+		if got := numbers(t, waiting(sub)); !cut || !slices.Equal(got, []int{0, 1, 2}) {
+			t.Errorf("cut: %v, %v", cut, got)
+		}
+	})
+}
+
+// What is published between SUBSCRIBED and the history's answer comes in its
+// place, also where the history leaves it out because of a limit.
+func TestFromHistoryLastInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := wamptest.NewRouter(t, wamptest.WithHistory(10))
+		p, s := join(t, r), join(t, r)
+		publish(t, p, "com.example.topic", 0, 3)
+		r.SetHook(func(x *wamptest.Exchange) wamptest.Action {
+			if m := x.Message; !x.Sent && m.Type == proto.Call && m.URI == "wamp.subscription.get_events" {
+				return wamptest.Hold(time.Second)
+			}
+			return wamptest.Pass()
+		})
+		go func() {
+			<-time.After(time.Second / 2)
+			publish(t, p, "com.example.topic", 3, 6)
+		}()
+		sub := subscribe(t, s, "com.example.topic", wamp.FromHistory(wamp.HistoryLast(2)))
+		publish(t, p, "com.example.topic", 6, 8)
+		if got := numbers(t, waiting(sub)); !slices.Equal(got, []int{3, 4, 5, 6, 7}) {
+			t.Error(got)
+		}
+	})
+}

@@ -36,10 +36,10 @@ func (s *Session) merge(ctx context.Context, need session.Need, topics ...string
 			err = <-e.Ready
 		}
 		if err != nil {
-			cancel()
 			if why := m.ended(); why != nil && ctx.Err() == nil {
-				err = why // the end of another one has ended this one
+				err = why // another one has ended and taken this one with it
 			}
+			cancel()
 			return nil, err
 		}
 	}

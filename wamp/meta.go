@@ -14,10 +14,13 @@ import (
 //
 // A router that lacks a procedure answers ErrNoSuchProcedure, one that does not
 // let this session use it ErrNotAuthorized.
-type Meta struct{ s *Session }
+type Meta struct {
+	s       *Session
+	patient bool // its calls wait for a connection whatever FailFast says
+}
 
 // Meta returns the meta API of the session's router.
-func (s *Session) Meta() Meta { return Meta{s} }
+func (s *Session) Meta() Meta { return Meta{s: s} }
 
 // SessionInfo says who a session is. Routers leave fields out: of a session
 // that has left, Crossbar tells the id only.
@@ -87,6 +90,9 @@ func KillMessage(text string) KillOption { return killOption{"message", text} }
 
 // call calls a meta procedure. Asking twice does no harm.
 func (m Meta) call(ctx context.Context, procedure string, payload Payload, options ...CallOption) ([]any, error) {
+	if m.patient {
+		options = append(options, patientCall{})
+	}
 	r, err := m.s.Call(ctx, procedure, payload, options...).Final()
 	if err != nil {
 		return nil, err

@@ -264,12 +264,12 @@ func (p *replay) deliver(events []Event) bool {
 func (p *replay) missed() (events []Event, answered bool) {
 	p.gap, p.whole = true, false
 	last := p.recent.last()
-	events, err := p.sub.history(p.ctx, p.since(last), p.await)
+	events, err := p.sub.history(p.ctx, p.since(last), p.await, patientCall{})
 	switch {
 	case err != nil && ErrorURI(err) != "": // a router that knows a limit only
-		events, err = p.sub.history(p.ctx, &historyQuery{kw: map[string]any{"limit": historyMost}}, p.await)
+		events, err = p.sub.history(p.ctx, &historyQuery{kw: map[string]any{"limit": historyMost}}, p.await, patientCall{})
 	case err == nil && last != 0 && p.known(events) < 0: // or it does not know that one
-		events, err = p.sub.history(p.ctx, p.since(0), p.await)
+		events, err = p.sub.history(p.ctx, p.since(0), p.await, patientCall{})
 	}
 	if err != nil {
 		if p.ctx.Err() == nil {

@@ -105,7 +105,8 @@ type linkSpy struct {
 	transport.Conn
 	w      *simWorld
 	parser codec.Parser
-	link   int // 0 before WELCOME
+	link   int                 // 0 before WELCOME
+	asked  map[proto.ID][2]int // publishes of streams; under the world's lock
 	wire   *brittlePipe
 }
 
@@ -124,6 +125,16 @@ func (s *linkSpy) Read() ([]byte, error) {
 			s.w.linkIs(s, m.ID)
 		case proto.Goodbye, proto.Abort:
 			s.w.m.Heard(m.URI)
+		case proto.Published:
+			s.w.mu.Lock()
+			if of, is := s.asked[m.Request]; is {
+				s.w.m.StreamHeard(of[0], of[1])
+			}
+			s.w.mu.Unlock()
+		case proto.Unsubscribed:
+			if m.Request == 0 {
+				s.w.heardRevoked(s.link, m.Options.ID("subscription"))
+			}
 		default:
 		}
 	}
@@ -140,13 +151,27 @@ func (s *linkSpy) Write(b *transport.Batch) error {
 		}
 		switch m.Type {
 		case proto.Call, proto.Publish:
+			if n := codec.Received(s.w.codec, &m); strings.HasPrefix(m.URI, "wamp.") {
+				if m.URI == "wamp.session.add_testament" {
+					s.w.m.Written(willOf(n))
+				}
+				continue
+			} else if op, k, is := simStreamed(simNumbers(n)); is {
+				s.w.mu.Lock()
+				s.asked[m.Request] = [2]int{op, k}
+				s.w.mu.Unlock()
+				s.w.m.StreamWritten(op, k, s.link)
+				continue
+			}
 			if _, _, _, more := sim.ChunkOf(simNumbers(codec.Received(s.w.codec, &m))); !more {
 				s.w.m.Written(s.w.action(&m).Op)
 			}
 		case proto.Register:
 			s.w.m.Written(uriNumber(m.URI))
 		case proto.Subscribe:
-			s.w.m.WrittenTopic(uriNumber(m.URI))
+			if n := sim.TopicOf(m.URI, m.Options); n >= 0 {
+				s.w.m.WrittenTopic(n)
+			}
 		case proto.Goodbye:
 			s.w.goodbye()
 		case proto.Abort:
@@ -173,7 +198,7 @@ func (s *linkSpy) CloseNow() error {
 }
 
 func uriNumber(uri string) int {
-	n, err := strconv.Atoi(strings.TrimLeft(uri, "simregtopc."))
+	n, err := strconv.Atoi(strings.TrimPrefix(uri, "sim.reg"))
 	if err != nil {
 		return -1
 	}
@@ -201,7 +226,7 @@ func (w *simWorld) dial(ctx context.Context, protocols []transport.Protocol) (tr
 		}
 		w.bridge(server, up)
 	}
-	return &linkSpy{Conn: conn, w: w, parser: w.codec.NewParser(codec.Limits{}), wire: wire}, nil
+	return &linkSpy{Conn: conn, w: w, parser: w.codec.NewParser(codec.Limits{}), wire: wire, asked: map[proto.ID][2]int{}}, nil
 }
 
 // bridge carries messages between the far end of a pipe and the router. The

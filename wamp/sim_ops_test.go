@@ -19,11 +19,10 @@ func (w *simWorld) begin(a sim.Action) {
 		w.opOf(a.Of).cancel()
 		return
 	case sim.Slow:
-		w.mu.Lock()
-		if o := w.ops[a.Of]; o.slow == nil {
-			o.slow = make(chan struct{})
-		}
-		w.mu.Unlock()
+		w.slow(a.Of)
+		return
+	case sim.Take:
+		w.takeAway(a.Of)
 		return
 	case sim.Chunk:
 		o := w.opOf(a.Of)
@@ -54,7 +53,7 @@ func (w *simWorld) begin(a sim.Action) {
 		w.events <- a
 		return
 	}
-	o := &simOp{}
+	o := &simOp{policy: a.Policy}
 	o.ctx, o.cancel = context.WithCancel(context.Background())
 	if a.Kind == sim.Call && a.How == sim.Chunks {
 		o.chunks = make(chan wamp.Payload, 1<<10) // room for all that a plan can send
@@ -74,6 +73,14 @@ func (w *simWorld) begin(a sim.Action) {
 		go w.register(o, a)
 	case sim.Invoke:
 		go w.invoke(o, a)
+	case sim.Stream:
+		go w.stream(o, a)
+	case sim.Follow:
+		go w.follow(o, a)
+	case sim.Guest:
+		go w.guest(a)
+	case sim.Will, sim.Unwill:
+		go w.will(o, a)
 	}
 }
 
@@ -138,48 +145,6 @@ func (w *simWorld) results(o *simOp, a sim.Action, results wamp.Results) {
 		return
 	}
 	w.m.Ended(a.Op, simEnd(last.Err, last.Payload))
-}
-
-func (w *simWorld) publish(o *simOp, a sim.Action) {
-	var options []wamp.PublishOption
-	if a.How != "" {
-		options = append(options, wamp.Acknowledge())
-	}
-	if a.Idempotent() {
-		options = append(options, wamp.Idempotent())
-	}
-	acks := w.s.Publish(o.ctx, sim.TopicURI(a.Name), simPayload(sim.Values(a, 0)), options...)
-	if a.How == "" {
-		return
-	}
-	ack, ok := <-acks
-	if _, more := <-acks; !ok || more {
-		w.m.Broken(sim.EndsOnce, "publish %d has no answer, or two", a.Op)
-		return
-	}
-	w.m.Ended(a.Op, simEnd(ack.Err, wamp.Payload{}))
-}
-
-func (w *simWorld) subscribe(o *simOp, a sim.Action) {
-	policies := []wamp.Policy{wamp.DropOldest, wamp.DropNewest, wamp.DropOldest, wamp.Fail}
-	options := []wamp.SubscribeOption{wamp.Overflow(policies[a.Op%4]), wamp.Buffer(2, 0)}
-	if a.Op%4 == 3 { // a burst is no reason to fail, a burst around a pause is
-		options = append(options, wamp.Buffer(20, 0))
-	}
-	sub, err := w.s.Subscribe(o.ctx, sim.TopicURI(a.Name), options...)
-	if err != nil {
-		w.m.Ended(a.Op, simEnd(err, wamp.Payload{}))
-		return
-	}
-	w.mu.Lock()
-	o.sub = sub
-	w.mu.Unlock()
-	w.m.Acked(a.Op)
-	for ev := range sub.Events() {
-		w.m.EventCame(a.Op, sim.TagOf(simNumbers(ev.Payload)), ev.AfterGap, int(ev.Lost))
-		w.pause(o)
-	}
-	w.m.Ended(a.Op, simEnd(sub.Err(), wamp.Payload{}))
 }
 
 func (w *simWorld) register(o *simOp, a sim.Action) {
@@ -314,7 +279,9 @@ func simEnd(err error, p wamp.Payload) sim.End {
 	var revoked *wamp.RevokedError
 	switch {
 	case errors.As(err, &revoked):
-		e.How = sim.Revoked
+		e.How, e.URI = sim.Revoked, revoked.Reason
+	case errors.Is(err, wamp.ErrNotConnected):
+		e.How = sim.NotConnected
 	case errors.As(err, &unknown):
 		e.How, e.Delivered = sim.Unknown, unknown.Delivered
 	case errors.Is(err, wamp.ErrSessionClosed):

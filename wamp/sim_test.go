@@ -70,7 +70,7 @@ func simLive(t *testing.T, seed uint64, plan []sim.Action) (m *sim.Model) {
 		}
 	}()
 	synctest.Test(t, func(t *testing.T) {
-		w := newSimWorld(t, seed)
+		w := newSimWorld(t, seed, len(plan) > 0 && plan[0].How == sim.FailFast)
 		m = w.m
 		for _, a := range plan {
 			if w.m.Act(a) {

@@ -9,11 +9,15 @@ import (
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp"
+	"github.com/connectanum/connectanum-go/wamp/authn"
 	"github.com/connectanum/connectanum-go/wamp/codec"
 	"github.com/connectanum/connectanum-go/wamp/internal/sim"
 	"github.com/connectanum/connectanum-go/wamp/proto"
 	"github.com/connectanum/connectanum-go/wamp/wamptest"
 )
+
+// simTicket is everybody's: lists of receivers go by the authid.
+const simTicket = "open"
 
 // simWorld is what surrounds the session in the simulation in fake time: the
 // router, a peer that is caller, callee and publisher, and the link.
@@ -44,7 +48,10 @@ type holding struct {
 	asked  map[proto.ID]int      // SUBSCRIBE, REGISTER
 	leaves map[proto.ID]proto.ID // UNSUBSCRIBE, UNREGISTER
 	topics map[int]proto.ID
+	names  map[proto.ID]int // of all topics that it ever had
 	regs   map[int]proto.ID
+
+	streamed map[proto.ID][2]int // publishes of streams
 }
 
 // simOp is an operation with its context.
@@ -55,29 +62,40 @@ type simOp struct {
 	reg    *wamp.Registration
 	chunks chan wamp.Payload // of a progressive call
 	sent   int               // chunks behind the first
+	policy string            // of a subscription
+	view   *view             // of what is followed, nil if nothing is
 	slow   chan struct{}     // closed when its consumer reads again, nil if it does
 }
 
-func newSimWorld(t *testing.T, seed uint64) *simWorld {
+func newSimWorld(t *testing.T, seed uint64, failFast bool) *simWorld {
 	t.Helper()
 	start := time.Now()
 	w := &simWorld{t: t, ops: map[int]*simOp{}, held: map[proto.ID]*holding{}, events: make(chan sim.Action, 1<<12), over: make(chan struct{})}
 	w.codec = []codec.Codec{codec.CBOR, codec.JSON, codec.MsgPack}[seed%3]
 	w.m = sim.NewModel(func() time.Duration { return time.Since(start) })
-	w.router = wamptest.NewRouter(t, wamptest.WithSeed(seed))
+	w.router = wamptest.NewRouter(t, wamptest.WithSeed(seed), wamptest.WithHistory(1<<20), wamptest.WithLogins(wamptest.Ticket(func(string, string) (string, string, bool) {
+		return simTicket, "anybody", true
+	})))
 	policy := wamp.Backoff{Max: time.Second, Random: func() float64 { return 0.5 }}
 	var err error
-	w.peer, err = wamp.Connect(t.Context(), "", "realm1", wamp.WithTransport(w.router.Dial), wamp.WithReconnect(policy))
+	w.peer, err = wamp.Connect(t.Context(), "", "realm1", wamp.WithTransport(w.router.Dial), wamp.WithReconnect(policy),
+		wamp.WithAuth(authn.Ticket(sim.PeerID, simTicket, authn.AllowPlaintext())))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for n := range 4 {
 		handle(t, w.peer, sim.ProcedureURI(n), w.callee, wamp.Concurrency(1<<20))
 	}
+	wills := subscribe(t, w.peer, sim.TopicURI(sim.WillTopic)) // the hook sees what comes
+	go func() {                                                // ends with the peer
+		for range wills.Events() {
+		}
+	}()
 	go w.publishEvents() // ends with the world
 	w.router.SetHook(w.hook)
+	policy.FailFast = failFast
 	w.s, err = wamp.Connect(t.Context(), "", "realm1", wamp.WithTransport(w.dial), wamp.WithReconnect(policy),
-		wamp.WithSerializers(w.codec), wamp.WithOutbound(1000), wamp.WithKeepalive(wamp.Keepalive{Interval: 3 * time.Second, Timeout: 2 * time.Second, RawSocket: true}))
+		wamp.WithAuth(authn.Ticket(sim.SelfID, simTicket, authn.AllowPlaintext())), wamp.WithSerializers(w.codec), wamp.WithOutbound(1000), wamp.WithKeepalive(wamp.Keepalive{Interval: 3 * time.Second, Timeout: 2 * time.Second, RawSocket: true}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,6 +116,7 @@ func (w *simWorld) end() {
 	for _, o := range w.ops {
 		o.cancel()
 	}
+	<-time.After(time.Second) // producers and guests see it
 	closeIt(w.t, w.peer)
 	w.router.Close()
 }
@@ -125,7 +144,8 @@ func (w *simWorld) linkIs(s *linkSpy, id proto.ID) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.present = s
-	w.held[id] = &holding{link: s.link, asked: map[proto.ID]int{}, leaves: map[proto.ID]proto.ID{}, topics: map[int]proto.ID{}, regs: map[int]proto.ID{}}
+	w.held[id] = &holding{link: s.link, asked: map[proto.ID]int{}, leaves: map[proto.ID]proto.ID{}, topics: map[int]proto.ID{}, names: map[proto.ID]int{},
+		regs: map[int]proto.ID{}, streamed: map[proto.ID][2]int{}}
 }
 
 // up is the link, nil if there is none.
@@ -184,23 +204,35 @@ func (w *simWorld) hook(x *wamptest.Exchange) wamptest.Action {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	h := w.held[x.Session]
-	if h == nil {
-		return wamptest.Pass()
-	}
 	m := x.Message
 	switch {
 	case m.Type == proto.Publish:
-		w.m.Executed(w.action(m).Op, h.link)
+		w.hookPublish(x, h)
+	case h == nil && m.Type == proto.Event:
+		w.hookPeer(x)
+	case h == nil:
+	case m.Type == proto.Call:
+		w.hookCall(x, h)
+	case m.Type == proto.Published:
+		if of, is := h.streamed[m.Request]; is {
+			w.m.StreamPublished(of[0], of[1], uint64(m.Publication))
+		}
 	case m.Type == proto.Event:
-		w.m.EventSent(sim.TagOf(simNumbers(x.Payload())).Op, h.link)
-	case m.Type == proto.Subscribe, m.Type == proto.Register:
+		w.hookEvent(x, h)
+	case m.Type == proto.Register:
 		h.asked[m.Request] = uriNumber(m.URI)
+	case m.Type == proto.Subscribe:
+		h.asked[m.Request] = sim.TopicOf(m.URI, m.Options)
 	case m.Type == proto.Subscribed:
-		h.topics[h.asked[m.Request]] = m.ID
+		if n := h.asked[m.Request]; n >= 0 {
+			h.topics[n], h.names[m.ID] = m.ID, n
+		}
 	case m.Type == proto.Registered:
 		h.regs[h.asked[m.Request]] = m.ID
 	case m.Type == proto.Unsubscribe, m.Type == proto.Unregister:
 		h.leaves[m.Request] = m.ID
+	case m.Type == proto.Unsubscribed && m.Request == 0:
+		simForget(h.topics, m.Options.ID("subscription"))
 	case m.Type == proto.Unsubscribed:
 		simForget(h.topics, h.leaves[m.Request])
 	case m.Type == proto.Unregistered && m.Request == 0:
@@ -229,7 +261,7 @@ func (w *simWorld) revoke(op int) {
 		return
 	}
 	w.m.Revoked(op)
-	w.router.RevokeRegistration(id, "sim.revoked", w.s.ID())
+	w.router.RevokeRegistration(id, sim.RevokeReason, w.s.ID())
 	synctest.Wait()
 }
 
@@ -265,6 +297,7 @@ func (w *simWorld) check() {
 	q.Octets, q.Tables = st.QueuedOctets, sim.Tables(st.Tables)
 	w.m.JudgeLoss()
 	w.m.JudgeQuiet(q)
+	w.judgeViews()
 }
 
 // read lets slow consumers read again.
@@ -297,6 +330,7 @@ func (w *simWorld) act(a sim.Action) {
 			w.m.CutsDone()
 		}
 		w.router.Restart()
+		w.m.RouterRestarted()
 		synctest.Wait()
 	case sim.Stall:
 		if s := w.up(); s != nil {
@@ -309,12 +343,9 @@ func (w *simWorld) act(a sim.Action) {
 			time.AfterFunc(ms, func() { s.wire.stall(false) })
 		}
 	case sim.Goodbye:
-		for _, info := range w.router.Sessions() {
-			if info.ID == w.s.ID() {
-				w.router.Kill(info.ID, a.How)
-			}
-		}
+		w.kill(a)
 		synctest.Wait()
+	case sim.Setup, sim.Interrupt: // the one is done, the other is for the step simulation
 	case sim.NoDial:
 		w.mu.Lock()
 		w.noDial = a.N
@@ -325,6 +356,21 @@ func (w *simWorld) act(a sim.Action) {
 		w.mu.Unlock()
 	default:
 		w.begin(a)
+	}
+}
+
+// kill has the router end the session: by itself, or because a peer says so.
+func (w *simWorld) kill(a sim.Action) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	for _, info := range w.router.Sessions() {
+		switch {
+		case info.ID != w.s.ID():
+		case a.N == 0:
+			w.router.Kill(info.ID, a.How)
+		default:
+			_ = w.peer.Meta().KillSession(ctx, info.ID, wamp.KillReason(a.How))
+		}
 	}
 }
 
@@ -405,7 +451,11 @@ func (w *simWorld) publishEvents() {
 		select {
 		case a := <-w.events:
 			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-			_, _ = w.peer.Publish(ctx, sim.TopicURI(a.Name), simPayload(sim.Tag{Op: a.Op}.Numbers())).Wait()
+			var options []wamp.PublishOption
+			if a.How == sim.Retain {
+				options = append(options, wamp.Retain())
+			}
+			_, _ = w.peer.Publish(ctx, sim.TopicURI(a.Name), simPayload(sim.Tag{Op: a.Op}.Numbers()), options...).Wait()
 			cancel()
 		case <-w.over:
 			return

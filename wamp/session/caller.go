@@ -61,6 +61,9 @@ type Call struct {
 	Timeout time.Duration
 	// KeepDeadline: the deadline of Ctx is not passed on as a timeout.
 	KeepDeadline bool
+	// Patient: it waits for a link also where the policy is to fail at once. It
+	// belongs to something that has begun before.
+	Patient bool
 	// More: Chunks follow, the last of which has Last set.
 	More bool
 

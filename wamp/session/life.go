@@ -395,7 +395,7 @@ func (c *core) subscribeAgain(s *Subscription) {
 		c.dropHandle(s, err, false)
 		return
 	}
-	s.seen = nil
+	s.fresh, s.taking = s.Retained, false
 	s.timer = c.timerOnWrite(s.AckTimeout, func(c *core) { c.dropHandle(s, ErrAckTimeout, true) })
 }
 

@@ -77,7 +77,7 @@ func (m *mailbox) offer(o op, size int) (done bool, err error) {
 	switch {
 	case m.closed != nil:
 		return false, m.closed
-	case m.offline && m.failFast:
+	case m.offline && m.failFast && !patient(o):
 		return false, ErrNotConnected
 	case !m.offline && (m.used == 0 || m.used+size <= m.limit):
 		m.used += size
@@ -85,6 +85,12 @@ func (m *mailbox) offer(o op, size int) (done bool, err error) {
 		return true, nil
 	}
 	return false, nil
+}
+
+// patient reports whether an operation waits for a link in any case.
+func patient(o op) bool {
+	call, is := o.(*Call)
+	return is && call.Patient
 }
 
 // wait is put where there was no room.

@@ -77,16 +77,23 @@ func (o *simOp) make(a sim.Action) op {
 		}
 		return call
 	case sim.Publish:
-		p := &Publish{Ctx: o.ctx, URI: sim.TopicURI(a.Name), Args: args}
+		p := &Publish{Ctx: o.ctx, URI: sim.TopicURI(a.Name), Args: args, Options: publishOptions(a)}
 		if a.How != "" {
 			p.Sink, p.Idempotent = (*simSink)(o), a.Idempotent()
 		}
 		return p
 	case sim.Subscribe:
 		o.sub = newSub(o.ctx, sim.TopicURI(a.Name), (*simSink)(o))
+		o.sub.Match, o.sub.Retained, o.policy = sim.TopicMatch(a.Name), a.How == sim.Retained, a.Policy
 		o.ready = o.sub.Ready
 		o.w.waiting = append(o.w.waiting, o)
 		return o.sub
+	case sim.Will, sim.Unwill:
+		call := &Call{Ctx: o.ctx, URI: "wamp.session.add_testament", Args: args, Sink: (*simSink)(o), Grace: 10 * time.Second, Idempotent: true}
+		if a.Kind == sim.Unwill {
+			call.URI = "wamp.session.flush_testaments"
+		}
+		return &Testament{Call: call, Scope: a.How, Flush: a.Kind == sim.Unwill}
 	case sim.Register:
 		o.reg = newReg(o.ctx, (*simCallee)(o))
 		o.reg.URI, o.ready = sim.RegistrationURI(a.Op), o.reg.Ready
@@ -111,27 +118,6 @@ func (w *world) cancel(o *simOp) {
 	}
 	w.at(time.Millisecond, tell)
 }
-
-// simSink is the sink of a call, a publish or a subscription.
-type simSink simOp
-
-func (s *simSink) Gap() { s.gap = true }
-
-func (s *simSink) Deliver(m *proto.Message) Verdict {
-	if s.slow {
-		return Overflow
-	}
-	tag := sim.TagOf(sim.ParseJSON(m.Args))
-	if m.Type == proto.Event {
-		s.w.m.EventCame(s.n, tag, s.gap, 0)
-		s.gap = false
-	} else {
-		s.w.m.Progress(s.n, tag)
-	}
-	return Taken
-}
-
-func (s *simSink) End(e End) { s.w.m.Ended(s.n, endOf(e)) }
 
 // endOf tells the model how an operation ended.
 func endOf(e End) sim.End {
@@ -160,7 +146,7 @@ func endOf(e End) sim.End {
 	case errors.Is(e.Err, ErrDraining):
 		out.How = sim.Drained
 	case errors.As(e.Err, &revoked):
-		out.How = sim.Revoked
+		out.How, out.URI = sim.Revoked, revoked.Reason
 	case errors.As(e.Err, &peer):
 		out.How, out.URI = sim.Error, peer.URI
 		out.Tag = sim.TagOf(sim.ParseJSON(peer.RawArgs()))
@@ -184,10 +170,22 @@ func (s *simCallee) Invoke(m *proto.Message) (*Invocation, Verdict) {
 	a, run, _ := sim.FromValues(sim.ParseJSON(m.Args))
 	w.m.Invoked(a.Op, w.link)
 	over := false
-	inv := &Invocation{Cancel: func(cause error) {
+	inv := &Invocation{}
+	inv.Cancel = func(cause error) {
+		var interrupt *Interrupt
+		if errors.As(cause, &interrupt) {
+			w.m.Stopped(a.Op)
+			w.at(5*time.Millisecond, func() {
+				if !over && !w.core.ended {
+					w.m.Answers(a.Op)
+					(&Answer{Inv: inv, URI: proto.ErrURICanceled, Args: sim.AppendJSON(nil, sim.Tag{Op: a.Op, Run: run}.Numbers())}).apply(w.core)
+				}
+			})
+			return
+		}
 		over = true
 		w.m.Interrupted(a.Op)
-	}}
+	}
 	say := func(n int, last bool) {
 		if w.core.ended {
 			return

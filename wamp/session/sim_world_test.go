@@ -46,6 +46,9 @@ type simOp struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	slow   bool
+	policy string // of a subscription
+	lying  int    // events that its slow consumer has not read
+	gated  bool   // it holds the link back
 	gap    bool
 	sub    *Subscription
 	reg    *Registration
@@ -79,6 +82,16 @@ func (p *pipe) pass(n int) (whole [][]byte) {
 		p.passed -= size
 	}
 	return whole
+}
+
+// back takes messages back that had passed.
+func (p *pipe) back(whole [][]byte) {
+	var b pipe
+	for _, m := range whole {
+		b.put(m)
+	}
+	p.octets = append(b.octets, p.octets...)
+	p.passed += len(b.octets)
 }
 
 // agenda is what is to be done when, in order.
@@ -233,13 +246,13 @@ func (w *world) written(raw []byte) {
 	case proto.Register:
 		w.m.Written(number(m.URI))
 	case proto.Subscribe:
-		w.m.WrittenTopic(number(m.URI))
+		w.m.WrittenTopic(sim.TopicOf(m.URI, m.Options))
 	default:
 	}
 }
 
 func number(uri string) (n int) {
-	_, _ = fmt.Sscan(strings.TrimLeft(uri, "simregtopc."), &n)
+	_, _ = fmt.Sscan(strings.TrimPrefix(uri, "sim.reg"), &n)
 	return n
 }
 
@@ -266,16 +279,28 @@ func (w *world) pump(up, down int) (came bool) {
 		came = true
 	}
 	link := w.link
-	for _, raw := range w.down.pass(down) {
+	if w.core.gates > 0 {
+		return came
+	}
+	whole := w.down.pass(down)
+	for i, raw := range whole {
 		if w.core.ended || w.link != link {
+			break
+		}
+		if w.core.gates > 0 { // the rest waits
+			w.down.back(whole[i:])
 			break
 		}
 		came = true
 		m := w.parse(raw)
-		if m.Type == proto.Goodbye {
+		switch {
+		case m.Type == proto.Goodbye:
 			w.m.Heard(m.URI)
+		case m.Type == proto.Unsubscribed && m.Request == 0:
+			w.m.HeardRevoked(w.router.TopicOf(m.Options.ID("subscription")))
 		}
 		w.core.receive(m)
+		w.acks()
 		if w.link != link {
 			w.m.JudgeLoss()
 		}
@@ -304,17 +329,7 @@ func (w *world) turn() {
 		w.router.Gone(w.link)
 		w.hangUp()
 	}
-	w.waiting = slices.DeleteFunc(w.waiting, func(o *simOp) bool {
-		select {
-		case err := <-o.ready:
-			if err == nil {
-				w.m.Acked(o.n)
-			}
-			return true
-		default:
-			return false
-		}
-	})
+	w.acks()
 	if w.drain != nil {
 		select {
 		case <-w.drain.done:
@@ -327,6 +342,21 @@ func (w *world) turn() {
 		default:
 		}
 	}
+}
+
+// acks tells the model of subscriptions and registrations that stand.
+func (w *world) acks() {
+	w.waiting = slices.DeleteFunc(w.waiting, func(o *simOp) bool {
+		select {
+		case err := <-o.ready:
+			if err == nil {
+				w.m.Acked(o.n)
+			}
+			return true
+		default:
+			return false
+		}
+	})
 }
 
 // settle lets happen what takes no time.
@@ -400,10 +430,15 @@ func (w *world) act(a sim.Action) {
 		w.refuse, w.reason = a.N, a.How
 	case sim.Revoke:
 		w.router.Revoke(a.Of)
+	case sim.Take:
+		w.router.Take(w.link, w.m.NameOf(a.Of))
 	case sim.Event:
 		w.router.Event(a)
 	case sim.Invoke:
 		w.router.Invoke(a)
+	case sim.Interrupt:
+		w.router.Interrupt(a.Of)
+	case sim.Setup: // what it says is about the shell
 	default:
 		w.begin(a)
 	}
@@ -432,6 +467,9 @@ func (w *world) check() {
 	q.Topics, q.Registrations = w.router.Holds(w.link)
 	q.Calls = w.router.Pending(w.link)
 	q.Tables = sim.Tables(w.core.tables())
+	if w.core.gates != 0 {
+		w.m.Broken(sim.NothingLeft, "%d gates are shut", w.core.gates)
+	}
 	w.m.JudgeLoss()
 	w.m.JudgeQuiet(q)
 }

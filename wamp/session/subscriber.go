@@ -35,8 +35,9 @@ type Subscription struct {
 
 	// Actor only, from here on.
 	topic  *topic
-	ready  bool            // Ready has its value
-	seen   map[string]bool // the topics whose retained event it has had
+	ready  bool // Ready has its value
+	fresh  bool // it has had no retained events yet
+	taking bool // the retained events that come now are for it
 	timer  *timer
 	watch  watched
 	gap    bool // a link was lost since its last event
@@ -109,7 +110,7 @@ func (s *Subscription) start(c *core) {
 			s.drop(err)
 			return
 		}
-		s.own = true
+		s.own, s.fresh = true, s.Retained
 	}
 	c.topics[key] = t
 	s.topic = t
@@ -143,7 +144,7 @@ func (c *core) subscribe(t *topic, s *Subscription, retained bool) error {
 		d = proto.Dict{{Key: "match", Value: string(t.key.match)}}
 		d = append(d, t.options...)
 	}
-	if retained && c.broker.Has(proto.EventRetention) {
+	if retained = retained && c.broker.Has(proto.EventRetention); retained {
 		d = d.With("get_retained", true)
 	}
 	id, err := c.send(&proto.Message{Type: proto.Subscribe, Options: d, URI: t.key.uri})
@@ -151,7 +152,7 @@ func (c *core) subscribe(t *topic, s *Subscription, retained bool) error {
 		return err
 	}
 	t.asked++
-	c.requests[id] = &subscribeRequest{topic: t, sub: s}
+	c.requests[id] = &subscribeRequest{topic: t, sub: s, retained: retained}
 	return nil
 }
 
@@ -193,10 +194,12 @@ func (s *Subscription) end(e End) {
 	}
 }
 
-// subscribeRequest is the pending SUBSCRIBE of a topic.
+// subscribeRequest is the pending SUBSCRIBE of a topic. Behind its answer come
+// the retained events, if it asks for them: one of each topic that matches.
 type subscribeRequest struct {
-	topic *topic
-	sub   *Subscription // the handle it was sent for
+	topic    *topic
+	sub      *Subscription // the handle it was sent for
+	retained bool
 }
 
 func (r *subscribeRequest) requestType() proto.MessageType { return proto.Subscribe }
@@ -219,9 +222,13 @@ func (r *subscribeRequest) reply(c *core, m *proto.Message) bool {
 	t.id = m.ID
 	c.subs[m.ID] = t
 	for _, s := range slices.Clone(t.handles) {
-		if !s.own {
-			s.acknowledged(c, m.ID)
+		if s.own {
+			continue
 		}
+		if r.retained { // each handle has one batch of them
+			s.taking, s.fresh = s.fresh, false
+		}
+		s.acknowledged(c, m.ID)
 	}
 	c.leaveTopic(t)
 	return false
@@ -361,19 +368,9 @@ func (c *core) onEvent(m *proto.Message) {
 	retained := len(m.Options) > 0 && m.Options.Bool("retained")
 	for i := 0; i < len(t.handles); {
 		s := t.handles[i]
-		if !s.ready { // it begins with its own SUBSCRIBED
+		if !s.ready || retained && !s.taking { // it begins with its own SUBSCRIBED
 			i++
 			continue
-		}
-		if retained {
-			if !s.Retained || s.seen[m.Options.Str("topic")] {
-				i++
-				continue
-			}
-			if s.seen == nil {
-				s.seen = map[string]bool{}
-			}
-			s.seen[m.Options.Str("topic")] = true
 		}
 		if s.gap {
 			s.gap = false
@@ -402,7 +399,9 @@ func (c *core) judge(s *Subscription, v Verdict) bool {
 	return true
 }
 
-// onSubscriptionRevoked is UNSUBSCRIBED with request 0.
+// onSubscriptionRevoked is UNSUBSCRIBED with request 0. A SUBSCRIBE that is
+// still unanswered gets a subscription of its own: who waits for that one, and
+// the topic, stay.
 func (c *core) onSubscriptionRevoked(m *proto.Message) {
 	id := m.Options.ID("subscription")
 	if id == 0 {
@@ -415,13 +414,15 @@ func (c *core) onSubscriptionRevoked(m *proto.Message) {
 		return
 	}
 	delete(c.subs, id)
-	if c.topics[t.key] == t {
+	if t.asked == 0 && c.topics[t.key] == t {
 		delete(c.topics, t.key)
 	}
 	t.id = 0
 	err := &RevokedError{ID: id, Reason: m.Options.Str("reason")}
 	for _, s := range slices.Clone(t.handles) {
-		c.dropHandle(s, err, false)
+		if s.ready && !s.own {
+			c.dropHandle(s, err, false)
+		}
 	}
 }
 

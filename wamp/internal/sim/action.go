@@ -23,19 +23,26 @@ const (
 	Chunk       Kind = "chunk"       // the progressive call Of sends one more, with How "last" the last
 	Invoke      Kind = "invoke"      // a peer calls the registration Of, in N further chunks
 	Event       Kind = "event"       // a peer publishes to a topic
+	Stream      Kind = "stream"      // N publishes, Steps at once
+	Follow      Kind = "follow"      // what the router has of How: "sessions" and others
+	Guest       Kind = "guest"       // a peer comes, and leaves After
+	Will        Kind = "will"        // a testament, How its scope
+	Unwill      Kind = "unwill"      // the testaments of scope How are taken back
 	Drain       Kind = "drain"       // the session ends gracefully
 	Close       Kind = "close"       // the session ends
 )
 
 // The faults.
 const (
-	Cut     Kind = "cut"     // the link breaks when Up and Down more octets have passed; peers learn of it After
-	Stall   Kind = "stall"   // nothing passes; After, it goes on, or with How "dead" the link is given up
-	Restart Kind = "restart" // the router loses its links and all its state
-	Revoke  Kind = "revoke"  // the router takes the registration Of away
-	Goodbye Kind = "goodbye" // the router says GOODBYE for the reason How
-	NoDial  Kind = "nodial"  // the next N connections are refused
-	Refuse  Kind = "refuse"  // the next N logins are refused for the reason How
+	Cut       Kind = "cut"       // the link breaks when Up and Down more octets have passed; peers learn of it After
+	Stall     Kind = "stall"     // nothing passes; After, it goes on, or with How "dead" the link is given up
+	Restart   Kind = "restart"   // the router loses its links and all its state
+	Revoke    Kind = "revoke"    // the router takes the registration Of away
+	Take      Kind = "take"      // the router takes the subscription Of away
+	Interrupt Kind = "interrupt" // the router interrupts the invocation Of
+	Goodbye   Kind = "goodbye"   // the router says GOODBYE for the reason How; with N a peer has the session killed
+	NoDial    Kind = "nodial"    // the next N connections are refused
+	Refuse    Kind = "refuse"    // the next N logins are refused for the reason How
 )
 
 // The rest is about time. A world that has a schedule of its own may do less
@@ -44,6 +51,7 @@ const (
 	Flush Kind = "flush" // what is queued is handed to the link
 	Pump  Kind = "pump"  // Up and Down octets pass
 	Pass  Kind = "pass"  // time passes, everything that can happen happens
+	Setup Kind = "setup" // first of all: with How "failfast" nothing begins without a link
 	Check Kind = "check" // time passes until all is quiet, then all must be well
 )
 
@@ -60,6 +68,20 @@ const (
 	Ack         = "ack"
 	Dead        = "dead"
 	Last        = "last"
+	Retain      = "retain"   // a publish or event, acknowledged: it is kept
+	History     = "history"  // a subscription: it begins with the last N events, with all if that is 0
+	GoOn        = "goon"     // a stream: also behind an error
+	Retained    = "retained" // a subscription: it asks for what is kept
+
+	Detached  = "detached" // the scopes of testaments
+	Destroyed = "destroyed"
+	FailFast  = "failfast"
+
+	// The overflow policies of subscriptions (Action.Policy); the default
+	// drops the oldest event.
+	Newest = "newest"
+	Fail   = "fail"
+	Block  = "block"
 
 	EndResult  = "result"
 	EndError   = "error"
@@ -77,6 +99,9 @@ type Action struct {
 	Name int
 	// How is its manner, End how a callee ends a call.
 	How, End string
+	// To is for whom a publish is, Policy the overflow policy of a
+	// subscription.
+	To, Policy string
 	// Steps is how many progressive results come before the end.
 	Steps int
 	// After is a time in milliseconds.
@@ -109,6 +134,8 @@ func (a Action) String() string {
 	num("name", a.Name)
 	text("how", a.How)
 	text("end", a.End)
+	text("to", a.To)
+	text("policy", a.Policy)
 	num("steps", a.Steps)
 	num("after", a.After)
 	num("up", a.Up)
@@ -136,6 +163,12 @@ func ParseAction(line string) (Action, error) {
 			continue
 		case "end":
 			a.End = value
+			continue
+		case "to":
+			a.To = value
+			continue
+		case "policy":
+			a.Policy = value
 			continue
 		case "op":
 			to = &a.Op

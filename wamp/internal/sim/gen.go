@@ -5,11 +5,8 @@ import (
 	"slices"
 )
 
-// The sizes of the simulated world.
-const (
-	topics     = 5
-	procedures = 4
-)
+// procedures is how many peers' procedures there are.
+const procedures = 4
 
 // gen makes a plan. It knows what it has begun, not what became of it: an
 // action about an operation that is over does nothing.
@@ -31,7 +28,7 @@ type kind struct {
 var kinds = map[Kind]kind{
 	Call:        {30, makeCall},
 	Publish:     {20, makePublish},
-	Subscribe:   {8, func(g *gen) (Action, bool) { return g.begin(Action{Kind: Subscribe, Name: g.r.IntN(topics)}), true }},
+	Subscribe:   {10, makeSubscribe},
 	Unsubscribe: {4, func(g *gen) (Action, bool) { return g.about(Unsubscribe, Subscribe) }},
 	Register:    {6, func(g *gen) (Action, bool) { return g.begin(Action{Kind: Register}), true }},
 	Unregister:  {3, func(g *gen) (Action, bool) { return g.about(Unregister, Register) }},
@@ -40,8 +37,19 @@ var kinds = map[Kind]kind{
 	Revoke:      {2, func(g *gen) (Action, bool) { return g.about(Revoke, Register) }},
 	Slow:        {2, makeSlow},
 	Invoke:      {16, makeInvoke},
-	Event:       {20, func(g *gen) (Action, bool) { return g.begin(Action{Kind: Event, Name: g.r.IntN(topics)}), true }},
-	Flush:       {20, func(*gen) (Action, bool) { return Action{Kind: Flush}, true }},
+	Take:        {2, func(g *gen) (Action, bool) { return g.about(Take, Subscribe) }},
+	Event:       {24, makeEvent},
+	Stream:      {2, makeStream},
+	Follow: {1, func(g *gen) (Action, bool) {
+		return g.begin(Action{Kind: Follow, How: g.one("sessions", "registrations", "subscriptions")}), true
+	}},
+	Guest: {2, func(g *gen) (Action, bool) { return g.begin(Action{Kind: Guest, After: g.r.IntN(2000)}), true }},
+	Will:  {3, func(g *gen) (Action, bool) { return g.begin(Action{Kind: Will, How: g.one(Detached, Destroyed)}), true }},
+	Unwill: {1, func(g *gen) (Action, bool) {
+		return g.begin(Action{Kind: Unwill, How: g.one(Detached, Destroyed)}), true
+	}},
+	Interrupt: {4, func(g *gen) (Action, bool) { return g.about(Interrupt, Invoke) }},
+	Flush:     {20, func(*gen) (Action, bool) { return Action{Kind: Flush}, true }},
 	Pump: {20, func(g *gen) (Action, bool) {
 		return Action{Kind: Pump, Up: g.r.IntN(300), Down: g.r.IntN(300)}, true
 	}},
@@ -55,17 +63,20 @@ var kinds = map[Kind]kind{
 		return a, true
 	}},
 	Restart: {2, func(*gen) (Action, bool) { return Action{Kind: Restart}, true }},
-	Goodbye: {1, func(*gen) (Action, bool) { return Action{Kind: Goodbye, How: "wamp.close.system_shutdown"}, true }},
-	NoDial:  {2, func(g *gen) (Action, bool) { return Action{Kind: NoDial, N: 1 + g.r.IntN(3)}, true }},
-	Refuse:  {2, func(g *gen) (Action, bool) { return Action{Kind: Refuse, N: 1, How: "wamp.error.unavailable"}, true }},
-	Check:   {1, func(*gen) (Action, bool) { return Action{Kind: Check}, true }},
-	Drain:   {0, nil},
-	Close:   {0, nil},
+	Goodbye: {2, func(g *gen) (Action, bool) {
+		return Action{Kind: Goodbye, How: g.one("wamp.close.system_shutdown", "sim.maintenance"), N: g.r.IntN(2)}, true
+	}},
+	NoDial: {2, func(g *gen) (Action, bool) { return Action{Kind: NoDial, N: 1 + g.r.IntN(3)}, true }},
+	Refuse: {2, func(g *gen) (Action, bool) { return Action{Kind: Refuse, N: 1, How: "wamp.error.unavailable"}, true }},
+	Check:  {1, func(*gen) (Action, bool) { return Action{Kind: Check}, true }},
+	Setup:  {0, nil},
+	Drain:  {0, nil},
+	Close:  {0, nil},
 }
 
 // order of kinds: a map has none, and a plan must follow from its seed.
-var order = []Kind{Call, Publish, Subscribe, Unsubscribe, Register, Unregister, Cancel, Chunk, Revoke, Slow, Invoke, Event,
-	Flush, Pump, Pass, Cut, Stall, Restart, Goodbye, NoDial, Refuse, Check}
+var order = []Kind{Call, Publish, Subscribe, Unsubscribe, Register, Unregister, Cancel, Chunk, Revoke, Take, Slow, Invoke,
+	Event, Stream, Follow, Guest, Will, Unwill, Interrupt, Flush, Pump, Pass, Cut, Stall, Restart, Goodbye, NoDial, Refuse, Check}
 
 // Plan makes the life of one session from a seed: it breaks about cuts times,
 // and in the end it is closed, drained, or refused for good.
@@ -76,6 +87,9 @@ func Plan(seed uint64, cuts int) []Action {
 		total += kinds[k].weight
 	}
 	var plan []Action
+	if g.r.IntN(4) == 0 {
+		plan = append(plan, Action{Kind: Setup, How: FailFast})
+	}
 	for broken := 0; broken < cuts; {
 		a, ok := g.next(total)
 		if !ok {
@@ -119,6 +133,11 @@ func (g *gen) burst(of int) (plan []Action) {
 	if !is {
 		return nil
 	}
+	if name >= topics && name < logTopic || name >= logTopic+logTopics { // a pattern
+		pattern := name
+		for name = 0; !Matches(pattern, name); name++ {
+		}
+	}
 	plan = append(plan, Action{Kind: Pass, After: 1500})
 	for i := range 30 {
 		if i == 15 {
@@ -160,7 +179,7 @@ func (g *gen) end() []Action {
 	case 5: // and without a link
 		return append(append([]Action{cut}, g.busy(1)...), Action{Kind: Drain}, check, closing, check)
 	case 6:
-		return []Action{{Kind: Goodbye, How: "wamp.close.killed"}, check, closing, check}
+		return []Action{{Kind: Goodbye, How: g.one("wamp.close.killed", "wamp.close.normal"), N: g.r.IntN(2)}, check, closing, check}
 	}
 	return []Action{{Kind: Refuse, N: 1, How: "wamp.error.not_authorized"}, cut, check, closing, check}
 }
@@ -242,11 +261,6 @@ func makeChunk(g *gen) (Action, bool) {
 	return a, ok
 }
 
-func makePublish(g *gen) (Action, bool) {
-	hows := []string{"", Ack, Ack, Idempotent}
-	return g.begin(Action{Kind: Publish, Name: g.r.IntN(topics), How: hows[g.r.IntN(len(hows))]}), true
-}
-
 func makeInvoke(g *gen) (Action, bool) {
 	a, ok := g.about(Invoke, Register)
 	if ok {
@@ -265,7 +279,7 @@ func makeInvoke(g *gen) (Action, bool) {
 }
 
 func makeCancel(g *gen) (Action, bool) {
-	of := []Kind{Call, Call, Call, Publish, Subscribe, Register}
+	of := []Kind{Call, Call, Call, Publish, Subscribe, Register, Will, Unwill, Stream, Follow}
 	return g.about(Cancel, of[g.r.IntN(len(of))])
 }
 

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -13,6 +14,9 @@ const CallTimeout = 2 * time.Second
 
 // AppError is the error with which a callee fails a call that ends so.
 const AppError = "sim.error.planned"
+
+// RevokeReason is why the router takes things away.
+const RevokeReason = "sim.revoked"
 
 // Tag is what every payload carries: the operation that it belongs to, the run
 // of a callee or the link of an event, and a count within it.
@@ -33,6 +37,8 @@ const (
 	Left     Outcome = "left" // by Unsubscribe or Unregister
 	Drained  Outcome = "drained"
 	Revoked  Outcome = "revoked"
+	// NotConnected: there was no link, and it was not to wait for one.
+	NotConnected Outcome = "notconnected"
 )
 
 // End is the end of an operation as its user saw it.
@@ -69,6 +75,9 @@ type op struct {
 	acked     bool
 	ended     int
 	endedOn   int // the link that was up then
+	upAt      int // the link that was up when it began, 0 if none was
+	beganAt   int // moments in the order of all that the model was told of
+	endedAt   int
 	outcome   Outcome
 
 	// of a progressive call
@@ -77,13 +86,15 @@ type op struct {
 	came     chunksCame // to its callee
 
 	// of a subscription or a registration
-	revoked          bool
-	applied          int // the link on which it was first asked for, 0 if none yet
-	lastLink, lastIx int // of its last event
-	gap              bool
+	revoked bool
+	applied int // the link on which it was first asked for, 0 if none yet
+	subscribed
+	streamed
 	// of an invocation
-	running  int // the link on which it runs, 0 if it does not
-	given    int // the link on which it was given
+	asked    int  // the link on which the router has interrupted it
+	stopped  bool // the callee was told so
+	running  int  // the link on which it runs, 0 if it does not
+	given    int  // the link on which it was given
 	answered bool
 	cut      bool
 }
@@ -106,19 +117,35 @@ type Model struct {
 	log    strings.Builder
 	faults []string
 
-	ops      []*op // by number; 0 is nobody's
-	link     int   // the last one
-	up       bool
-	cut      int // the last one that was cut
-	runs     int
-	sent     map[[2]int][]int // events by link and topic
-	asked    map[int]int      // the link on which a topic was last asked for
-	lastSent [2]int           // the last call or publish, and the last handle, first written to this link
-	ending   string           // why the session may be over
-	final    string           // it heard that it must be over
-	over     bool
-	draining bool
-	resting  bool
+	ops       []*op // by number; 0 is nobody's
+	link      int   // the last one
+	up        bool
+	cut       int // the last one that was cut
+	runs      int
+	sent      map[[2]int][]int // events by link and subscription
+	keptSent  map[[2]int][]int // retained ones
+	store     map[int]int      // the retained event of each topic
+	storeAt   map[int]int      // when the link came
+	epoch     int              // restarts of the router
+	wills     map[int][]int    // testaments that the router has taken, by link
+	published map[int][]int    // and published
+	history   []logged
+	logAt     map[int]int       // where it has an operation
+	streams   map[uint64][2]int // publications of streams
+	moment    int
+	failFast  bool
+	downAt    time.Duration // when the link was lost
+	restarted time.Duration // when the router was last restarted
+	apart     map[int]bool  // links that ended while the peers were not back from it
+	upAt      time.Duration // when the link came
+	leaving   int           // the link that the router has said GOODBYE on
+	asked     map[int]int   // the link on which a topic was last asked for
+	lastSent  [2]int        // the last call or publish, and the last handle, first written to this link
+	ending    string        // why the session may be over
+	final     string        // it heard that it must be over
+	over      bool
+	draining  bool
+	resting   bool
 
 	// Counts are the figures of a run.
 	Counts Counts
@@ -126,12 +153,13 @@ type Model struct {
 
 // Counts are figures.
 type Counts struct {
-	Cuts, Links, Operations, Events, Resent, Unknown int
+	Cuts, Links, Operations, Events, Retained, Testaments, Historic, Streamed, Resent, Unknown int
 }
 
 // NewModel returns a model. now is the time since the start.
 func NewModel(now func() time.Duration) *Model {
-	return &Model{now: now, ops: []*op{nil}, sent: map[[2]int][]int{}, asked: map[int]int{}}
+	return &Model{now: now, ops: []*op{nil}, sent: map[[2]int][]int{}, keptSent: map[[2]int][]int{}, store: map[int]int{}, asked: map[int]int{},
+		logAt: map[int]int{}, streams: map[uint64][2]int{}, apart: map[int]bool{}, wills: map[int][]int{}, published: map[int][]int{}}
 }
 
 // Faults are the invariants that were broken, in their order.
@@ -193,13 +221,21 @@ func (m *Model) Act(a Action) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.log.WriteString("+ " + a.String() + "\n")
+	if m.Exact && (a.Kind == Stream || a.Kind == Follow || a.Kind == Guest) {
+		return false // the engine has no part in it
+	}
 	if a.Op > 0 {
 		for len(m.ops) <= a.Op {
 			m.ops = append(m.ops, nil)
 		}
-		o := &op{Action: a, began: m.now(), lastIx: -1}
+		o := &op{Action: a, began: m.now()}
+		if o.lastIx = -1; a.How == Retained {
+			o.due = maps.Clone(m.store)
+		}
+		m.moment++
+		o.beganAt = m.moment
 		if m.up {
-			o.applied = m.link
+			o.applied, o.upAt = m.link, m.link
 		}
 		m.ops[a.Op] = o
 		m.Counts.Operations++
@@ -224,6 +260,8 @@ func (m *Model) Act(a Action) bool {
 		o.complete = a.How == Last
 	case Slow:
 		m.ops[a.Of].slow = true
+	case Setup:
+		m.failFast = a.How == FailFast
 	case Close:
 		m.ending = "close"
 	case Drain:
@@ -237,7 +275,7 @@ func (m *Model) Act(a Action) bool {
 }
 
 // final are the reasons after which a session is not to come back.
-var final = map[string]bool{"wamp.close.killed": true, "wamp.error.not_authorized": true}
+var final = map[string]bool{"wamp.close.killed": true, "wamp.close.normal": true, "wamp.error.not_authorized": true}
 
 func (m *Model) op(n int) *op {
 	if n <= 0 || n >= len(m.ops) {
@@ -251,6 +289,7 @@ func (m *Model) Heard(reason string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.note("heard %s", reason)
+	m.leaving = m.link
 	if final[reason] {
 		m.final = reason
 	}
@@ -267,7 +306,9 @@ func (m *Model) LinkUp() (link int) {
 		m.broken(OneLink, "link %d while the last one is up", m.link)
 	}
 	m.up = true
+	m.upAt = m.now()
 	m.lastSent = [2]int{}
+	m.storeAt = maps.Clone(m.store)
 	for _, o := range m.ops {
 		if o != nil && (o.Kind == Subscribe || o.Kind == Register) && o.ended == 0 && o.applied == 0 {
 			o.applied = m.link
@@ -284,11 +325,16 @@ func (m *Model) LinkLost(link int) {
 	if !m.up || link != m.link {
 		return
 	}
-	m.up = false
+	m.up, m.downAt = false, m.now()
+	m.apart[m.link] = m.epoch > 0 && m.now()-m.restarted < peersBack
 	m.note("link %d is lost", m.link)
 	for _, o := range m.ops {
+		if o != nil {
+			o.flight = nil
+		}
 		if o != nil && o.Kind == Subscribe && o.ended == 0 && o.applied > 0 {
 			o.gap = true
+			o.gone = o.gone && m.Exact // elsewhere the message may have gone with the link
 		}
 	}
 }
@@ -333,26 +379,6 @@ func (m *Model) Written(n int) {
 	m.judgeWrite(o)
 	o.writes = append(o.writes, m.link)
 	o.wrote = m.now()
-}
-
-// WrittenTopic says that a SUBSCRIBE for a topic was handed to the link.
-func (m *Model) WrittenTopic(name int) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.note("written subscribe %d link=%d", name, m.link)
-	if m.asked[name] == m.link {
-		return // not by the restore
-	}
-	m.asked[name] = m.link
-	for n, o := range m.ops {
-		if o != nil && o.Kind == Subscribe && o.Name == name && (o.ended == 0 || o.endedOn == m.link) {
-			if o.applied < m.link { // a restore; otherwise one that has ended may have asked
-				m.inOrder(1, n)
-				m.restoredFirst(o)
-			}
-			return
-		}
-	}
 }
 
 // Executed says that a peer carries out an operation: a callee runs a call, the
@@ -427,7 +453,11 @@ func (m *Model) Acked(n int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.note("acked op=%d", n)
-	m.ops[n].acked = true
+	o := m.ops[n]
+	o.acked, o.ackedOn, o.from = true, m.link, len(m.sent[[2]int{m.link, o.Name}])
+	if o.N > 0 {
+		o.firstLog = len(m.history)
+	}
 }
 
 // Ended says that an operation has ended for its user.
@@ -440,6 +470,8 @@ func (m *Model) Ended(n int, e End) {
 		m.broken(EndsOnce, "operation %d ended %d times", n, o.ended)
 		return
 	}
+	m.moment++
+	o.endedAt = m.moment
 	if o.outcome = e.How; m.up {
 		o.endedOn = m.link
 	}
@@ -449,98 +481,16 @@ func (m *Model) Ended(n int, e End) {
 	m.judgeEnd(o, e)
 }
 
-// EventSent says that the router sends an event of a peer to the session.
-func (m *Model) EventSent(n, link int) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.ops[n].Kind != Event {
-		return // its own publish, to a dead session of its that the router still holds
-	}
-	key := [2]int{link, m.ops[n].Name}
-	m.sent[key] = append(m.sent[key], n)
-	m.note("event %d is sent on link %d", n, link)
-	m.Counts.Events++
-}
-
-// EventCame says that a subscription was given an event: its number and link
-// are in the tag. gap: it says that events may have been missed before it;
-// lost: how many its stream has dropped.
-func (m *Model) EventCame(n int, got Tag, gap bool, lost int) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if !m.Exact { // the peer does not know the link
-		for link := m.link; link > 0 && got.Run == 0; link-- {
-			if o := m.op(got.Op); o != nil && slices.Contains(m.sent[[2]int{link, o.Name}], got.Op) {
-				got.Run = link
-			}
-		}
-	}
-	m.note("event op=%d %v gap=%v lost=%d", n, got, gap, lost)
-	m.judgeEvent(m.ops[n], got, gap, lost)
-}
-
-// Invoked says that the session's callee was given an invocation.
-func (m *Model) Invoked(n, link int) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.note("invoked op=%d", n)
-	o := m.op(n)
-	if o == nil {
-		m.broken(OwnAnswer, "an invocation of operation %d, which never was", n)
-		return
-	}
-	if m.draining && m.Exact {
-		m.broken(DrainWaits, "invocation %d arrives while the session is drained", n)
-	}
-	if link > 0 && o.given == link {
-		m.broken(AtMostOnce, "invocation %d is given twice on link %d", n, link)
-	}
-	o.running, o.given, o.answered, o.cut = link, link, false, false
-}
-
-// Interrupted says that the context of an invocation has ended because its
-// link was lost or the session is over.
-func (m *Model) Interrupted(n int) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.note("interrupted op=%d", n)
-	if o := m.ops[n]; o.cut {
-		m.broken(EndsOnce, "invocation %d was interrupted twice", n)
-	} else {
-		o.cut = true
-	}
-}
-
-// Answers says that the callee hands over the end of its answer.
-func (m *Model) Answers(n int) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.ops[n].answered = true
-}
-
-// Running returns the invocations that were given on the present link and have
-// not been answered.
-func (m *Model) Running() (ops []int) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.running()
-}
-
-func (m *Model) running() (ops []int) {
-	for n, o := range m.ops {
-		if o != nil && o.Kind == Invoke && o.running == m.link && m.up && !o.answered && !o.cut {
-			ops = append(ops, n)
-		}
-	}
-	return ops
-}
-
 // Add adds the figures of another run.
 func (c *Counts) Add(o Counts) {
 	c.Cuts += o.Cuts
 	c.Links += o.Links
 	c.Operations += o.Operations
 	c.Events += o.Events
+	c.Retained += o.Retained
+	c.Testaments += o.Testaments
+	c.Historic += o.Historic
+	c.Streamed += o.Streamed
 	c.Resent += o.Resent
 	c.Unknown += o.Unknown
 }

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,7 +21,9 @@ type Router struct {
 	nextID proto.ID
 	links  map[int]*peer
 	topics map[int]proto.ID // their subscriptions, while there is one
+	names  map[proto.ID]int // of all subscriptions that ever were
 	procs  map[int]*peer    // who holds a registration
+	store  map[int]kept     // the retained event of each topic
 }
 
 // peer is the session on one link.
@@ -35,7 +38,7 @@ type peer struct {
 	invoked proto.ID
 	invOf   []proto.ID // invocations in their order
 	chunked map[proto.ID]*chunked
-	revoked map[proto.ID]bool // registrations that were taken away
+	revoked map[proto.ID]bool // registrations and subscriptions that were taken away
 }
 
 // chunked is a progressive call of the session.
@@ -54,7 +57,7 @@ type invocation struct {
 // done later.
 func NewRouter(m *Model, send func(int, *proto.Message), at func(time.Duration, func())) *Router {
 	return &Router{m: m, send: send, at: at, nextID: 1000,
-		links: map[int]*peer{}, topics: map[int]proto.ID{}, procs: map[int]*peer{}}
+		links: map[int]*peer{}, topics: map[int]proto.ID{}, procs: map[int]*peer{}, store: map[int]kept{}, names: map[proto.ID]int{}}
 }
 
 func (r *Router) id() proto.ID { r.nextID++; return r.nextID }
@@ -98,6 +101,8 @@ func (r *Router) Restart() {
 	}
 	clear(r.topics)
 	clear(r.procs)
+	clear(r.store)
+	r.m.RouterRestarted()
 }
 
 // Goodbye ends the session on a link in order.
@@ -192,6 +197,11 @@ func (r *Router) call(p *peer, m *proto.Message) {
 		return
 	}
 	id := m.Request
+	if strings.HasPrefix(m.URI, "wamp.session.") {
+		r.m.WillTaken(a.Op, p.link)
+		r.send(p.link, &proto.Message{Type: proto.Result, Request: id})
+		return
+	}
 	run := r.m.Executed(a.Op, p.link)
 	p.calls[id] = &a
 	if m.Options.Bool("progress") {
@@ -278,39 +288,6 @@ func (r *Router) cancel(p *peer, m *proto.Message) {
 	})
 }
 
-func (r *Router) publish(p *peer, m *proto.Message) {
-	a, _, ok := FromValues(ParseJSON(m.Args))
-	if !ok {
-		r.m.Broken(Protocol, "a publish with payload %s", m.Args)
-		return
-	}
-	run := r.m.Executed(a.Op, p.link)
-	if m.Options.Bool("acknowledge") {
-		r.send(p.link, &proto.Message{Type: proto.Published, Request: m.Request, Publication: proto.ID(run)})
-	}
-}
-
-func (r *Router) subscribe(p *peer, m *proto.Message) {
-	n := number(m.URI, TopicURI(0)[:len("sim.topic")])
-	if r.topics[n] == 0 {
-		r.topics[n] = r.id()
-	}
-	p.subs[n] = r.topics[n]
-	r.send(p.link, &proto.Message{Type: proto.Subscribed, Request: m.Request, ID: p.subs[n]})
-}
-
-func (r *Router) unsubscribe(p *peer, m *proto.Message) {
-	for n, id := range p.subs {
-		if id == m.ID {
-			delete(p.subs, n)
-			delete(r.topics, n) // the next one gets another id
-			r.send(p.link, &proto.Message{Type: proto.Unsubscribed, Request: m.Request})
-			return
-		}
-	}
-	r.m.Broken(Protocol, "UNSUBSCRIBE of %d, which it does not have", m.ID)
-}
-
 func (r *Router) register(p *peer, m *proto.Message) {
 	n := number(m.URI, "sim.reg")
 	if r.procs[n] != nil {
@@ -356,27 +333,6 @@ func (r *Router) Revoke(op int) {
 	r.send(p.link, &proto.Message{Type: proto.Unregistered, Options: proto.Dict{{Key: "registration", Value: uint64(id)}}})
 }
 
-// Event publishes an event of a peer.
-func (r *Router) Event(a Action) {
-	for link := range r.links { // of those at most one is alive, and only that is told about
-		p := r.links[link]
-		if id := p.subs[a.Name]; id != 0 && !r.dead(link) {
-			r.m.EventSent(a.Op, link)
-			r.send(link, &proto.Message{Type: proto.Event, ID: id, Publication: r.id(), Args: AppendJSON(nil, Tag{a.Op, link, 0}.Numbers())})
-		}
-	}
-}
-
-// dead reports whether a newer link has taken the place of this one.
-func (r *Router) dead(link int) bool {
-	for other := range r.links {
-		if other > link {
-			return true
-		}
-	}
-	return false
-}
-
 // Invoke lets a peer call a registration of the session.
 func (r *Router) Invoke(a Action) {
 	p := r.procs[a.Of]
@@ -409,6 +365,19 @@ func (r *Router) Invoke(a Action) {
 			}
 			r.send(p.link, m)
 		})
+	}
+}
+
+// Interrupt interrupts an invocation that is under way.
+func (r *Router) Interrupt(op int) {
+	for _, link := range slices.Sorted(maps.Keys(r.links)) {
+		p := r.links[link]
+		for _, id := range p.invOf {
+			if inv := p.invs[id]; inv != nil && inv.op == op && !r.dead(link) {
+				r.m.Interrupts(op)
+				r.send(link, &proto.Message{Type: proto.Interrupt, Request: id, Options: proto.Dict{{Key: "mode", Value: "kill"}}})
+			}
+		}
 	}
 }
 

@@ -46,6 +46,8 @@ const (
 	// DrainWaits: a drain lets finish what is under way and lets nothing new
 	// in, and it ends.
 	DrainWaits Invariant = "drain waits"
+	// Windowed: a publish stream keeps to its window, and stops at an error.
+	Windowed Invariant = "windowed"
 	// CutsInvocations: the invocations of a lost link are interrupted.
 	CutsInvocations Invariant = "cuts invocations"
 )
@@ -55,16 +57,22 @@ const (
 var truths = map[Kind]map[Outcome]func(m *Model, o *op, e End) string{
 	Call: {
 		Result: resultTrue, Error: errorTrue, Canceled: canceledTrue, Closed: closedTrue,
-		Unknown: unknownTrue, TooSlow: slowTrue, TimedOut: timeoutTrue,
+		Unknown: unknownTrue, TooSlow: slowTrue, TimedOut: timeoutTrue, NotConnected: failFastTrue,
 	},
-	Publish: {
-		Result: func(_ *Model, o *op, _ End) string {
-			return unless(len(o.runs) > 0, "acknowledged, and the router has not taken it")
-		},
-		Canceled: canceledTrue, Closed: closedTrue, Unknown: unknownTrue,
-	},
-	Subscribe: {Canceled: canceledTrue, Closed: closedTrue, Left: leftTrue, TooSlow: slowTrue},
-	Register:  {Canceled: canceledTrue, Closed: closedTrue, Left: leftTrue, Drained: drainedTrue, Revoked: revokedTrue},
+	Publish: {Result: takenTrue, Canceled: canceledTrue, Closed: closedTrue, Unknown: unknownTrue, NotConnected: failFastTrue},
+	Stream:  {Canceled: canceledTrue, Closed: closedTrue, Unknown: unknownStream, NotConnected: failFastTrue},
+	Follow: {Canceled: canceledTrue, Closed: closedTrue, NotConnected: func(m *Model, o *op, e End) string {
+		if o.acked {
+			return "it was there already"
+		}
+		return failFastTrue(m, o, e)
+	}},
+	Will:   {Result: takenTrue, Canceled: canceledTrue, Closed: closedTrue, NotConnected: failFastTrue},
+	Unwill: {Result: flushedTrue, Canceled: canceledTrue, Closed: closedTrue, NotConnected: failFastTrue},
+	Subscribe: {Canceled: canceledTrue, Closed: closedTrue, Left: leftTrue, TooSlow: slowTrue, Revoked: goneTrue,
+		NotConnected: failFastTrue},
+	Register: {Canceled: canceledTrue, Closed: closedTrue, Left: leftTrue, Drained: drainedTrue, Revoked: revokedTrue,
+		NotConnected: failFastTrue},
 	Invoke: {Result: resultTrue, Error: errorTrue,
 		Unknown: func(m *Model, _ *op, _ End) string { return unless(!m.Exact, "peers are not cut") }},
 }
@@ -76,14 +84,55 @@ func unless(ok bool, text string) string {
 	return text
 }
 
+func unknownStream(*Model, *op, End) string { return "" } // judged as OnlyWritten when all is quiet
+
+func takenTrue(_ *Model, o *op, _ End) string {
+	return unless(len(o.runs) > 0, "acknowledged, and the router has not taken it")
+}
+
+func flushedTrue(m *Model, o *op, e End) string {
+	if !m.Exact { // the router does not know whose flush it is
+		return ""
+	}
+	return takenTrue(m, o, e)
+}
+
+func failFastTrue(m *Model, o *op, _ End) string {
+	switch {
+	case !m.failFast:
+		return "it is to wait for a link"
+	case len(o.writes) > 0:
+		return "it was written"
+	case m.up && o.upAt == m.link && m.leaving != m.link && o.began > m.upAt:
+		return "there is a link"
+	}
+	return ""
+}
+
 func canceledTrue(_ *Model, o *op, _ End) string { return unless(o.cancelled, "nobody cancelled it") }
 func leftTrue(_ *Model, o *op, _ End) string     { return unless(o.leaving, "nobody asked for it") }
-func slowTrue(_ *Model, o *op, _ End) string     { return unless(o.slow, "its consumer is not slow") }
+
+// Room is how many events a subscription under policy Fail has room for.
+const Room = 20
+
+func slowTrue(m *Model, o *op, _ End) string {
+	if o.Kind == Subscribe && (o.Policy == Block || o.Policy != Fail && !m.Exact) {
+		return "it does not fail for that"
+	}
+	return unless(o.slow || o.Kind == Subscribe && len(m.sent[[2]int{m.link, o.Name}]) >= Room, "its consumer is not slow")
+}
 func drainedTrue(m *Model, _ *op, _ End) string {
 	return unless(m.draining, "the session is not drained")
 }
 
 func revokedTrue(_ *Model, o *op, _ End) string { return unless(o.revoked, "nobody took it away") }
+
+func goneTrue(m *Model, o *op, e End) string {
+	if e.URI != RevokeReason {
+		return "the router has not said so, but " + RevokeReason
+	}
+	return revokedTrue(m, o, e)
+}
 
 func closedTrue(m *Model, _ *op, _ End) string {
 	return unless(m.ending != "", "the session has no reason to be over")
@@ -173,7 +222,7 @@ func (m *Model) judgeOwner(o *op, got Tag) {
 
 // judgeEnd judges the end of an operation.
 func (m *Model) judgeEnd(o *op, e End) {
-	if e.How == Result && o.Kind != Publish || e.How == Error && e.URI == AppError {
+	if e.How == Result && (o.Kind == Call || o.Kind == Invoke) || e.How == Error && e.URI == AppError {
 		m.judgeOwner(o, e.Tag)
 	}
 	if e.How == Unknown && m.Exact && len(o.writes) == 0 { // else judged when all is quiet
@@ -192,6 +241,13 @@ func (m *Model) judgeEnd(o *op, e End) {
 // judgeWrite judges that an operation is written.
 func (m *Model) judgeWrite(o *op) {
 	again := slices.Contains(o.writes, m.link)
+	if m.failFast && o.upAt == 0 && len(o.writes) == 0 && o.began > m.downAt && m.now() > o.began && m.link > 0 {
+		m.judgeFailFast(o)
+	}
+	if o.Kind == Will || o.Kind == Unwill {
+		m.judgeWillWrite(o)
+		return
+	}
 	if o.Kind == Register {
 		if !again {
 			m.inOrder(1, o.Op)
@@ -213,6 +269,13 @@ func (m *Model) judgeWrite(o *op) {
 		return
 	}
 	m.inOrder(0, o.Op)
+}
+
+// judgeFailFast: it was begun without a link, and has waited for one.
+func (m *Model) judgeFailFast(o *op) {
+	if !m.Exact { // there the part of the library that refuses it is missing
+		m.broken(TrueOutcome, "%s has waited for a link", o.Action)
+	}
 }
 
 // inOrder judges the order in which operations are first written to a link.
@@ -241,48 +304,13 @@ func (m *Model) judgeRun(o *op) {
 	}
 }
 
-// judgeEvent judges an event.
-func (m *Model) judgeEvent(o *op, got Tag, gap bool, lost int) {
-	ev := m.op(got.Op)
-	if ev == nil || ev.Kind != Event || ev.Name != o.Name {
-		m.broken(OwnAnswer, "subscription %d got what is not an event of its topic: %v", o.Op, got)
-		return
-	}
-	if o.ended > 0 {
-		m.broken(EndsOnce, "subscription %d got an event after its end", o.Op)
-	}
-	list := m.sent[[2]int{got.Run, o.Name}]
-	ix, found := slices.BinarySearch(list, got.Op)
-	if !found {
-		m.broken(NothingLost, "subscription %d got event %d, which was not sent on link %d", o.Op, got.Op, got.Run)
-		return
-	}
-	if m.Exact && got.Run != m.link {
-		m.broken(OwnAnswer, "subscription %d got on link %d an event of link %d", o.Op, m.link, got.Run)
-	}
-	switch {
-	case got.Run < o.lastLink || got.Run == o.lastLink && ix <= o.lastIx:
-		m.broken(Order, "subscription %d got event %d again or too late", o.Op, got.Op)
-	case got.Run == o.lastLink && ix > o.lastIx+1 && lost == 0 && !gap:
-		m.broken(NothingLost, "subscription %d missed an event before %d", o.Op, got.Op)
-	case m.Exact && got.Run > o.lastLink && o.applied < got.Run && ix > 0:
-		m.broken(NothingLost, "subscription %d missed the first event of link %d", o.Op, got.Run)
-	case o.lastLink > 0 && got.Run > o.lastLink && !gap:
-		m.broken(NothingLost, "subscription %d: event %d does not tell of the gap before link %d", o.Op, got.Op, got.Run)
-	}
-	if m.Exact && gap != o.gap {
-		m.broken(NothingLost, "subscription %d: event %d says %v of a gap", o.Op, got.Op, gap)
-	}
-	o.gap, o.lastLink, o.lastIx = false, got.Run, ix
-}
-
 // JudgeLoss judges, when the session has dealt with the loss of its link, that
 // no invocation of it goes on.
 func (m *Model) JudgeLoss() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for n, o := range m.ops {
-		if o != nil && o.Kind == Invoke && o.running > 0 && !o.answered && !o.cut && (!m.up || o.running < m.link) {
+		if o != nil && o.Kind == Invoke && o.running > 0 && !o.answered && !o.cut && !o.stopped && (!m.up || o.running < m.link) {
 			m.broken(CutsInvocations, "invocation %d goes on after the loss of link %d", n, o.running)
 		}
 	}
@@ -302,7 +330,7 @@ func (m *Model) JudgeDrain(patient bool) {
 		}
 	}
 	for n, o := range m.ops {
-		if o != nil && o.Kind == Publish && o.How == Ack && o.ended == 0 {
+		if o != nil && o.Kind == Publish && o.How != "" && o.ended == 0 {
 			waits++
 			if patient && m.Exact { // elsewhere its user may not have been told yet
 				m.broken(DrainWaits, "the drain ended while publish %d was not acknowledged", n)
@@ -338,6 +366,8 @@ type Quiet struct {
 	// Octets are those that count against the outbound bound.
 	Octets int
 	Tables Tables
+
+	follows []string
 }
 
 // JudgeQuiet judges what is left when all is quiet.
@@ -359,10 +389,14 @@ func (m *Model) JudgeQuiet(q Quiet) {
 		m.broken(Restored, "there is no link")
 		return
 	}
+	if !m.over {
+		m.judgeWills()
+	}
 	slices.Sort(want.Topics)
 	want.Topics = slices.Compact(want.Topics)
 	if !m.over {
-		want.Tables.Subscriptions = len(want.Topics)
+		slices.Sort(want.follows)
+		want.Tables.Subscriptions = len(want.Topics) + 2*len(slices.Compact(want.follows))
 		slices.Sort(q.Topics)
 		slices.Sort(q.Registrations)
 		if !slices.Equal(q.Topics, want.Topics) {
@@ -391,7 +425,8 @@ func (m *Model) judgeLeft(o *op, want *Quiet) {
 	if !m.Exact && o.outcome == Unknown && o.Kind != Invoke && len(o.writes) == 0 {
 		m.broken(OnlyWritten, "the outcome of %s is unknown, but it was never written", o.Action)
 	}
-	if o.ended > 0 || o.Kind == Event || o.Kind == Publish && o.How == "" {
+	m.judgeUnknown(o)
+	if o.ended > 0 || o.Kind == Event || o.Kind == Guest || o.Kind == Publish && o.How == "" {
 		return
 	}
 	pending := "is still under way"
@@ -399,6 +434,9 @@ func (m *Model) judgeLeft(o *op, want *Quiet) {
 	case o.Kind == Invoke:
 		if !m.over && o.running == m.link && !o.answered && !o.cut {
 			want.Tables.Invocations++
+			if m.Exact && o.asked == o.running && !o.stopped {
+				m.broken(NothingLost, "invocation %d was not told of its interrupt", o.Op)
+			}
 		}
 		if o.Action.End == EndNever && (!m.over || !m.Exact) && o.running > 0 {
 			return
@@ -417,10 +455,12 @@ func (m *Model) judgeLeft(o *op, want *Quiet) {
 		want.Topics = append(want.Topics, o.Name)
 		want.Tables.Handles++
 		want.Tables.Watches++
-		if list := m.sent[[2]int{m.link, o.Name}]; m.Exact && o.applied < m.link && len(list) > 0 &&
-			(o.lastLink != m.link || o.lastIx != len(list)-1) {
-			m.broken(NothingLost, "subscription %d has not got the last event of its topic", o.Op)
-		}
+		m.judgeSubscription(o)
+		return
+	case o.Kind == Follow && o.acked:
+		want.Tables.Handles += 2
+		want.Tables.Watches += 2
+		want.follows = append(want.follows, o.How)
 		return
 	case o.Kind == Register && o.acked:
 		want.Registrations = append(want.Registrations, o.Op)
@@ -431,9 +471,6 @@ func (m *Model) judgeLeft(o *op, want *Quiet) {
 	}
 	m.broken(EndsOnce, "%s %s", o.Action, pending)
 }
-
-// TopicURI and ProcedureURI name what plans number.
-func TopicURI(n int) string { return "sim.topic" + strconv.Itoa(n) }
 
 // ProcedureURI is the procedure of a peer.
 func ProcedureURI(n int) string { return "sim.proc" + strconv.Itoa(n) }

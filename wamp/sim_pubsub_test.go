@@ -1,0 +1,181 @@
+package wamp_test
+
+import (
+	"testing/synctest"
+	"time"
+
+	"github.com/connectanum/connectanum-go/wamp"
+	"github.com/connectanum/connectanum-go/wamp/internal/sim"
+	"github.com/connectanum/connectanum-go/wamp/proto"
+	"github.com/connectanum/connectanum-go/wamp/wamptest"
+)
+
+// slow has the consumer of an operation stop reading: until the next check, or
+// where it holds the link back for a while.
+func (w *simWorld) slow(n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	o := w.ops[n]
+	if o.slow != nil {
+		return
+	}
+	stopped := make(chan struct{})
+	o.slow = stopped
+	if o.policy != sim.Block {
+		return
+	}
+	time.AfterFunc(3*time.Second, func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if o.slow == stopped {
+			close(stopped)
+			o.slow = nil
+		}
+	})
+}
+
+var publishTo = map[string][]wamp.PublishOption{
+	"all":    {wamp.ExcludeMe(false)},
+	"self":   {wamp.ExcludeMe(false), wamp.EligibleAuthID(sim.SelfID)},
+	"others": {wamp.ExcludeMe(false), wamp.ExcludeAuthID(sim.SelfID)},
+	"nobody": {wamp.ExcludeMe(false), wamp.EligibleAuthID()},
+}
+
+func (w *simWorld) publish(o *simOp, a sim.Action) {
+	options := append([]wamp.PublishOption{}, publishTo[a.To]...)
+	if a.How != "" {
+		options = append(options, wamp.Acknowledge())
+	}
+	if a.Idempotent() {
+		options = append(options, wamp.Idempotent())
+	}
+	if a.How == sim.Retain {
+		options = append(options, wamp.Retain())
+	}
+	acks := w.s.Publish(o.ctx, sim.TopicURI(a.Name), simPayload(sim.Values(a, 0)), options...)
+	if a.How == "" {
+		return
+	}
+	ack, ok := <-acks
+	if _, more := <-acks; !ok || more {
+		w.m.Broken(sim.EndsOnce, "publish %d has no answer, or two", a.Op)
+		return
+	}
+	w.m.Ended(a.Op, simEnd(ack.Err, wamp.Payload{}))
+}
+
+func simSubscribeOptions(a sim.Action) []wamp.SubscribeOption {
+	options := []wamp.SubscribeOption{wamp.Match(sim.TopicMatch(a.Name)), wamp.Buffer(2, 0)}
+	switch a.Policy {
+	case sim.Newest:
+		options = append(options, wamp.Overflow(wamp.DropNewest))
+	case sim.Fail:
+		options = append(options, wamp.Overflow(wamp.Fail), wamp.Buffer(sim.Room, 0))
+	case sim.Block:
+		options = append(options, wamp.Overflow(wamp.Block))
+	}
+	switch {
+	case a.How == sim.Retained:
+		options = append(options, wamp.GetRetained())
+	case a.How == sim.History && a.N > 0:
+		options = append(options, wamp.FromHistory(wamp.HistoryLast(a.N)))
+	case a.How == sim.History:
+		options = append(options, wamp.FromHistory())
+	}
+	return options
+}
+
+func (w *simWorld) subscribe(o *simOp, a sim.Action) {
+	sub, err := w.s.Subscribe(o.ctx, sim.TopicURI(a.Name), simSubscribeOptions(a)...)
+	if err != nil {
+		w.m.Ended(a.Op, simEnd(err, wamp.Payload{}))
+		return
+	}
+	w.mu.Lock()
+	o.sub = sub
+	w.mu.Unlock()
+	w.m.Acked(a.Op)
+	for ev := range sub.Events() {
+		tag := sim.TagOf(simNumbers(ev.Payload))
+		if a.How == sim.History {
+			w.m.HistoryCame(a.Op, tag, ev.AfterGap, int(ev.Lost))
+		} else if ev.Retained {
+			w.m.RetainedCame(a.Op, tag, ev.AfterGap)
+		} else {
+			w.m.EventCame(a.Op, tag, ev.AfterGap, int(ev.Lost))
+		}
+		w.pause(o)
+	}
+	w.m.Ended(a.Op, simEnd(sub.Err(), wamp.Payload{}))
+}
+
+// takeAway takes the subscription of an operation away, where the router has it.
+func (w *simWorld) takeAway(op int) {
+	name, link := w.m.NameOf(op), w.m.Link()
+	w.mu.Lock()
+	var id proto.ID
+	for _, h := range w.held {
+		if h.link == link && link > 0 {
+			id = h.topics[name]
+		}
+	}
+	w.mu.Unlock()
+	if id != 0 {
+		w.router.RevokeSubscription(id, sim.RevokeReason, w.s.ID())
+		synctest.Wait()
+	}
+}
+
+// heardRevoked: the session is about to learn that a subscription is gone.
+func (w *simWorld) heardRevoked(link int, id proto.ID) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, h := range w.held {
+		if name, is := h.names[id]; is && h.link == link {
+			w.m.HeardRevoked(name)
+		}
+	}
+}
+
+// hookPublish tells the model of a PUBLISH that the router takes, on a link of
+// the session or, h being nil, from a peer.
+func (w *simWorld) hookPublish(x *wamptest.Exchange, h *holding) {
+	m := x.Message
+	if h == nil {
+		op := sim.TagOf(simNumbers(x.Payload())).Op
+		if w.m.Logged(op); m.Options.Bool("retain") {
+			w.m.Retains(op)
+		}
+		return
+	}
+	if op, k, is := simStreamed(simNumbers(x.Payload())); is {
+		h.streamed[m.Request] = [2]int{op, k}
+		w.m.StreamTaken(op, k)
+		return
+	}
+	op := w.action(m).Op
+	own, others := sim.Receivers(m.Options)
+	w.m.JudgeReceivers(op, own, others)
+	w.m.Executed(op, h.link)
+	if m.Options.Bool("retain") {
+		w.m.Retains(op)
+	}
+}
+
+// hookEvent tells the model of an event that the router sends to the session,
+// and writes into it on which link.
+func (w *simWorld) hookEvent(x *wamptest.Exchange, h *holding) {
+	name, is := h.names[x.Message.ID]
+	if !is {
+		return // of the meta API
+	}
+	op := sim.TagOf(simNumbers(x.Payload())).Op
+	if err := x.SetPayload(simPayload(sim.Tag{Op: op, Run: h.link}.Numbers())); err != nil {
+		w.m.Broken(sim.Protocol, "the hook: %v", err)
+	}
+	if x.Message.Options.Bool("retained") {
+		w.m.RetainedSent(op, h.link, name)
+	} else {
+		w.m.EventSent(op, h.link, name)
+	}
+}
