@@ -84,6 +84,9 @@ func (p *replay) prepare(sub *Subscription) {
 func (p *replay) start() error {
 	first, err := p.sub.history(p.ctx, p.query, p.await)
 	if err != nil {
+		if why := p.sub.Err(); why != nil { // such as a revocation, which is why there is no history
+			return why
+		}
 		return err
 	}
 	return p.relay.run(p.sub.s, func() { p.run(first) })

@@ -103,6 +103,9 @@ func Plan(seed uint64, cuts int) []Action {
 				plan = append(plan, Action{Kind: Pass, After: 200 + g.r.IntN(1500)})
 			}
 		case Subscribe, Register:
+			if a.How == History { // something happens before it is answered
+				plan = append(plan, g.begin(Action{Kind: Event, Name: logTopic}), g.begin(Action{Kind: Event, Name: logTopic + 1}))
+			}
 			if g.r.IntN(8) == 0 {
 				plan = append(plan, g.regret(a)...)
 			}

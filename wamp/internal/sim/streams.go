@@ -80,7 +80,7 @@ func (m *Model) StreamAck(n int, id uint64, e End) {
 	o := m.ops[n]
 	o.acks++
 	m.note("ack op=%d number %d: %s %s", n, o.acks, e.How, e.Text)
-	if o.over && e.How != Closed { // those under way are told each
+	if o.over && e.How != Closed && e.How != NotConnected { // those under way are told each
 		m.broken(EndsOnce, "stream %d got an acknowledgement behind its end", n)
 	}
 	if e.How == Result {
