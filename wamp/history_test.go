@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -480,19 +481,19 @@ func TestFromHistoryLastInOrder(t *testing.T) {
 // A subscription that is taken away before the history has answered says so.
 func TestFromHistoryRevokedAmid(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var id proto.ID
+		var id atomic.Uint64
 		r := wamptest.NewRouter(t, wamptest.WithHistory(10))
 		r.SetHook(func(x *wamptest.Exchange) wamptest.Action {
 			switch m := x.Message; {
 			case m.Type == proto.Subscribed:
-				id = m.ID
+				id.Store(uint64(m.ID))
 			case !x.Sent && m.Type == proto.Call:
 				return wamptest.Hold(time.Second)
 			}
 			return wamptest.Pass()
 		})
 		s := join(t, r)
-		time.AfterFunc(time.Second/2, func() { r.RevokeSubscription(id, "com.example.reason") })
+		time.AfterFunc(time.Second/2, func() { r.RevokeSubscription(proto.ID(id.Load()), "com.example.reason") })
 		var revoked *wamp.RevokedError
 		if _, err := s.Subscribe(t.Context(), "com.example.topic", wamp.FromHistory()); !errors.As(err, &revoked) {
 			t.Error(err)
