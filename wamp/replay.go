@@ -59,6 +59,7 @@ type replay struct {
 	link   uint64 // the history was asked what was missed before this link
 	whole  bool   // it reached back to the last event
 
+	links  atomic.Uint64 // how often the actor has heard of a restore
 	puts   atomic.Uint64 // what the actor has put into the stream
 	reads  uint64        // what has been taken out of it
 	ahead  []Event       // what has been taken out and not been looked at
@@ -71,6 +72,13 @@ func (p *replay) put(ev Event, size int) session.Verdict {
 	ev.size = int32(min(size, 1<<30)) //nolint:gosec // it is not more
 	defer p.puts.Add(1)
 	return p.sub.stream.put(ev, size)
+}
+
+// again puts the sign of a restore into the stream. Actor only.
+func (p *replay) again() session.Verdict {
+	n := p.links.Load() + 1
+	defer p.links.Store(n) // behind the put, so that a sign that is not there was dropped
+	return p.put(Event{restored: true, stamp: n}, overhead)
 }
 
 // prepare is called before the subscription is handed over.
@@ -140,12 +148,17 @@ func (p *replay) run(first []Event) {
 	defer p.cancel()
 	waiting := p.join(first, true)
 	for waiting {
+		if n := p.links.Load(); n > p.link && len(p.ahead) == 0 && p.puts.Load() == p.reads+p.sub.stream.lost() {
+			p.link = n // a slow consumer has lost the sign, and nothing waits behind it
+			waiting = p.join(p.missed())
+			continue
+		}
 		ev, ok := p.next()
 		if !ok {
 			return
 		}
 		if ev.stamp == p.link {
-			waiting = p.deliver([]Event{ev})
+			waiting = ev.restored || p.deliver([]Event{ev})
 			continue
 		}
 		p.link = ev.stamp // also where a slow consumer has lost the sign

@@ -62,8 +62,7 @@ type Subscription struct {
 	eng    session.Subscription
 	s      *Session
 	err    atomic.Pointer[error]
-	gap    bool   // the next event comes after a gap; actor only
-	links  uint64 // how often it was restored; actor only
+	gap    bool // the next event comes after a gap; actor only
 	replay *replay
 }
 
@@ -187,8 +186,7 @@ func (es *eventSink) Restored() session.Verdict {
 	if es.replay == nil {
 		return session.Taken
 	}
-	es.links++
-	return es.replay.put(Event{restored: true, stamp: es.links}, overhead)
+	return es.replay.again()
 }
 
 func (es *eventSink) Deliver(m *proto.Message) session.Verdict {
@@ -196,7 +194,7 @@ func (es *eventSink) Deliver(m *proto.Message) session.Verdict {
 	ev.AfterGap, es.gap = es.gap, false
 	size := len(m.Args) + len(m.Kwargs) + overhead
 	if es.replay != nil {
-		ev.stamp = es.links
+		ev.stamp = es.replay.links.Load()
 		return es.replay.put(ev, size)
 	}
 	return es.stream.put(ev, size)
