@@ -114,3 +114,43 @@ func TestFromHistoryOverflow(t *testing.T) {
 		})
 	}
 }
+
+// The link breaks before the history has answered: what came live on it is behind
+// by then, and comes from the history or, where that has a limit, not at all.
+func TestFromHistoryAnsweredOnTheNextLink(t *testing.T) {
+	for name, tt := range map[string]struct {
+		option wamp.SubscribeOption
+		want   []int
+	}{
+		"all":    {wamp.FromHistory(), []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10}},
+		"a last": {wamp.FromHistory(wamp.HistoryLast(2)), []int{8, 9, 10}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := wamptest.NewRouter(t, wamptest.WithHistory(100), wamptest.WithHook(holdHistory))
+				p, s := join(t, r), join(t, r, wamp.WithReconnect(quick()))
+				go func() {
+					<-time.After(time.Second / 2)
+					publish(t, p, "com.example.topic", 0, 5)
+					synctest.Wait()
+					r.Cut(s.ID())
+					publish(t, p, "com.example.topic", 5, 10)
+				}()
+				sub := subscribe(t, s, "com.example.topic", tt.option)
+				<-time.After(10 * time.Second)
+				publish(t, p, "com.example.topic", 10, 11)
+				evs := settled(sub)
+				<-time.After(10 * time.Second) // it asks again once that is read
+				evs = append(evs, settled(sub)...)
+				if got := numbers(t, evs); !slices.Equal(got, tt.want) {
+					t.Errorf("%v, want %v", got, tt.want)
+				}
+				for _, ev := range evs {
+					if ev.AfterGap {
+						t.Errorf("%+v", ev)
+					}
+				}
+			})
+		})
+	}
+}
