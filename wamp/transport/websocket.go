@@ -11,6 +11,7 @@ import (
 	"reflect"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // defaultReadLimit is the largest WebSocket message that is received unless
@@ -326,7 +327,8 @@ func (c *webSocket[T, S]) Close(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, c.interrupt)
 	if c.sock == nil {
 		reading := make(chan struct{})
-		if idle := c.readMu.TryLock(); !idle {
+		idle := c.readMu.TryLock()
+		if !idle {
 			close(reading) // somebody else does
 			c.setClosed(func() { c.readMu.Lock(); c.drain() })
 		} else if c.setClosed(func() { close(reading); c.drain() }) {
@@ -334,6 +336,14 @@ func (c *webSocket[T, S]) Close(ctx context.Context) error {
 			close(reading)
 		}
 		<-reading
+		if idle { // and it is in the library by then
+			t := time.NewTimer(headStart)
+			select {
+			case <-t.C:
+			case <-ctx.Done():
+			}
+			t.Stop()
+		}
 	} else {
 		c.setClosed(nil)
 	}
@@ -345,6 +355,10 @@ func (c *webSocket[T, S]) Close(ctx context.Context) error {
 	}
 	return nil
 }
+
+// headStart is what the read that drains has before the library's own: nothing
+// tells when it is under way.
+const headStart = 5 * time.Millisecond
 
 // drain reads for as long as the connection is there, so that a read is under
 // way that interrupt can end: the library's own, in its Close, only ends after
