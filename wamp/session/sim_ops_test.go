@@ -54,6 +54,10 @@ func (w *world) begin(a sim.Action) {
 	do.apply(w.core)
 }
 
+// simPatience is the time of an acknowledgement: more than all slow consumers
+// under policy Block together hold the link back.
+const simPatience = 10 * time.Minute
+
 // make is the engine's form of an operation.
 func (o *simOp) make(a sim.Action) op {
 	args := sim.AppendJSON(nil, sim.Values(a, 0))
@@ -85,6 +89,7 @@ func (o *simOp) make(a sim.Action) op {
 	case sim.Subscribe:
 		o.sub = newSub(o.ctx, sim.TopicURI(a.Name), (*simSink)(o))
 		o.sub.Match, o.sub.Retained, o.policy = sim.TopicMatch(a.Name), a.How == sim.Retained, a.Policy
+		o.sub.AckTimeout = simPatience
 		o.ready = o.sub.Ready
 		o.w.waiting = append(o.w.waiting, o)
 		return o.sub
@@ -96,6 +101,7 @@ func (o *simOp) make(a sim.Action) op {
 		return &Testament{Call: call, Scope: a.How, Flush: a.Kind == sim.Unwill}
 	case sim.Register:
 		o.reg = newReg(o.ctx, (*simCallee)(o))
+		o.reg.AckTimeout = simPatience
 		o.reg.URI, o.ready = sim.RegistrationURI(a.Op), o.reg.Ready
 		o.w.waiting = append(o.w.waiting, o)
 		return o.reg
