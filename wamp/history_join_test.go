@@ -108,7 +108,7 @@ func TestFromHistoryOverflow(t *testing.T) {
 			if !slices.IsSorted(got) || len(slices.Compact(got)) != n || got[n-1] != 60 {
 				t.Errorf("policy %d: %v", policy, got)
 			}
-			if n < 21 || n == 61 || sub.Dropped() == 0 { // 20 are in the history
+			if n < 21 || sub.Dropped() == 0 { // 20 are in the history, which may be all that were dropped
 				t.Errorf("policy %d: %d events, %d dropped", policy, n, sub.Dropped())
 			}
 		})
