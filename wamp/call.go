@@ -129,6 +129,12 @@ func cutCall(s *stream[Result], n int) (Result, bool) {
 // begin hands the call over with its payload.
 func (cs *callStream) begin(payload Payload) (err error) {
 	call := &cs.call
+	if cs.s.payloads == nil {
+		if call.Args, call.Kwargs, err = encode(payload, cs.eng.Codec(), call.Scratch[:0]); err != nil {
+			return err
+		}
+		return cs.eng.Call(call)
+	}
 	var keys Dict
 	var feature proto.Feature
 	call.Args, call.Kwargs, keys, feature, err = cs.s.seal(About{Kind: CallPayload, URI: call.URI}, payload, call.Scratch[:0])
@@ -167,6 +173,9 @@ func (cs *callStream) Deliver(m *proto.Message) session.Verdict {
 
 // received is the payload of a RESULT.
 func (cs *callStream) received(m *proto.Message) Payload {
+	if cs.s.payloads == nil {
+		return codec.Received(cs.eng.Codec(), m)
+	}
 	return cs.s.open(About{Kind: ResultPayload, URI: cs.call.URI}, m.Options, codec.Received(cs.eng.Codec(), m))
 }
 

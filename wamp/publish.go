@@ -101,6 +101,10 @@ func (s *Session) publishAcked(ctx context.Context, topic string, payload Payloa
 
 // sealPublish encodes the payload of a publish.
 func (s *Session) sealPublish(p *session.Publish, payload Payload) (err error) {
+	if s.payloads == nil {
+		p.Args, p.Kwargs, err = encode(payload, s.eng.Codec(), p.Scratch[:0])
+		return err
+	}
 	var keys Dict
 	var feature proto.Feature
 	p.Args, p.Kwargs, keys, feature, err = s.seal(About{Kind: PublishPayload, URI: p.URI}, payload, p.Scratch[:0])

@@ -220,8 +220,11 @@ func putAnswer(a *session.Answer) {
 
 // received is the payload of an INVOCATION, the first of a call or another.
 func (inv *Invocation) received(m *proto.Message) Payload {
+	if inv.reg.s.payloads == nil {
+		return codec.Received(inv.codec(), m)
+	}
 	details := m.Options
-	if inv.reg.s.payloads != nil && opaqueOf(details) == nil {
+	if opaqueOf(details) == nil {
 		details = inv.Details // what was said of the first chunk holds for all
 	}
 	return inv.reg.s.open(About{Kind: CallPayload, URI: inv.place()}, details, codec.Received(inv.codec(), m))

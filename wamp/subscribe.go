@@ -209,7 +209,9 @@ func newEvent(s *Session, m *proto.Message, pattern string, match MatchPolicy) E
 		}
 		ev.Retained = m.Options.Bool("retained")
 	}
-	ev.Payload = s.open(About{Kind: PublishPayload, URI: place(pattern, match, ev.Topic)}, m.Options, ev.Payload)
+	if s.payloads != nil {
+		ev.Payload = s.open(About{Kind: PublishPayload, URI: place(pattern, match, ev.Topic)}, m.Options, ev.Payload)
+	}
 	return ev
 }
 

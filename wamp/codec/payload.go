@@ -49,10 +49,13 @@ func Sealed(open func() (Payload, error)) Payload {
 	return Payload{kw: &keywords{sealed: &sealed{open: open}}}
 }
 
+// closed reports whether p is a sealed payload that has not been opened.
+func (p *Payload) closed() bool { return !p.made && p.kw != nil }
+
 // Open opens a sealed payload and returns what was in it; any other is returned
 // as it is.
 func (p Payload) Open() (Payload, error) {
-	if p.made || p.kw == nil {
+	if !p.closed() {
 		return p, nil
 	}
 	s := p.kw.sealed
@@ -171,8 +174,10 @@ func (p Payload) IsLast() bool { return p.last }
 // rest behind it is the second. Raw octets of c are copied, those of another
 // serializer are converted. On error dst comes back unchanged in length.
 func (p Payload) Encode(c Codec, dst []byte) (buf []byte, args int, err error) {
-	if p, err = p.Open(); err != nil {
-		return dst, 0, err
+	if p.closed() {
+		if p, err = p.Open(); err != nil {
+			return dst, 0, err
+		}
 	}
 	start := len(dst)
 	f := c.format()
