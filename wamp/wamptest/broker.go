@@ -152,22 +152,38 @@ func (b *broker) publish(s *session, m *proto.Message) {
 	if !r.passes(s, m, proto.Publisher, proto.Broker) {
 		return
 	}
-	disclose := m.Options.Bool("disclose_me") && r.cfg.brokerHas(proto.PublisherIdentification)
-	if disclose && r.cfg.noDisclosure {
+	if b.discloses(m.Options) && r.cfg.noDisclosure {
 		refuse(proto.ErrURIDiscloseMe, "publishers are not disclosed here")
 		return
 	}
-	e := &publication{id: r.newID(nil), topic: m.URI, by: s, payload: contentOf(s, m), to: receiversOf(&r.cfg, s, m.Options)}
-	if disclose {
-		e.details = disclosure("publisher", s)
-	}
-	e.details = append(e.details, r.passthru(proto.Broker, m)...)
+	e := b.publicationOf(s, m.URI, contentOf(s, m), m.Options)
 	e.key = b.keyOf(s, m)
 	if acknowledge {
 		_ = r.send(s.link, &proto.Message{Type: proto.Published, Request: m.Request, Publication: e.id}, nil)
 	}
-	e.trust, e.trusted = b.trust(s, e.topic)
-	b.retain(m, e)
+	b.issue(e, m.Options)
+}
+
+// discloses reports whether an event says who its publisher is.
+func (b *broker) discloses(options proto.Dict) bool {
+	return options.Bool("disclose_me") && b.router.cfg.brokerHas(proto.PublisherIdentification)
+}
+
+// publicationOf is what a session publishes, now or by a testament.
+func (b *broker) publicationOf(s *session, topic string, payload *content, options proto.Dict) *publication {
+	e := &publication{id: b.router.newID(nil), topic: topic, by: s, payload: payload, to: receiversOf(&b.router.cfg, s, options)}
+	if b.discloses(options) {
+		e.details = disclosure("publisher", s)
+	}
+	e.details = append(e.details, b.router.passthru(proto.Broker, options)...)
+	return e
+}
+
+// issue keeps a publication as far as it is to be kept, and sends it to whom it
+// is for.
+func (b *broker) issue(e *publication, options proto.Dict) {
+	e.trust, e.trusted = b.trust(e.by, e.topic)
+	b.retain(e, options)
 	b.history.add(e)
 	b.distribute(e)
 }

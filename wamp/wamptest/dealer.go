@@ -162,7 +162,7 @@ func (d *dealer) details(inv *invocation) (details proto.Dict) {
 	if ms := d.forward(inv); ms > 0 {
 		add("timeout", ms)
 	}
-	return append(details, d.router.passthruOf(proto.Dealer, c.options)...)
+	return append(details, d.router.passthru(proto.Dealer, c.options)...)
 }
 
 // chunk passes the next chunk of a progressive call on.
@@ -184,7 +184,7 @@ func (d *dealer) chunk(c *call, m *proto.Message) {
 	c.settle()
 	inv := c.running[0] // the one that has the first chunk
 	out := &proto.Message{Type: proto.Invocation, Request: inv.id, ID: c.reg.id, Options: proto.Dict{{Key: "progress", Value: c.more}}}
-	out.Options = append(out.Options, r.passthruOf(proto.Dealer, c.options)...)
+	out.Options = append(out.Options, r.passthru(proto.Dealer, c.options)...)
 	if err := r.send(inv.to.session.link, out, contentOf(c.caller, m)); err != nil {
 		d.interrupt(inv, "killnowait", sendURI(err))
 		d.fail(c, sendURI(err), err.Error())
@@ -328,7 +328,7 @@ func (d *dealer) yield(s *session, m *proto.Message) {
 	} else {
 		d.end(c)
 	}
-	details = append(details, r.passthru(proto.Dealer, m)...)
+	details = append(details, r.passthru(proto.Dealer, m.Options)...)
 	if r.cfg.crossbar {
 		details = append(details, disclosure("callee", s)...)
 	}

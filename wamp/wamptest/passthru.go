@@ -23,12 +23,9 @@ func (r *Router) passes(s *session, m *proto.Message, client, router proto.Role)
 	return false
 }
 
-// passthru returns the keys that go with the payload of a message.
-func (r *Router) passthru(role proto.Role, m *proto.Message) proto.Dict {
-	return r.passthruOf(role, m.Options)
-}
-
-func (r *Router) passthruOf(role proto.Role, options proto.Dict) (keys proto.Dict) {
+// passthru returns, of the options of a message, the keys that go with its
+// payload.
+func (r *Router) passthru(role proto.Role, options proto.Dict) (keys proto.Dict) {
 	f := r.cfg.roles.Features(role)
 	for _, e := range options {
 		if strings.HasPrefix(e.Key, "ppt_") && f.Has(proto.PayloadPassthruMode) ||

@@ -9,8 +9,8 @@ import (
 
 // retain keeps the newest retained event of each topic. Who may have it was
 // said when it was published.
-func (b *broker) retain(m *proto.Message, e *publication) {
-	if m.Options.Bool("retain") && b.router.cfg.brokerHas(proto.EventRetention) {
+func (b *broker) retain(e *publication, options proto.Dict) {
+	if options.Bool("retain") && b.router.cfg.brokerHas(proto.EventRetention) {
 		e.payload = e.payload.keep()
 		b.retained[e.topic] = e
 	}

@@ -33,15 +33,7 @@ func (b *broker) testify(s *session) {
 			if w.scope != scope {
 				continue
 			}
-			e := &publication{id: b.router.newID(nil), topic: w.topic, by: s, payload: w.payload, to: receiversOf(&b.router.cfg, s, w.options)}
-			if w.options.Bool("disclose_me") && b.router.cfg.brokerHas(proto.PublisherIdentification) {
-				e.details = disclosure("publisher", s)
-			}
-			e.details = append(e.details, b.router.passthruOf(proto.Broker, w.options)...)
-			e.trust, e.trusted = b.trust(s, e.topic)
-			b.retain(&proto.Message{Options: w.options}, e)
-			b.history.add(e)
-			b.distribute(e)
+			b.issue(b.publicationOf(s, w.topic, w.payload, w.options), w.options)
 		}
 	}
 	s.testaments = nil
