@@ -87,11 +87,7 @@ func (c *Cryptobox) Seal(about wamp.About, p wamp.Payload) (*wamp.Opaque, error)
 	if k == nil {
 		return nil, nil
 	}
-	args, err := p.Args()
-	if err != nil {
-		return nil, err
-	}
-	kwargs, err := p.Kwargs()
+	args, kwargs, err := values(p)
 	if err != nil {
 		return nil, err
 	}

@@ -252,14 +252,18 @@ func (r *Ring) Plain(about wamp.About) error {
 	return nil
 }
 
+// values are what a payload holds.
+func values(p wamp.Payload) (args []any, kwargs map[string]any, err error) {
+	if args, err = p.Args(); err == nil {
+		kwargs, err = p.Kwargs()
+	}
+	return args, kwargs, err
+}
+
 // encode writes a payload as the text says of payload passthru: a dict of args
 // and kwargs.
 func encode(p wamp.Payload) ([]byte, error) {
-	args, err := p.Args()
-	if err != nil {
-		return nil, err
-	}
-	kwargs, err := p.Kwargs()
+	args, kwargs, err := values(p)
 	if err != nil {
 		return nil, err
 	}
