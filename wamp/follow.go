@@ -32,33 +32,36 @@ type Change[T any] struct {
 // *ClosedError, or why the router could not be asked; then it is closed. The
 // router must have session_meta_api.
 func (m Meta) FollowSessions(ctx context.Context) ([]SessionInfo, <-chan Change[SessionInfo], error) {
-	m.patient = true // it outlives connections
 	return follow(ctx, followed[SessionInfo]{
 		m: m, need: sessionMeta, comes: "wamp.session.on_join", goes: "wamp.session.on_leave",
-		list: func(ctx context.Context) ([]ID, error) { return m.ListSessions(ctx) },
-		get:  m.GetSession, id: func(s SessionInfo) ID { return s.Session }, came: joinedOf,
+		list: func(m Meta, ctx context.Context) ([]ID, error) { return m.ListSessions(ctx) },
+		get:  Meta.GetSession, id: func(s SessionInfo) ID { return s.Session }, came: joinedOf,
 		gone: func(args []any) ID { s, _ := leftOf(args); return s.Session },
 	})
 }
 
 // FollowRegistrations is like FollowSessions for the registrations of the realm.
 func (m Meta) FollowRegistrations(ctx context.Context) ([]RegistrationInfo, <-chan Change[RegistrationInfo], error) {
-	m.patient = true // it outlives connections
 	return follow(ctx, followed[RegistrationInfo]{
 		m: m, hidden: true, need: registrationMeta, comes: "wamp.registration.on_create", goes: "wamp.registration.on_delete",
-		list: func(ctx context.Context) ([]ID, error) { l, err := m.ListRegistrations(ctx); return l.All(), err },
-		get:  m.GetRegistration, id: func(r RegistrationInfo) ID { return r.ID }, came: createdRegistration,
+		list: func(m Meta, ctx context.Context) ([]ID, error) {
+			l, err := m.ListRegistrations(ctx)
+			return l.All(), err
+		},
+		get: Meta.GetRegistration, id: func(r RegistrationInfo) ID { return r.ID }, came: createdRegistration,
 		gone: func(args []any) ID { return idOf(at(args, 1)) },
 	})
 }
 
 // FollowSubscriptions is like FollowSessions for the subscriptions of the realm.
 func (m Meta) FollowSubscriptions(ctx context.Context) ([]SubscriptionInfo, <-chan Change[SubscriptionInfo], error) {
-	m.patient = true // it outlives connections
 	return follow(ctx, followed[SubscriptionInfo]{
 		m: m, hidden: true, need: subscriptionMeta, comes: "wamp.subscription.on_create", goes: "wamp.subscription.on_delete",
-		list: func(ctx context.Context) ([]ID, error) { l, err := m.ListSubscriptions(ctx); return l.All(), err },
-		get:  m.GetSubscription, id: func(s SubscriptionInfo) ID { return s.ID }, came: createdSubscription,
+		list: func(m Meta, ctx context.Context) ([]ID, error) {
+			l, err := m.ListSubscriptions(ctx)
+			return l.All(), err
+		},
+		get: Meta.GetSubscription, id: func(s SubscriptionInfo) ID { return s.ID }, came: createdSubscription,
 		gone: func(args []any) ID { return idOf(at(args, 1)) },
 	})
 }
@@ -70,8 +73,8 @@ type followed[T any] struct {
 	hidden      bool // the router may list what is its own and let nobody look at it
 	need        session.Need
 	comes, goes string
-	list        func(ctx context.Context) ([]ID, error)
-	get         func(ctx context.Context, id ID) (T, error)
+	list        func(m Meta, ctx context.Context) ([]ID, error)
+	get         func(m Meta, ctx context.Context, id ID) (T, error)
 	id          func(T) ID
 	came        func(args []any) (T, bool)
 	gone        func(args []any) ID
@@ -93,6 +96,7 @@ type follower[T any] struct {
 // The topic of ends comes first, here and when subscriptions are restored:
 // otherwise what comes and goes between the two would be there for ever.
 func follow[T any](ctx context.Context, what followed[T]) ([]T, <-chan Change[T], error) {
+	what.m.patient = true // it outlives connections
 	events, err := what.m.s.merge(ctx, what.need, what.goes, what.comes)
 	if err != nil {
 		return nil, nil, err
@@ -120,7 +124,7 @@ const snapshotCalls = 64
 // snapshot asks for what there is now. What goes while it is being looked at is
 // left out: its end is told to nobody who has not been told of it.
 func (f *follower[T]) snapshot() (map[ID]T, error) {
-	ids, err := f.list(f.ctx)
+	ids, err := f.list(f.m, f.ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -142,7 +146,7 @@ func (f *follower[T]) snapshot() (map[ID]T, error) {
 		answers := make(chan answer, len(part))
 		for _, id := range part {
 			go func() { // ends with its call, which f.ctx and the session bound
-				v, err := f.get(f.ctx, id)
+				v, err := f.get(f.m, f.ctx, id)
 				answers <- answer{id, v, err}
 			}()
 		}

@@ -119,6 +119,26 @@ func asked[T any](ctx context.Context, m Meta, read func(any) (T, bool), procedu
 	return none, err
 }
 
+// looked asks for one thing by its id, which routers may leave out of the answer.
+func looked[T any](ctx context.Context, m Meta, read func(any) (T, bool), own func(*T) *ID, none error, procedure string, id ID) (T, error) {
+	var nothing T
+	v, err := m.ask(ctx, procedure, id)
+	if err == nil && v == nil { // a router that says nothing of what is not there
+		err = none
+	}
+	if err != nil {
+		return nothing, err
+	}
+	info, err := understood(read, procedure, v)
+	if err != nil {
+		return nothing, err
+	}
+	if *own(&info) == 0 {
+		*own(&info) = id
+	}
+	return info, nil
+}
+
 func understood[T any](read func(any) (T, bool), procedure string, v any) (T, error) {
 	t, ok := read(v)
 	if !ok {
@@ -147,21 +167,7 @@ func (m Meta) ListSessions(ctx context.Context, roles ...string) ([]ID, error) {
 // GetSession says who a session is. The error matches ErrNoSuchSession if there
 // is none.
 func (m Meta) GetSession(ctx context.Context, id ID) (SessionInfo, error) {
-	v, err := m.ask(ctx, "wamp.session.get", id)
-	if err == nil && v == nil { // a router that says nothing of what is not there
-		err = ErrNoSuchSession
-	}
-	if err != nil {
-		return SessionInfo{}, err
-	}
-	info, err := understood(sessionOf, "wamp.session.get", v)
-	if err != nil {
-		return SessionInfo{}, err
-	}
-	if info.Session == 0 {
-		info.Session = id
-	}
-	return info, nil
+	return looked(ctx, m, sessionOf, func(i *SessionInfo) *ID { return &i.Session }, ErrNoSuchSession, "wamp.session.get", id)
 }
 
 // killing is the payload of a kill.
@@ -232,21 +238,7 @@ func (m Meta) MatchRegistration(ctx context.Context, procedure string) (ID, erro
 // GetRegistration says what a registration is. The error matches
 // ErrNoSuchRegistration if there is none.
 func (m Meta) GetRegistration(ctx context.Context, id ID) (RegistrationInfo, error) {
-	v, err := m.ask(ctx, "wamp.registration.get", id)
-	if err == nil && v == nil { // a router that says nothing of what is not there
-		err = ErrNoSuchRegistration
-	}
-	if err != nil {
-		return RegistrationInfo{}, err
-	}
-	info, err := understood(registrationOf, "wamp.registration.get", v)
-	if err != nil {
-		return RegistrationInfo{}, err
-	}
-	if info.ID == 0 {
-		info.ID = id
-	}
-	return info, nil
+	return looked(ctx, m, registrationOf, func(i *RegistrationInfo) *ID { return &i.ID }, ErrNoSuchRegistration, "wamp.registration.get", id)
 }
 
 // ListCallees returns the sessions that serve a registration.
@@ -279,21 +271,7 @@ func (m Meta) MatchSubscriptions(ctx context.Context, topic string) ([]ID, error
 // GetSubscription says what a subscription is. The error matches
 // ErrNoSuchSubscription if there is none.
 func (m Meta) GetSubscription(ctx context.Context, id ID) (SubscriptionInfo, error) {
-	v, err := m.ask(ctx, "wamp.subscription.get", id)
-	if err == nil && v == nil { // a router that says nothing of what is not there
-		err = ErrNoSuchSubscription
-	}
-	if err != nil {
-		return SubscriptionInfo{}, err
-	}
-	info, err := understood(subscriptionOf, "wamp.subscription.get", v)
-	if err != nil {
-		return SubscriptionInfo{}, err
-	}
-	if info.ID == 0 {
-		info.ID = id
-	}
-	return info, nil
+	return looked(ctx, m, subscriptionOf, func(i *SubscriptionInfo) *ID { return &i.ID }, ErrNoSuchSubscription, "wamp.subscription.get", id)
 }
 
 // ListSubscribers returns the sessions that have a subscription.
