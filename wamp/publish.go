@@ -41,6 +41,24 @@ type publishConfig struct {
 
 func (c *publishConfig) set(key string, value any) { c.options = c.options.With(key, value) }
 
+// apply applies all options and returns the first error.
+func (c *publishConfig) apply(options []PublishOption) (err error) {
+	for _, o := range options {
+		if e := o.applyPublish(c); e != nil && err == nil {
+			err = e
+		}
+	}
+	return err
+}
+
+// single refuses the options of a publish stream for an operation that is none.
+func (c *publishConfig) single(operation string) error {
+	if c.window > 0 || c.goOn {
+		return errors.New("wamp: " + operation + ": Window and GoOn are for PublishStream")
+	}
+	return nil
+}
+
 // plainPublish is a publish without options. It is never changed.
 var plainPublish publishConfig
 
@@ -65,14 +83,13 @@ func (s *Session) Publish(ctx context.Context, topic string, payload Payload, op
 	cfg := &plainPublish
 	if len(options) > 0 {
 		cfg = new(publishConfig)
-		for _, o := range options {
-			if e := o.applyPublish(cfg); e != nil && err == nil {
-				err = e
-			}
+		bad := cfg.apply(options)
+		if bad == nil {
+			bad = cfg.single("Publish")
 		}
-	}
-	if err == nil && (cfg.window > 0 || cfg.goOn) {
-		err = errors.New("wamp: Publish: Window and GoOn are for PublishStream")
+		if err == nil {
+			err = bad
+		}
 	}
 	if !cfg.ack {
 		return s.publish(ctx, topic, payload, cfg, err)
@@ -127,6 +144,11 @@ func (s *Session) publish(ctx context.Context, topic string, payload Payload, cf
 			return s.noAcks
 		}
 	}
+	return failedAcks(err)
+}
+
+// failedAcks are those of a publish that was not handed over.
+func failedAcks(err error) Acks {
 	ch := make(chan Ack, 1)
 	ch <- Ack{Err: err}
 	close(ch)
@@ -144,9 +166,14 @@ func (a *ackStream) Deliver(*proto.Message) session.Verdict { return session.Tak
 
 // End takes the answer. It runs on the actor.
 func (a *ackStream) End(e session.End) {
+	a.finish(ackOf(e), true, e.Now)
+}
+
+// ackOf is the answer to a publish.
+func ackOf(e session.End) Ack {
 	ack := Ack{Err: e.Err}
 	if e.Message != nil {
 		ack.ID = e.Message.Publication
 	}
-	a.finish(ack, true, e.Now)
+	return ack
 }

@@ -71,13 +71,6 @@ func (s *Session) PublishFunc(ctx context.Context, topic string, produce func(ct
 	return s.publishAll(ctx, topic, options, func(p *publishStream) error { return produce(p.inner, p.send) })
 }
 
-func failedAcks(err error) Acks {
-	ch := make(chan Ack, 1)
-	ch <- Ack{Err: err}
-	close(ch)
-	return ch
-}
-
 // publishStream is a stream of publishes: one goroutine hands them over, another
 // takes the acknowledgements, and the places of the window go round between the
 // two.
@@ -111,13 +104,7 @@ func (f *flying) Deliver(*proto.Message) session.Verdict { return session.Taken 
 
 // End takes the answer. It runs on the actor, which does not look at the publish
 // again.
-func (f *flying) End(e session.End) {
-	ack := Ack{Err: e.Err}
-	if e.Message != nil {
-		ack.ID = e.Message.Publication
-	}
-	f.ack <- ack
-}
+func (f *flying) End(e session.End) { f.ack <- ackOf(e) }
 
 // publishAll starts both goroutines.
 func (s *Session) publishAll(ctx context.Context, topic string, options []PublishOption, produce func(p *publishStream) error) Acks {
@@ -145,10 +132,8 @@ func (s *Session) newPublishStream(ctx context.Context, topic string, options []
 		return nil, err
 	}
 	cfg := &publishConfig{window: publishWindow}
-	for _, o := range options {
-		if err := o.applyPublish(cfg); err != nil {
-			return nil, err
-		}
+	if err := cfg.apply(options); err != nil {
+		return nil, err
 	}
 	p := &publishStream{s: s, ctx: ctx, topic: topic, cfg: cfg, relay: newRelay[Ack](ctx, min(cfg.window, publishWindow)),
 		room: make(chan *flying, cfg.window), flight: make(chan *flying, cfg.window), complete: make(chan struct{})}

@@ -61,15 +61,7 @@ func (r *relay[T]) cut(n int, last func(n int) T) {
 // last sends the last value. Where the consumer is not waited for any more, it
 // takes the place of one that was not read.
 func (r *relay[T]) last(v T) {
-	for !r.send(v) {
-		select {
-		case r.ch <- v:
-			return
-		default:
-		}
-		select {
-		case <-r.ch: // the only sender makes room
-		default:
-		}
+	if !r.send(v) {
+		r.cut(0, func(int) T { return v })
 	}
 }

@@ -36,16 +36,14 @@ const (
 // See WAMP, "Session Testament".
 func (s *Session) AddTestament(ctx context.Context, scope Scope, topic string, payload Payload, options ...PublishOption) error {
 	cfg := new(publishConfig)
-	for _, o := range options {
-		if err := o.applyPublish(cfg); err != nil {
-			return err
-		}
+	if err := cfg.apply(options); err != nil {
+		return err
 	}
 	if cfg.ack || cfg.idempotent {
 		return errors.New("wamp: AddTestament: nobody waits for a testament's acknowledgement")
 	}
-	if cfg.window > 0 || cfg.goOn {
-		return errors.New("wamp: AddTestament: Window and GoOn are for PublishStream")
+	if err := cfg.single("AddTestament"); err != nil {
+		return err
 	}
 	if err := proto.CheckURI(topic); err != nil {
 		return err

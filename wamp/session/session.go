@@ -115,7 +115,7 @@ func (s *Session) Publish(p *Publish) error {
 	if p.Sink == nil && p.Ctx.Err() != nil {
 		return newCanceled(p.Ctx)
 	}
-	return s.box.put(p.Ctx, p, p.size())
+	return s.PublishWithin(p.Ctx, p)
 }
 
 // PublishWithin is Publish that waits for outbound room under ctx, which may end
@@ -222,12 +222,11 @@ func (s *Session) GoHandler(f func()) { s.handlers.Go(f) }
 // later: the router is no broker, lacks a feature, or does not take a message of
 // that size. nil: nothing does, as far as is known now.
 func (s *Session) Check(p *Publish) error {
-	d := s.details.Load()
-	if !d.Roles.Has(proto.Broker) {
+	if !s.details.Load().Roles.Has(proto.Broker) {
 		return &FeatureError{Role: proto.Broker, NoRole: true}
 	}
 	for _, n := range p.Needs {
-		if !d.Roles.Features(n.Role).Has(n.Feature) && !slices.Contains(s.cfg.Assume, n.Feature) {
+		if !s.Has(n.Role, n.Feature) {
 			return &FeatureError{Role: n.Role, Feature: n.Feature}
 		}
 	}
