@@ -9,9 +9,9 @@ type Entry struct {
 }
 
 // Dict is the options, details or extra of a message, in wire order. Values
-// that came from a peer are plain: bool, int64 (uint64 above its range),
-// float64, string, []byte, nil, []any and map[string]any. To a peer any Go
-// value may go that the codec can encode.
+// that came from a peer are plain: bool, int64 (uint64 above its range, else
+// *big.Int), float64, string, []byte, nil, []any and map[string]any. To a peer
+// any Go value may go that the codec can encode.
 //
 // A Dict that came from a parser is shared between messages: it must not be
 // changed.
@@ -44,12 +44,11 @@ func (d Dict) Str(key string) string {
 	return s
 }
 
-// Int returns the value of key and whether it is there and an integer.
+// Int returns the value of key and whether it is there and an integer; a float
+// that is one counts.
 func (d Dict) Int(key string) (int64, bool) {
 	v, _ := d.Get(key)
 	switch n := v.(type) {
-	case int64:
-		return n, true
 	case int:
 		return int64(n), true
 	case uint64:
@@ -57,7 +56,7 @@ func (d Dict) Int(key string) (int64, bool) {
 	case ID:
 		return int64(n), true
 	}
-	return 0, false
+	return integer(v)
 }
 
 // ID returns the value of key as an id, 0 if it is absent or no valid id.
@@ -99,6 +98,46 @@ func (d Dict) Map() map[string]any {
 		m[e.Key] = e.Value
 	}
 	return m
+}
+
+// Size is about how many bytes of memory d holds. It is for bounds: dicts that
+// are shared between messages count each time.
+func (d Dict) Size() int {
+	n := 0
+	for i := range d {
+		n += entrySize + len(d[i].Key) + sizeOf(d[i].Value)
+	}
+	return n
+}
+
+const (
+	valueSize = 16 // of an interface
+	entrySize = 16 + valueSize
+	mapEntry  = 2 * entrySize // with what a map keeps free
+)
+
+func sizeOf(v any) int {
+	switch v := v.(type) {
+	case string:
+		return len(v) + 16
+	case []byte:
+		return len(v) + 24
+	case []any:
+		n := 24
+		for _, e := range v {
+			n += valueSize + sizeOf(e)
+		}
+		return n
+	case map[string]any:
+		n := 48
+		for k, e := range v {
+			n += mapEntry + len(k) + sizeOf(e)
+		}
+		return n
+	case int64, uint64, float64:
+		return 8
+	}
+	return 0
 }
 
 // String lists the keys, without the values: they may hold secrets.

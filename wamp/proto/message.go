@@ -68,4 +68,7 @@ type Message struct {
 	Args []byte
 	// Kwargs is the encoded dict of keyword arguments, nil if absent.
 	Kwargs []byte
+	// Odd says what was wrong with the Options of a message that was taken all
+	// the same, nil if nothing was. It is shared and must not be changed.
+	Odd *Oddity
 }

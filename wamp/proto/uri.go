@@ -34,11 +34,17 @@ type URIError struct {
 	Reason string
 }
 
-func (e *URIError) Error() string { return fmt.Sprintf("invalid URI %q: %s", e.URI, e.Reason) }
+func (e *URIError) Error() string {
+	return Short(fmt.Sprintf("invalid URI %q: %s", Short(e.URI), e.Reason))
+}
 
 // CheckURI checks uri against the loose rules of WAMP: components separated by
 // dots, none of them empty, no white space and no '#'.
 func CheckURI(uri string) error { return checkURI(uri, false, false) }
+
+// CheckError checks the URI of an error, by the rules of CheckURI: routers cut
+// the link of a callee whose error has another one.
+func CheckError(uri string) error { return checkURI(uri, false, false) }
 
 // CheckPattern checks the URI of a subscription or registration that matches
 // by policy: a wildcard may have empty components, a prefix an empty last one.
