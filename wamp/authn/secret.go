@@ -3,6 +3,8 @@ package authn
 import (
 	"context"
 	"fmt"
+	"runtime"
+	"runtime/debug"
 
 	"github.com/connectanum/connectanum-go/wamp/proto"
 )
@@ -71,19 +73,37 @@ func (s source) get(ctx context.Context, r Request) (string, error) {
 
 // bounded runs f, which belongs to the user (a provider, an agent, a token that
 // waits for a touch), and does not wait for it longer than ctx lives. The
-// goroutine is f's own: it ends when f returns.
+// goroutine is f's own: it ends when f returns. A panic of f, and a
+// runtime.Goexit, go on in the goroutine of the caller.
 func bounded[T any](ctx context.Context, f func() (T, error)) (T, error) {
 	type answer struct {
-		value T
-		err   error
+		value    T
+		err      error
+		returned bool
+		panicked any
 	}
 	done := make(chan answer, 1)
 	go func() {
-		v, err := f()
-		done <- answer{v, err}
+		var a answer
+		defer func() {
+			if !a.returned {
+				if p := recover(); p != nil {
+					a.panicked = fmt.Sprintf("%v\n\n%s", p, debug.Stack())
+				}
+			}
+			done <- a
+		}()
+		a.value, a.err = f()
+		a.returned = true
 	}()
 	select {
 	case a := <-done:
+		switch {
+		case a.panicked != nil:
+			panic(a.panicked)
+		case !a.returned:
+			runtime.Goexit()
+		}
 		return a.value, a.err
 	case <-ctx.Done():
 		var none T
