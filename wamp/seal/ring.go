@@ -47,6 +47,9 @@ var (
 	ErrTampered = errors.New("seal: wrong key, or tampered with")
 	// ErrPlain: the payload came as it is, and there is a key for its URI.
 	ErrPlain = errors.New("seal: it is not sealed, and must be")
+	// ErrOnlyOpen: all keys for the URI are to open only, so that nothing can be
+	// sealed, and must not go out as it is.
+	ErrOnlyOpen = errors.New("seal: the keys for this URI only open")
 	// ErrFormat: it is sealed in another way.
 	ErrFormat = errors.New("seal: unknown scheme, serializer or cipher")
 )
@@ -62,7 +65,8 @@ type Key struct {
 	Cipher Cipher
 	// Secret is the key itself: 32 random octets.
 	Secret []byte
-	// OnlyOpen: it opens what it has sealed before, and seals nothing more.
+	// OnlyOpen: it opens what it has sealed before, and seals nothing more. Where
+	// all keys for a URI are so, what is to be sent there fails with ErrOnlyOpen.
 	OnlyOpen bool
 }
 
@@ -178,6 +182,9 @@ func gcm(key *[32]byte) cipher.AEAD {
 func (r *Ring) Seal(about wamp.About, p wamp.Payload) (*wamp.Opaque, error) {
 	k := r.sealing(about.URI)
 	if k == nil {
+		if r.covers(about.URI) {
+			return nil, ErrOnlyOpen
+		}
 		return nil, nil
 	}
 	text, err := encode(p)
@@ -244,12 +251,15 @@ func (r *Ring) Plain(about wamp.About) error {
 	if r.allowPlain {
 		return nil
 	}
-	for i := range r.keys {
-		if k := &r.keys[i]; proto.MatchURI(k.Pattern, k.Match, about.URI) {
-			return ErrPlain
-		}
+	if r.covers(about.URI) {
+		return ErrPlain
 	}
 	return nil
+}
+
+// covers reports whether there is a key for a URI, to whatever use.
+func (r *Ring) covers(uri string) bool {
+	return slices.ContainsFunc(r.keys, func(k Key) bool { return proto.MatchURI(k.Pattern, k.Match, uri) })
 }
 
 // values are what a payload holds.
