@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 )
 
 // What can be wrong with a connection. Errors of this package wrap them, so
@@ -26,6 +27,8 @@ var (
 	// ErrNoProtocol: the peer supports none of the protocols offered, or has
 	// chosen one that was not.
 	ErrNoProtocol = errors.New("no common protocol")
+	// ErrNotUTF8: a text message is not UTF-8.
+	ErrNotUTF8 = errors.New("text that is not UTF-8")
 	// ErrNotRawSocket: what came is not a RawSocket handshake.
 	ErrNotRawSocket = errors.New("not a RawSocket handshake")
 )
@@ -125,21 +128,34 @@ type HandshakeError struct {
 }
 
 func (e *HandshakeError) Error() string {
-	s := "handshake failed"
+	var parts []string
 	if e.Status != 0 && e.Status != http.StatusSwitchingProtocols {
-		s += fmt.Sprintf(": HTTP status %d %s", e.Status, http.StatusText(e.Status))
+		parts = append(parts, strings.TrimSpace(fmt.Sprintf("%d %s", e.Status, http.StatusText(e.Status))))
 	}
 	if e.Refusal != 0 {
-		s += ": " + e.Refusal.String()
-	}
-	if e.Protocol != "" {
-		s += fmt.Sprintf(" (protocol %q)", e.Protocol)
+		parts = append(parts, e.Refusal.String())
 	}
 	if e.Err != nil {
-		s += ": " + e.Err.Error()
+		parts = append(parts, e.Err.Error())
+	}
+	if len(parts) == 0 {
+		parts = append(parts, "handshake failed")
+	}
+	s := strings.Join(parts, ": ")
+	if e.Protocol != "" {
+		s += fmt.Sprintf(" (protocol %q)", e.Protocol)
 	}
 	return s
 }
 
 // Unwrap returns Err.
 func (e *HandshakeError) Unwrap() error { return e.Err }
+
+// PanicError says that code which is not of this package has panicked: a
+// dialer, a proxy function, a connection.
+type PanicError struct {
+	Value any
+	Stack []byte
+}
+
+func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -16,13 +17,16 @@ import (
 // a queue, and a goroutine that lives only as long as there is something in it
 // brings it to the socket between two writes of the writer.
 type link struct {
-	conn   net.Conn // TLS where there is TLS
-	bottom net.Conn // the socket
+	conn   net.Conn  // TLS where there is TLS; trusted
+	bottom net.Conn  // the socket; trusted
+	tls    *tls.Conn // nil without TLS
 	raw    rawWriter
 
-	token  chan struct{} // held by who writes to the socket
-	closed chan struct{} // closed by tear
-	tearMu sync.Once
+	token   chan struct{} // held by who writes to the socket
+	closed  chan struct{} // closed by tear
+	tearing atomic.Bool
+	torn    chan struct{} // closed when tear is done
+	flooded atomic.Bool   // more than maxPongs wait: for the reading side
 
 	// Held with the token.
 	cur []byte // taken from the queue
@@ -30,22 +34,21 @@ type link struct {
 
 	mu       sync.Mutex // guards the rest, never held across a call that blocks
 	queue    []byte
-	corked   bool  // the writer is going to flush
-	flushing bool  // the goroutine lives
-	torn     bool  // no more goroutines
-	err      error // of the first failed write
+	pongs    [2]int // bytes of pongs in queue and in cur, where the queue has more than those
+	corked   bool   // the writer is going to flush
+	flushing bool   // the goroutine lives
+	over     bool   // no more goroutines
+	err      error  // of the first failed write
 	flushers sync.WaitGroup
 }
 
 // A queue whose memory has grown past this is given back.
 const keepQueue = 1 << 20
 
-// closeFlush bounds how long closing waits for what is still in the queue,
-// where nothing else does.
-const closeFlush = time.Second
-
 func newLink(conn net.Conn) *link {
-	l := &link{conn: conn, bottom: bottom(conn), token: make(chan struct{}, 1), closed: make(chan struct{})}
+	conn = guard(conn)
+	l := &link{conn: conn, bottom: bottom(conn), token: make(chan struct{}, 1), closed: make(chan struct{}), torn: make(chan struct{})}
+	l.tls, _ = unguard(conn).(*tls.Conn)
 	if l.bottom == l.conn {
 		l.raw.init(conn)
 	}
@@ -67,7 +70,11 @@ func bottom(conn net.Conn) net.Conn {
 func (l *link) acquire() error {
 	select {
 	case l.token <- struct{}{}:
-		return l.failed()
+		err := l.failed()
+		if err != nil {
+			l.release()
+		}
+		return err
 	case <-l.closed:
 		return net.ErrClosed
 	}
@@ -111,7 +118,7 @@ func (l *link) fail(err error) error {
 func (l *link) enqueue(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.torn {
+	if l.over {
 		return 0, net.ErrClosed
 	}
 	if l.err != nil {
@@ -123,6 +130,22 @@ func (l *link) enqueue(p []byte) (int, error) {
 		l.flushers.Go(l.flusher) // ends when the queue is empty or the socket is closed
 	}
 	return len(l.queue), nil
+}
+
+// queued is the size of the queue.
+func (l *link) queued() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.queue)
+}
+
+// pong notes that a pong of n bytes goes into the queue.
+func (l *link) pong(n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.pongs[0] += n; l.pongs[0]+l.pongs[1] > maxPongs {
+		l.flooded.Store(true)
+	}
 }
 
 func (l *link) flusher() {
@@ -197,6 +220,8 @@ func (l *link) take() bool {
 	}
 	l.mu.Lock()
 	l.cur, l.queue = l.queue, empty
+	l.pongs[1], l.pongs[0] = l.pongs[0], 0
+	l.flooded.Store(l.pongs[1] > maxPongs)
 	l.mu.Unlock()
 	l.off = 0
 	return len(l.cur) > 0
@@ -213,14 +238,16 @@ func (l *link) isClosed() bool {
 
 // tear closes the socket under everything, which unblocks all who use it.
 func (l *link) tear() error {
-	var err error
-	l.tearMu.Do(func() {
-		close(l.closed)
-		l.mu.Lock()
-		l.torn = true
-		l.mu.Unlock()
-		err = l.bottom.Close()
-	})
+	if l.tearing.Swap(true) {
+		<-l.torn // after hangUpWait at the latest
+		return nil
+	}
+	defer close(l.torn)
+	close(l.closed)
+	l.mu.Lock()
+	l.over = true
+	l.mu.Unlock()
+	err := hangUp(l.bottom.Close)
 	if errors.Is(err, net.ErrClosed) { // TLS has closed it
 		return nil
 	}
@@ -230,18 +257,51 @@ func (l *link) tear() error {
 // join waits for the goroutine, after tear.
 func (l *link) join() { l.flushers.Wait() }
 
-// finish is end bounded by ctx.
+// finish ends the link in order, bounded by ctx and by closeWait. It reports
+// ctx's error if that ended it. If ctx has ended before, what needs no waiting
+// is done all the same.
 func (l *link) finish(ctx context.Context) error {
-	stop := context.AfterFunc(ctx, func() { _ = l.tear() })
-	defer stop()
-	return l.end()
+	d := closeWait
+	var ended <-chan struct{}
+	if ctx.Err() == nil {
+		ended = ctx.Done()
+	} else {
+		d = lastWords
+	}
+	err := within(ended, d, func() { _ = l.tear() }, l.end)
+	if ctx.Err() != nil && errors.Is(err, net.ErrClosed) {
+		return ctx.Err()
+	}
+	return err
+}
+
+// within runs f, and interrupts it when ended is closed or after d.
+func within(ended <-chan struct{}, d time.Duration, interrupt func(), f func() error) error {
+	done := make(chan error, 1)
+	go run(f, func(err error) { done <- err }) // ends when it is interrupted
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case err := <-done:
+		return err
+	case <-ended:
+	case <-t.C:
+	}
+	interrupt()
+	return <-done
 }
 
 // end writes what is left, then ends TLS and the socket in order.
 func (l *link) end() error {
 	err := l.flush()
-	if err == nil && l.conn != l.bottom {
-		err = l.conn.Close() // close_notify
+	if err == nil && l.tls != nil {
+		done := make(chan error, 1)
+		go run(l.tls.Close, func(err error) { done <- err }) // close_notify; ends with the socket
+		select {
+		case err = <-done:
+		case <-l.closed:
+			err = net.ErrClosed
+		}
 	}
 	if err2 := l.tear(); err == nil {
 		err = err2

@@ -7,10 +7,10 @@ import (
 
 // private reports whether nobody on the way can read what goes over conn.
 func private(conn net.Conn) bool {
-	if _, ok := conn.(*tls.Conn); ok {
+	if _, ok := unguard(conn).(*tls.Conn); ok {
 		return true
 	}
-	switch a := conn.RemoteAddr().(type) {
+	switch a := remoteAddr(conn).(type) {
 	case *net.TCPAddr:
 		return a.IP.IsLoopback()
 	case *net.UnixAddr:
@@ -22,8 +22,20 @@ func private(conn net.Conn) bool {
 	}
 }
 
+// remoteAddr asks a conn of the user's with care.
+func remoteAddr(conn net.Conn) (a net.Addr) {
+	if _, foreign := conn.(*guarded); !foreign {
+		return conn.RemoteAddr()
+	}
+	_ = safely(func() error {
+		a = conn.RemoteAddr()
+		return nil
+	})
+	return a
+}
+
 func tlsState(conn net.Conn) *tls.ConnectionState {
-	c, ok := conn.(*tls.Conn)
+	c, ok := unguard(conn).(*tls.Conn)
 	if !ok {
 		return nil
 	}

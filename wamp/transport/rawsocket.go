@@ -62,6 +62,10 @@ type rawSocket struct {
 // NewRawSocket returns the connection over a conn whose RawSocket handshake is
 // done. maxSend and maxReceive are the largest messages that the peer and we
 // have announced to accept; 0 means 2^24.
+//
+// A conn that is not of package net or crypto/tls may be of any quality: its
+// Read, Write and Close run on goroutines of their own, which costs a little,
+// and one that does not return is left behind a second after CloseNow.
 func NewRawSocket(conn net.Conn, p Protocol, maxSend, maxReceive int) Conn {
 	c := &rawSocket{proto: p, maxSend: maxSend, maxRecv: maxReceive, link: newLink(conn)}
 	if maxSend <= 0 || maxSend > rawMaxSend {
@@ -76,7 +80,11 @@ func NewRawSocket(conn net.Conn, p Protocol, maxSend, maxReceive int) Conn {
 func (c *rawSocket) Protocol() Protocol        { return c.proto }
 func (c *rawSocket) MaxSend() int              { return c.maxSend }
 func (c *rawSocket) TLS() *tls.ConnectionState { return tlsState(c.link.conn) }
-func (c *rawSocket) Private() bool             { return private(c.link.conn) }
+
+// RiskyPing implements RiskyPinger: Crossbar hangs up on PING.
+func (c *rawSocket) RiskyPing() bool { return true }
+
+func (c *rawSocket) Private() bool { return private(c.link.conn) }
 
 // frame fills in the headers of the messages that have none yet.
 func (c *rawSocket) frame(b *Batch) error {
@@ -296,9 +304,11 @@ func (c *rawSocket) Ping(ctx context.Context) error {
 		delete(c.pings, id)
 		c.pingMu.Unlock()
 	}()
-	frame := binary.BigEndian.AppendUint64([]byte{rawPing, 0, 0, 8}, id)
-	if _, err := c.link.enqueue(frame); err != nil {
-		return err
+	if c.link.queued() < maxPongs { // else the peer does not read, and will not answer
+		frame := binary.BigEndian.AppendUint64([]byte{rawPing, 0, 0, 8}, id)
+		if _, err := c.link.enqueue(frame); err != nil {
+			return err
+		}
 	}
 	select {
 	case <-pong:
@@ -310,6 +320,7 @@ func (c *rawSocket) Ping(ctx context.Context) error {
 	}
 }
 
+// Close flushes what is in the queue, ends TLS and the socket.
 func (c *rawSocket) Close(ctx context.Context) error {
 	if c.link.isClosed() {
 		return nil

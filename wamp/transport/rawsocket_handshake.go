@@ -8,7 +8,6 @@ import (
 	"io"
 	"math/bits"
 	"net"
-	"time"
 )
 
 const rawMagic = 0x7f
@@ -37,34 +36,54 @@ func (o *RawSocketOptions) length() byte {
 // protocol only, so the protocols are tried in order, each on a connection of
 // its own, for as long as the router refuses the serializer or just hangs up.
 //
-// ctx bounds all of that and nothing of the connection. Where the router was
-// reached and refused, the error is a *HandshakeError, or several joined if
-// several protocols were tried.
+// ctx bounds all of that and nothing of the connection. The error is a
+// *DialError. Where the router was reached and refused, it wraps a
+// *HandshakeError, or several if several protocols were tried.
 func DialRawSocket(ctx context.Context, network, address string, tlsConfig *tls.Config, protocols []Protocol, opts RawSocketOptions) (Conn, error) {
-	var errs []error
+	d := &rawDial{host: address, config: tlsConfig, opts: &opts}
+	d.network, d.tls, d.phase = network, tlsConfig != nil, PhaseDial
+	d.address = d.scheme("tcp", d.tls) + "://" + address
 	for _, p := range protocols {
-		if p.RawSocketID == 0 {
-			continue
+		if p.RawSocketID != 0 {
+			d.protocols = append(d.protocols, p)
+			d.offered = append(d.offered, p.Name)
 		}
-		c, err := dialRawSocket(ctx, network, address, tlsConfig, p, &opts)
+	}
+	if len(d.protocols) == 0 {
+		return nil, d.fail(&HandshakeError{Err: ErrNoProtocol})
+	}
+	if d.tls {
+		d.config = tlsConfig.Clone()
+		recoverTLS(d.config)
+	}
+	return d.run(ctx, d.dial)
+}
+
+// rawDial is one dial.
+type rawDial struct {
+	attempt
+	host      string
+	config    *tls.Config
+	protocols []Protocol
+	opts      *RawSocketOptions
+}
+
+func (d *rawDial) dial(ctx context.Context) (Conn, error) {
+	var errs joined
+	for _, p := range d.protocols {
+		c, err := d.try(ctx, p)
 		if err == nil {
 			return c, nil
 		}
-		if ctx.Err() != nil {
-			return nil, fmt.Errorf("rawsocket dial: %w", context.Cause(ctx))
-		}
 		errs = append(errs, err)
-		if !tryNext(err) {
+		if ctx.Err() != nil || !tryNext(err) {
 			break
 		}
-	}
-	if errs == nil {
-		errs = append(errs, &HandshakeError{Err: ErrNoProtocol})
 	}
 	if len(errs) == 1 {
 		return nil, errs[0]
 	}
-	return nil, errors.Join(errs...)
+	return nil, errs
 }
 
 // tryNext reports whether err may mean that the router does not know the
@@ -80,37 +99,45 @@ func tryNext(err error) bool {
 	return e.Err != nil && !errors.Is(err, ErrNotRawSocket) && !errors.Is(err, ErrReserved) && !errors.Is(err, ErrNoProtocol)
 }
 
-func dialRawSocket(ctx context.Context, network, address string, tlsConfig *tls.Config, p Protocol, opts *RawSocketOptions) (Conn, error) {
-	dial := opts.Dial
+// try offers one protocol.
+func (d *rawDial) try(ctx context.Context, p Protocol) (Conn, error) {
+	dial := dialFunc(d.opts.Dial)
 	if dial == nil {
 		dial = new(net.Dialer).DialContext
 	}
-	conn, err := dial(ctx, network, address)
+	d.at(PhaseDial)
+	conn, err := dial.call(ctx, d.network, d.host)
 	if err != nil {
 		return nil, err
 	}
-	if tlsConfig != nil {
-		t, err := clientTLS(ctx, conn, address, tlsConfig)
-		if err != nil {
-			_ = conn.Close()
-			return nil, fmt.Errorf("rawsocket: tls handshake: %w", err)
+	conn = guard(conn)
+	socket := conn
+	if !d.opens(socket, socket.Close) {
+		_ = socket.Close()
+		return nil, net.ErrClosed
+	}
+	if d.config != nil {
+		d.at(PhaseTLS)
+		if conn, err = clientTLS(ctx, socket, d.host, d.config); err != nil {
+			_ = socket.Close()
+			return nil, err
 		}
-		conn = t
 	}
-	var maxSend int
-	err = within(ctx, conn, func() (err error) {
-		maxSend, err = rawOffer(conn, p, opts.length())
-		return err
-	})
+	d.at(PhaseRawSocket)
+	maxSend, first, err := rawOffer(conn, p, d.opts.length())
+	d.mu.Lock()
+	d.first = first
+	d.mu.Unlock()
 	if err != nil {
-		_ = bottom(conn).Close()
+		_ = socket.Close()
 		return nil, err
 	}
-	return NewRawSocket(conn, p, maxSend, 1<<(9+opts.length())), nil
+	d.stop(socket)
+	return NewRawSocket(conn, p, maxSend, 1<<(9+d.opts.length())), nil
 }
 
 // clientTLS does the handshake of TLS over conn.
-func clientTLS(ctx context.Context, conn net.Conn, address string, config *tls.Config) (*tls.Conn, error) {
+func clientTLS(ctx context.Context, conn net.Conn, address string, config *tls.Config) (net.Conn, error) {
 	if config.ServerName == "" {
 		host, _, err := net.SplitHostPort(address)
 		if err != nil {
@@ -126,28 +153,18 @@ func clientTLS(ctx context.Context, conn net.Conn, address string, config *tls.C
 	return t, nil
 }
 
-// within runs f, which reads from and writes to conn, and makes it return when
-// ctx ends.
-func within(ctx context.Context, conn net.Conn, f func() error) error {
-	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
-	err := f()
-	if !stop() {
-		return context.Cause(ctx)
-	}
-	return err
-}
-
-// rawOffer is the client's side of the handshake.
-func rawOffer(conn net.Conn, p Protocol, length byte) (maxSend int, err error) {
+// rawOffer is the client's side of the handshake. first is what the router has
+// sent.
+func rawOffer(conn net.Conn, p Protocol, length byte) (maxSend int, first []byte, err error) {
 	if _, err := conn.Write([]byte{rawMagic, length<<4 | p.RawSocketID&0xf, 0, 0}); err != nil {
-		return 0, &HandshakeError{Protocol: p.Name, Err: err}
+		return 0, nil, &HandshakeError{Protocol: p.Name, Err: err}
 	}
 	var answer [4]byte
-	if _, err := io.ReadFull(conn, answer[:]); err != nil {
-		return 0, &HandshakeError{Protocol: p.Name, Err: err}
+	if n, err := io.ReadFull(conn, answer[:]); err != nil {
+		return 0, answer[:n], &HandshakeError{Protocol: p.Name, Err: err}
 	}
 	maxSend, err = rawAnswer(answer, p)
-	return maxSend, err
+	return maxSend, answer[:], err
 }
 
 // rawAnswer reads what the router says to the offer of p.
@@ -177,22 +194,26 @@ func rawAnswer(answer [4]byte, p Protocol) (maxSend int, err error) {
 //
 // ctx bounds the handshake and nothing of the connection.
 func AcceptRawSocket(ctx context.Context, conn net.Conn, choose func(id byte) (Protocol, bool), opts RawSocketOptions) (Conn, error) {
-	var p Protocol
-	var maxSend int
-	err := within(ctx, conn, func() (err error) {
-		if t, ok := conn.(*tls.Conn); ok {
-			if err := t.HandshakeContext(ctx); err != nil {
-				return fmt.Errorf("rawsocket: tls handshake: %w", err)
+	tlsConn, _ := conn.(*tls.Conn)
+	conn = guard(conn)
+	hang := func() { _ = bottom(conn).Close() }
+	c, err := await(ctx, straggle, hang, func() (Conn, error) {
+		if tlsConn != nil {
+			if err := tlsConn.HandshakeContext(ctx); err != nil {
+				return nil, fmt.Errorf("rawsocket: tls handshake: %w", err)
 			}
 		}
-		p, maxSend, err = rawChoose(conn, choose, opts.length())
-		return err
-	})
+		p, maxSend, err := rawChoose(conn, choose, opts.length())
+		if err != nil {
+			return nil, err
+		}
+		return NewRawSocket(conn, p, maxSend, 1<<(9+opts.length())), nil
+	}, func(c Conn) { _ = c.CloseNow() })
 	if err != nil {
-		_ = conn.Close()
+		hang()
 		return nil, err
 	}
-	return NewRawSocket(conn, p, maxSend, 1<<(9+opts.length())), nil
+	return c, nil
 }
 
 func rawChoose(conn net.Conn, choose func(id byte) (Protocol, bool), length byte) (p Protocol, maxSend int, err error) {

@@ -12,46 +12,12 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 )
 
 // defaultReadLimit is the largest WebSocket message that is received unless
 // an option says otherwise.
 const defaultReadLimit = 16 << 20
-
-// flushAfter is how much of a batch is gathered before it is written.
-const flushAfter = 64 << 10
-
-// Socket is what WebSocket needs of a connection. *websocket.Conn of
-// github.com/coder/websocket and of nhooyr.io/websocket, its older name, both
-// have it; T is their type of a message, S that of a close code.
-type Socket[T, S ~int] interface {
-	Reader(context.Context) (T, io.Reader, error)
-	Write(context.Context, T, []byte) error
-	Ping(context.Context) error
-	Close(S, string) error
-	CloseNow() error
-	SetReadLimit(int64)
-	Subprotocol() string
-}
-
-// WebSocket returns the Conn over a WebSocket connection that exists already,
-// of github.com/coder/websocket or nhooyr.io/websocket:
-//
-//	conn, err := transport.WebSocket(ws)
-//
-// Its subprotocol has to be one of protocols, by default all standard ones. It
-// belongs to the Conn from then on, which sets its read limit to 16 MiB.
-// DialWebSocket is faster: it owns the socket too and gathers writes.
-func WebSocket[T, S ~int](ws Socket[T, S], protocols ...Protocol) (Conn, error) {
-	if len(protocols) == 0 {
-		protocols = append(Protocols(), BatchedProtocols()...)
-	}
-	p, ok := findProtocol(protocols, ws.Subprotocol())
-	if !ok {
-		return nil, &HandshakeError{Protocol: ws.Subprotocol(), Err: ErrNoProtocol}
-	}
-	return newWebSocket(ws, p, wsConfig{}), nil
-}
 
 type wsConfig struct {
 	sock      *wsSocket // nil if the socket is not ours
@@ -62,43 +28,33 @@ type wsConfig struct {
 	private   bool
 }
 
-type webSocket[T, S ~int] struct {
+// wsConn is what the two kinds of WebSocket connections have in common: over a
+// socket of our own, and over somebody's connection.
+type wsConn struct {
 	wsConfig
-	ws    Socket[T, S]
 	proto Protocol
-	typ   T
 
-	// ctx is for all reads and writes; a caller's never reaches the library,
-	// because any that ends closes the connection. Where the socket is ours it
-	// never ends, since closing the socket ends everything and contexts cost
-	// time at each frame. Otherwise cancel is how CloseNow interrupts a close
-	// handshake.
-	ctx    context.Context //nolint:containedctx // the life of the connection
-	cancel context.CancelFunc
+	scratch []byte // writer only
 
-	// Writer only.
-	scratch []byte
-
-	readMu sync.Mutex // held while the library reads for us
 	// Reader only.
-	buf      []byte
-	small    int
-	rest     []byte // of a batched message
-	returned int64  // messages of the library
-	rerr     error
+	rest []byte // of a batched message
+	rerr error
 
-	failure atomic.Pointer[FrameError] // for the close code
+	failure atomic.Pointer[FrameError] // what the peer did wrong, for the close code
+	said    atomic.Pointer[CloseError] // the peer's close frame, unless it answers ours
+	read    chan struct{}              // closed when reading is over
 
-	mu     sync.Mutex // guards closed, and that no ping starts after it
-	closed bool
-	pings  sync.WaitGroup // and drain
+	ending atomic.Bool   // by Close
+	shut   atomic.Bool   // by Close or CloseNow
+	closed chan struct{} // closed with shut
+	dead   chan struct{} // closed when the connection is torn down
+	die    sync.Once
+	pings  pinger
+	crew   crew
 }
 
-func newWebSocket[T, S ~int](ws Socket[T, S], p Protocol, cfg wsConfig) *webSocket[T, S] {
-	c := &webSocket[T, S]{wsConfig: cfg, ws: ws, proto: p, typ: 2}
-	if p.Text {
-		c.typ = 1
-	}
+func (c *wsConn) init(p Protocol, cfg wsConfig, ping func() error) {
+	c.wsConfig, c.proto = cfg, p
 	if c.readLimit <= 0 {
 		c.readLimit = defaultReadLimit
 	}
@@ -108,45 +64,43 @@ func newWebSocket[T, S ~int](ws Socket[T, S], p Protocol, cfg wsConfig) *webSock
 	if c.separator == 0 {
 		c.separator = separator
 	}
-	ws.SetReadLimit(int64(c.readLimit))
-	c.ctx, c.cancel = context.Background(), func() {}
-	if c.sock == nil {
-		c.ctx, c.cancel = context.WithCancel(c.ctx)
-	} else {
-		c.sock.upgraded.Store(true)
-	}
-	return c
+	c.read, c.closed, c.dead = make(chan struct{}), make(chan struct{}), make(chan struct{})
+	c.pings.send, c.pings.crew = ping, &c.crew
 }
 
-func (c *webSocket[T, S]) Protocol() Protocol        { return c.proto }
-func (c *webSocket[T, S]) MaxSend() int              { return c.maxSend }
-func (c *webSocket[T, S]) TLS() *tls.ConnectionState { return c.tls }
-func (c *webSocket[T, S]) Private() bool             { return c.private }
+func (c *wsConn) Protocol() Protocol        { return c.proto }
+func (c *wsConn) MaxSend() int              { return c.maxSend }
+func (c *wsConn) TLS() *tls.ConnectionState { return c.tls }
+func (c *wsConn) Private() bool             { return c.private }
 
-func (c *webSocket[T, S]) Buffered() bool {
-	if len(c.rest) > 0 {
-		return true
+// close notes that the connection is closed, and reports whether it was not.
+func (c *wsConn) close() bool {
+	if c.shut.Swap(true) {
+		return false
 	}
-	return c.sock != nil && c.sock.arrived.Load() > c.returned && !c.sock.link.isClosed()
+	close(c.closed)
+	return true
 }
 
-func (c *webSocket[T, S]) Read() ([]byte, error) {
+// next returns the next message. receive gives one of the library.
+func (c *wsConn) next(receive func() ([]byte, error)) ([]byte, error) {
 	if c.rerr != nil {
 		return nil, c.rerr
 	}
-	m, err := c.read()
+	m, err := c.unbatch(receive)
 	if err != nil {
 		c.rerr = err
+		return nil, err
 	}
-	return m, err
+	return m, nil
 }
 
-func (c *webSocket[T, S]) read() ([]byte, error) {
-	if c.isClosed() {
+func (c *wsConn) unbatch(receive func() ([]byte, error)) ([]byte, error) {
+	if c.shut.Load() {
 		return nil, net.ErrClosed
 	}
 	if len(c.rest) == 0 {
-		m, err := c.readMessage()
+		m, err := receive()
 		if err != nil || !c.proto.Batched {
 			return m, err
 		}
@@ -163,60 +117,71 @@ func (c *webSocket[T, S]) read() ([]byte, error) {
 	return m, nil
 }
 
-// readMessage reads a message of the library into buf, which grows with what
-// comes.
-func (c *webSocket[T, S]) readMessage() ([]byte, error) {
-	c.readMu.Lock()
-	defer c.readMu.Unlock()
-	typ, r, err := c.ws.Reader(c.ctx)
-	if err != nil {
-		return nil, c.readError(err)
-	}
-	c.returned++
+// readBuf is a buffer that grows with what comes, and shrinks again.
+type readBuf struct {
+	b     []byte
+	small int // messages since one needed the grown buffer
+}
+
+// fill reads a message of the library.
+func (b *readBuf) fill(r io.Reader) error {
 	switch {
-	case cap(c.buf) <= readBuffer:
-	case len(c.buf) > readBuffer:
-		c.small = 0
+	case cap(b.b) <= readBuffer:
+	case len(b.b) > readBuffer:
+		b.small = 0
 	default:
-		c.small++
+		b.small++
 	}
-	if cap(c.buf) == 0 || cap(c.buf) > keepBuffer || c.small >= keepReads {
-		c.buf, c.small = make([]byte, 0, 4<<10), 0
+	if cap(b.b) == 0 || cap(b.b) > keepBuffer || b.small >= keepReads {
+		b.b, b.small = make([]byte, 0, 4<<10), 0
 	}
-	c.buf = c.buf[:0]
+	b.b = b.b[:0]
 	for {
-		if len(c.buf) == cap(c.buf) {
-			c.buf = append(c.buf, 0)[:len(c.buf)]
+		if len(b.b) == cap(b.b) {
+			b.b = append(b.b, 0)[:len(b.b)]
 		}
-		n, err := r.Read(c.buf[len(c.buf):cap(c.buf)])
-		c.buf = c.buf[:len(c.buf)+n]
-		switch {
-		case err == io.EOF:
-			if typ != c.typ {
-				return nil, c.broken(&FrameError{Err: ErrFrameType})
-			}
-			return c.buf[:len(c.buf):len(c.buf)], nil
-		case err != nil && len(c.buf) > c.readLimit:
-			return nil, c.broken(&FrameError{Err: ErrTooBig, Size: len(c.buf)})
-		case err != nil:
-			return nil, c.readError(err)
+		n, err := r.Read(b.b[len(b.b):cap(b.b)])
+		b.b = b.b[:len(b.b)+n]
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
 		}
 	}
 }
 
+// message looks at what the library has read: a message if err is nil.
+func (c *wsConn) message(m []byte, text bool, err error) error {
+	switch {
+	case err != nil && len(m) > c.readLimit:
+		return c.broken(&FrameError{Err: ErrTooBig, Size: len(m)})
+	case err != nil:
+		return c.readError(err)
+	case text != c.proto.Text:
+		return c.broken(&FrameError{Err: ErrFrameType})
+	case text && !utf8.Valid(m):
+		return c.broken(&FrameError{Err: ErrNotUTF8})
+	}
+	return nil
+}
+
 // broken notes what the peer did wrong.
-func (c *webSocket[T, S]) broken(err *FrameError) error {
+func (c *wsConn) broken(err *FrameError) error {
 	c.failure.CompareAndSwap(nil, err)
 	return err
 }
 
-// readError turns what the library says into one of our errors.
-func (c *webSocket[T, S]) readError(err error) error {
-	if c.isClosed() {
-		return net.ErrClosed
-	}
-	if e, ok := closeFrame(err); ok {
+// readError turns what the library says into one of our errors. A close frame
+// that the peer has sent by itself counts even if the connection has been torn
+// down meanwhile.
+func (c *wsConn) readError(err error) error {
+	if e, ok := closeFrame(err); ok && !c.ending.Load() {
+		c.said.CompareAndSwap(nil, e)
 		return e
+	}
+	if c.shut.Load() {
+		return net.ErrClosed
 	}
 	if c.sock != nil {
 		if lost := c.sock.lost(); lost != nil {
@@ -224,10 +189,11 @@ func (c *webSocket[T, S]) readError(err error) error {
 		}
 	} else {
 		var op net.Error
+		var panicked *PanicError
 		switch {
 		case errors.Is(err, io.EOF):
 			return fmt.Errorf("websocket: connection lost: %w", io.ErrUnexpectedEOF)
-		case errors.Is(err, net.ErrClosed), errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, &op):
+		case errors.Is(err, net.ErrClosed), errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, &op), errors.As(err, &panicked):
 			return fmt.Errorf("websocket: connection lost: %w", err)
 		}
 	}
@@ -254,61 +220,44 @@ func closeFrame(err error) (*CloseError, bool) {
 	return nil, false
 }
 
-func (c *webSocket[T, S]) Ping(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return err
+// writeError makes the error of a write that has failed. The peer may have said
+// why, in a close frame that is about to be read.
+func (c *wsConn) writeError(err error) error {
+	t := time.NewTimer(closeFlush)
+	defer t.Stop()
+	select {
+	case <-c.read:
+	case <-c.closed:
+	case <-t.C:
 	}
-	c.mu.Lock()
-	if c.closed {
-		c.mu.Unlock()
+	if e := c.said.Load(); e != nil {
+		return e
+	}
+	if c.shut.Load() || errors.Is(err, net.ErrClosed) {
 		return net.ErrClosed
 	}
-	done := make(chan error, 1)
-	// Ends with the pong or the connection: a ctx that ends while the library
-	// writes would close the connection.
-	c.pings.Go(func() { done <- c.ws.Ping(c.ctx) })
-	c.mu.Unlock()
-	select {
-	case err := <-done:
-		if err != nil && c.isClosed() {
-			return net.ErrClosed
+	if c.sock != nil {
+		if lost := c.sock.lost(); lost != nil {
+			return lost
 		}
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
 	}
+	return err
 }
 
-func (c *webSocket[T, S]) isClosed() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.closed
-}
-
-// setClosed reports whether the connection was closed already. If not, and
-// first is not nil, first is started and kill waits for it.
-func (c *webSocket[T, S]) setClosed(first func()) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closed {
-		return true
-	}
-	c.closed = true
-	if first != nil {
-		c.pings.Go(first)
-	}
-	return false
-}
+// Ping sends a ping, or waits for the one that is under way and then sends one:
+// a library's ends with its pong and not before.
+func (c *wsConn) Ping(ctx context.Context) error { return c.pings.ping(ctx, c.closed) }
 
 // Close codes of WebSocket.
 const (
 	closeNormal      = 1000
 	closeProtocol    = 1002
 	closeUnsupported = 1003
+	closeNotUTF8     = 1007
 	closeTooBig      = 1009
 )
 
-func (c *webSocket[T, S]) closeCode() S {
+func (c *wsConn) closeCode() int {
 	err := c.failure.Load()
 	switch {
 	case err == nil:
@@ -317,85 +266,54 @@ func (c *webSocket[T, S]) closeCode() S {
 		return closeTooBig
 	case errors.Is(err, ErrFrameType):
 		return closeUnsupported
+	case errors.Is(err, ErrNotUTF8):
+		return closeNotUTF8
 	}
 	return closeProtocol
 }
 
-// Close does the close handshake, in which messages of the peer are dropped.
-// The library waits for the peer no longer than five seconds.
-func (c *webSocket[T, S]) Close(ctx context.Context) error {
-	stop := context.AfterFunc(ctx, c.interrupt)
-	if c.sock == nil {
-		reading := make(chan struct{})
-		idle := c.readMu.TryLock()
-		if !idle {
-			close(reading) // somebody else does
-			c.setClosed(func() { c.readMu.Lock(); c.drain() })
-		} else if c.setClosed(func() { close(reading); c.drain() }) {
-			c.readMu.Unlock()
-			close(reading)
+// handshake does the close handshake by f and then tears the connection down by
+// kill. It is bounded by ctx. Where that has ended before, quick says what of f
+// needs no waiting.
+func (c *wsConn) handshake(ctx context.Context, f func() error, quick func(done, timeout <-chan struct{}), kill func() error) error {
+	if !c.close() { // somebody else does it
+		select {
+		case <-c.dead:
+		case <-ctx.Done():
+			_ = kill()
 		}
-		<-reading
-		if idle { // and it is in the library by then
-			t := time.NewTimer(headStart)
-			select {
-			case <-t.C:
-			case <-ctx.Done():
-			}
-			t.Stop()
-		}
-	} else {
-		c.setClosed(nil)
+		return nil
 	}
-	_ = c.ws.Close(c.closeCode(), "")
-	inTime := stop()
-	c.kill()
+	ended := ctx.Err() != nil
+	done := make(chan struct{})
+	c.crew.start(f, func(error) { close(done) })
+	d := 2 * closeWait // as long as the libraries take for it
+	over := ctx.Done()
+	if ended {
+		d, over = lastWords, nil
+	}
+	timeout := make(chan struct{})
+	t := time.AfterFunc(d, func() { close(timeout) })
+	defer t.Stop()
+	switch {
+	case ended:
+		quick(done, timeout)
+	default:
+		select {
+		case <-done:
+		case <-timeout:
+		case <-over:
+		}
+	}
+	inTime := ctx.Err() == nil
+	select {
+	case <-done:
+		inTime = true
+	default:
+	}
+	err := kill()
 	if !inTime {
 		return ctx.Err()
 	}
-	return nil
-}
-
-// headStart is what the read that drains has before the library's own: nothing
-// tells when it is under way.
-const headStart = 5 * time.Millisecond
-
-// drain reads for as long as the connection is there, so that a read is under
-// way that interrupt can end: the library's own, in its Close, only ends after
-// five seconds. The caller has locked readMu.
-func (c *webSocket[T, S]) drain() {
-	defer c.readMu.Unlock()
-	for {
-		_, r, err := c.ws.Reader(c.ctx)
-		if err != nil {
-			return
-		}
-		if _, err := io.Copy(io.Discard, r); err != nil {
-			return
-		}
-	}
-}
-
-func (c *webSocket[T, S]) CloseNow() error {
-	c.setClosed(nil)
-	c.kill()
-	return nil
-}
-
-// interrupt makes everything the library does on the socket fail.
-func (c *webSocket[T, S]) interrupt() {
-	c.cancel()
-	if c.sock != nil {
-		_ = c.sock.link.tear()
-	}
-}
-
-// kill ends the library and waits for what was started here.
-func (c *webSocket[T, S]) kill() {
-	c.interrupt()
-	_ = c.ws.CloseNow()
-	if c.sock != nil {
-		c.sock.link.join()
-	}
-	c.pings.Wait()
+	return err
 }

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"bufio"
+	"context"
 	"net"
 	"net/http"
 	"strings"
@@ -37,6 +38,7 @@ func AcceptWebSocket(w http.ResponseWriter, r *http.Request, protocols []Protoco
 	h := &hijackWriter{ResponseWriter: w}
 	ws, err := websocket.Accept(h, r, &websocket.AcceptOptions{
 		Subprotocols: []string{p.Name}, CompressionMode: mode, InsecureSkipVerify: opts.AnyOrigin,
+		OnPingReceived: func(_ context.Context, p []byte) bool { return h.sock.pinged(p) },
 	})
 	if err != nil {
 		return nil, &HandshakeError{Protocol: p.Name, Err: err}

@@ -44,6 +44,14 @@ func (s *frameScanner) feed(p []byte) (messages int64) {
 	return messages
 }
 
+// inControl is how much of the payload of a control frame follows.
+func (s *frameScanner) inControl() uint64 {
+	if s.http || s.head[0]&0x08 == 0 {
+		return 0
+	}
+	return s.skip
+}
+
 // size is the size of the frame header, as far as it can be known.
 func (s *frameScanner) size() int {
 	if s.have < 2 {

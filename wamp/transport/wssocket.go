@@ -4,8 +4,8 @@ import (
 	"errors"
 	"io"
 	"net"
+	"sync"
 	"sync/atomic"
-	"time"
 )
 
 // wsSocket is the net.Conn under a WebSocket library. It reads in large pieces
@@ -26,10 +26,16 @@ type wsSocket struct {
 
 	arrived atomic.Int64 // messages that have been read from the socket in full
 	readErr atomic.Pointer[error]
+	first   atomic.Pointer[[]byte] // what the peer's answer to a request begins with
+
+	said    chan struct{} // closed when a close frame is in the queue
+	sayOnce sync.Once
 }
 
 func newWSSocket(conn net.Conn) *wsSocket {
-	return &wsSocket{Conn: conn, link: newLink(conn)}
+	s := &wsSocket{link: newLink(conn), said: make(chan struct{})}
+	s.Conn = s.link.conn
+	return s
 }
 
 // errHangUp is what the library is told when the peer has hung up. It takes an
@@ -65,9 +71,22 @@ func (s *wsSocket) read(p []byte) (int, error) {
 	return s.r, nil
 }
 
-// receive reads from the socket.
+// receive reads from the socket. While too many pongs wait for a peer that
+// does not read, it waits too: not inside a control frame, whose reading the
+// library gives five seconds, but at its end.
 func (s *wsSocket) receive(p []byte) (int, error) {
+	if s.link.flooded.Load() {
+		if n := s.scan.inControl(); n > 0 {
+			p = p[:min(uint64(len(p)), n)]
+		} else if err := s.link.flush(); err != nil && s.link.isClosed() {
+			return 0, err
+		}
+	}
 	n, err := s.Conn.Read(p)
+	if s.scan.http && n > 0 && s.first.Load() == nil {
+		first := append([]byte(nil), p[:min(n, firstBytes)]...)
+		s.first.Store(&first)
+	}
 	if messages := s.scan.feed(p[:n]); messages > 0 {
 		s.arrived.Add(messages)
 	}
@@ -91,8 +110,16 @@ func (s *wsSocket) Write(p []byte) (int, error) {
 	if _, err := s.link.enqueue(p); err != nil {
 		return 0, err
 	}
+	if len(p) > 0 && len(p) <= closeFrameSize && p[0] == 0x88 {
+		s.sayOnce.Do(func() { close(s.said) })
+	}
 	return len(p), nil
 }
+
+// closeFrameSize is the size of a masked close frame without a reason. The
+// library writes it at once; the end of a long message may look like one, which
+// does no harm.
+const closeFrameSize = 8
 
 // Close is called by the library, at the end of a close handshake too: the
 // frame that answers the peer's may still be in the queue.
@@ -100,9 +127,19 @@ func (s *wsSocket) Close() error {
 	if s.link.isClosed() {
 		return nil
 	}
-	_ = s.Conn.SetWriteDeadline(time.Now().Add(closeFlush))
-	return s.link.end()
+	return within(nil, closeFlush, func() { _ = s.link.tear() }, s.link.end)
 }
+
+// pinged notes that the library is going to answer a ping, and lets it.
+func (s *wsSocket) pinged(payload []byte) bool {
+	if s != nil {
+		s.link.pong(len(payload) + pongHeader)
+	}
+	return true
+}
+
+// pongHeader is what a pong has beside its payload, masked or not.
+const pongHeader = 6
 
 // lost returns why the socket is of no more use, nil if it is.
 func (s *wsSocket) lost() error {

@@ -1,0 +1,50 @@
+package transport
+
+import "strings"
+
+// Phases of a dial.
+const (
+	PhaseDial      = "dial"
+	PhaseProxy     = "proxy"
+	PhaseTLS       = "tls handshake"
+	PhaseWebSocket = "websocket upgrade"
+	PhaseRawSocket = "rawsocket handshake"
+)
+
+// DialError says where a dial has failed, and how far it had come.
+type DialError struct {
+	// Address is the URL, without user, password and query. After a redirect
+	// it is the one that was redirected to.
+	Address string
+	// Phase is one of the Phase constants.
+	Phase string
+	// Err is the cause: what the system says, a *HandshakeError, the error of
+	// the context.
+	Err error
+	// Hint is there if one mistake explains the error.
+	Hint string
+}
+
+func (e *DialError) Error() string {
+	s := e.Address + ": " + e.Phase + ": " + e.Err.Error()
+	if e.Hint != "" {
+		s += " (hint: " + e.Hint + ")"
+	}
+	return s
+}
+
+// Unwrap returns Err.
+func (e *DialError) Unwrap() error { return e.Err }
+
+// joined are the errors of several tries.
+type joined []error
+
+func (e joined) Error() string {
+	var texts []string
+	for _, err := range e {
+		texts = append(texts, err.Error())
+	}
+	return strings.Join(texts, "; ")
+}
+
+func (e joined) Unwrap() []error { return e }
