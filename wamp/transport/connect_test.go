@@ -166,33 +166,37 @@ func bound(t testing.TB) context.Context {
 
 func rawSocket(network string, secure bool) connector {
 	return func(t testing.TB, p transport.Protocol) (client, server transport.Conn) {
-		var serverTLS, clientTLS *tls.Config
-		if secure {
-			serverTLS, clientTLS = testTLS(t)
-		}
-		ln := listen(t, network)
-		ctx := bound(t)
-		ch := make(chan accepted, 1)
-		go func() {
-			conn, err := ln.Accept()
-			if err != nil {
-				ch <- accepted{nil, err}
-				return
-			}
-			if secure {
-				conn = tls.Server(conn, serverTLS)
-			}
-			c, err := transport.AcceptRawSocket(ctx, conn, only(p), transport.RawSocketOptions{MaxReceive: testLimit})
-			ch <- accepted{c, err}
-		}()
-		client, err := transport.DialRawSocket(ctx, network, ln.Addr().String(), clientTLS, []transport.Protocol{p}, transport.RawSocketOptions{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		server = await(t, ch)
-		closeAtEnd(t, client, server)
-		return client, server
+		return rawSocketUnder(bound(t), t, network, secure, p)
 	}
+}
+
+// rawSocketUnder dials under ctx.
+func rawSocketUnder(ctx context.Context, t testing.TB, network string, secure bool, p transport.Protocol) (client, server transport.Conn) {
+	var serverTLS, clientTLS *tls.Config
+	if secure {
+		serverTLS, clientTLS = testTLS(t)
+	}
+	ln := listen(t, network)
+	ch := make(chan accepted, 1)
+	go func() {
+		conn, err := ln.Accept()
+		if err != nil {
+			ch <- accepted{nil, err}
+			return
+		}
+		if secure {
+			conn = tls.Server(conn, serverTLS)
+		}
+		c, err := transport.AcceptRawSocket(ctx, conn, only(p), transport.RawSocketOptions{MaxReceive: testLimit})
+		ch <- accepted{c, err}
+	}()
+	client, err := transport.DialRawSocket(ctx, network, ln.Addr().String(), clientTLS, []transport.Protocol{p}, transport.RawSocketOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server = await(t, ch)
+	closeAtEnd(t, client, server)
+	return client, server
 }
 
 func rawPipe(t testing.TB, p transport.Protocol) (client, server transport.Conn) {
@@ -211,28 +215,33 @@ type roundTripper struct{ http.RoundTripper }
 
 func webSocket(o wsOptions) connector {
 	return func(t testing.TB, p transport.Protocol) (client, server transport.Conn) {
-		ch := make(chan accepted, 1)
-		url, clientTLS := serveHTTP(t, o, func(w http.ResponseWriter, r *http.Request) {
-			c, err := transport.AcceptWebSocket(w, r, []transport.Protocol{p}, transport.AcceptOptions{Deflate: o.deflate, ReadLimit: testLimit})
-			ch <- accepted{c, err}
-		})
-		opts := transport.WebSocketOptions{TLS: clientTLS, Deflate: o.deflate}
-		if o.proxy {
-			opts.Proxy = http.ProxyURL(connectProxy(t))
-		}
-		if o.roundTripper {
-			own := http.DefaultTransport.(*http.Transport).Clone()
-			t.Cleanup(own.CloseIdleConnections)
-			opts.Client = &http.Client{Transport: roundTripper{own}}
-		}
-		client, err := transport.DialWebSocket(bound(t), url, []transport.Protocol{p}, opts)
-		if err != nil {
-			t.Fatal(err)
-		}
-		server = await(t, ch)
-		closeAtEnd(t, client, server)
-		return client, server
+		return webSocketUnder(bound(t), t, o, p)
 	}
+}
+
+// webSocketUnder dials under ctx.
+func webSocketUnder(ctx context.Context, t testing.TB, o wsOptions, p transport.Protocol) (client, server transport.Conn) {
+	ch := make(chan accepted, 1)
+	url, clientTLS := serveHTTP(t, o, func(w http.ResponseWriter, r *http.Request) {
+		c, err := transport.AcceptWebSocket(w, r, []transport.Protocol{p}, transport.AcceptOptions{Deflate: o.deflate, ReadLimit: testLimit})
+		ch <- accepted{c, err}
+	})
+	opts := transport.WebSocketOptions{TLS: clientTLS, Deflate: o.deflate}
+	if o.proxy {
+		opts.Proxy = http.ProxyURL(connectProxy(t))
+	}
+	if o.roundTripper {
+		own := http.DefaultTransport.(*http.Transport).Clone()
+		t.Cleanup(own.CloseIdleConnections)
+		opts.Client = &http.Client{Transport: roundTripper{own}}
+	}
+	client, err := transport.DialWebSocket(ctx, url, []transport.Protocol{p}, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server = await(t, ch)
+	closeAtEnd(t, client, server)
+	return client, server
 }
 
 // serveHTTP serves until the test ends, and returns the address for

@@ -517,6 +517,40 @@ func TestTryWriteAllocatesNothing(t *testing.T) {
 	within(t, reads, "Read")
 }
 
+// Close ends TLS in order, even if there is no time.
+func TestRawSocketCloseNotify(t *testing.T) {
+	serverTLS, clientTLS := testTLS(t)
+	ended, cancel := context.WithCancel(context.Background())
+	cancel()
+	for name, ctx := range map[string]context.Context{"in time": bound(t), "ended": ended} {
+		t.Run(name, func(t *testing.T) {
+			ln := listen(t, "tcp")
+			conns := make(chan *bareConn, 1)
+			go func() {
+				conn, err := ln.Accept()
+				if err != nil {
+					return
+				}
+				bare := &bareConn{Conn: conn}
+				_, _ = transport.AcceptRawSocket(bound(t), tls.Server(bare, serverTLS), only(protocol(t, "wamp.2.cbor")), transport.RawSocketOptions{})
+				conns <- bare
+			}()
+			c, err := transport.DialRawSocket(bound(t), "tcp", ln.Addr().String(), clientTLS, transport.Protocols(), transport.RawSocketOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			bare := <-conns
+			defer bare.Close()
+			_ = c.Close(ctx)
+			if n, err := io.Copy(io.Discard, bare.Conn); n == 0 || err != nil {
+				t.Errorf("%d bytes of a close_notify, %v", n, err)
+			}
+		})
+	}
+}
+
+type bareConn struct{ net.Conn }
+
 // The pipe, and RawSocket over net.Pipe, run in fake time.
 func TestSynctest(t *testing.T) {
 	for name, connect := range map[string]connector{"pipe": pipe, "net.Pipe": rawPipe} {

@@ -33,15 +33,20 @@ func upgradeAndSay(t testing.TB, extension string, octets []byte) (url string) {
 		if err != nil {
 			return
 		}
-		sum := sha1.Sum([]byte(req.Header.Get("Sec-WebSocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
 		fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
 			"Sec-WebSocket-Protocol: wamp.2.cbor\r\nSec-WebSocket-Accept: %s\r\n%s\r\n",
-			base64.StdEncoding.EncodeToString(sum[:]), extension)
+			acceptKey(req.Header.Get("Sec-WebSocket-Key")), extension)
 		_, _ = conn.Write(octets)
 		_ = conn.(*net.TCPConn).CloseWrite()
 		_, _ = io.Copy(io.Discard, conn)
 	}()
 	return "ws://" + ln.Addr().String()
+}
+
+// acceptKey is the answer to a Sec-WebSocket-Key.
+func acceptKey(key string) string {
+	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
+	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
 // A connection that is cut inside a frame loses the message: a part of it is
