@@ -1,20 +1,20 @@
 package codec
 
 import (
-	"errors"
 	"fmt"
+	"math/big"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp/proto"
 )
 
-var errTooDeep = errors.New("value is nested too deeply, or contains itself")
-
 // appendMessage is Codec.AppendMessage.
 func appendMessage(f format, dst []byte, m *proto.Message) ([]byte, error) {
 	tr := m.Type.Traits()
 	if tr == nil {
-		return dst, fmt.Errorf("%s: unknown %v", f.name(), m.Type)
+		return dst, &EncodeError{Codec: f.name(), Reason: "unknown " + m.Type.String()}
 	}
 	start := len(dst)
 	fields := tr.Fields
@@ -25,7 +25,7 @@ func appendMessage(f format, dst []byte, m *proto.Message) ([]byte, error) {
 	switch {
 	case m.Args == nil && m.Kwargs == nil:
 	case !tr.Payload:
-		return dst, fmt.Errorf("%s: %v has no payload", f.name(), m.Type)
+		return dst, &EncodeError{Codec: f.name(), Path: m.Type.String(), Reason: "the message has no payload"}
 	case m.Kwargs != nil:
 		n += 2
 	default:
@@ -40,7 +40,7 @@ func appendMessage(f format, dst []byte, m *proto.Message) ([]byte, error) {
 		}
 		var err error
 		if dst, err = appendField(f, dst, m, field); err != nil {
-			return dst[:start], fmt.Errorf("%s: %v: %w", f.name(), m.Type, err)
+			return dst[:start], encodeError(f, err, m.Type.String())
 		}
 	}
 	if m.Args != nil || m.Kwargs != nil {
@@ -100,11 +100,11 @@ func appendDict(f format, dst []byte, d proto.Dict, depth int) ([]byte, error) {
 	dst = f.appendDict(dst, len(d))
 	var err error
 	for i := range d {
-		if dst, err = appendKey(f, dst, d[i].Key, i, text); err != nil {
-			return dst, err
+		if dst, err = appendKey(f, dst, d[i].Key, i, text); err == nil {
+			dst, err = appendValue(f, dst, d[i].Value, depth+1)
 		}
-		if dst, err = appendValue(f, dst, d[i].Value, depth+1); err != nil {
-			return dst, fmt.Errorf("%s: %w", d[i].Key, err)
+		if err != nil {
+			return dst, encodeError(f, err, pathKey(d[i].Key))
 		}
 	}
 	if text {
@@ -112,6 +112,16 @@ func appendDict(f format, dst []byte, d proto.Dict, depth int) ([]byte, error) {
 	}
 	return dst, nil
 }
+
+// pathKey and pathIndex are parts of EncodeError.Path.
+func pathKey(key string) string {
+	if len(key) > 40 {
+		key = key[:40] + "..."
+	}
+	return "." + strings.ToValidUTF8(key, "\ufffd")
+}
+
+func pathIndex(i int) string { return "[" + strconv.Itoa(i) + "]" }
 
 // appendKey appends the key of entry i of a dict.
 func appendKey(f format, dst []byte, key string, i int, text bool) ([]byte, error) {
@@ -138,7 +148,7 @@ func appendSlice[T any](f format, dst []byte, list []T, one func(dst []byte, v T
 			dst = append(dst, ',')
 		}
 		if dst, err = one(dst, v); err != nil {
-			return dst, err
+			return dst, encodeError(f, err, pathIndex(i))
 		}
 	}
 	if text {
@@ -157,11 +167,11 @@ func appendMap[T any](f format, dst []byte, m map[string]T, one func(dst []byte,
 	var err error
 	i := 0
 	for k, v := range m {
-		if dst, err = appendKey(f, dst, k, i, text); err != nil {
-			return dst, err
+		if dst, err = appendKey(f, dst, k, i, text); err == nil {
+			dst, err = one(dst, v)
 		}
-		if dst, err = one(dst, v); err != nil {
-			return dst, err
+		if err != nil {
+			return dst, encodeError(f, err, pathKey(k))
 		}
 		i++
 	}
@@ -184,11 +194,19 @@ func appendValue(f format, dst []byte, v any, depth int) ([]byte, error) {
 		return f.appendInt(dst, v), nil
 	case int32:
 		return f.appendInt(dst, int64(v)), nil
+	case int16:
+		return f.appendInt(dst, int64(v)), nil
+	case int8:
+		return f.appendInt(dst, int64(v)), nil
 	case uint64:
 		return f.appendUint(dst, v), nil
 	case uint32:
 		return f.appendUint(dst, uint64(v)), nil
 	case uint:
+		return f.appendUint(dst, uint64(v)), nil
+	case uint16:
+		return f.appendUint(dst, uint64(v)), nil
+	case uint8:
 		return f.appendUint(dst, uint64(v)), nil
 	case proto.ID:
 		return f.appendUint(dst, uint64(v)), nil
@@ -203,6 +221,16 @@ func appendValue(f format, dst []byte, v any, depth int) ([]byte, error) {
 		return f.appendBytes(dst, v), nil
 	case time.Time:
 		return appendTime(f, dst, v)
+	case *big.Int:
+		if v == nil {
+			return f.appendNil(dst), nil
+		}
+		return appendBig(f, dst, v)
+	}
+	if depth >= valueDepth { // a scalar of another type may still come
+		return appendAny(f, dst, v, depth)
+	}
+	switch v := v.(type) {
 	case []string:
 		return appendSlice(f, dst, v, f.appendString)
 	case []int:
@@ -215,11 +243,6 @@ func appendValue(f format, dst []byte, v any, depth int) ([]byte, error) {
 		return appendSlice(f, dst, v, func(dst []byte, v proto.ID) ([]byte, error) { return f.appendUint(dst, uint64(v)), nil })
 	case map[string]string:
 		return appendMap(f, dst, v, f.appendString)
-	}
-	if depth >= valueDepth {
-		return dst, errTooDeep
-	}
-	switch v := v.(type) {
 	case []any:
 		return appendSlice(f, dst, v, func(dst []byte, v any) ([]byte, error) { return appendValue(f, dst, v, depth+1) })
 	case []map[string]any:
@@ -229,7 +252,7 @@ func appendValue(f format, dst []byte, v any, depth int) ([]byte, error) {
 	case proto.Dict:
 		return appendDict(f, dst, v, depth)
 	}
-	return f.appendAny(dst, v)
+	return appendAny(f, dst, v, depth)
 }
 
 // appendTime appends a time as an RFC 3339 string.
@@ -252,7 +275,7 @@ func appendList(f format, dst []byte, values []any) ([]byte, error) {
 			dst = append(dst, ',')
 		}
 		if dst, err = appendValue(f, dst, v, 1); err != nil {
-			return dst[:start], fmt.Errorf("%s: argument %d: %w", f.name(), i, err)
+			return dst[:start], encodeError(f, err, fmt.Sprintf("argument %d", i))
 		}
 	}
 	if text {
@@ -266,7 +289,9 @@ func appendOne(f format, dst []byte, v any) ([]byte, error) {
 	start := len(dst)
 	dst, err := appendValue(f, dst, v, 0)
 	if err != nil {
-		return dst[:start], fmt.Errorf("%s: %w", f.name(), err)
+		e := encodeError(f, err, "")
+		e.Path = strings.TrimPrefix(e.Path, ".")
+		return dst[:start], e
 	}
 	return dst, nil
 }

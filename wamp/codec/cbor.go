@@ -30,7 +30,7 @@ func (cborCodec) AppendList(dst []byte, values []any) ([]byte, error) {
 func (cborCodec) AppendValue(dst []byte, v any) ([]byte, error) {
 	return appendOne(cborFormat{}, dst, v)
 }
-func (cborCodec) Unmarshal(raw []byte, v any) error { return unmarshalValue(cborFormat{}, raw, v) }
+func (cborCodec) Unmarshal(raw []byte, v any) error { return unmarshalOne(cborFormat{}, raw, v) }
 func (cborCodec) Plain(raw []byte) (any, error)     { return plainValue(cborFormat{}, raw) }
 func (cborCodec) Elements(into [][]byte, raw []byte) ([][]byte, error) {
 	return elements(cborFormat{}, into, raw)
@@ -100,7 +100,7 @@ var (
 	}.UserBufferEncMode())
 	cborDec = must(cbor.DecOptions{
 		DupMapKey: cbor.DupMapKeyEnforcedAPF, TimeTag: cbor.DecTagOptional,
-		MaxNestedLevels: valueDepth + 1, MaxArrayElements: math.MaxInt32, MaxMapPairs: math.MaxInt32,
+		MaxNestedLevels: valueDepth + 1, BigIntDec: cbor.BigIntDecodePointer, MaxArrayElements: math.MaxInt32, MaxMapPairs: math.MaxInt32,
 		IntDec: cbor.IntDecConvertSignedOrFail, DefaultMapType: reflect.TypeFor[map[string]any](),
 		FieldNameMatching:    cbor.FieldNameMatchingCaseSensitive,
 		UnrecognizedTagToAny: cbor.UnrecognizedTagContentToAny, TimeTagToAny: cbor.TimeTagToRFC3339Nano,
@@ -121,28 +121,39 @@ var cborBuffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 // pooledSize is how big a buffer may have grown to go back to its pool.
 const pooledSize = 1 << 20
 
-func (cborFormat) appendAny(dst []byte, v any) ([]byte, error) {
+func (f cborFormat) write(dst []byte, v any, traits typeTraits, depth int) ([]byte, error) {
+	if err := cborGuard.check(v, traits, depth); err != nil {
+		return dst, err
+	}
 	b := cborBuffers.Get().(*bytes.Buffer)
 	b.Reset()
 	err := cborEnc.MarshalToBuffer(v, b)
+	start := len(dst)
 	if err == nil {
 		dst = append(dst, b.Bytes()...)
 	}
 	if b.Cap() <= pooledSize {
 		cborBuffers.Put(b)
 	}
-	return dst, err
+	if err != nil {
+		return dst, err
+	}
+	s := valueScan(dst[start:], valueDepth)
+	end, bad := f.verify(&s, 0, depth)
+	return verified(f, dst, start, depth, end, bad, s.ints)
 }
 
-func (cborFormat) unmarshal(s *scan, v any) error { return cborUnmarshal(s.data, v) }
+func (cborFormat) unmarshal(s *scan, v any, traits typeTraits) error {
+	return cborUnmarshal(s.data, v, traits)
+}
 
 // cborUnmarshal decodes by the library. That knows no integer above int64 in
 // an any, so that a value it gives up for that goes by way of JSON.
-func cborUnmarshal(raw []byte, v any) error {
+func cborUnmarshal(raw []byte, v any, traits typeTraits) error {
 	err := cborDec.Unmarshal(raw, v)
 	var mismatch *cbor.UnmarshalTypeError
-	if errors.As(err, &mismatch) && traitsOf(v)&hasAny != 0 {
-		text, bad := transcode(JSON, nil, CBOR, raw)
+	if errors.As(err, &mismatch) && traits&hasAny != 0 {
+		text, bad := transcode(jsonFormat{}, nil, CBOR, raw, "")
 		if bad == nil && JSON.Unmarshal(text, v) == nil {
 			return nil
 		}

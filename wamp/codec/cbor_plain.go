@@ -29,17 +29,21 @@ func (f cborFormat) plain(raw []byte, pos int) (any, int, string) {
 		return plainUint(n), next, ""
 	case cborNint:
 		if n > math.MaxInt64 {
-			return -1 - float64(n), next, ""
+			x := new(big.Int).SetUint64(n)
+			return x.Not(x), next, ""
 		}
 		return -1 - int64(n), next, ""
 	case cborArray, cborMap:
 		return f.plainContainer(raw, pos, next, int(n))
 	case cborTag:
-		v, end, bad := f.plain(raw, next)
-		if b, ok := v.([]byte); ok && (n == 2 || n == 3) {
-			v = plainBig(b, n == 3)
+		if n == cborBig || n == cborBigNegative {
+			if next >= len(raw) || raw[next]&0xe0 != cborBytes {
+				return nil, pos, badBig
+			}
+			b, end, _ := cborContent(raw, next)
+			return plainBig(b, n == cborBigNegative), end, ""
 		}
-		return v, end, bad
+		return f.plain(raw, next)
 	}
 	return cborSimple(c, n), next, ""
 }
@@ -97,8 +101,7 @@ func plainUint(n uint64) any {
 	return int64(n)
 }
 
-// plainBig returns a big number as the integer it is where that fits, else as
-// a float, which is what a JSON number of that size becomes.
+// plainBig returns a big number, as int64 or uint64 where it is one.
 func plainBig(b []byte, negative bool) any {
 	n := new(big.Int).SetBytes(b)
 	if negative {
@@ -110,8 +113,7 @@ func plainBig(b []byte, negative bool) any {
 	case n.IsUint64():
 		return n.Uint64()
 	}
-	x, _ := new(big.Float).SetInt(n).Float64()
-	return x
+	return n
 }
 
 // plainContainer decodes the list or dict that begins at head, with its n

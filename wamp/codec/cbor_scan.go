@@ -5,7 +5,7 @@ import (
 	"unicode/utf8"
 )
 
-// The major types of CBOR (RFC 8949), as the top three bits of the first octet.
+// The major types of CBOR (RFC 8949), as the top three bits of the first byte.
 const (
 	cborUint  = 0 << 5
 	cborNint  = 1 << 5
@@ -16,14 +16,20 @@ const (
 	cborTag   = 6 << 5
 	cborMisc  = 7 << 5
 
+	// The tags that are known, besides 0 and 1 for times.
+	cborBig         = 2 // and then its bytes
+	cborBigNegative = 3
+	cborSelf        = 55799 // it is CBOR
+
 	cborIndef = 31   // length not known yet
 	cborBreak = 0xff // its end
 )
 
 const (
-	badReserved = "reserved octet"
+	badReserved = "reserved byte"
 	badBreak    = "misplaced break"
 	badChunk    = "wrong chunk in a string of indefinite length"
+	badBig      = "big number is not made of bytes"
 )
 
 // cborArg reads the argument of the head at pos. It is not ok when it is
@@ -71,7 +77,7 @@ func cborFault(data []byte, pos int) string {
 	return badTruncated
 }
 
-// cborQuick has the length of the items whose first octet says it: numbers and
+// cborQuick has the length of the items whose first byte says it: numbers and
 // short strings, which are most of what there is. It is never changed.
 var cborQuick = func() (t [256]uint8) {
 	for c := range t {
@@ -94,20 +100,10 @@ func (f cborFormat) skip(s *scan, pos, depth int) (int, string) {
 	if pos >= len(data) {
 		return pos, badTruncated
 	}
-	c := data[pos]
-	for c&0xe0 == cborTag {
-		_, next, ok := cborArg(data, pos)
-		if !ok {
-			return pos, cborFault(data, pos)
-		}
-		if depth++; depth > s.depth { // plain goes one deeper for each
-			return pos, badDepth
-		}
-		if pos = next; pos >= len(data) {
-			return pos, badTruncated
-		}
-		c = data[pos]
+	if data[pos]&0xe0 == cborTag {
+		return f.skipTag(s, pos, depth+1)
 	}
+	c := data[pos]
 	if c&0x1f == cborIndef {
 		return f.skipIndef(s, pos, depth)
 	}
@@ -135,6 +131,26 @@ func (f cborFormat) skip(s *scan, pos, depth int) (int, string) {
 		return pos, badReserved
 	}
 	return next, ""
+}
+
+// skipTag skips a tag and what it is of. It counts as depth.
+func (f cborFormat) skipTag(s *scan, pos, depth int) (int, string) {
+	if depth > s.depth {
+		return pos, badDepth
+	}
+	tag, next, ok := cborArg(s.data, pos)
+	if !ok {
+		return pos, cborFault(s.data, pos)
+	}
+	end, bad := f.skip(s, next, depth)
+	switch {
+	case bad != "":
+	case tag == cborBig || tag == cborBigNegative:
+		s.long = max(s.long, end-next)
+	case tag > cborBigNegative && tag != cborSelf:
+		s.tag = true
+	}
+	return end, bad
 }
 
 // skipItems skips the n items of a container that begins at head.
@@ -245,7 +261,12 @@ func (f cborFormat) split(s *scan, spans *[maxElements]span) (n, pos int, bad st
 			end = pos + int(cborQuick[data[pos]])
 		}
 		if end == pos || end >= len(data) {
-			if end, bad = f.skip(s, pos, 1); bad != "" {
+			if s.lenient {
+				end, bad = f.end(data, pos, &s.stack)
+			} else {
+				end, bad = f.skip(s, pos, 1)
+			}
+			if bad != "" {
 				return n, end, bad
 			}
 		}
@@ -290,6 +311,21 @@ func (cborFormat) uint(raw []byte) (uint64, bool) {
 	return n, ok && next == len(raw)
 }
 
+func (cborFormat) whole(raw []byte) (uint64, bool) {
+	if len(raw) == 0 || raw[0]&0xe0 != cborMisc {
+		return 0, false
+	}
+	n, next, ok := cborArg(raw, 0)
+	if !ok || next != len(raw) {
+		return 0, false
+	}
+	x, ok := cborFloat(raw[0], n)
+	if !ok {
+		return 0, false
+	}
+	return wholeFloat(x)
+}
+
 func (f cborFormat) str(raw []byte) ([]byte, bool) {
 	if len(raw) == 0 || raw[0]&0xe0 != cborText {
 		return nil, false
@@ -298,7 +334,7 @@ func (f cborFormat) str(raw []byte) ([]byte, bool) {
 	return b, ok && utf8.Valid(b)
 }
 
-// cborContent returns the octets of the string at pos: a copy where it comes
+// cborContent returns the bytes of the string at pos: a copy where it comes
 // in chunks.
 func cborContent(raw []byte, pos int) (b []byte, end int, ok bool) {
 	if raw[pos]&0x1f != cborIndef {
@@ -345,7 +381,7 @@ func (f cborFormat) next(raw []byte, pos, i int, dict bool) (start, end int, bad
 	if pos >= len(raw) || raw[pos] == cborBreak {
 		return -1, pos, ""
 	}
-	s := valueScan(raw)
-	end, bad = f.skip(&s, pos, 1)
+	var st stack
+	end, bad = f.end(raw, pos, &st)
 	return pos, end, bad
 }

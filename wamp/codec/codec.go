@@ -19,17 +19,24 @@ type Codec interface {
 	AppendMessage(dst []byte, m *proto.Message) ([]byte, error)
 	// NewParser returns a parser for one connection.
 	NewParser(Limits) Parser
-	// AppendList appends a list of values (Arguments) to dst.
+	// AppendList appends a list of values (Arguments) to dst. What a router or
+	// a peer could not take is an *EncodeError, and then nothing is appended:
+	// strings that are no UTF-8, keys of maps that are neither strings nor
+	// integers, which become text, values that contain themselves or nest too
+	// deeply, NaN in JSON, and what a marshaler says or panics with.
 	AppendList(dst []byte, values []any) ([]byte, error)
-	// AppendValue appends one value to dst. A struct or map makes a dict, so
-	// it writes ArgumentsKw too.
+	// AppendValue appends one value to dst, like AppendList. A struct or map
+	// makes a dict, so it writes ArgumentsKw too.
 	AppendValue(dst []byte, v any) ([]byte, error)
 	// Unmarshal decodes one raw value into the value that v points to. Struct
 	// fields are matched by their json tags, case and all; keys without a
-	// field are ignored. Null makes the common scalar types zero.
+	// field are ignored. Null makes the common scalar types zero. An
+	// unmarshaler that panics makes a *PanicError.
 	Unmarshal(raw []byte, v any) error
 	// Plain decodes one raw value into plain Go values: int64 (uint64 above
-	// its range), float64, string, []byte, bool, nil, []any, map[string]any.
+	// its range, else *big.Int), float64, string, []byte, bool, nil, []any,
+	// map[string]any. Values may nest 128 levels deep, here and in all that
+	// decodes and encodes. The error is a *SyntaxError.
 	Plain(raw []byte) (any, error)
 	// Elements appends to into the raw elements of a raw list. They alias raw.
 	Elements(into [][]byte, raw []byte) ([][]byte, error)
@@ -65,26 +72,41 @@ func ByName(name string) (Codec, bool) {
 // use: it remembers the last dicts it saw, so that equal ones cost nothing.
 type Parser interface {
 	// Parse parses one message. All of m is overwritten. m.Args and m.Kwargs
-	// alias data; m.Options is shared and must not be changed. The error is a
-	// *SyntaxError that names what was wrong.
+	// alias data; m.Options and m.Odd are shared and must not be changed. The
+	// error is a *SyntaxError that names what was wrong.
 	Parse(data []byte, m *proto.Message) error
 }
 
 // Limits bound what a parser accepts. They are checked before memory is taken.
 // A zero field means its default.
+//
+// A parser looks at a payload only as far as its end has to be found. What is
+// wrong inside of it, however deep or odd, is the error of whoever decodes it.
+// Options that do not fit are left out and make the message Odd. A parser that is
+// Strict refuses a message for either.
 type Limits struct {
-	// Depth is how deep lists and dicts may nest. Default 64.
+	// Strict: a known option with a value of the wrong type or range is a fault,
+	// and the payload is looked at too: it must be well-formed and keep Depth
+	// and Elements.
+	Strict bool
+	// Depth is how deep the lists and dicts of a message may nest where Strict.
+	// Default 129: the message itself, and 128 for what is in it, which is what
+	// can be encoded and decoded.
 	Depth int
 	// Elements is how many values all lists and dicts of one message may
-	// hold together. Default 16 Mi.
+	// hold together where Strict, and its options in any case. Default 16 Mi.
 	Elements int
-	// Size is how many octets a message may have. Default 16 MiB.
+	// Size is how many bytes a message may have. Default 16 MiB.
 	Size int
 }
 
+// mostDepth bounds Limits.Depth: to check it takes stack.
+const mostDepth = 10_000
+
 func (l Limits) withDefaults() Limits {
+	l.Depth = min(l.Depth, mostDepth)
 	if l.Depth <= 0 {
-		l.Depth = 64
+		l.Depth = valueDepth + 1
 	}
 	if l.Elements <= 0 {
 		l.Elements = 16 << 20

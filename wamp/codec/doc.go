@@ -3,7 +3,8 @@
 // scanned by hand; payload stays raw until somebody asks for its values.
 //
 // Struct fields are named by `json` tags in all three serializers. Plain
-// values are the same whatever the serializer: bool, int64 (uint64 above it),
-// float64, string, []byte, nil, []any, map[string]any. time.Time is an RFC
-// 3339 string. It must not know connections, sessions or users' streams.
+// values are the same whatever the serializer: bool, int64 (uint64 above it,
+// else *big.Int), float64, string, []byte, nil, []any, map[string]any.
+// time.Time is an RFC 3339 string. It must not know connections, sessions or
+// users' streams.
 package codec

@@ -1,8 +1,6 @@
 package codec
 
-import (
-	"github.com/connectanum/connectanum-go/wamp/proto"
-)
+import "reflect"
 
 // format is what the three serializers differ in, at the level of single
 // values. Everything that reads takes the offset of a value and gives the one
@@ -19,13 +17,21 @@ type format interface {
 	// skip returns the offset behind the value at pos. It checks the value's
 	// form and the limits in s, and takes no memory.
 	skip(s *scan, pos, depth int) (end int, bad string)
-	// kind says what raw is, by its first octet. raw may be empty.
+	// end returns the offset behind the value at pos, whatever is in it.
+	end(data []byte, pos int, st *stack) (end int, bad string)
+	// kind says what raw is, by its first byte. raw may be empty.
 	kind(raw []byte) kind
 	// uint reads an unsigned integer.
 	uint(raw []byte) (n uint64, ok bool)
-	// str returns the octets of a string that is valid UTF-8, aliasing raw
+	// whole reads a float that is an unsigned integer. One beyond uint64 is the
+	// largest there is.
+	whole(raw []byte) (n uint64, ok bool)
+	// str returns the bytes of a string that is valid UTF-8, aliasing raw
 	// where that can be; ok is false for any other value.
 	str(raw []byte) (s []byte, ok bool)
+	// head returns the beginning of the string at the beginning of raw, which is
+	// not empty: a few bytes more than limit where it is longer.
+	head(raw []byte, limit int) ([]byte, bool)
 	// token reads a value that is one scalar and nothing more.
 	token(raw []byte) token
 	// plain decodes the well-formed value at pos.
@@ -34,7 +40,8 @@ type format interface {
 	// or entries, -1 if that is not known yet.
 	open(raw []byte) (pos, n int)
 	// next returns the next element of an opened list, or the next key or
-	// value of a dict, with start < 0 at the end. i counts from 0.
+	// value of a dict, with start < 0 at the end. i counts from 0. What is in
+	// the element is not looked at.
 	next(raw []byte, pos, i int, dict bool) (start, end int, bad string)
 
 	appendNil(dst []byte) []byte
@@ -46,10 +53,18 @@ type format interface {
 	appendBytes(dst []byte, v []byte) []byte
 	appendList(dst []byte, n int) []byte
 	appendDict(dst []byte, n int) []byte
-	// appendAny appends a value of any other Go type by the library.
-	appendAny(dst []byte, v any) ([]byte, error)
+	// write appends a value of any other Go type, which has the traits, by the
+	// library. depth is how deep the value stands.
+	write(dst []byte, v any, traits typeTraits, depth int) ([]byte, error)
+	// verify returns the offset behind the value at pos, which is to be sent, if
+	// it is well-formed and its strings and keys are text. Keys that are
+	// integers are told of in s.
+	verify(s *scan, pos, depth int) (end int, bad string)
+	// longDigits finds a string that isDigits in well-formed data, -1 if there is
+	// none.
+	longDigits(raw []byte) int
 	// unmarshal decodes by the library what s has found to be well-formed.
-	unmarshal(s *scan, v any) error
+	unmarshal(s *scan, v any, traits typeTraits) error
 }
 
 // kind is the kind of a raw value.
@@ -70,12 +85,22 @@ const maxElements = 8
 // span is where an element lies in the message.
 type span struct{ start, end int }
 
-// scan is one walk over a message: its data and what is left of its limits.
+// scan is one walk over a message: its data, what is left of its limits, and
+// what was met.
 type scan struct {
 	data  []byte
 	elems int  // how many values may still come
 	depth int  // how deep they may nest
 	big   bool // MessagePack: an integer above int64 was met
+	tag   bool // a tag or extension that is not known was met
+	ints  bool // keys that are integers were met
+	keys  bool // JSON: keys in WAMP's form of binary are a fault
+	long  int  // CBOR: the bytes of the longest big number that was met
+
+	// of a parser
+	lenient bool
+	broken  uint8 // JSON: a bit for each element that is a malformed string
+	stack   stack
 }
 
 // take counts n values that a header announces.
@@ -90,23 +115,26 @@ func (s *scan) take(n uint64) bool {
 // The faults that all formats share.
 const (
 	badTruncated = "truncated"
-	badTrailing  = "trailing octets"
+	badTrailing  = "trailing bytes"
 	badDepth     = "nested too deeply"
 	badElements  = "too many elements"
 	badUTF8      = "string is not valid UTF-8"
 	badKey       = "dict key is not a string"
 	badDuplicate = "duplicate key"
+	badTag       = "unknown tag or extension"
 	badNoList    = "not a list"
+	badNoDict    = "not a dict"
 	badLong      = "too many elements for any message"
 )
 
-// valueDepth bounds the nesting of values, in both directions, where no parser
-// has set a limit.
-const valueDepth = 512
+// valueDepth is how deep a value may nest, in both directions: the list of
+// arguments, the dict of keyword arguments, the options of a message.
+const valueDepth = 128
 
-// valueScan is a scan of a value of its own, outside a message.
-func valueScan(raw []byte) scan {
-	return scan{data: raw, elems: 2*len(raw) + 1, depth: valueDepth}
+// valueScan is a scan of a value of its own, outside a message, which may nest so
+// deep.
+func valueScan(raw []byte, depth int) scan {
+	return scan{data: raw, elems: 2*len(raw) + 1, depth: depth}
 }
 
 // check returns an error unless raw is exactly one well-formed value.
@@ -122,8 +150,10 @@ func check(f format, s *scan) error {
 }
 
 // plainValue is Codec.Plain.
-func plainValue(f format, raw []byte) (any, error) {
-	s := valueScan(raw)
+func plainValue(f format, raw []byte) (any, error) { return plainTo(f, raw, valueDepth) }
+
+func plainTo(f format, raw []byte, depth int) (any, error) {
+	s := valueScan(raw, depth)
 	if err := check(f, &s); err != nil {
 		return nil, err
 	}
@@ -134,25 +164,58 @@ func plainValue(f format, raw []byte) (any, error) {
 	return v, nil
 }
 
-// unmarshalValue is Codec.Unmarshal. The plain types are decoded by hand, so
-// that they are the same in all serializers.
-func unmarshalValue(f format, raw []byte, v any) error {
+// checkTarget returns an error unless v points to something.
+func checkTarget(v any) error {
+	switch r := reflect.ValueOf(v); {
+	case r.Kind() != reflect.Pointer:
+		return errNoPointer
+	case r.IsNil():
+		return errNilPointer
+	}
+	return nil
+}
+
+// unmarshalOne is Codec.Unmarshal.
+func unmarshalOne(f format, raw []byte, v any) error {
+	if err := checkTarget(v); err != nil {
+		return err
+	}
+	return unmarshalValue(f, raw, v, valueDepth)
+}
+
+// unmarshalValue decodes into a target that was checked. The plain
+// types are decoded by hand, so that they are the same in all serializers.
+func unmarshalValue(f format, raw []byte, v any, depth int) error {
 	switch v.(type) {
 	case *any, *[]any, *map[string]any:
-		return unmarshalPlain(f, raw, v)
+		return unmarshalPlain(f, raw, v, depth)
 	}
 	if done, err := scanScalar(f, raw, v); done {
 		return err
 	}
-	s := valueScan(raw)
+	s := valueScan(raw, depth)
 	if err := check(f, &s); err != nil {
 		return err
 	}
-	return f.unmarshal(&s, v)
+	traits := traitsOf(v)
+	if err := checkLibrary(f, &s, traits); err != nil {
+		return err
+	}
+	return decodeError(unmarshal(f, &s, v, traits))
 }
 
-func unmarshalPlain(f format, raw []byte, v any) error {
-	got, err := plainValue(f, raw)
+// unmarshal decodes by the library, which may call code of the user's.
+func unmarshal(f format, s *scan, v any, traits typeTraits) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = newPanicError(r)
+		}
+	}()
+	return f.unmarshal(s, v, traits)
+}
+
+func unmarshalPlain(f format, raw []byte, v any, depth int) error {
+	got, err := plainTo(f, raw, depth)
 	if err != nil {
 		return err
 	}
@@ -166,7 +229,7 @@ func unmarshalPlain(f format, raw []byte, v any) error {
 		*v, ok = got.(map[string]any)
 	}
 	if !ok && got != nil {
-		return &mismatch{f.name(), f.kind(raw), v}
+		return newMismatch(f, raw, v)
 	}
 	return nil
 }
@@ -176,7 +239,7 @@ func elements(f format, into [][]byte, raw []byte) ([][]byte, error) {
 	if len(raw) == 0 || f.kind(raw) != kindList {
 		return into, &SyntaxError{Codec: f.name(), Reason: badNoList}
 	}
-	s := valueScan(raw)
+	s := valueScan(raw, valueDepth)
 	if err := check(f, &s); err != nil {
 		return into, err
 	}
@@ -192,63 +255,4 @@ func elements(f format, into [][]byte, raw []byte) ([][]byte, error) {
 		into = append(into, raw[start:end:end])
 		pos = end
 	}
-}
-
-// dict decodes a raw dict, which is well-formed, to a Dict.
-func dict(f format, raw []byte) (d proto.Dict, pos int, bad string) {
-	pos, n := f.open(raw)
-	if n > 0 {
-		d = make(proto.Dict, 0, n)
-	}
-	var seen keySet
-	for i := 0; ; i += 2 {
-		start, end, bad := f.next(raw, pos, i, true)
-		if bad != "" || start < 0 {
-			return d, end, bad
-		}
-		key, ok := f.str(raw[start:end])
-		if !ok {
-			return nil, start, badKey
-		}
-		if seen = seen.add(d, key); seen.dup {
-			return nil, start, badDuplicate
-		}
-		start, end, bad = f.next(raw, end, i+1, true)
-		if bad != "" || start < 0 {
-			return nil, end, badTruncated
-		}
-		v, at, bad := f.plain(raw, start)
-		if bad != "" {
-			return nil, at, bad
-		}
-		d = append(d, proto.Entry{Key: intern(key), Value: v})
-		pos = end
-	}
-}
-
-// keySet finds the key of a dict that comes twice: by looking at each while
-// they are few, as they are, and by a map where somebody sends very many.
-type keySet struct {
-	keys map[string]struct{}
-	dup  bool
-}
-
-const fewKeys = 32
-
-func (s keySet) add(d proto.Dict, key []byte) keySet {
-	if len(d) < fewKeys {
-		for i := range d {
-			s.dup = s.dup || d[i].Key == string(key)
-		}
-		return s
-	}
-	if s.keys == nil {
-		s.keys = make(map[string]struct{}, 2*fewKeys)
-		for i := range d {
-			s.keys[d[i].Key] = struct{}{}
-		}
-	}
-	_, s.dup = s.keys[string(key)]
-	s.keys[string(key)] = struct{}{}
-	return s
 }

@@ -3,7 +3,6 @@ package codec
 import (
 	"bytes"
 	"encoding/base64"
-	"errors"
 	"math"
 	"strconv"
 	"sync"
@@ -31,7 +30,7 @@ func (jsonCodec) AppendValue(dst []byte, v any) ([]byte, error) {
 	return appendOne(jsonFormat{}, dst, v)
 }
 func (jsonCodec) Unmarshal(raw []byte, v any) error {
-	return unmarshalValue(jsonFormat{}, jsonTrim(raw), v)
+	return unmarshalOne(jsonFormat{}, jsonTrim(raw), v)
 }
 func (jsonCodec) Plain(raw []byte) (any, error) { return plainValue(jsonFormat{}, jsonTrim(raw)) }
 func (jsonCodec) Elements(into [][]byte, raw []byte) ([][]byte, error) {
@@ -55,9 +54,9 @@ func (jsonFormat) appendUint(dst []byte, v uint64) []byte { return strconv.Appen
 func (jsonFormat) appendList(dst []byte, n int) []byte { return append(dst, '[') }
 func (jsonFormat) appendDict(dst []byte, n int) []byte { return append(dst, '{') }
 
-var (
-	errNumber = errors.New("JSON has no NaN and no infinity")
-	errNUL    = errors.New("a JSON string that begins with U+0000 would be binary")
+const (
+	errNumber = fault("JSON has no NaN and no infinity")
+	errNUL    = fault("a JSON string that begins with U+0000 would be binary")
 )
 
 // appendFloat writes a float so that it comes back as one: 1 is "1.0".
@@ -118,25 +117,35 @@ func (jsonFormat) appendBytes(dst []byte, v []byte) []byte {
 
 var jsonBuffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
-func (jsonFormat) appendAny(dst []byte, v any) ([]byte, error) {
-	b := jsonBuffers.Get().(*bytes.Buffer)
-	b.Reset()
+func (f jsonFormat) write(dst []byte, v any, traits typeTraits, depth int) ([]byte, error) {
+	if err := jsonGuard.check(v, traits, depth); err != nil {
+		return dst, err
+	}
 	options := jsonEnc
-	if traitsOf(v)&(hasBytes|hasAny) != 0 {
+	if traits&(hasBytes|hasAny) != 0 {
 		options = jsonEncWide
 	}
+	b := jsonBuffers.Get().(*bytes.Buffer)
+	b.Reset()
 	err := json.MarshalWrite(b, v, options)
+	start := len(dst)
 	if err == nil {
 		dst = append(dst, b.Bytes()...)
 	}
 	if b.Cap() <= pooledSize {
 		jsonBuffers.Put(b)
 	}
-	return dst, err
+	// The library itself checks strings and what a marshaler has written.
+	if err != nil || traits&(hasAny|hasLoop|hasJSON|hasMap) == 0 {
+		return dst, err
+	}
+	s := valueScan(dst[start:], valueDepth)
+	end, bad := f.verify(&s, 0, depth)
+	return verified(f, dst, start, depth, end, bad, s.ints)
 }
 
-func (jsonFormat) unmarshal(s *scan, v any) error {
-	if traitsOf(v)&hasBytes != 0 {
+func (jsonFormat) unmarshal(s *scan, v any, traits typeTraits) error {
+	if traits&hasBytes != 0 {
 		return json.Unmarshal(s.data, v, jsonDecWide)
 	}
 	return json.Unmarshal(s.data, v, jsonDec)

@@ -2,6 +2,7 @@ package codec
 
 import (
 	"errors"
+	"math/big"
 	"reflect"
 
 	"github.com/go-json-experiment/json"
@@ -12,11 +13,11 @@ import (
 // The library's options: binary in WAMP's form, floats that stay floats, plain
 // values in an any, durations as numbers, nil as null, and omitempty as the
 // other serializers and encoding/json understand it. The wide ones ask of every
-// value whether it is made of octets, and are taken for types that have such.
+// value whether it is made of bytes, and are taken for types that have such.
 var (
 	jsonForm = json.JoinOptions(json.FormatNilSliceAsNull(true), json.FormatNilMapAsNull(true),
 		jsonv1.OmitEmptyWithLegacySemantics(true), jsonv1.FormatDurationAsNano(true))
-	jsonTo   = json.JoinMarshalers(json.MarshalToFunc(jsonWriteBytes), json.MarshalToFunc(jsonWriteFloat))
+	jsonTo   = json.JoinMarshalers(json.MarshalToFunc(jsonWriteBytes), json.MarshalToFunc(jsonWriteFloat), json.MarshalToFunc(jsonWriteBig))
 	jsonFrom = json.JoinUnmarshalers(json.UnmarshalFromFunc(jsonReadBytes), json.UnmarshalFromFunc(jsonReadAny))
 
 	jsonEnc = json.JoinOptions(jsonForm, json.WithMarshalers(jsonTo))
@@ -41,12 +42,19 @@ func jsonWriteFloat(e *jsontext.Encoder, v float64) error {
 	return e.WriteValue(b)
 }
 
-// isOctets reports whether t is a slice or an array of octets that does not say
+func jsonWriteBig(e *jsontext.Encoder, v *big.Int) error {
+	if v.BitLen() > maxBits {
+		return fault(badDigits)
+	}
+	return e.WriteValue(v.Append(e.AvailableBuffer(), 10))
+}
+
+// isOctets reports whether t is a slice or an array of bytes that does not say
 // itself how it is written.
 func isOctets(t reflect.Type) bool {
 	k := t.Kind()
 	return (k == reflect.Slice || k == reflect.Array) && t.Elem().Kind() == reflect.Uint8 &&
-		!t.Implements(textMarshaler) && !reflect.PointerTo(t).Implements(textMarshaler)
+		!implements(t, textMarshaler)
 }
 
 func jsonWriteOctets(e *jsontext.Encoder, v any) error {
@@ -105,7 +113,7 @@ func jsonReadOctets(d *jsontext.Decoder, v any) error {
 	return nil
 }
 
-// jsonBytes decodes a string into octets: WAMP's form of binary, or plain
+// jsonBytes decodes a string into bytes: WAMP's form of binary, or plain
 // base64, which is what encoders that do not know that form write.
 func jsonBytes(raw []byte) ([]byte, error) {
 	if string(raw) == "null" {

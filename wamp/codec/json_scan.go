@@ -15,9 +15,11 @@ const (
 	badControl = "control character in a string"
 	badNumber  = "wrong number"
 	badBase64  = "string of binary is not base64"
+	badBracket = "bracket of the other kind"
+	badDigits  = "number has too many digits"
 )
 
-// jsonSpace returns the offset of the next octet that is no white space.
+// jsonSpace returns the offset of the next byte that is no white space.
 func jsonSpace(data []byte, pos int) int {
 	for pos < len(data) {
 		if c := data[pos]; c > ' ' || c != ' ' && c != '\n' && c != '\t' && c != '\r' {
@@ -28,7 +30,7 @@ func jsonSpace(data []byte, pos int) int {
 	return pos
 }
 
-// plainChar says of an octet that it stands for itself in a string.
+// plainChar says of an byte that it stands for itself in a string.
 var plainChar = func() (t [256]bool) {
 	for c := range t {
 		t[c] = c >= ' ' && c != '"' && c != '\\'
@@ -131,6 +133,9 @@ func jsonDigits(data []byte, pos int) int {
 	return pos
 }
 
+// jsonNUL begins the form of binary.
+var jsonNUL = []byte(`\u0000`)
+
 func jsonLiteral(data []byte, pos int, word string) (int, string) {
 	if len(data)-pos >= len(word) && string(data[pos:pos+len(word)]) == word {
 		return pos + len(word), ""
@@ -157,6 +162,9 @@ func (f jsonFormat) skip(s *scan, pos, depth int) (int, string) {
 		return jsonLiteral(data, pos, "null")
 	}
 	end, _, ok := jsonSkipNumber(data, pos)
+	if ok && end-pos > MaxDigits {
+		return pos, badDigits
+	}
 	if ok {
 		return end, ""
 	}
@@ -176,6 +184,9 @@ func (f jsonFormat) skipItems(s *scan, pos, depth int, dict bool) (int, string) 
 		start, end, bad := jsonItem(s.data, pos, i, dict)
 		if bad != "" || start < 0 {
 			return end, bad
+		}
+		if dict && i&1 == 0 && (s.data[start] != '"' || s.keys && bytes.HasPrefix(s.data[start+1:], jsonNUL)) {
+			return start, badKey
 		}
 		if !s.take(1) {
 			return start, badElements
@@ -212,9 +223,6 @@ func jsonItem(data []byte, pos, i int, dict bool) (start, end int, bad string) {
 	if pos >= len(data) {
 		return -1, pos, badTruncated
 	}
-	if dict && i&1 == 0 && data[pos] != '"' {
-		return -1, pos, badKey
-	}
 	return pos, pos, ""
 }
 
@@ -243,7 +251,18 @@ func (f jsonFormat) split(s *scan, spans *[maxElements]span) (n, pos int, bad st
 		if !s.take(1) {
 			return n, start, badElements
 		}
-		if end, bad = f.skip(s, start, 1); bad != "" {
+		switch c := data[start]; {
+		case !s.lenient || jsonMarks[c] == 0:
+			end, bad = f.skip(s, start, 1)
+		case c == '"':
+			if end, bad = jsonSkipString(data, start); bad != "" {
+				s.broken |= 1 << n // if it is no payload
+				end, bad = jsonStringEnd(data, start)
+			}
+		default:
+			end, bad = f.end(data, start, &s.stack)
+		}
+		if bad != "" {
 			return n, end, bad
 		}
 		spans[n] = span{start, end}
@@ -286,6 +305,60 @@ func (jsonFormat) uint(raw []byte) (n uint64, ok bool) {
 	return n, true
 }
 
+// whole reads 7.0 and 7e0 and whatever else is an integer, exactly.
+func (jsonFormat) whole(raw []byte) (n uint64, ok bool) {
+	if len(raw) == 0 || raw[0]-'0' > 9 {
+		return 0, false
+	}
+	i, zeros, exp := 0, 0, 0 // zeros that nothing else has followed yet
+	for frac := 0; i < len(raw) && raw[i]|0x20 != 'e'; i++ {
+		switch d := raw[i] - '0'; {
+		case raw[i] == '.':
+			frac = 1
+			continue
+		case d > 9:
+			return 0, false
+		case d == 0:
+			zeros++
+		default:
+			n, ok = timesTen(n, zeros+1)
+			if !ok || n+uint64(d) < n {
+				n = math.MaxUint64 // and stays it
+			} else {
+				n += uint64(d)
+			}
+			zeros = 0
+		}
+		exp -= frac
+	}
+	if n == 0 {
+		return 0, true
+	}
+	if i < len(raw) {
+		// An error says that it is out of range.
+		e, _ := strconv.ParseInt(string(raw[i+1:]), 10, 30)
+		exp += int(e)
+	}
+	if exp += zeros; exp < 0 {
+		return 0, false
+	}
+	if n, ok = timesTen(n, exp); !ok {
+		n = math.MaxUint64
+	}
+	return n, true
+}
+
+// timesTen returns n times ten to the power of exp.
+func timesTen(n uint64, exp int) (uint64, bool) {
+	for ; n > 0 && exp > 0; exp-- {
+		if n > math.MaxUint64/10 {
+			return 0, false
+		}
+		n *= 10
+	}
+	return n, true
+}
+
 func (f jsonFormat) str(raw []byte) ([]byte, bool) {
 	if len(raw) < 2 || raw[0] != '"' {
 		return nil, false
@@ -301,49 +374,61 @@ func (f jsonFormat) str(raw []byte) ([]byte, bool) {
 // surrogate pair stands for nothing.
 func jsonUnescape(b []byte) ([]byte, bool) {
 	out := make([]byte, 0, len(b))
-	for i := 0; i < len(b); i++ {
+	for i := 0; i < len(b); {
 		if b[i] != '\\' {
 			out = append(out, b[i])
+			i++
 			continue
 		}
-		if i++; i >= len(b) {
+		r, next, ok := jsonEscape(b, i)
+		if !ok {
 			return nil, false
 		}
-		switch b[i] {
-		case 'b':
-			out = append(out, '\b')
-		case 'f':
-			out = append(out, '\f')
-		case 'n':
-			out = append(out, '\n')
-		case 'r':
-			out = append(out, '\r')
-		case 't':
-			out = append(out, '\t')
-		case 'u':
-			r, ok := jsonHex(b, i+1)
-			i += 4
-			if ok && utf16.IsSurrogate(r) {
-				ok = len(b)-i > 6 && b[i+1] == '\\' && b[i+2] == 'u'
-				if ok {
-					low, hex := jsonHex(b, i+3)
-					r = utf16.DecodeRune(r, low)
-					ok = hex && r != utf8.RuneError
-					i += 6
-				}
-			}
-			if !ok {
-				return nil, false
-			}
-			out = utf8.AppendRune(out, r)
-		default:
-			out = append(out, b[i])
-		}
+		out, i = utf8.AppendRune(out, r), next
 	}
 	return out, utf8.Valid(out)
 }
 
-// jsonBinary returns the octets of a string in WAMP's form of binary.
+// jsonEscape reads the escape at pos.
+func jsonEscape(b []byte, pos int) (r rune, next int, ok bool) {
+	if pos+1 >= len(b) {
+		return 0, len(b), false
+	}
+	next = pos + 2
+	switch c := b[pos+1]; c {
+	case '"', '\\', '/':
+		return rune(c), next, true
+	case 'b':
+		return '\b', next, true
+	case 'f':
+		return '\f', next, true
+	case 'n':
+		return '\n', next, true
+	case 'r':
+		return '\r', next, true
+	case 't':
+		return '\t', next, true
+	case 'u':
+	default:
+		return 0, next, false
+	}
+	if r, ok = jsonHex(b, next); !ok {
+		return 0, next, false
+	}
+	if next += 4; !utf16.IsSurrogate(r) {
+		return r, next, true
+	}
+	if len(b)-next < 6 || b[next] != '\\' || b[next+1] != 'u' {
+		return 0, next, false
+	}
+	low, ok := jsonHex(b, next+2)
+	if r = utf16.DecodeRune(r, low); !ok || r == utf8.RuneError {
+		return 0, next, false
+	}
+	return r, next + 6, true
+}
+
+// jsonBinary returns the bytes of a string in WAMP's form of binary.
 func jsonBinary(s []byte) ([]byte, bool) {
 	out := make([]byte, base64.StdEncoding.DecodedLen(len(s)-1))
 	n, err := base64.StdEncoding.Strict().Decode(out, s[1:])
@@ -362,101 +447,7 @@ func (f jsonFormat) next(raw []byte, pos, i int, dict bool) (start, end int, bad
 	if bad != "" || start < 0 {
 		return start, end, bad
 	}
-	s := valueScan(raw)
-	end, bad = f.skip(&s, start, 1)
+	var st stack
+	end, bad = f.end(raw, start, &st)
 	return start, end, bad
-}
-
-func (f jsonFormat) plain(raw []byte, pos int) (any, int, string) {
-	switch raw[pos] {
-	case '"':
-		end, _ := jsonSkipString(raw, pos)
-		b, ok := f.str(raw[pos:end])
-		if !ok {
-			return nil, pos, badUTF8
-		}
-		if len(b) > 0 && b[0] == 0 {
-			if b, ok = jsonBinary(b); !ok {
-				return nil, pos, badBase64
-			}
-			return b, end, ""
-		}
-		return string(b), end, ""
-	case '[':
-		return f.plainList(raw, pos)
-	case '{':
-		return f.plainMap(raw, pos)
-	case 't':
-		return true, pos + 4, ""
-	case 'f':
-		return false, pos + 5, ""
-	case 'n':
-		return nil, pos + 4, ""
-	}
-	end, integer, _ := jsonSkipNumber(raw, pos)
-	v, ok := jsonNumber(raw[pos:end], integer)
-	if !ok {
-		return nil, pos, badNumber
-	}
-	return v, end, ""
-}
-
-// jsonNumber returns an integer exactly, and anything that is written with a
-// fraction or an exponent, or is beyond uint64, as a float. It is not ok beyond float64.
-func jsonNumber(raw []byte, integer bool) (v any, ok bool) {
-	if integer {
-		if n, ok := (jsonFormat{}).uint(raw); ok {
-			return plainUint(n), true
-		}
-		if n, err := strconv.ParseInt(string(raw), 10, 64); err == nil && n != 0 {
-			return n, true
-		}
-	}
-	x, err := strconv.ParseFloat(string(raw), 64)
-	return x, err == nil
-}
-
-func (f jsonFormat) plainList(raw []byte, pos int) (any, int, string) {
-	list := []any{}
-	pos++
-	for i := 0; ; i++ {
-		start, end, bad := jsonItem(raw, pos, i, false)
-		if bad != "" || start < 0 {
-			return list, end, bad
-		}
-		v, end, bad := f.plain(raw, start)
-		if bad != "" {
-			return nil, end, bad
-		}
-		list, pos = append(list, v), end
-	}
-}
-
-func (f jsonFormat) plainMap(raw []byte, pos int) (any, int, string) {
-	m := map[string]any{}
-	pos++
-	for i := 0; ; i += 2 {
-		start, end, bad := jsonItem(raw, pos, i, true)
-		if bad != "" || start < 0 {
-			return m, end, bad
-		}
-		end, _ = jsonSkipString(raw, start)
-		key, ok := f.str(raw[start:end])
-		if !ok {
-			return nil, start, badUTF8
-		}
-		k := string(key)
-		if _, dup := m[k]; dup {
-			return nil, start, badDuplicate
-		}
-		start, end, bad = jsonItem(raw, end, i+1, true)
-		if bad != "" {
-			return nil, end, bad
-		}
-		v, end, bad := f.plain(raw, start)
-		if bad != "" {
-			return nil, end, bad
-		}
-		m[k], pos = v, end
-	}
 }

@@ -29,7 +29,7 @@ func (msgpackCodec) AppendValue(dst []byte, v any) ([]byte, error) {
 	return appendOne(msgpackFormat{}, dst, v)
 }
 func (msgpackCodec) Unmarshal(raw []byte, v any) error {
-	return unmarshalValue(msgpackFormat{}, raw, v)
+	return unmarshalOne(msgpackFormat{}, raw, v)
 }
 func (msgpackCodec) Plain(raw []byte) (any, error) { return plainValue(msgpackFormat{}, raw) }
 func (msgpackCodec) Elements(into [][]byte, raw []byte) ([][]byte, error) {
@@ -72,8 +72,8 @@ func (msgpackFormat) appendUint(dst []byte, v uint64) []byte {
 	return mpLength(dst, mpUint8, v)
 }
 
-// mpLength appends n in the least of 1, 2, 4 or 8 octets, behind the first
-// octet that says so: first for one octet, first+1 for two, and so on.
+// mpLength appends n in the least of 1, 2, 4 or 8 bytes, behind the first
+// byte that says so: first for one byte, first+1 for two, and so on.
 func mpLength(dst []byte, first byte, n uint64) []byte {
 	switch {
 	case n <= math.MaxUint8:
@@ -154,29 +154,42 @@ var (
 
 // mpForeign are types that the library has its own mind about: it prefers
 // MarshalBinary, empties channels, writes times as an extension and takes them
-// from nothing else. They go by way of CBOR, and so does what may hold them, so
-// that they are the same in all serializers.
-const mpForeign = hasText | hasTime | hasOdd | hasAny
+// from nothing else; and some it cannot bear. They go by way of CBOR, and so does
+// what may hold them, so that they are the same in all serializers.
+const mpForeign = hasText | hasTime | hasOdd | hasAny | hasCode | hasTight | isEndless
 
-func (f msgpackFormat) appendAny(dst []byte, v any) ([]byte, error) {
-	if traitsOf(v)&mpForeign != 0 {
-		raw, err := cborFormat{}.appendAny(nil, v)
+func (f msgpackFormat) write(dst []byte, v any, traits typeTraits, depth int) ([]byte, error) {
+	if traits&mpForeign != 0 {
+		raw, err := cborFormat{}.write(nil, v, traits, depth)
 		if err != nil {
 			return dst, err
 		}
-		return transcode(MsgPack, dst, CBOR, raw)
+		plain, bad := plainValue(cborFormat{}, raw)
+		if bad != nil {
+			return dst, bad
+		}
+		return appendValue(f, dst, plain, depth)
+	}
+	if err := mpGuard.check(v, traits, depth); err != nil {
+		return dst, err
 	}
 	e := mpEncoders.Get().(*mpEncoder)
 	e.buf = e.buf[:0]
 	e.enc.ResetBytes(&e.buf)
 	err := e.enc.Encode(v)
+	start := len(dst)
 	if err == nil {
 		dst = append(dst, e.buf...)
 	}
 	if cap(e.buf) <= pooledSize {
 		mpEncoders.Put(e)
 	}
-	return dst, err
+	if err != nil {
+		return dst, err
+	}
+	s := valueScan(dst[start:], valueDepth)
+	end, bad := f.verify(&s, 0, depth)
+	return verified(f, dst, start, depth, end, bad, s.ints)
 }
 
 // mpShape reports whether raw may go into what v points to. The library would
@@ -200,16 +213,20 @@ func mpShape(raw []byte, v any) bool {
 
 // unmarshal goes by way of CBOR also where there are integers above int64: the
 // library would wrap them around to negative ones.
-func (f msgpackFormat) unmarshal(s *scan, v any) error {
+func (f msgpackFormat) unmarshal(s *scan, v any, traits typeTraits) error {
 	if !mpShape(s.data, v) {
-		return &mismatch{f.name(), f.kind(s.data), v}
+		return newMismatch(f, s.data, v)
 	}
-	if s.big || traitsOf(v)&mpForeign != 0 {
-		raw, err := transcode(CBOR, nil, MsgPack, s.data)
+	if s.big || traits&mpForeign != 0 {
+		plain, err := plainValue(f, s.data)
 		if err != nil {
 			return err
 		}
-		return cborUnmarshal(raw, v)
+		raw, err := appendOne(cborFormat{}, nil, plain)
+		if err != nil {
+			return err
+		}
+		return cborUnmarshal(raw, v, traits)
 	}
 	d := mpDecoders.Get().(*codec.Decoder)
 	d.ResetBytes(s.data)

@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// The first octets of MessagePack that are not a value or a length themselves.
+// The first bytes of MessagePack that are not a value or a length themselves.
 const (
 	mpFixMap   = 0x80
 	mpFixList  = 0x90
@@ -32,28 +32,28 @@ const (
 	mpNegative = 0xe0
 )
 
-// mpClass is what kind of value a first octet begins.
+// mpClass is what kind of value a first byte begins.
 type mpClass uint8
 
 const (
-	mpScalar mpClass = iota // n octets follow, which are the value
+	mpScalar mpClass = iota // n bytes follow, which are the value
 	mpStr
 	mpBin
-	mpExt // n octets follow, the first is the extension's type
+	mpExt // n bytes follow, the first is the extension's type
 	mpList
 	mpMap
 	mpBad
 )
 
 // mpRow says how a value begins: its class, and its length, which stands in
-// the size octets behind the first one, or is n if size is 0.
+// the size bytes behind the first one, or is n if size is 0.
 type mpRow struct {
 	class mpClass
 	size  uint8
 	n     uint8
 }
 
-// mpRows has a row for each first octet. It is never changed.
+// mpRows has a row for each first byte. It is never changed.
 var mpRows = func() (rows [256]mpRow) {
 	for c := range rows {
 		r := &rows[c]
@@ -91,7 +91,7 @@ var mpRows = func() (rows [256]mpRow) {
 	return rows
 }()
 
-// mpQuick has the length of the values whose first octet says it: numbers and
+// mpQuick has the length of the values whose first byte says it: numbers and
 // short strings, which are most of what there is. It is never changed.
 var mpQuick = func() (t [256]uint8) {
 	for c, r := range mpRows {
@@ -103,12 +103,12 @@ var mpQuick = func() (t [256]uint8) {
 }()
 
 // mpHead reads the head at pos: the class of the value and its length in
-// octets, elements or entries.
-func mpHead(data []byte, pos int) (class mpClass, n, next int, ok bool) {
+// bytes, elements or entries, which may be more than an int holds.
+func mpHead(data []byte, pos int) (class mpClass, n uint, next int, ok bool) {
 	r := mpRows[data[pos]]
 	pos++
 	if r.size == 0 {
-		return r.class, int(r.n), pos, r.class != mpBad
+		return r.class, uint(r.n), pos, r.class != mpBad
 	}
 	rest := data[pos:]
 	if len(rest) < int(r.size) {
@@ -116,11 +116,11 @@ func mpHead(data []byte, pos int) (class mpClass, n, next int, ok bool) {
 	}
 	switch r.size {
 	case 1:
-		n = int(rest[0])
+		n = uint(rest[0])
 	case 2:
-		n = int(binary.BigEndian.Uint16(rest))
+		n = uint(binary.BigEndian.Uint16(rest))
 	default:
-		n = int(binary.BigEndian.Uint32(rest))
+		n = uint(binary.BigEndian.Uint32(rest))
 	}
 	return r.class, n, pos + int(r.size), true
 }
@@ -137,24 +137,30 @@ func (f msgpackFormat) skip(s *scan, pos, depth int) (int, string) {
 		}
 		return pos, badTruncated
 	}
+	rest := uint(len(data) - next)
+	if n > rest {
+		return pos, badTruncated
+	}
 	switch class {
 	case mpList:
-		return f.skipItems(s, pos, next, n, depth+1)
+		return f.skipItems(s, pos, next, int(n), depth+1)
 	case mpMap:
-		if n > math.MaxInt/2 {
+		if n > rest/2 {
 			return pos, badTruncated
 		}
-		return f.skipItems(s, pos, next, 2*n, depth+1)
+		return f.skipItems(s, pos, next, 2*int(n), depth+1)
 	case mpExt:
-		n++
-	}
-	if n > len(data)-next {
-		return pos, badTruncated
+		if n++; n > rest {
+			return pos, badTruncated
+		}
+		if _, known := mpTimestamp(data[next], data[next+1:next+int(n)]); !known {
+			s.tag = true
+		}
 	}
 	if data[pos] == mpUint64 && data[next] >= 0x80 {
 		s.big = true
 	}
-	return next + n, ""
+	return next + int(n), ""
 }
 
 // skipItems skips the n items of a container that begins at head.
@@ -201,13 +207,18 @@ func (f msgpackFormat) split(s *scan, spans *[maxElements]span) (n, pos int, bad
 	case s.depth < 1 || !s.take(uint64(count)):
 		return 0, 0, badElements
 	}
-	for n < count {
+	for n < int(count) {
 		end := len(data)
 		if pos < end {
 			end = pos + int(mpQuick[data[pos]])
 		}
 		if end == pos || end >= len(data) {
-			if end, bad = f.skip(s, pos, 1); bad != "" {
+			if s.lenient {
+				end, bad = f.end(data, pos, &s.stack)
+			} else {
+				end, bad = f.skip(s, pos, 1)
+			}
+			if bad != "" {
 				return n, end, bad
 			}
 		}
@@ -280,34 +291,45 @@ func (msgpackFormat) uint(raw []byte) (uint64, bool) {
 	return n, ok && !negative
 }
 
+func (f msgpackFormat) whole(raw []byte) (uint64, bool) {
+	if t := f.token(raw); t.kind == tokenFloat {
+		return wholeFloat(t.f)
+	}
+	return 0, false
+}
+
 func (msgpackFormat) str(raw []byte) ([]byte, bool) {
 	if len(raw) == 0 || mpRows[raw[0]].class != mpStr {
 		return nil, false
 	}
 	_, n, next, ok := mpHead(raw, 0)
-	if !ok || n > len(raw)-next {
+	if !ok || n > uint(len(raw)-next) {
 		return nil, false
 	}
-	b := raw[next : next+n]
+	b := raw[next : next+int(n)]
 	return b, utf8.Valid(b)
 }
 
 func (msgpackFormat) open(raw []byte) (pos, n int) {
-	_, n, pos, _ = mpHead(raw, 0)
-	return pos, n
+	_, count, pos, ok := mpHead(raw, 0)
+	if !ok || count > uint(len(raw)) {
+		return pos, 0
+	}
+	return pos, int(count)
 }
 
 func (f msgpackFormat) next(raw []byte, pos, i int, dict bool) (start, end int, bad string) {
 	if pos >= len(raw) {
 		return -1, pos, ""
 	}
-	s := valueScan(raw)
-	end, bad = f.skip(&s, pos, 1)
+	var st stack
+	end, bad = f.end(raw, pos, &st)
 	return pos, end, bad
 }
 
 func (f msgpackFormat) plain(raw []byte, pos int) (any, int, string) {
-	class, n, next, _ := mpHead(raw, pos)
+	class, length, next, _ := mpHead(raw, pos)
+	n := int(length)
 	switch class {
 	case mpStr:
 		b := raw[next : next+n]
@@ -372,7 +394,7 @@ func (f msgpackFormat) plainMap(raw []byte, pos, n int) (any, int, string) {
 }
 
 // mpPlainExt returns a timestamp as the RFC 3339 string it is in the other
-// serializers, the octets of any other extension as they are.
+// serializers, the bytes of any other extension as they are.
 func mpPlainExt(typ byte, b []byte) any {
 	if t, ok := mpTimestamp(typ, b); ok {
 		return t.Format(time.RFC3339Nano)

@@ -2,6 +2,7 @@ package codec
 
 import (
 	"bytes"
+	"math"
 	"strconv"
 
 	"github.com/connectanum/connectanum-go/wamp/proto"
@@ -10,27 +11,39 @@ import (
 // parser is the Parser of all three formats.
 type parser struct {
 	f     format
-	lim   Limits
+	lim   Limits // all of them set
+	elems int    // that a message may have
 	scan  scan
 	spans [maxElements]span
 	dicts dictMemo
 	uris  textMemo
 }
 
-func newParser(f format, l Limits) *parser { return &parser{f: f, lim: l.withDefaults()} }
+func newParser(f format, l Limits) *parser {
+	l = l.withDefaults()
+	p := &parser{f: f, lim: l, elems: l.Elements, scan: scan{depth: l.Depth, lenient: !l.Strict}}
+	if p.scan.lenient {
+		p.elems = math.MaxInt // those of the options count alone
+	}
+	return p
+}
 
 // Parse implements Parser.
 func (p *parser) Parse(data []byte, m *proto.Message) error {
 	*m = proto.Message{}
 	if len(data) > p.lim.Size {
-		return p.fault(m, -1, "message of "+strconv.Itoa(len(data))+" octets is over the limit")
+		return p.fault(m, -1, "message of "+strconv.Itoa(len(data))+" bytes is over the limit")
 	}
-	p.scan = scan{data: data, elems: p.lim.Elements, depth: p.lim.Depth}
-	n, pos, bad := p.f.split(&p.scan, &p.spans)
-	p.scan.data = nil
+	s := &p.scan
+	s.data, s.elems, s.broken = data, p.elems, 0
+	n, pos, bad := p.f.split(s, &p.spans)
+	s.data = nil
+	if cap(s.stack) > keepStack {
+		s.stack = nil
+	}
 	if n > 0 {
 		// Also where a later element is broken: the fault shall name the type.
-		code, ok := p.f.uint(data[p.spans[0].start:p.spans[0].end])
+		code, ok := p.id(data[p.spans[0].start:p.spans[0].end])
 		switch {
 		case ok && code <= uint64(proto.Yield):
 			m.Type = proto.MessageType(code)
@@ -62,7 +75,7 @@ func (p *parser) Parse(data []byte, m *proto.Message) error {
 		if i+1 == n {
 			return nil
 		}
-		if err := p.field(data, m, field, p.spans[i+1]); err != nil {
+		if err := p.field(data, m, field, i+1); err != nil {
 			return err
 		}
 	}
@@ -74,14 +87,23 @@ var fieldNames = [...]string{
 	proto.FieldPublication: "publication id", proto.FieldURI: "URI", proto.FieldText: "string", proto.FieldOptions: "dict",
 }
 
-func (p *parser) field(data []byte, m *proto.Message, field proto.Field, at span) error {
+// id reads an integer of a header. One that comes as a float is taken too.
+func (p *parser) id(raw []byte) (uint64, bool) {
+	if n, ok := p.f.uint(raw); ok {
+		return n, true
+	}
+	return p.f.whole(raw)
+}
+
+func (p *parser) field(data []byte, m *proto.Message, field proto.Field, i int) error {
+	at := p.spans[i]
 	raw := data[at.start:at.end]
 	switch field {
 	case proto.FieldOptions:
 		return p.options(raw, m, at.start)
 	case proto.FieldURI, proto.FieldText:
 		s, ok := p.f.str(raw)
-		if !ok || p.f.text() && len(s) > 0 && s[0] == 0 { // that would be binary
+		if !ok || p.scan.broken&(1<<i) != 0 || p.f.text() && len(s) > 0 && s[0] == 0 { // that would be binary
 			return p.fault(m, at.start, fieldNames[field]+" is not a valid string")
 		}
 		if field == proto.FieldURI {
@@ -91,7 +113,7 @@ func (p *parser) field(data []byte, m *proto.Message, field proto.Field, at span
 		}
 		return nil
 	}
-	id, ok := p.f.uint(raw)
+	id, ok := p.id(raw)
 	if !ok {
 		return p.fault(m, at.start, fieldNames[field]+" is not a non-negative integer")
 	}
@@ -128,19 +150,28 @@ func (p *parser) options(raw []byte, m *proto.Message, at int) error {
 	if _, n := p.f.open(raw); n == 0 {
 		return nil
 	}
-	if d, ok := p.dicts.get(m.Type, raw); ok {
-		m.Options = d
+	if e := p.dicts.get(m.Type, raw); e != nil {
+		m.Options, m.Odd = e.d, e.odd
 		return nil
 	}
-	d, pos, bad := dict(p.f, raw)
+	var d proto.Dict
+	var pos int
+	var bad string
+	if p.lim.Strict {
+		d, pos, bad = dict(p.f, raw)
+	} else {
+		d, pos, bad = looseDict(p.f, raw, p.lim.Elements)
+	}
 	if bad != "" {
 		return p.fault(m, at+pos, bad)
 	}
-	if err := proto.CheckOptions(m.Type, d); err != nil {
-		return p.fault(m, at, err.Error())
+	if p.lim.Strict {
+		if err := proto.CheckOptions(m.Type, d); err != nil {
+			return p.fault(m, at, err.Error())
+		}
 	}
-	p.dicts.put(m.Type, raw, d)
-	m.Options = d
+	m.Options, m.Odd = proto.SiftOptions(m.Type, d)
+	p.dicts.put(m.Type, raw, m.Options, m.Odd)
 	return nil
 }
 
@@ -152,7 +183,7 @@ func (p *parser) payload(data []byte, m *proto.Message, i, n int) error {
 		case k == kindList:
 			m.Args = raw
 		case k == kindNull:
-		case (k == kindBinary || k == kindString && p.f.text()) && m.Options.Has("enc_algo"):
+		case (k == kindBinary || k == kindString && p.f.text()) && (m.Options.Has("enc_algo") || m.Odd.Has(proto.OddPayload)):
 			m.Args = raw // Autobahn's form of encrypted payload
 		default:
 			return p.fault(m, at.start, "arguments are not a list")
@@ -187,29 +218,30 @@ type dictEntry struct {
 	raw []byte
 	typ proto.MessageType
 	d   proto.Dict
+	odd *proto.Oddity
 }
 
-// memoSize is how many octets a dict that is worth keeping may have: one that
+// memoSize is how many bytes a dict that is worth keeping may have: one that
 // is longer is hardly the same twice.
 const memoSize = 512
 
-func (c *dictMemo) get(t proto.MessageType, raw []byte) (proto.Dict, bool) {
+func (c *dictMemo) get(t proto.MessageType, raw []byte) *dictEntry {
 	for i := range c.entries {
 		e := &c.entries[i]
 		if e.typ == t && bytes.Equal(e.raw, raw) {
-			return e.d, true
+			return e
 		}
 	}
-	return nil, false
+	return nil
 }
 
-func (c *dictMemo) put(t proto.MessageType, raw []byte, d proto.Dict) {
+func (c *dictMemo) put(t proto.MessageType, raw []byte, d proto.Dict, odd *proto.Oddity) {
 	if len(raw) > memoSize {
 		return
 	}
 	e := &c.entries[c.next%uint8(len(c.entries))]
 	c.next++
-	e.raw, e.typ, e.d = append(e.raw[:0], raw...), t, d
+	e.raw, e.typ, e.d, e.odd = append(e.raw[:0], raw...), t, d, odd
 }
 
 // textMemo keeps the URIs that were parsed last, so that a procedure called

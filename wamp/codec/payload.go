@@ -5,19 +5,20 @@ import (
 	"fmt"
 	"maps"
 	"sync"
+	"sync/atomic"
 
 	"github.com/connectanum/connectanum-go/wamp/proto"
 )
 
 // Payload is the positional and keyword arguments of a message. One that is
 // to be sent holds Go values, which are encoded when it leaves; one that was
-// received holds the octets as they came, which are decoded when somebody asks
+// received holds the bytes as they came, which are decoded when somebody asks
 // for them. The zero Payload is empty. A Payload is never changed; copies
 // share what they hold.
 type Payload struct {
 	codec Codec  // of raw; nil where the payload is made of Go values
 	raw   []byte // the positional arguments, then the keyword arguments
-	nargs int32  // octets of raw that are positional arguments
+	nargs int32  // bytes of raw that are positional arguments
 	last  bool
 	made  bool // of values and kw
 	// values and kw are what a payload of Go values holds. They are not behind
@@ -35,16 +36,18 @@ type keywords struct {
 
 // sealed is a payload that is opened when somebody asks for what is in it.
 type sealed struct {
-	once sync.Once
-	open func() (Payload, error)
-	p    Payload
-	err  error
+	once   sync.Once
+	opened atomic.Bool // p and err are there
+	open   func() (Payload, error)
+	p      Payload
+	err    error
 }
 
 var errNotOpened = errors.New("the payload could not be opened")
 
 // Sealed returns a payload that open makes, once, when it is first asked for
-// what it holds. An error of open is the error of every question.
+// what it holds. An error of open is the error of every question, and where it
+// panics a *PanicError is.
 func Sealed(open func() (Payload, error)) Payload {
 	return Payload{kw: &keywords{sealed: &sealed{open: open}}}
 }
@@ -59,17 +62,25 @@ func (p Payload) Open() (Payload, error) {
 		return p, nil
 	}
 	s := p.kw.sealed
-	s.once.Do(func() {
-		s.err = errNotOpened // where open panics
-		s.p, s.err = s.open()
-		s.open = nil
-		if s.err == nil {
-			s.p, s.err = s.p.Open()
-		}
-	})
+	s.once.Do(s.run)
 	q := s.p
 	q.last = p.last
 	return q, s.err
+}
+
+func (s *sealed) run() {
+	s.err = errNotOpened // where open ends the goroutine
+	defer func() {
+		if r := recover(); r != nil {
+			s.err = newPanicError(r)
+		}
+		s.open = nil
+		s.opened.Store(true)
+	}()
+	s.p, s.err = s.open()
+	if s.err == nil {
+		s.p, s.err = s.p.Open()
+	}
 }
 
 // Args returns a payload of positional arguments. The values must not be
@@ -82,13 +93,13 @@ func Kwargs(v any) Payload { return Payload{made: true, kw: &keywords{v: v}} }
 
 // Raw returns a payload that is encoded already, in the form of c: args is a
 // list and kwargs a dict, either may be nil. It is sent as it is where the
-// connection uses c.
+// connection uses c, if it is what can be sent.
 func Raw(c Codec, args, kwargs []byte) Payload {
 	return Payload{codec: c, raw: join(args, kwargs), nargs: int32(len(args))}
 }
 
 // Received returns the payload of a message that came in the form of c. It
-// keeps the octets of m.
+// keeps the bytes of m.
 func Received(c Codec, m *proto.Message) Payload { return Raw(c, m.Args, m.Kwargs) }
 
 // join returns a followed by b. Nothing is copied where b lies right behind a
@@ -106,7 +117,7 @@ func join(a, b []byte) []byte {
 	return append(append(make([]byte, 0, n+len(b)), a...), b...)
 }
 
-// args returns the octets of the positional arguments, nil if there are none.
+// args returns the bytes of the positional arguments, nil if there are none.
 func (p *Payload) args() []byte {
 	if p.nargs == 0 {
 		return nil
@@ -114,7 +125,7 @@ func (p *Payload) args() []byte {
 	return p.raw[:p.nargs:p.nargs]
 }
 
-// kwargs returns the octets of the keyword arguments, nil if there are none.
+// kwargs returns the bytes of the keyword arguments, nil if there are none.
 func (p *Payload) kwargs() []byte {
 	if int(p.nargs) == len(p.raw) {
 		return nil
@@ -171,8 +182,9 @@ func (p Payload) IsLast() bool { return p.last }
 
 // Encode appends the arguments and then the keyword arguments to dst in the
 // form of c. args is the length of the first part, 0 if there is none, and the
-// rest behind it is the second. Raw octets of c are copied, those of another
-// serializer are converted. On error dst comes back unchanged in length.
+// rest behind it is the second. Raw bytes of c are checked and copied, those of
+// another serializer are converted. On error, which is an *EncodeError where it
+// is not that of opening a sealed payload, dst comes back unchanged in length.
 func (p Payload) Encode(c Codec, dst []byte) (buf []byte, args int, err error) {
 	if p.closed() {
 		if p, err = p.Open(); err != nil {
@@ -198,11 +210,20 @@ func (p Payload) Encode(c Codec, dst []byte) (buf []byte, args int, err error) {
 	case p.codec == nil:
 		return dst, 0, nil
 	case p.codec == c:
-		return append(dst, p.raw...), int(p.nargs), nil
+		ints, err := checkRaw(f, p.args(), p.kwargs())
+		if err != nil {
+			return dst, 0, err
+		}
+		if !ints {
+			return append(dst, p.raw...), int(p.nargs), nil
+		}
+		fallthrough // keys that are integers become text
 	default:
-		if dst, err = transcode(c, dst, p.codec, p.args()); err == nil {
+		if dst, err = transcode(f, dst, p.codec, p.args(), pathArgs); err == nil {
 			args = len(dst) - start
-			dst, err = transcode(c, dst, p.codec, p.kwargs())
+			if dst, err = transcode(f, dst, p.codec, p.kwargs(), pathKwargs); err == nil {
+				err = checkShape(f, part(dst[start:start+args]), part(dst[start+args:]))
+			}
 		}
 	}
 	if err != nil {
@@ -222,9 +243,9 @@ func appendKwargs(f format, dst []byte, v any) ([]byte, error) {
 		}
 	}
 	start := len(dst)
-	dst, err := appendOne(f, dst, v)
+	dst, err := appendValue(f, dst, v, 0)
 	if err != nil {
-		return dst, err
+		return dst[:start], encodeError(f, err, pathKwargs)
 	}
 	switch f.kind(dst[start:]) {
 	case kindNull:
@@ -232,22 +253,33 @@ func appendKwargs(f format, dst []byte, v any) ([]byte, error) {
 	case kindDict:
 		return dst, nil
 	}
-	return dst[:start], fmt.Errorf("%s: keyword arguments of type %T make no dict", f.name(), v)
+	return dst[:start], &EncodeError{Codec: f.name(), Path: pathKwargs, Reason: fmt.Sprintf("a %T makes no dict", v)}
 }
 
-// transcode appends raw, which is in the form of from, in the form of to.
-func transcode(to Codec, dst []byte, from Codec, raw []byte) ([]byte, error) {
+// part returns nil for an empty part of a payload.
+func part(raw []byte) []byte {
+	if len(raw) == 0 {
+		return nil
+	}
+	return raw
+}
+
+// transcode appends raw, which is in the form of from, in the form of f.
+func transcode(f format, dst []byte, from Codec, raw []byte, path string) ([]byte, error) {
 	if raw == nil {
 		return dst, nil
 	}
 	v, err := from.Plain(raw)
-	if err != nil {
-		return dst, err
+	if err == nil {
+		dst, err = appendValue(f, dst, v, 0)
 	}
-	return to.AppendValue(dst, v)
+	if err != nil {
+		return dst, encodeError(f, err, path)
+	}
+	return dst, nil
 }
 
-// encoded returns p as raw octets: what it holds, or its values in CBOR, so
+// encoded returns p as raw bytes: what it holds, or its values in CBOR, so
 // that values that never travelled can be asked for as well.
 func (p Payload) encoded() (Payload, error) {
 	p, err := p.Open()
@@ -280,7 +312,7 @@ func (e *ScanError) Error() string {
 	if e.Index >= 0 {
 		what = fmt.Sprintf("argument %d", e.Index)
 	}
-	return fmt.Sprintf("scan %s into %s: %v", what, e.Type, e.Err)
+	return proto.Short(fmt.Sprintf("scan %s into %s: %v", what, e.Type, e.Err))
 }
 
 // Unwrap returns the reason.
@@ -291,16 +323,25 @@ func (e *ScanError) Unwrap() error { return e.Err }
 var ErrMissing = errors.New("there is no such argument")
 
 func scanError(i int, target any, err error) error {
-	return &ScanError{Index: i, Type: fmt.Sprintf("%T", target), Err: err}
+	return &ScanError{Index: i, Type: proto.Short(fmt.Sprintf("%T", target)), Err: err}
 }
 
 // Scan decodes the positional arguments into the values that the targets point
 // to. A nil target skips its argument, arguments without a target are left
-// alone, a target without an argument is an error. Null makes the common scalar
-// types zero. The error is a *ScanError.
+// alone, a target without an argument is an error, and so is one that is a nil
+// pointer or no pointer at all. Null makes the common scalar types zero. The error
+// is a *ScanError.
 func (p Payload) Scan(targets ...any) error {
 	if len(targets) == 0 {
 		return nil
+	}
+	for i, target := range targets {
+		if target == nil {
+			continue
+		}
+		if err := checkTarget(target); err != nil {
+			return scanError(i, target, err)
+		}
 	}
 	q, err := p.encoded()
 	if err != nil {
@@ -327,7 +368,7 @@ func (p Payload) Scan(targets ...any) error {
 		if target == nil {
 			continue
 		}
-		if err := unmarshalValue(f, args[start:end], target); err != nil {
+		if err := unmarshalValue(f, args[start:end], target, valueDepth-1); err != nil {
 			return scanError(i, target, err)
 		}
 	}
@@ -337,6 +378,9 @@ func (p Payload) Scan(targets ...any) error {
 // ScanKw decodes the keyword arguments into the struct or map that v points
 // to. Where there are none, v is left as it is. The error is a *ScanError.
 func (p Payload) ScanKw(v any) error {
+	if err := checkTarget(v); err != nil {
+		return scanError(-1, v, err)
+	}
 	q, err := p.encoded()
 	if err == nil && q.kwargs() != nil {
 		err = q.codec.Unmarshal(q.kwargs(), v)
@@ -352,7 +396,7 @@ func (p Payload) Args() ([]any, error) {
 	var list []any
 	q, err := p.encoded()
 	if err == nil && q.args() != nil {
-		err = q.codec.Unmarshal(q.args(), &list)
+		err = noMismatch(q.codec.Unmarshal(q.args(), &list), badNoList)
 	}
 	return list, err
 }
@@ -362,9 +406,18 @@ func (p Payload) Kwargs() (map[string]any, error) {
 	var m map[string]any
 	q, err := p.encoded()
 	if err == nil && q.kwargs() != nil {
-		err = q.codec.Unmarshal(q.kwargs(), &m)
+		err = noMismatch(q.codec.Unmarshal(q.kwargs(), &m), badNoDict)
 	}
 	return m, err
+}
+
+// noMismatch makes a *SyntaxError of a payload that is of another kind.
+func noMismatch(err error, reason string) error {
+	var e *mismatch
+	if errors.As(err, &e) {
+		return &SyntaxError{Codec: e.codec, Offset: -1, Reason: reason}
+	}
+	return err
 }
 
 // NArgs returns the number of positional arguments.
@@ -397,7 +450,7 @@ func (p Payload) NArgs() int {
 	}
 }
 
-// Opaque reports whether a raw payload has octets in the place of its arguments:
+// Opaque reports whether a raw payload has bytes in the place of its arguments:
 // Autobahn's form of an encrypted payload, which nobody has opened. Whoever asks
 // for what it holds gets an error.
 func (p Payload) Opaque() bool {
@@ -429,5 +482,5 @@ func (p Payload) RawKwargs() []byte { return p.kwargs() }
 // Go values.
 func (p Payload) Codec() Codec { return p.codec }
 
-// Size returns how many octets a raw payload has.
+// Size returns how many bytes a raw payload has.
 func (p Payload) Size() int { return len(p.raw) }

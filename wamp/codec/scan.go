@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"math"
+	"math/big"
 	"strconv"
 	"unicode/utf8"
 )
@@ -17,6 +18,7 @@ const (
 	tokenBool
 	tokenInt
 	tokenFloat
+	tokenBig // an integer that no bits hold
 	tokenString
 	tokenBinary
 	tokenBroken // a string that is not valid UTF-8
@@ -29,6 +31,37 @@ type token struct {
 	bits uint64
 	f    float64
 	b    []byte // of a string or binary; aliases raw unless it had escapes
+}
+
+// big returns an integer of any size.
+func (t *token) big(f format) *big.Int {
+	switch {
+	case t.kind == tokenInt && t.neg:
+		return big.NewInt(int64(t.bits))
+	case t.kind == tokenInt:
+		return new(big.Int).SetUint64(t.bits)
+	case f.text():
+		return jsonBig(t.b)
+	}
+	n := new(big.Int).SetBytes(t.b)
+	if t.neg {
+		n.Not(n)
+	}
+	return n
+}
+
+// bigFloat returns the float that is nearest to a big integer. It is not ok where
+// that is none.
+func (t *token) bigFloat(f format) (float64, bool) {
+	if f.text() {
+		x, err := strconv.ParseFloat(string(t.b), 64)
+		return x, err == nil
+	}
+	if len(bytes.TrimLeft(t.b, "\x00")) > 128 { // 2^1024 and above
+		return 0, false
+	}
+	x, _ := new(big.Float).SetInt(t.big(f)).Float64()
+	return x, !math.IsInf(x, 0)
 }
 
 func (t *token) int64() (int64, bool) {
@@ -50,7 +83,7 @@ func (t *token) float() float64 {
 // no scalar. Null makes the target zero.
 func scanScalar(f format, raw []byte, v any) (done bool, err error) {
 	switch v.(type) {
-	case *int, *int64, *uint64, *float64, *bool, *string, *[]byte:
+	case *int, *int64, *uint64, *float64, *bool, *string, *[]byte, *big.Int, **big.Int:
 	default:
 		return false, nil
 	}
@@ -74,6 +107,11 @@ func scanScalar(f format, raw []byte, v any) (done bool, err error) {
 	case *float64:
 		if ok = t.fits(tokenInt) || t.kind == tokenFloat; ok {
 			*v = t.float()
+		} else if t.kind == tokenBig {
+			var x float64
+			if x, ok = t.bigFloat(f); ok {
+				*v = x
+			}
 		}
 	case *bool:
 		if ok = t.fits(tokenBool); ok {
@@ -87,16 +125,37 @@ func scanScalar(f format, raw []byte, v any) (done bool, err error) {
 		if ok = t.fits(tokenBinary); ok {
 			*v = bytes.Clone(t.b)
 		}
+	case *big.Int:
+		if t.kind == tokenNull {
+			*v, ok = big.Int{}, true
+		} else if ok = t.kind == tokenInt || t.kind == tokenBig; ok {
+			*v = *t.big(f)
+		}
+	case **big.Int:
+		if t.kind == tokenNull {
+			*v, ok = nil, true
+		} else if ok = t.kind == tokenInt || t.kind == tokenBig; ok {
+			*v = t.big(f)
+		}
+	}
+	if ok {
+		return true, nil
+	}
+	switch v.(type) {
+	case *big.Int, **big.Int:
+		if k := f.kind(raw); k == kindList || k == kindDict { // which the library would take for the struct it is
+			return true, newMismatch(f, raw, v)
+		}
 	}
 	switch {
-	case ok:
-		return true, nil
+	case t.kind == tokenBig:
+		return true, &mismatch{f.name(), "big number", v}
 	case t.kind == tokenOther, t.kind == tokenString && f.text():
 		return false, nil // the library says what is wrong; JSON takes base64 for binary
 	case t.kind == tokenBroken:
 		return true, &SyntaxError{Codec: f.name(), Reason: badUTF8}
 	}
-	return true, &mismatch{f.name(), f.kind(raw), v}
+	return true, newMismatch(f, raw, v)
 }
 
 // fits reports whether the token is of kind k, or null.
@@ -122,6 +181,9 @@ func (f cborFormat) token(raw []byte) (t token) {
 		return t
 	}
 	n, next, ok := cborArg(raw, 0)
+	if ok && major == cborTag && (n == cborBig || n == cborBigNegative) {
+		return cborBigToken(raw, next, n == cborBigNegative)
+	}
 	if !ok || next != len(raw) {
 		return t
 	}
@@ -131,6 +193,8 @@ func (f cborFormat) token(raw []byte) (t token) {
 	case cborNint:
 		if n <= math.MaxInt64 {
 			t.kind, t.bits, t.neg = tokenInt, ^n, true
+		} else {
+			t.kind, t.b, t.neg = tokenBig, raw[1:], true
 		}
 	case cborMisc:
 		switch c {
@@ -149,12 +213,37 @@ func (f cborFormat) token(raw []byte) (t token) {
 	return t
 }
 
+// cborBigToken reads what the tag of a big number is of.
+func cborBigToken(raw []byte, pos int, negative bool) (t token) {
+	if pos >= len(raw) || raw[pos]&0xe0 != cborBytes {
+		return t
+	}
+	b, end, ok := cborContent(raw, pos)
+	if !ok || end != len(raw) {
+		return t
+	}
+	short := bytes.TrimLeft(b, "\x00")
+	n := uint64(0)
+	for _, c := range short[:min(len(short), 8)] {
+		n = n<<8 | uint64(c)
+	}
+	switch {
+	case len(short) > 8 || negative && n > math.MaxInt64:
+		t.kind, t.b, t.neg = tokenBig, b, negative
+	case negative:
+		t.kind, t.bits, t.neg = tokenInt, ^n, true
+	default:
+		t.kind, t.bits = tokenInt, n
+	}
+	return t
+}
+
 func (f msgpackFormat) token(raw []byte) (t token) {
 	if len(raw) == 0 {
 		return t
 	}
 	class, n, next, ok := mpHead(raw, 0)
-	if !ok || n != len(raw)-next {
+	if !ok || n != uint(len(raw)-next) {
 		return t
 	}
 	switch class {
@@ -194,7 +283,7 @@ func (f jsonFormat) token(raw []byte) (t token) {
 	if len(raw) == 0 {
 		return t
 	}
-	s := valueScan(raw)
+	s := valueScan(raw, valueDepth)
 	switch raw[0] {
 	case '[', '{':
 		return t
@@ -239,6 +328,10 @@ func (t *token) number(raw []byte) {
 			t.kind, t.bits, t.neg = tokenInt, -n, n > 0
 			return
 		}
+	}
+	if integer && (raw[0] != '-' || len(raw) > 2) { // -0 is a float
+		t.kind, t.b = tokenBig, raw
+		return
 	}
 	if x, err := strconv.ParseFloat(string(raw), 64); err == nil {
 		t.kind, t.f = tokenFloat, x
