@@ -167,8 +167,11 @@ func selfMap() map[string]any {
 	return m
 }
 
-// Messages that every serializer can write and every parser must refuse. The
-// reason must contain the text.
+// strict are the limits of a parser that looks at everything.
+var strict = codec.Limits{Strict: true}
+
+// Messages that every serializer can write and every strict parser must refuse.
+// The reason must contain the text.
 func TestParseRefuses(t *testing.T) {
 	dict := map[string]any{}
 	tests := map[string]struct {
@@ -178,7 +181,7 @@ func TestParseRefuses(t *testing.T) {
 		"empty array":            {[]any{}, "empty array"},
 		"no list":                {dict, "not a list"},
 		"type is a string":       {[]any{"48", 1, dict, "a"}, "message type"},
-		"type is a float":        {[]any{48.0, 1, dict, "a"}, "message type"},
+		"type is a float":        {[]any{48.5, 1, dict, "a"}, "message type"},
 		"type is negative":       {[]any{-48, 1, dict, "a"}, "message type"},
 		"type is unknown":        {[]any{7, 1}, "unknown"},
 		"type is huge":           {[]any{uint64(math.MaxUint64), 1}, "unknown"},
@@ -189,11 +192,12 @@ func TestParseRefuses(t *testing.T) {
 		"payload misplaced":      {[]any{32, 1, dict, "a", []any{}}, "wrong length"},
 		"id is a string":         {[]any{48, "1", dict, "a"}, "request id"},
 		"id is a float":          {[]any{48, 1.5, dict, "a"}, "request id"},
-		"id is a whole float":    {[]any{48, 1.0, dict, "a"}, "request id"},
+		"id is -0.0":             {[]any{48, math.Copysign(0, -1), dict, "a"}, "request id"},
+		"id is a huge float":     {[]any{48, 1e300, dict, "a"}, "out of range"},
 		"id is negative":         {[]any{48, -1, dict, "a"}, "request id"},
 		"id is null":             {[]any{48, nil, dict, "a"}, "request id"},
 		"id is a bool":           {[]any{48, true, dict, "a"}, "request id"},
-		"id above 2^53":          {[]any{48, 1<<53 + 1, dict, "a"}, "out of range"},
+		"id above 2^53":          {[]any{48, int64(1<<53 + 1), dict, "a"}, "out of range"},
 		"id 2^64-1":              {[]any{48, uint64(math.MaxUint64), dict, "a"}, "out of range"},
 		"subscription":           {[]any{36, "x", 1, dict}, "id"},
 		"publication":            {[]any{36, 1, "x", dict}, "publication"},
@@ -217,7 +221,7 @@ func TestParseRefuses(t *testing.T) {
 		"payload nests too deep": {[]any{48, 1, dict, "a", []any{deep(70)}}, "deep"},
 	}
 	each(t, func(t *testing.T, c codec.Codec) {
-		p := c.NewParser(codec.Limits{})
+		p := c.NewParser(codec.Limits{Strict: true, Depth: 64})
 		for name, tt := range tests {
 			var m proto.Message
 			err := p.Parse(appendValue(t, c, tt.v), &m)
@@ -258,7 +262,7 @@ func TestParseAccepts(t *testing.T) {
 		if m := parse([]any{48, 0, dict, "", []any{}}); m.Request != 0 || m.URI != "" || m.Args == nil {
 			t.Errorf("zeros: %+v", m)
 		}
-		if m := parse([]any{50, 1 << 53, map[string]any{"progress": nil, "_x": 1}}); m.Options.Bool("progress") || m.Request != proto.MaxID {
+		if m := parse([]any{50, int64(1 << 53), map[string]any{"progress": nil, "_x": 1}}); m.Options.Bool("progress") || m.Request != proto.MaxID {
 			t.Errorf("null option: %+v", m)
 		}
 		m := parse([]any{36, 1, 2, map[string]any{"enc_algo": "cryptobox"}, []byte("secret")})
@@ -276,12 +280,14 @@ func TestLimits(t *testing.T) {
 			l  codec.Limits
 			ok bool
 		}{
-			"defaults":       {codec.Limits{}, true},
-			"just":           {codec.Limits{Depth: 3, Elements: 11, Size: len(data)}, true},
-			"depth":          {codec.Limits{Depth: 2}, false},
-			"elements":       {codec.Limits{Elements: 10}, false},
-			"elements, list": {codec.Limits{Elements: 3}, false},
-			"size":           {codec.Limits{Size: len(data) - 1}, false},
+			"defaults":         {codec.Limits{}, true},
+			"strict":           {codec.Limits{Strict: true}, true},
+			"just":             {codec.Limits{Strict: true, Depth: 3, Elements: 11, Size: len(data)}, true},
+			"depth":            {codec.Limits{Strict: true, Depth: 2}, false},
+			"elements":         {codec.Limits{Strict: true, Elements: 10}, false},
+			"elements, list":   {codec.Limits{Strict: true, Elements: 3}, false},
+			"not of a payload": {codec.Limits{Depth: 2, Elements: 3}, true},
+			"size":             {codec.Limits{Size: len(data) - 1}, false},
 		} {
 			var m proto.Message
 			if err := c.NewParser(tt.l).Parse(data, &m); (err == nil) != tt.ok {
@@ -294,7 +300,7 @@ func TestLimits(t *testing.T) {
 // Every shorter prefix of a message is broken, and so is one with more behind.
 func TestTruncated(t *testing.T) {
 	each(t, func(t *testing.T, c codec.Codec) {
-		data := appendValue(t, c, []any{48, 1 << 40, map[string]any{"_a": []any{1.5, "text", nil}}, "com.example",
+		data := appendValue(t, c, []any{48, int64(1 << 40), map[string]any{"_a": []any{1.5, "text", nil}}, "com.example",
 			[]any{300, -70000, []byte("binary"), strings.Repeat("x", 300), true}, map[string]any{"key": []any{}}})
 		p := c.NewParser(codec.Limits{})
 		var m proto.Message
@@ -303,14 +309,14 @@ func TestTruncated(t *testing.T) {
 		}
 		for n := range data {
 			if err := p.Parse(data[:n:n], &m); err == nil {
-				t.Errorf("the first %d octets were accepted", n)
+				t.Errorf("the first %d bytes were accepted", n)
 			}
 			if _, err := c.Plain(data[:n:n]); err == nil {
-				t.Errorf("the first %d octets are a value", n)
+				t.Errorf("the first %d bytes are a value", n)
 			}
 			var v struct{ A, B int }
 			if err := c.Unmarshal(data[:n:n], &v); err == nil {
-				t.Errorf("the first %d octets were decoded", n)
+				t.Errorf("the first %d bytes were decoded", n)
 			}
 		}
 		if err := p.Parse(append(bytes.Clone(data), data...), &m); err == nil {
@@ -345,7 +351,7 @@ func TestHeaderDoesNotAlias(t *testing.T) {
 // A dict that the memo holds for one message must still be checked for another.
 func TestMemoIsPerType(t *testing.T) {
 	each(t, func(t *testing.T, c codec.Codec) {
-		p := c.NewParser(codec.Limits{})
+		p := c.NewParser(strict)
 		var m proto.Message
 		opts := map[string]any{"match": 5}
 		if err := p.Parse(appendValue(t, c, []any{48, 1, opts, "a"}), &m); err != nil {
@@ -392,12 +398,12 @@ func TestPlain(t *testing.T) {
 	tests := []struct{ in, want any }{
 		{nil, nil}, {true, true}, {false, false},
 		{0, int64(0)}, {23, int64(23)}, {24, int64(24)}, {127, int64(127)}, {128, int64(128)}, {255, int64(255)}, {256, int64(256)},
-		{65535, int64(65535)}, {65536, int64(65536)}, {math.MaxUint32, int64(math.MaxUint32)}, {1 << 53, int64(1 << 53)},
-		{1<<53 + 1, int64(1<<53 + 1)}, {math.MaxInt64, int64(math.MaxInt64)}, {uint64(1 << 63), uint64(1 << 63)},
+		{65535, int64(65535)}, {65536, int64(65536)}, {int64(math.MaxUint32), int64(math.MaxUint32)}, {int64(1 << 53), int64(1 << 53)},
+		{int64(1<<53 + 1), int64(1<<53 + 1)}, {int64(math.MaxInt64), int64(math.MaxInt64)}, {uint64(1 << 63), uint64(1 << 63)},
 		{uint64(math.MaxUint64), uint64(math.MaxUint64)},
 		{-1, int64(-1)}, {-24, int64(-24)}, {-25, int64(-25)}, {-32, int64(-32)}, {-33, int64(-33)}, {-128, int64(-128)},
 		{-129, int64(-129)}, {-32768, int64(-32768)}, {-32769, int64(-32769)}, {math.MinInt32, int64(math.MinInt32)},
-		{math.MinInt32 - 1, int64(math.MinInt32 - 1)}, {math.MinInt64, int64(math.MinInt64)},
+		{int64(math.MinInt32 - 1), int64(math.MinInt32 - 1)}, {int64(math.MinInt64), int64(math.MinInt64)},
 		{int8(-5), int64(-5)}, {uint8(200), int64(200)}, {int16(-300), int64(-300)}, {uint16(60000), int64(60000)},
 		{int32(5), int64(5)}, {uint32(5), int64(5)}, {uint(5), int64(5)}, {proto.ID(5), int64(5)},
 		{0.0, 0.0}, {1.0, 1.0}, {-2.0, -2.0}, {1.5, 1.5}, {1e300, 1e300}, {5e-324, 5e-324}, {float32(0.5), 0.5}, {1e21, 1e21},
@@ -529,7 +535,7 @@ func TestUnmarshalScalars(t *testing.T) {
 			target any
 			want   any // nil: an error
 		}{
-			{5, new(int), 5}, {-5, new(int), -5}, {5, new(int64), int64(5)}, {math.MinInt64, new(int64), int64(math.MinInt64)},
+			{5, new(int), 5}, {-5, new(int), -5}, {5, new(int64), int64(5)}, {int64(math.MinInt64), new(int64), int64(math.MinInt64)},
 			{uint64(math.MaxUint64), new(uint64), uint64(math.MaxUint64)}, {uint64(math.MaxUint64), new(int64), nil},
 			{uint64(1 << 63), new(int), nil}, {-1, new(uint64), nil}, {"5", new(int), nil}, {true, new(int), nil},
 			{1.5, new(int), nil}, {1.0, new(int), nil}, {5, new(float64), 5.0}, {-5, new(float64), -5.0}, {2.5, new(float64), 2.5},

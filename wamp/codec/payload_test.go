@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 	"unsafe"
@@ -33,7 +34,7 @@ func encode(t *testing.T, p codec.Payload, c codec.Codec) (args, kwargs []byte) 
 
 func TestPayloadSize(t *testing.T) {
 	if n := unsafe.Sizeof(codec.Payload{}); n > 80 {
-		t.Errorf("a Payload has %d octets", n)
+		t.Errorf("a Payload has %d bytes", n)
 	}
 }
 
@@ -107,7 +108,7 @@ func rawPayload(t *testing.T, c codec.Codec) codec.Payload {
 	return codec.Raw(c, appendValue(t, c, []any{7}), appendValue(t, c, map[string]any{"r": "x"}))
 }
 
-// What is sent in the serializer it came in goes through octet by octet.
+// What is sent in the serializer it came in goes through byte by byte.
 func TestPayloadPassThrough(t *testing.T) {
 	args, kwargs := []byte(` [ 1.50, "\u0041" ] `), []byte(`{ }`)
 	p := codec.Raw(codec.JSON, args, kwargs)
@@ -259,7 +260,7 @@ func TestScan(t *testing.T) {
 	})
 }
 
-// Typed scanning is the fast path: it takes memory for strings and octets only.
+// Typed scanning is the fast path: it takes memory for strings and bytes only.
 func TestScanAllocations(t *testing.T) {
 	each(t, func(t *testing.T, c codec.Codec) {
 		p := codec.Raw(c, appendValue(t, c, []any{1, -2, uint64(1 << 63), true, 0.5}), nil)
@@ -284,17 +285,23 @@ func TestScanAllocations(t *testing.T) {
 	})
 }
 
-// A payload whose opening has panicked is not an empty one from then on.
+// A payload whose opening has panicked, or ended its goroutine, is not an empty
+// one from then on.
 func TestSealedPanics(t *testing.T) {
 	p := codec.Sealed(func() (codec.Payload, error) { panic("a bug of the codec") })
-	func() {
-		defer func() {
-			if recover() == nil {
-				t.Error("no panic")
-			}
-		}()
+	for range 2 {
+		var panicked *codec.PanicError
+		if list, err := p.Args(); !errors.As(err, &panicked) || panicked.Value != "a bug of the codec" || len(panicked.Stack) == 0 {
+			t.Errorf("%v, %v", list, err)
+		}
+	}
+	p = codec.Sealed(func() (codec.Payload, error) { runtime.Goexit(); return codec.Payload{}, nil })
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
 		_, _ = p.Args()
 	}()
+	<-done
 	if list, err := p.Args(); err == nil {
 		t.Errorf("%v without an error", list)
 	}

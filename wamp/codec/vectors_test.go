@@ -153,7 +153,7 @@ func checkSerialization(t *testing.T, s vectorSample) (n int) {
 			n++
 			data := form.data(t)
 			var m proto.Message
-			if err := c.NewParser(codec.Limits{}).Parse(data, &m); err != nil {
+			if err := c.NewParser(strict).Parse(data, &m); err != nil {
 				t.Errorf("%s: %v", c.Name(), err)
 				continue
 			}
@@ -190,7 +190,7 @@ func checkSerialization(t *testing.T, s vectorSample) (n int) {
 	return n
 }
 
-// isForm reports whether out is one of the forms octet by octet, or where it
+// isForm reports whether out is one of the forms byte by byte, or where it
 // has dicts of more than one key, which have no order, by its values.
 func isForm(t *testing.T, c codec.Codec, out []byte, forms []vectorVariant) bool {
 	t.Helper()
@@ -289,7 +289,7 @@ func checkValidation(t *testing.T, s vectorSample) {
 			t.Fatal(err)
 		}
 		var m proto.Message
-		err = c.NewParser(codec.Limits{}).Parse(data, &m)
+		err = c.NewParser(strict).Parse(data, &m)
 		var syntax *codec.SyntaxError
 		switch {
 		case s.Error == nil && err != nil:

@@ -3,6 +3,7 @@ package codec_test
 import (
 	"encoding/hex"
 	"math"
+	"math/big"
 	"reflect"
 	"strconv"
 	"strings"
@@ -23,6 +24,14 @@ func unhex(t *testing.T, s string) []byte {
 
 var listOfTwo = map[codec.Codec]byte{codec.CBOR: 0x82, codec.MsgPack: 0x92}
 
+func bigInt(s string) *big.Int {
+	n, ok := new(big.Int).SetString(s, 10)
+	if !ok {
+		panic(s)
+	}
+	return n
+}
+
 func isNegZero(v any) bool { f, ok := v.(float64); return ok && f == 0 && math.Signbit(f) }
 
 // The values are examples of RFC 8949, appendix A, and forms of the MessagePack
@@ -34,8 +43,8 @@ func TestForeignForms(t *testing.T) {
 		want any
 	}{
 		{codec.CBOR, "1903e8", int64(1000)}, {codec.CBOR, "1bffffffffffffffff", uint64(math.MaxUint64)},
-		{codec.CBOR, "c249010000000000000000", 18446744073709551616.0}, {codec.CBOR, "3bffffffffffffffff", -18446744073709551616.0},
-		{codec.CBOR, "c349010000000000000000", -18446744073709551617.0}, {codec.CBOR, "c24105", int64(5)}, {codec.CBOR, "c34105", int64(-6)},
+		{codec.CBOR, "c249010000000000000000", bigInt("18446744073709551616")}, {codec.CBOR, "3bffffffffffffffff", bigInt("-18446744073709551616")},
+		{codec.CBOR, "c349010000000000000000", bigInt("-18446744073709551617")}, {codec.CBOR, "c24105", int64(5)}, {codec.CBOR, "c34105", int64(-6)},
 		{codec.CBOR, "3903e7", int64(-1000)}, {codec.CBOR, "f93c00", 1.0}, {codec.CBOR, "f97bff", 65504.0}, {codec.CBOR, "f90001", 5.960464477539063e-8},
 		{codec.CBOR, "f90400", 0.00006103515625}, {codec.CBOR, "f9c400", -4.0}, {codec.CBOR, "f98000", math.Copysign(0, -1)},
 		{codec.CBOR, "f97c00", math.Inf(1)}, {codec.CBOR, "f9fc00", math.Inf(-1)}, {codec.CBOR, "fa47c35000", 100000.0},
@@ -59,8 +68,8 @@ func TestForeignForms(t *testing.T) {
 
 		{codec.JSON, ` [ 1 , "a" ,{ "b" : [ ] } ] `, []any{int64(1), "a", map[string]any{"b": []any{}}}}, {codec.JSON, " 5\n", int64(5)},
 		{codec.JSON, `9007199254740993`, int64(9007199254740993)}, {codec.JSON, `9223372036854775807`, int64(math.MaxInt64)},
-		{codec.JSON, `-9223372036854775808`, int64(math.MinInt64)}, {codec.JSON, `-9223372036854775809`, -9223372036854775809.0},
-		{codec.JSON, `18446744073709551615`, uint64(math.MaxUint64)}, {codec.JSON, `18446744073709551616`, 18446744073709551616.0},
+		{codec.JSON, `-9223372036854775808`, int64(math.MinInt64)}, {codec.JSON, `-9223372036854775809`, bigInt("-9223372036854775809")},
+		{codec.JSON, `18446744073709551615`, uint64(math.MaxUint64)}, {codec.JSON, `18446744073709551616`, bigInt("18446744073709551616")},
 		{codec.JSON, `1.0`, 1.0}, {codec.JSON, `1e3`, 1000.0}, {codec.JSON, `-0`, math.Copysign(0, -1)}, {codec.JSON, `0`, int64(0)},
 		{codec.JSON, `-1.5E-3`, -0.0015}, {codec.JSON, `"\u0041\n\/\ud83d\ude00"`, "A\n/😀"},
 		{codec.JSON, `"\u0000EAD/"`, []byte{0x10, 0, 0xff}}, {codec.JSON, `"\u0000"`, []byte{}},
@@ -151,14 +160,23 @@ func TestForeignHeaders(t *testing.T) {
 		{codec.MsgPack, "93 32 05 81 a8 70726f6772657373 c3"}, {codec.MsgPack, "dd00000003 cd0032 d30000000000000005 df00000001 db00000008 70726f6772657373 c3"},
 		{codec.MsgPack, "dc0003 d032 cf0000000000000005 de0001 d908 70726f6772657373 c3"},
 		{codec.JSON, " [ 50\t,5 ,\n{ \"pro\\u0067ress\" : true } ] "},
+		// Integers as floats, which JavaScript and others write.
+		{codec.CBOR, "83 f95240 f94500 a1 68 70726f6772657373 f5"}, {codec.CBOR, "83 fa42480000 fa40a00000 a1 68 70726f6772657373 f5"},
+		{codec.CBOR, "83 fb4049000000000000 fb4014000000000000 a1 68 70726f6772657373 f5"},
+		{codec.MsgPack, "93 ca42480000 ca40a00000 81 a8 70726f6772657373 c3"},
+		{codec.MsgPack, "93 cb4049000000000000 cb4014000000000000 81 a8 70726f6772657373 c3"},
+		{codec.JSON, `[50.0,5e0,{"progress":true}]`}, {codec.JSON, `[5E1,50e-1,{"progress":true}]`},
+		{codec.JSON, `[0.5e2,0.000005e+6,{"progress":true}]`}, {codec.JSON, `[5000.00e-2,5.000,{"progress":true}]`},
 	} {
 		raw := []byte(tt.raw)
 		if tt.c != codec.JSON {
 			raw = unhex(t, tt.raw)
 		}
 		var m proto.Message
-		if err := tt.c.NewParser(codec.Limits{}).Parse(raw, &m); err != nil || !reflect.DeepEqual(m, want) {
-			t.Errorf("%s %s: %+v, %v", tt.c.Name(), tt.raw, m, err)
+		for _, l := range []codec.Limits{{}, strict} {
+			if err := tt.c.NewParser(l).Parse(raw, &m); err != nil || !reflect.DeepEqual(m, want) {
+				t.Errorf("%s %s: %+v, %v", tt.c.Name(), tt.raw, m, err)
+			}
 		}
 	}
 	for _, tt := range []struct {
@@ -166,11 +184,13 @@ func TestForeignHeaders(t *testing.T) {
 		raw string
 	}{
 		{codec.CBOR, "83 1832 05 a2 615f01 615f02"}, {codec.CBOR, "83 1832 05 bf 615f01 615f02 ff"}, {codec.CBOR, "83 1832 05 a10102"},
-		{codec.CBOR, "83 1832 05 a1 615f" + strings.Repeat("c1", 100) + "00"}, {codec.CBOR, "83 1832 20 a0"}, {codec.CBOR, "83 1832 f93c00 a0"}, {codec.CBOR, "83 1832 c105 a0"}, {codec.CBOR, "9f 1832 05 a0"}, {codec.CBOR, "9f 1832 05 a0 ff00"},
+		{codec.CBOR, "83 1832 05 a1 615f" + strings.Repeat("c1", 140) + "00"}, {codec.CBOR, "83 1832 20 a0"}, {codec.CBOR, "83 1832 f93e00 a0"}, {codec.CBOR, "83 1832 f98000 a0"},
+		{codec.CBOR, "83 1832 f97c00 a0"}, {codec.CBOR, "83 1832 f97e00 a0"}, {codec.CBOR, "83 1832 fb4340000000000001 a0"}, {codec.CBOR, "83 1832 c105 a0"}, {codec.CBOR, "9f 1832 05 a0"}, {codec.CBOR, "9f 1832 05 a0 ff00"},
 		{codec.CBOR, "83 1832 05 a1 615f 61ff"}, {codec.CBOR, "83 1832 05 bf 615f ff"}, {codec.CBOR, "9b0000000100000003 1832 05 a0"},
-		{codec.MsgPack, "93 32 05 82 a15f01 a15f02"}, {codec.MsgPack, "93 32 05 810102"}, {codec.MsgPack, "93 32 ff 80"}, {codec.MsgPack, "93 32 ca3f800000 80"},
+		{codec.MsgPack, "93 32 05 82 a15f01 a15f02"}, {codec.MsgPack, "93 32 05 810102"}, {codec.MsgPack, "93 32 ff 80"}, {codec.MsgPack, "93 32 ca3fc00000 80"}, {codec.MsgPack, "93 32 cb8000000000000000 80"}, {codec.MsgPack, "93 32 cb4340000000000001 80"},
 		{codec.MsgPack, "93 32 05 81a15fa1ff"}, {codec.MsgPack, "ddffffffff 32"},
-		{codec.JSON, `[50,5,{"_":1,"_":2}]`}, {codec.JSON, `[50,5.0,{}]`}, {codec.JSON, `[50,5e0,{}]`}, {codec.JSON, `[50,-0,{}]`}, {codec.JSON, `[50,05,{}]`},
+		{codec.JSON, `[50,5,{"_":1,"_":2}]`}, {codec.JSON, `[50,5.01,{}]`}, {codec.JSON, `[50,5e-1,{}]`}, {codec.JSON, `[50,-0,{}]`}, {codec.JSON, `[50,-5.0,{}]`},
+		{codec.JSON, `[50,9007199254740993.0,{}]`}, {codec.JSON, `[50,1e16,{}]`}, {codec.JSON, `[50,1e99999999999,{}]`}, {codec.JSON, `[50,1e-99999999999,{}]`}, {codec.JSON, `[50,05,{}]`},
 		{codec.JSON, `[50,9007199254740993,{}]`}, {codec.JSON, `[50,99999999999999999999999,{}]`}, {codec.JSON, `[50,5,{"_":"\ud800"}]`}, {codec.JSON, `[50,5,{}],`},
 		{codec.JSON, `[50,5,{},]`}, {codec.JSON, `[,50,5,{}]`}, {codec.JSON, `[50 5 {}]`},
 	} {
@@ -179,7 +199,7 @@ func TestForeignHeaders(t *testing.T) {
 			raw = unhex(t, tt.raw)
 		}
 		var m proto.Message
-		if err := tt.c.NewParser(codec.Limits{}).Parse(raw, &m); err == nil {
+		if err := tt.c.NewParser(strict).Parse(raw, &m); err == nil {
 			t.Errorf("%s %s: %+v", tt.c.Name(), tt.raw, m)
 		}
 	}
@@ -202,8 +222,15 @@ func TestManyOptions(t *testing.T) {
 				t.Fatal(err)
 			}
 			var m proto.Message
-			if err := c.NewParser(codec.Limits{}).Parse(data, &m); (err == nil) != tt.ok || tt.ok && len(m.Options) != len(d) {
+			if err := c.NewParser(strict).Parse(data, &m); (err == nil) != tt.ok || tt.ok && len(m.Options) != len(d) {
 				t.Errorf("%d options: %v", len(tt.d), err)
+			}
+			want := len(tt.d)
+			if !tt.ok {
+				want -= 2 // the key that stands twice is absent
+			}
+			if err := c.NewParser(codec.Limits{}).Parse(data, &m); err != nil || len(m.Options) != want || (m.Odd == nil) != tt.ok {
+				t.Errorf("%d options: %d are left, %+v, %v", len(tt.d), len(m.Options), m.Odd, err)
 			}
 		}
 	})
