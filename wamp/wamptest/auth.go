@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/connectanum/connectanum-go/wamp/authn"
 	"github.com/connectanum/connectanum-go/wamp/proto"
@@ -131,8 +132,8 @@ type login struct {
 // hello begins a session.
 func (r *Router) hello(l *link, m *proto.Message) {
 	l.state = proto.StateJoining
-	if takeOne(&r.refused.joins) {
-		r.abort(l, r.refused.reason, "joins are refused")
+	if time.Now().Before(r.refused.until) || takeOne(&r.refused.joins) {
+		r.turnAway(l, Refusal{Reason: r.refused.reason, Message: r.refused.message})
 		return
 	}
 	roles := proto.ParseRoles(m.Options)
@@ -141,12 +142,12 @@ func (r *Router) hello(l *link, m *proto.Message) {
 		return
 	}
 	if proto.CheckURI(m.URI) != nil || len(r.cfg.realms) > 0 && !slices.Contains(r.cfg.realms, m.URI) {
-		r.abort(l, proto.ErrURINoSuchRealm, "there is no realm "+strconv.Quote(m.URI))
+		r.turnAway(l, Refusal{Reason: proto.ErrURINoSuchRealm, Message: "there is no realm " + strconv.Quote(m.URI)})
 		return
 	}
-	methods := r.chooseLogins(m.Options)
+	methods, refusal := r.chooseLogins(m.Options)
 	if len(methods) == 0 {
-		r.abort(l, proto.ErrURINoMatchingAuthMethod, "none of the authmethods is accepted")
+		r.turnAway(l, refusal)
 		return
 	}
 	s := &session{
@@ -169,13 +170,24 @@ func (r *Router) hello(l *link, m *proto.Message) {
 			return
 		}
 	}
-	l.login = nil
-	r.abort(l, proto.ErrURINoMatchingAuthMethod, "none of the authmethods fits")
+	r.turnAway(l, r.noMethod("none of the authmethods fits"))
 }
 
+// noMethod is the refusal of a client none of whose methods will do.
+func (r *Router) noMethod(message string) Refusal {
+	if r.cfg.crossbar {
+		return Refusal{Reason: proto.ErrURINoAuthMethod, Message: message}
+	}
+	return Refusal{Reason: proto.ErrURINoMatchingAuthMethod, Message: message}
+}
+
+// crossbarMethods are the methods whose names Crossbar knows.
+var crossbarMethods = []string{"anonymous", "ticket", "wampcra", "scram", "cryptosign", "tls", "cookie"}
+
 // chooseLogins returns the methods of the client that are accepted, in its
-// order. A client that names none is anonymous.
-func (r *Router) chooseLogins(details proto.Dict) (methods []Login) {
+// order. A client that names none is anonymous. Crossbar turns away who names
+// a method that it has not heard of before one that it accepts.
+func (r *Router) chooseLogins(details proto.Dict) (methods []Login, refusal Refusal) {
 	v, _ := details.Get("authmethods")
 	wanted, _ := v.([]any)
 	if len(wanted) == 0 {
@@ -185,9 +197,13 @@ func (r *Router) chooseLogins(details proto.Dict) (methods []Login) {
 		i := slices.IndexFunc(r.cfg.logins, func(l Login) bool { return l.Method() == w })
 		if i >= 0 {
 			methods = append(methods, r.cfg.logins[i])
+			continue
+		}
+		if name, _ := w.(string); r.cfg.crossbar && !slices.Contains(crossbarMethods, name) {
+			return methods, Refusal{Reason: proto.ErrURINotAuthorized, Message: "invalid authmethod " + strconv.Quote(name)}
 		}
 	}
-	return methods
+	return methods, r.noMethod("none of the authmethods is accepted")
 }
 
 // realm returns a realm and makes it if it is not there yet.
@@ -221,14 +237,24 @@ func (r *Router) loginStep(l *link, step LoginStep) {
 		if step.Refuse != nil {
 			refusal = *step.Refuse
 		}
-		if refusal.Reason == "" {
-			refusal.Reason = proto.ErrURIAuthenticationFailed
+		if r.cfg.crossbar && (refusal.Reason == "" || refusal.Reason == proto.ErrURINoSuchPrincipal) {
+			refusal.Reason = proto.ErrURINotAuthorized
 		}
-		details := append(proto.Dict{{Key: "message", Value: refusal.Message}}, refusal.Details...)
-		_ = r.send(l, &proto.Message{Type: proto.Abort, URI: refusal.Reason, Options: details}, nil)
-		l.login = nil
-		l.finish()
+		r.turnAway(l, refusal)
 	}
+}
+
+// turnAway refuses a login, with an ABORT if it is not lost.
+func (r *Router) turnAway(l *link, refusal Refusal) {
+	if refusal.Reason == "" {
+		refusal.Reason = proto.ErrURIAuthenticationFailed
+	}
+	details := append(proto.Dict{{Key: "message", Value: refusal.Message}}, refusal.Details...)
+	if !r.cfg.lostAborts {
+		_ = r.send(l, &proto.Message{Type: proto.Abort, URI: refusal.Reason, Options: details}, nil)
+	}
+	l.login = nil
+	l.finish()
 }
 
 // welcome lets a client in.
@@ -259,9 +285,28 @@ func (r *Router) welcome(l *link, g Grant) {
 	if g.Extra != nil {
 		details = append(details, proto.Entry{Key: "authextra", Value: g.Extra})
 	}
+	for _, e := range r.cfg.welcome {
+		if _, odd := e.Value.(oddRoles); odd {
+			e.Value = withNulls(r.cfg.announced.Dict())
+		}
+		details = details.With(e.Key, e.Value)
+	}
 	s.grant.Provider = g.Provider
 	_ = r.send(l, &proto.Message{Type: proto.Welcome, ID: s.id, Options: details}, nil)
 	s.realm.broker.tellJoined(s)
+}
+
+// withNulls adds a role and, to each role, a feature that are null.
+func withNulls(roles map[string]any) map[string]any {
+	for _, role := range roles {
+		if r, ok := role.(map[string]any); ok {
+			if features, ok := r["features"].(map[string]any); ok {
+				features["x_odd"] = nil
+			}
+		}
+	}
+	roles["x_odd"] = nil
+	return roles
 }
 
 // dictOf returns a map as a dict, its keys in order.

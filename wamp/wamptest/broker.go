@@ -29,8 +29,9 @@ type subscription struct {
 	pattern
 	id          proto.ID
 	created     time.Time
-	subscribers []*session          // oldest first
-	nodes       map[*session]string // the node keys of those that gave one
+	subscribers []*session            // oldest first
+	nodes       map[*session]string   // the node keys of those that gave one
+	ids         map[*session]proto.ID // by which those know it to whom it is not id
 }
 
 func newBroker(r *Router) *broker {
@@ -81,31 +82,42 @@ func (b *broker) subscribe(s *session, m *proto.Message) {
 		}
 	}
 	if s.subscriptions[sub.id] == nil {
+		if id := shareID(r.cfg.sharing, s, sub, s.subscriptions); id != sub.id {
+			if sub.ids == nil {
+				sub.ids = map[*session]proto.ID{}
+			}
+			sub.ids[s] = id
+		}
 		s.subscriptions[sub.id] = sub
 		sub.subscribers = append(sub.subscribers, s)
 		added = true
 	}
 	b.setNode(s, sub, m)
-	_ = r.send(s.link, &proto.Message{Type: proto.Subscribed, Request: m.Request, ID: sub.id}, nil)
+	_ = r.send(s.link, &proto.Message{Type: proto.Subscribed, Request: m.Request, ID: sub.known(s)}, nil)
 	b.sendRetained(s, sub, m)
 	b.tellSubscribed(s, sub, created, added)
 }
 
 func (b *broker) unsubscribe(s *session, m *proto.Message) {
-	sub := s.subscriptions[m.ID]
-	if sub == nil {
+	subs := behind(b.router.cfg.sharing, s, m.ID, s.subscriptions)
+	if len(subs) == 0 {
 		b.router.fail(s, proto.Unsubscribe, m.Request, proto.ErrURINoSuchSubscription, "the session has no such subscription")
 		return
 	}
-	b.remove(s, sub)
+	for _, sub := range subs {
+		b.remove(s, sub)
+	}
 	_ = b.router.send(s.link, &proto.Message{Type: proto.Unsubscribed, Request: m.Request}, nil)
-	b.tellUnsubscribed(s, sub)
+	for _, sub := range subs {
+		b.tellUnsubscribed(s, sub)
+	}
 }
 
 // remove takes a session out of a subscription; with the last one it goes.
 func (b *broker) remove(s *session, sub *subscription) {
 	delete(s.subscriptions, sub.id)
 	delete(sub.nodes, s)
+	delete(sub.ids, s)
 	sub.subscribers = without(sub.subscribers, s)
 	if len(sub.subscribers) > 0 {
 		return
@@ -139,7 +151,9 @@ func (b *broker) publish(s *session, m *proto.Message) {
 	refuse := func(uri, message string) {
 		if acknowledge {
 			r.fail(s, proto.Publish, m.Request, uri, message)
+			return
 		}
+		r.note("publish", "a PUBLISH that asks for no acknowledgement is refused, which nobody is told: %s: %s", uri, message)
 	}
 	if err := proto.CheckURI(m.URI); err != nil {
 		refuse(proto.ErrURIInvalidURI, err.Error())
@@ -172,10 +186,10 @@ func (b *broker) discloses(options proto.Dict) bool {
 // publicationOf is what a session publishes, now or by a testament.
 func (b *broker) publicationOf(s *session, topic string, payload *content, options proto.Dict) *publication {
 	e := &publication{id: b.router.newID(nil), topic: topic, by: s, payload: payload, to: receiversOf(&b.router.cfg, s, options)}
+	e.details = b.router.passthru(proto.Broker, options)
 	if b.discloses(options) {
-		e.details = disclosure("publisher", s)
+		e.disclosed = append(disclosure("publisher", s), e.details...)
 	}
-	e.details = append(e.details, b.router.passthru(proto.Broker, options)...)
 	return e
 }
 
@@ -203,23 +217,39 @@ func (b *broker) distribute(e *publication) {
 
 // publication is one event on its way to its receivers.
 type publication struct {
-	id      proto.ID
-	topic   string
-	by      *session // who published it
-	details proto.Dict
-	payload *content
-	to      *receivers
-	trust   int // of its publisher, where it is trusted
-	trusted bool
-	key     string             // of a sharded subscription, "" without one
-	at      time.Time          // of those that are kept
-	nodes   map[pattern]string // of those that are kept: the node key that had it, where one was picked
+	id        proto.ID
+	topic     string
+	by        *session // who published it
+	details   proto.Dict
+	disclosed proto.Dict // details that say who published it, nil if that is not to be said
+	payload   *content
+	to        *receivers
+	trust     int // of its publisher, where it is trusted
+	trusted   bool
+	key       string             // of a sharded subscription, "" without one
+	at        time.Time          // of those that are kept
+	nodes     map[pattern]string // of those that are kept: the node key that had it, where one was picked
+	had       map[delivery]bool  // where ids are shared: who has had it
+}
+
+// undelivered counts an event that could not be sent.
+func (b *broker) undelivered(to *session, err error) {
+	if err != nil {
+		b.router.counts.dropped++
+		b.router.note("undelivered", "an event is not delivered to session %d: %v", to.id, err)
+	}
 }
 
 // detailsFor are the details of an event for one subscriber.
 func (b *broker) detailsFor(sub *subscription, e *publication, to *session) proto.Dict {
 	details := e.details
-	if sub.match != proto.Exact {
+	if e.disclosed != nil {
+		if to.has(proto.Subscriber, proto.PublisherIdentification) {
+			details = e.disclosed
+		}
+		b.router.unannounced("a subscriber is not told who the publisher is", proto.PublisherIdentification, to, proto.Subscriber)
+	}
+	if b.router.namesURI(sub.match, isShared(b.router.cfg.sharing, to, sub, to.subscriptions)) {
 		details = details.With("topic", e.topic)
 	}
 	if e.trusted && to.has(proto.Subscriber, proto.PublicationTrustlevels) {
@@ -238,13 +268,37 @@ func (b *broker) event(sub *subscription, e *publication) {
 		e.nodes[sub.pattern] = node
 	}
 	for _, to := range sub.subscribers {
-		if e.to.has(to) && (node == "" || sub.nodes[to] == "" || sub.nodes[to] == node) {
-			m := &proto.Message{Type: proto.Event, ID: sub.id, Publication: e.id, Options: b.detailsFor(sub, e, to)}
-			if b.router.send(to.link, m, e.payload) != nil {
-				b.router.counts.dropped++
-			}
+		if to == e.to.not {
+			b.router.note("exclude_me", "session %d does not get what it has published itself to %s (PUBLISH.exclude_me)", to.id, e.topic)
+		}
+		if e.to.has(to) && (node == "" || sub.nodes[to] == "" || sub.nodes[to] == node) && e.first(sub, to) {
+			m := &proto.Message{Type: proto.Event, ID: sub.known(to), Publication: e.id, Options: b.detailsFor(sub, e, to)}
+			b.undelivered(to, b.router.send(to.link, m, e.payload))
 		}
 	}
+}
+
+// first reports whether a session has not had a publication under the id by
+// which it knows the subscription.
+func (e *publication) first(sub *subscription, to *session) bool {
+	if to.realm.broker.router.cfg.sharing&(SameURI|AnyURI) == 0 {
+		return true
+	}
+	at := delivery{to, sub.known(to)}
+	if e.had[at] {
+		return false
+	}
+	if e.had == nil {
+		e.had = map[delivery]bool{}
+	}
+	e.had[at] = true
+	return true
+}
+
+// delivery is a session with an id by which it gets events.
+type delivery struct {
+	to *session
+	id proto.ID
 }
 
 // disclosure says in details who a session is.
@@ -277,6 +331,12 @@ func receiversOf(cfg *config, s *session, options proto.Dict) *receivers {
 	list := func(key string) (values []any, ok bool) {
 		v, _ := options.Get(key)
 		values, ok = v.([]any)
+		if values != nil {
+			values = slices.Clone(values)
+		}
+		for i := range values {
+			values[i] = whole(values[i])
+		}
 		if cfg.crossbar && len(values) == 0 {
 			ok = false // an empty list is none
 		}

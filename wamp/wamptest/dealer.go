@@ -60,7 +60,7 @@ func (d *dealer) call(s *session, m *proto.Message, fresh bool) {
 		d.chunk(c, m)
 		return
 	}
-	if !fresh {
+	if !fresh && !r.cfg.lateChunks {
 		r.counts.late++ // the call has ended
 		return
 	}
@@ -125,7 +125,7 @@ func (d *dealer) invoke(c *call, to *callee, m *proto.Message) (uri, message str
 		return proto.ErrURIFeatureNotSupported, "the callee takes no payload passthru"
 	}
 	inv := &invocation{call: c, to: to, id: s.lastInvocation.Next()}
-	out := &proto.Message{Type: proto.Invocation, Request: inv.id, ID: c.reg.id, Options: d.details(inv)}
+	out := &proto.Message{Type: proto.Invocation, Request: inv.id, ID: to.id, Options: d.details(inv)}
 	if err := d.router.send(s.link, out, contentOf(c.caller, m)); err != nil {
 		return sendURI(err), err.Error()
 	}
@@ -143,12 +143,15 @@ func (d *dealer) details(inv *invocation) (details proto.Dict) {
 	c, to := inv.call, inv.to
 	add := func(key string, value any) { details = append(details, proto.Entry{Key: key, Value: value}) }
 	if d.discloses(c) || to.discloseCaller {
-		details = disclosure("caller", c.caller)
+		if to.session.has(proto.Callee, proto.CallerIdentification) {
+			details = disclosure("caller", c.caller)
+		}
+		d.router.unannounced("a callee is not told who the caller is", proto.CallerIdentification, to.session, proto.Callee)
 	}
 	if level, ok := d.trust(c, to.session); ok {
 		add("trustlevel", level)
 	}
-	if c.reg.match != proto.Exact {
+	if d.router.namesURI(c.reg.match, isShared(d.router.cfg.sharing, to.session, c.reg, to.session.registrations)) {
 		add("procedure", c.procedure)
 	}
 	if c.more {
@@ -158,6 +161,10 @@ func (d *dealer) details(inv *invocation) (details proto.Dict) {
 		(d.router.cfg.crossbar || d.interruptible(to.session) && to.session.has(proto.Callee, proto.ProgressiveCallResults))
 	if inv.results {
 		add("receive_progress", true)
+	} else if c.options.Bool("receive_progress") && !c.gather && d.has(proto.ProgressiveCallResults) {
+		const what = "a callee is not asked for progressive results"
+		d.router.unannounced(what, proto.ProgressiveCallResults, to.session, proto.Callee)
+		d.router.lacking(what, proto.CallCanceling, proto.Dealer, to.session, proto.Callee)
 	}
 	if ms := d.forward(inv); ms > 0 {
 		add("timeout", ms)
@@ -183,7 +190,7 @@ func (d *dealer) chunk(c *call, m *proto.Message) {
 	}
 	c.settle()
 	inv := c.running[0] // the one that has the first chunk
-	out := &proto.Message{Type: proto.Invocation, Request: inv.id, ID: c.reg.id, Options: proto.Dict{{Key: "progress", Value: c.more}}}
+	out := &proto.Message{Type: proto.Invocation, Request: inv.id, ID: inv.to.id, Options: proto.Dict{{Key: "progress", Value: c.more}}}
 	out.Options = append(out.Options, r.passthru(proto.Dealer, c.options)...)
 	if err := r.send(inv.to.session.link, out, contentOf(c.caller, m)); err != nil {
 		d.interrupt(inv, "killnowait", sendURI(err))
@@ -222,6 +229,7 @@ func (d *dealer) interruptible(s *session) bool {
 func (d *dealer) interrupt(inv *invocation, mode, reason string) bool {
 	s := inv.to.session
 	if !d.interruptible(s) {
+		d.router.lacking("a callee is not interrupted", proto.CallCanceling, proto.Dealer, s, proto.Callee)
 		return false
 	}
 	if inv.interrupted {
@@ -269,6 +277,7 @@ func (d *dealer) cancel(s *session, m *proto.Message) {
 		return // what the callees answer ends it
 	}
 	if r.cfg.crossbar && !told {
+		r.note("skip", "a CANCEL is not answered, as at Crossbar: mode skip, or a callee that cannot be interrupted")
 		d.end(c) // and nothing is said
 		return
 	}
@@ -310,6 +319,7 @@ func (d *dealer) yield(s *session, m *proto.Message) {
 	switch {
 	case progress && !inv.results && !r.cfg.crossbar:
 		r.counts.dropped++ // nobody has asked for it
+		r.note("progress", "progressive results are dropped: the callee, session %d, was not asked for them", s.id)
 		return
 	case c.canceled && r.cfg.crossbar:
 		if !progress {
@@ -378,7 +388,7 @@ func (d *dealer) calleeError(s *session, m *proto.Message) {
 func (d *dealer) leave(s *session) {
 	for _, c := range sorted(s.calls) {
 		for _, inv := range c.running {
-			if inv.to.session != s {
+			if inv.to.session != s && !d.router.cfg.noInterrupt {
 				d.interrupt(inv, "killnowait", "")
 			}
 		}

@@ -6,4 +6,71 @@
 // It owns the tables of a broker and a dealer, the accepting side of logins,
 // listeners, and the hooks that break things. It is written for clarity, not
 // for production, and must not know the session engine or package wamp.
+//
+// # The router
+//
+// NewRouter starts a router that ends with the test. Router.Dial connects to it
+// in memory, ListenWebSocket and ListenRawSocket give it addresses. It has every
+// feature of the WAMP specification that Features returns; WithFeatures takes
+// some away, and Announce makes it say other than the truth.
+//
+// It is as strict as the routers there are, so that a test that passes here does
+// not fail there. What breaks the protocol is answered with ABORT
+// wamp.error.protocol_violation, whose message says what it was; so is the ERROR
+// of a callee, a GOODBYE or an ABORT with a URI that is none. A message that is
+// too large (WithMaxMessage), or whose payload has keys that are no strings or
+// text that is not UTF-8 somewhere inside, closes the link without ABORT, as at
+// Crossbar: a WebSocket with the codes 1009, 1002 and 1007, a link in memory as
+// if it were one (the client reads a *transport.CloseError), RawSocket is cut.
+// Request ids have no gaps (LenientIDs). Ids that come as integral floats are
+// taken for the integers they are.
+//
+// What a rule makes it leave out in silence is said once in the test's log
+// (WithLog): a callee that did not announce call_canceling is not asked for
+// progressive results, a publisher does not get its own event, and so on.
+// Stats has the numbers, and the violations.
+//
+// # Breaking things
+//
+// Cut, Stall, StopReading, Delay, Restart, RefuseDials and a Hook, which sees
+// every message in and out and may drop, hold, replace or change it.
+//
+// # Routers as they are
+//
+// CrossbarQuirks makes the router one like Crossbar. Each of these is one
+// behaviour that was seen at some router:
+//
+//   - answers and events are dropped by a queue that is full: WithQueueLimit
+//   - several handles of a session have one id: WithSharedIDs, WithURIs
+//   - a callee is not told that its caller is gone: WithoutInterrupt
+//   - a dead session is kept for a while: WithHalfOpen
+//   - the timeout of a call runs on while results come: WithoutRearm
+//   - a late chunk of a progressive call is a new call: WithLateChunks
+//   - the event history has other keys, or ignores what was asked:
+//     WithUpperCaseHistory, WithHistoryIgnoring, WithInclusiveHistory
+//   - a login is refused and the ABORT is lost: WithLostAborts
+//   - logins are refused for a while, or by number: Router.RefuseFor, Refuse
+//   - a worker behind a proxy dies: Router.LoseWorker; all are sent away with a
+//     reason of one's own: GoodbyeAll
+//   - a kill has another reason: WithKillReason
+//   - GOODBYE is not answered: WithoutGoodbye; nothing is read: Router.StopReading
+//   - RawSocket PING ends the connection: WithPingHangUp
+//   - WELCOME is odd: WithOddWelcome, WithWelcome; ids are floats: WithFloatIDs
+//   - binary in JSON is handed on as text: WithBinaryAsText; NaN is written into
+//     JSON: WithLooseJSON
+//   - features are there and not announced, or the reverse: Announce
+//   - wamp.error.canceled comes though nobody cancelled: Cut of the callee, or a
+//     callee that says so
+//
+// # Scripts
+//
+// A Script plays a router step by step, for what no router would do.
+//
+// # Memory
+//
+// What a link may put into the router is bounded: it reads on when that has been
+// worked off. What waits for a client that does not read is not, unless
+// WithQueueLimit says so; Stats.QueuedOctets tells how much it is, and the log
+// says when it is much. Neither is what Delay and Action.Hold hold back. Retained
+// events are one for each topic, and the history is as long as WithHistory says.
 package wamptest

@@ -2,8 +2,10 @@ package wamptest
 
 import (
 	"context"
+	"errors"
 	"net"
 	"sync"
+	"sync/atomic"
 
 	"github.com/connectanum/connectanum-go/wamp/transport"
 )
@@ -12,6 +14,18 @@ import (
 type gate struct {
 	mu     sync.Mutex    // never held across a call
 	barred chan struct{} // closed when the gate opens, nil while it is open
+
+	piped   bool                                 // a pipeClient reads closing
+	closing atomic.Pointer[transport.CloseError] // how the router has closed the pipe, if not just so
+}
+
+// closeWith says with which code a pipe is about to be closed. It reports
+// whether there is a client who sees it.
+func (g *gate) closeWith(e *transport.CloseError) bool {
+	if g.piped {
+		g.closing.Store(e)
+	}
+	return g.piped
 }
 
 func (g *gate) shut() {
@@ -49,7 +63,8 @@ func (g *gate) wait(stop <-chan struct{}) bool {
 }
 
 // pipeClient is the client's end of a pipe whose pings wait at the gate too:
-// nothing answers them while the link is stalled.
+// nothing answers them while the link is stalled. A pipe has no close codes, so
+// it gets them past it.
 type pipeClient struct {
 	transport.Conn
 	transport.TryWriter
@@ -61,7 +76,19 @@ func newPipeClient(c transport.Conn, g *gate) transport.Conn {
 	if !ok {
 		return c
 	}
+	g.piped = true
 	return &pipeClient{Conn: c, TryWriter: try, gate: g}
+}
+
+// Read implements transport.Conn.
+func (c *pipeClient) Read() ([]byte, error) {
+	data, err := c.Conn.Read()
+	if err != nil && errors.As(err, new(*transport.CloseError)) {
+		if e := c.gate.closing.Load(); e != nil {
+			return nil, e
+		}
+	}
+	return data, err
 }
 
 // Ping implements transport.Conn.

@@ -1,7 +1,9 @@
 package wamptest
 
 import (
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp/codec"
@@ -28,7 +30,13 @@ type history struct {
 }
 
 func (h *history) add(e *publication) {
-	if h.limit == 0 || len(e.to.exclude) > 0 || e.to.onlyEligible {
+	if h.limit == 0 {
+		return
+	}
+	if len(e.to.exclude) > 0 || e.to.onlyEligible {
+		if e.by != nil {
+			e.by.link.router.note("history", "a publication with a list of sessions, to %s, is not kept in the history", e.topic)
+		}
 		return
 	}
 	e.at, e.payload = time.Now(), e.payload.keep()
@@ -53,10 +61,28 @@ func (h *history) index(id proto.ID) int {
 	return slices.IndexFunc(h.kept, func(e *publication) bool { return e.id == id })
 }
 
+// asked returns the keyword arguments that the router heeds.
+func (q *quirks) asked(kw map[string]any) map[string]any {
+	out := map[string]any{}
+	for key, v := range kw {
+		if slices.Contains(q.historyIgnore, key) {
+			continue
+		}
+		if q.inclusive {
+			key = strings.Replace(strings.Replace(key, "after_", "from_", 1), "before_", "until_", 1)
+		}
+		out[key] = v
+	}
+	return out
+}
+
 // read reads the bounds.
 func (h *history) read(kw map[string]any) bounds {
 	b := bounds{until: len(h.kept), limit: -1}
 	d := dictOf(kw)
+	for i := range d {
+		d[i].Value = whole(d[i].Value)
+	}
 	b.reverse, b.topic = d.Bool("reverse"), d.Str("topic")
 	if n, ok := d.Int("limit"); ok {
 		b.limit = int(n)
@@ -125,6 +151,7 @@ func getEvents(x *metaCall) (result []any, uri string) {
 	if sub == nil {
 		return nil, proto.ErrURINoSuchSubscription
 	}
+	x.kw = x.d.router.cfg.asked(x.kw)
 	if x.d.router.cfg.crossbar {
 		return crossbarEvents(x, sub)
 	}
@@ -164,7 +191,7 @@ func (sub *subscription) had(e *publication, s *session) bool {
 func crossbarEvents(x *metaCall, sub *subscription) (result []any, uri string) {
 	limit := 10
 	for key, v := range x.kw {
-		n, ok := dictOf(x.kw).Int(key)
+		n, ok := proto.Dict{{Key: key, Value: whole(v)}}.Int(key)
 		if key != "limit" || !ok && v != nil {
 			return nil, proto.ErrURIRuntimeError
 		}
@@ -203,6 +230,12 @@ func (b *broker) asHistory(sub *subscription, e *publication, to *session) map[s
 	}
 	if len(kwargs) > 0 {
 		ev["kwargs"] = kwargs
+	}
+	if b.router.cfg.upperHistory {
+		for key, v := range maps.Clone(ev) {
+			delete(ev, key)
+			ev[strings.ToUpper(key[:1])+key[1:]] = v
+		}
 	}
 	return ev
 }

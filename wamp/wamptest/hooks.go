@@ -36,7 +36,8 @@ func (x *Exchange) SetPayload(p codec.Payload) error {
 }
 
 // Hook sees every message in and out and says what becomes of it. It runs
-// inside of the router: it must not wait, and must not call the router.
+// inside of the router: it must not wait, and must not call the router. One that
+// ends its goroutine, as t.Fatal does, costs the message.
 type Hook func(x *Exchange) Action
 
 // Action says what becomes of a message. The zero Action lets it pass.
@@ -115,6 +116,19 @@ func (r *Router) Unstall(id proto.ID) bool {
 	return r.withSession(id, func(s *session) { s.link.gate.open() })
 }
 
+// StopReading makes the router read nothing more of what the client of a session
+// sends: that piles up on the way, then at the client, whose pings are not
+// answered either. It still gets what is sent to it. Seen at routers under load.
+// It reports whether there was such a session.
+func (r *Router) StopReading(id proto.ID) bool {
+	return r.withSession(id, func(s *session) { s.link.ears.shut() })
+}
+
+// ResumeReading lets the router read on.
+func (r *Router) ResumeReading(id proto.ID) bool {
+	return r.withSession(id, func(s *session) { s.link.ears.open() })
+}
+
 // StallAll stalls every link, and those that come, until UnstallAll.
 func (r *Router) StallAll() { r.stallAll(true) }
 
@@ -156,15 +170,39 @@ func (r *Router) SendRaw(id proto.ID, data []byte) bool {
 
 // refusals say how many joins and dials are still to be refused, -1 for all.
 type refusals struct {
-	joins, dials int
-	reason       string
-	err          error
+	joins, dials    int
+	until           time.Time // joins are refused before this
+	reason, message string
+	err             error
 }
 
 // Refuse answers the next n joins, or all of them if n is negative, with ABORT
 // and the reason. 0 ends it.
 func (r *Router) Refuse(n int, reason string) {
-	r.do(func() { r.refused.joins, r.refused.reason = n, reason })
+	r.do(func() { r.refuse(n, time.Time{}, reason, "joins are refused") })
+}
+
+// RefuseFor answers all joins until d has passed with ABORT and the reason. 0
+// ends it, and so does Refuse.
+func (r *Router) RefuseFor(d time.Duration, reason string) {
+	r.do(func() { r.refuse(0, time.Now().Add(d), reason, "joins are refused") })
+}
+
+func (r *Router) refuse(n int, until time.Time, reason, message string) {
+	r.refused.joins, r.refused.until, r.refused.reason, r.refused.message = n, until, reason, message
+}
+
+// LoseWorker does what clients see when a router worker behind Crossbar's proxy
+// dies: all sessions get GOODBYE wamp.close.normal, which they have not asked
+// for, and for as long as the worker is away, d, who joins is told
+// wamp.error.authentication_failed, with credentials that were fine before.
+func (r *Router) LoseWorker(d time.Duration) {
+	r.do(func() {
+		r.refuse(0, time.Now().Add(d), proto.ErrURIAuthenticationFailed, "Frontend connection accept failed (the worker is gone)")
+		for _, s := range sorted(r.sessions) {
+			r.goodbye(s, proto.CloseURINormal)
+		}
+	})
 }
 
 // RefuseDials refuses the next n connections, or all of them if n is negative.
@@ -313,14 +351,24 @@ func (r *Router) wakeWaiters() {
 		return
 	}
 	now := r.stats()
-	left := r.waiters[:0]
-	for _, w := range r.waiters {
-		if w.cond(now) {
-			close(w.met)
-		} else {
-			left = append(left, w)
+	for range len(r.waiters) {
+		w := r.waiters[0]
+		r.waiters = r.waiters[1:]
+		if !w.asked(now) {
+			r.waiters = append(r.waiters, w)
 		}
 	}
-	clear(r.waiters[len(left):])
-	r.waiters = left
+}
+
+// asked reports whether the condition holds. One that ends the goroutine
+// instead of answering is not asked again.
+func (w *waiter) asked(now Stats) (met bool) {
+	met = true
+	defer func() {
+		if met {
+			close(w.met)
+		}
+	}()
+	met = w.cond(now)
+	return met
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
+	"net"
 	"net/http"
 	"sync"
 	"time"
@@ -18,6 +19,7 @@ const (
 	batchLen    = 256       // messages of a batch
 	batchOctets = 256 << 10 // payload of a batch
 	keepBatch   = 1 << 20   // memory an empty batch may keep
+	muchQueued  = 64 << 20  // bytes for a client that are worth a note
 	endTimeout  = time.Second
 )
 
@@ -30,14 +32,16 @@ type link struct {
 	conn   transport.Conn
 	codec  codec.Codec
 	gate   *gate
+	ears   gate // the reader alone waits at it
 	origin origin
 	torn   chan struct{} // closed by the actor when the link is cut
 	free   chan *batch   // the reader's batches that the actor has done with
 	bell   chan struct{} // wakes the writer, capacity 1
 
-	mu     sync.Mutex // guards out and ending, never held across a call
-	out    *transport.Batch
-	ending bool // end the connection in order when out has been written
+	mu      sync.Mutex // guards the rest of the block, never held across a call
+	out     *transport.Batch
+	ending  bool                  // end the connection in order when out has been written
+	closing *transport.CloseError // how, if not just so
 
 	// Actor only.
 
@@ -62,6 +66,7 @@ type origin struct {
 	cert   *x509.Certificate // of the listener
 	header http.Header       // of the request of a WebSocket
 	cookie string            // see WithCookies
+	socket net.Conn          // under a WebSocket, TLS where there is TLS
 }
 
 // batch is a run of messages with the memory of their payloads.
@@ -106,7 +111,12 @@ func (r *Router) attach(conn transport.Conn, g *gate, from origin) error {
 // read hands what comes to the actor, and in the end that the link is over.
 func (l *link) read() {
 	defer l.router.mail.post(event{link: l, ended: true})
-	parser := l.codec.NewParser(l.router.cfg.limits)
+	limits := l.router.cfg.limits
+	limits.Strict = true // what a client sends is looked at closely
+	if limits.Depth == 0 {
+		limits.Depth = payloadDepth + 1 // and the message
+	}
+	parser := l.codec.NewParser(limits)
 	for {
 		var b *batch
 		select {
@@ -115,7 +125,14 @@ func (l *link) read() {
 			return
 		}
 		err, fault := l.fill(b, parser)
+		unread := refused(err)
+		if unread != nil {
+			fault = unread
+		}
 		l.router.mail.post(event{link: l, batch: b, fault: fault})
+		if unread != nil {
+			drain(l.origin.socket)
+		}
 		if err != nil {
 			return
 		}
@@ -131,7 +148,7 @@ func (l *link) read() {
 }
 
 // fill reads one message and all that is there behind it. err is the end of
-// the connection, fault a message that cannot be parsed.
+// the connection, fault a message that is refused.
 func (l *link) fill(b *batch, parser codec.Parser) (err, fault error) {
 	b.messages, b.memory = b.messages[:0], b.memory[:0]
 	if cap(b.memory) > keepBatch {
@@ -142,12 +159,12 @@ func (l *link) fill(b *batch, parser codec.Parser) (err, fault error) {
 		if err != nil {
 			return err, nil
 		}
-		if !l.gate.wait(l.torn) {
+		if !l.gate.wait(l.torn) || !l.ears.wait(l.torn) {
 			return errors.New("cut"), nil
 		}
 		b.messages = append(b.messages, proto.Message{})
 		m := &b.messages[len(b.messages)-1]
-		if err := parser.Parse(data, m); err != nil {
+		if err := l.take(parser, data, m); err != nil {
 			b.messages = b.messages[:len(b.messages)-1]
 			return nil, err
 		}
@@ -203,6 +220,9 @@ func (l *link) write() {
 				broken = l.conn.Write(b) != nil
 			}
 			b.Reset(keepBatch)
+			if l.router.cfg.queueLimit > 0 && !ending {
+				break // what has come meanwhile has its own turn
+			}
 		}
 	}
 }
@@ -210,6 +230,13 @@ func (l *link) write() {
 // end closes the connection in order.
 func (l *link) end() {
 	if !l.gate.wait(l.torn) {
+		return
+	}
+	l.mu.Lock()
+	closing := l.closing
+	l.mu.Unlock()
+	if closing != nil {
+		l.endWith(closing)
 		return
 	}
 	ctx, cancel := context.WithTimeout(l.router.root, endTimeout)
@@ -228,9 +255,18 @@ func (l *link) wake() {
 	}
 }
 
+// queueTurn is how long a message stays in a queue that WithQueueLimit bounds:
+// what comes at the same moment of fake time meets the same queue.
+const queueTurn = time.Millisecond
+
 // touch has the writer woken at the end of the actor's turn. Actor only.
 func (l *link) touch() {
-	if !l.dirty {
+	switch {
+	case l.dirty:
+	case l.router.cfg.queueLimit > 0:
+		l.dirty = true
+		l.router.after(queueTurn, l.wake)
+	default:
 		l.dirty = true
 		l.router.dirty = append(l.router.dirty, l)
 	}
@@ -244,10 +280,16 @@ func (l *link) queue(m *proto.Message) error {
 	b := l.out
 	if limit := r.cfg.queueLimit; limit > 0 && b.Len() >= limit {
 		r.counts.dropped++
+		r.note("queue", "a client has %d messages waiting, further ones are dropped: the first is %v", limit, m.Type)
 		return nil
 	}
 	b.Begin()
 	buf, err := l.codec.AppendMessage(b.Buf, m)
+	if err == nil && r.cfg.floatIDs {
+		if odd, ok := rewriteIDs(l.codec, buf[len(b.Buf):], float); ok {
+			buf = append(b.Buf, odd...)
+		}
+	}
 	b.Buf = buf
 	if err == nil && b.Size() > l.conn.MaxSend() {
 		err = errTooBig
@@ -258,6 +300,9 @@ func (l *link) queue(m *proto.Message) error {
 	}
 	b.End()
 	r.counts.sent[m.Type]++
+	if len(b.Buf) > muchQueued {
+		r.note("queued", "%d bytes wait for a client that does not read; WithQueueLimit bounds that", len(b.Buf))
+	}
 	l.touch()
 	return nil
 }
@@ -299,7 +344,12 @@ func (l *link) cut() {
 	}
 	l.cutDone, l.closed = true, true
 	l.late = nil
-	l.router.leave(l)
+	if d := l.router.cfg.halfOpen; d > 0 && l.session != nil {
+		l.login = nil
+		l.router.after(d, func() { l.router.leave(l) }) // there is no session any more if somebody noticed earlier
+	} else {
+		l.router.leave(l)
+	}
 	l.state = proto.StateClosed
 	delete(l.router.open, l)
 	close(l.torn)

@@ -24,6 +24,22 @@ import (
 // handshakeTimeout bounds the handshakes of an accepted socket.
 const handshakeTimeout = 10 * time.Second
 
+// acceptPause is how long a listener rests that could not accept, for want of
+// descriptors perhaps.
+const acceptPause = 50 * time.Millisecond
+
+// pause waits for d. It reports false when the router is being closed.
+func (r *Router) pause(d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-r.root.Done():
+		return false
+	}
+}
+
 // ListenOption changes how a listener accepts connections.
 type ListenOption interface{ applyListen(*listenConfig) }
 
@@ -36,6 +52,7 @@ type listenConfig struct {
 	compress   bool
 	maxReceive int
 	cookies    bool
+	hangUp     bool
 }
 
 // cert is the certificate of the listener, nil without TLS.
@@ -59,7 +76,8 @@ func WithCookies() ListenOption { return listenFunc(func(c *listenConfig) { c.co
 // cookieName is the cookie of WithCookies.
 const cookieName = "wamptest"
 
-// WithMaxReceive bounds the messages that a listener accepts. Default 16 MiB.
+// WithMaxReceive bounds the messages that a listener accepts, see
+// WithMaxMessage, which it is by default.
 func WithMaxReceive(octets int) ListenOption {
 	return listenFunc(func(c *listenConfig) { c.maxReceive = octets })
 }
@@ -151,10 +169,12 @@ func (r *Router) ListenRawSocket(network, address string, options ...ListenOptio
 	accept := func() {
 		for {
 			conn, err := ln.Accept()
-			if err != nil {
+			switch {
+			case err == nil:
+				r.listeners.tasks.Go(func() { r.acceptRawSocket(conn, cfg) }) // bounded by the router's context
+			case errors.Is(err, net.ErrClosed) || !r.pause(acceptPause):
 				return
 			}
-			r.listeners.tasks.Go(func() { r.acceptRawSocket(conn, cfg) }) // bounded by the router's context
 		}
 	}
 	if !r.listeners.add(accept, func() { _ = ln.Close() }) {
@@ -189,13 +209,25 @@ func (r *Router) acceptRawSocket(conn net.Conn, cfg listenConfig) {
 	}
 	ctx, cancel := context.WithTimeout(r.root, handshakeTimeout)
 	defer cancel()
-	c, err := transport.AcceptRawSocket(ctx, conn, choose, transport.RawSocketOptions{MaxReceive: cfg.maxReceive})
-	if err == nil {
-		_ = r.attach(c, gateOf(conn), origin{cert: cfg.cert()})
+	socket, state := conn, (*tls.ConnectionState)(nil)
+	if cfg.hangUp || r.cfg.crossbar {
+		var err error
+		if socket, state, err = trapPings(ctx, conn); err != nil {
+			_ = conn.Close()
+			return
+		}
 	}
+	c, err := transport.AcceptRawSocket(ctx, socket, choose, transport.RawSocketOptions{MaxReceive: r.maxReceive(&cfg, true)})
+	if err != nil {
+		return
+	}
+	if state != nil {
+		c = tlsConn{c, state}
+	}
+	_ = r.attach(c, gateOf(conn), origin{cert: cfg.cert()})
 }
 
-type gateKey struct{}
+type socketKey struct{}
 
 // ListenWebSocket accepts WebSocket connections at a TCP address, by default a
 // free port of the loopback interface, or at "unix:" and a path. The URL is
@@ -215,7 +247,7 @@ func (r *Router) ListenWebSocket(address string, options ...ListenOption) (url s
 	server := &http.Server{
 		Handler: mux, ReadHeaderTimeout: handshakeTimeout, BaseContext: func(net.Listener) context.Context { return r.root },
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
-			return context.WithValue(ctx, gateKey{}, gateOf(c))
+			return context.WithValue(ctx, socketKey{}, c)
 		},
 	}
 	server.Protocols = new(http.Protocols)
@@ -253,12 +285,12 @@ func (r *Router) acceptWebSocket(w http.ResponseWriter, req *http.Request, cfg l
 			http.SetCookie(w, &http.Cookie{Name: cookieName, Value: from.cookie, Path: "/", HttpOnly: true, Secure: cfg.tls != nil})
 		}
 	}
-	c, err := transport.AcceptWebSocket(w, req, r.cfg.offered(), transport.AcceptOptions{Deflate: cfg.compress, ReadLimit: cfg.maxReceive})
+	c, err := transport.AcceptWebSocket(w, req, r.cfg.offered(), transport.AcceptOptions{Deflate: cfg.compress, ReadLimit: r.maxReceive(&cfg, false)})
 	if err != nil {
 		return
 	}
-	g, _ := req.Context().Value(gateKey{}).(*gate)
-	_ = r.attach(c, g, from)
+	from.socket, _ = req.Context().Value(socketKey{}).(net.Conn)
+	_ = r.attach(c, gateOf(from.socket), from)
 }
 
 // LocalTLS returns TLS configurations of a server at the loopback interface

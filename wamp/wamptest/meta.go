@@ -25,6 +25,9 @@ func (b *broker) emit(feature proto.Feature, topic string, args ...any) {
 	if !wanted {
 		return
 	}
+	if r.cfg.floatIDs {
+		args, _ = floats(args).([]any)
+	}
 	raw, _, err := encode(codec.Args(args...), codec.CBOR)
 	if err != nil {
 		return
@@ -112,9 +115,7 @@ func (x *metaCall) arg(i int) any {
 	return x.args[i]
 }
 
-func (x *metaCall) id(i int) proto.ID {
-	return proto.Dict{{Key: "id", Value: x.arg(i)}}.ID("id")
-}
+func (x *metaCall) id(i int) proto.ID { return idOf(x.arg(i)) }
 
 // metaProc answers a meta call: with a result, or with an error URI.
 type metaProc struct {
@@ -190,6 +191,9 @@ func (d *dealer) meta(c *call, m *proto.Message) bool {
 	}
 	d.end(c)
 	out := &proto.Message{Type: proto.Result, Request: c.request}
+	if r.cfg.floatIDs && result != nil {
+		result, _ = floats(result).([]any)
+	}
 	if result != nil {
 		if out.Args, err = c.caller.link.codec.AppendList(nil, result); err != nil {
 			r.fail(c.caller, proto.Call, c.request, proto.ErrURIInvalidPayload, err.Error())
@@ -242,6 +246,9 @@ func (x *metaCall) kill(which func(*session) bool) (killed []*session, uri strin
 	reason := proto.CloseURIKilled
 	if x.d.router.cfg.crossbar {
 		reason = proto.CloseURINormal
+	}
+	if uri := x.d.router.cfg.killReason; uri != "" {
+		reason = uri
 	}
 	if v, ok := x.kw["reason"].(string); ok {
 		reason = v

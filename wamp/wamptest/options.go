@@ -26,6 +26,7 @@ type config struct {
 	announced        proto.Roles // what it says
 	protocols        []string    // empty: any
 	limits           codec.Limits
+	maxMessage       int
 	queueLimit       int
 	seed             uint64
 	hook             Hook
@@ -36,12 +37,20 @@ type config struct {
 	publicationTrust func(publisher SessionInfo, topic string) int
 	crossbar         bool
 	history          int // publications kept in each realm
+	log              func(string)
+	quirks
 }
 
 func newConfig(options []Option) config {
 	c := config{roles: Features(), announced: Features(), seed: rand.Uint64()}
 	for _, o := range options {
 		o.apply(&c)
+	}
+	if c.maxMessage > 0 {
+		c.limits.Size = c.maxMessage
+	}
+	if c.limits.Size <= 0 {
+		c.limits.Size = defaultMaxMessage
 	}
 	if len(c.logins) == 0 {
 		c.logins = []Login{Anonymous()}
@@ -105,11 +114,20 @@ func WithProtocols(names ...string) Option {
 	return optionFunc(func(c *config) { c.protocols = append(c.protocols, names...) })
 }
 
-// WithLimits bounds what is accepted in one message. Defaults: codec.Limits.
+// WithLimits bounds what is accepted in one message. Defaults: codec.Limits. A
+// message that is larger than Size ends the link as WithMaxMessage says, what
+// is over another limit is a protocol violation.
 func WithLimits(l codec.Limits) Option { return optionFunc(func(c *config) { c.limits = l }) }
 
 // WithQueueLimit drops messages, of whatever type, to a client that has this
-// many waiting, as some routers do. Default: nothing is dropped.
+// many waiting: answers too, so that of many requests at once some are never
+// answered. Seen at nexus, whose queues hold 64 messages by default. A message
+// then stays in the queue for a millisecond, so that what is sent at the same
+// moment of fake time meets the same queue: of 500 SUBSCRIBE at once the first
+// 64 are answered, in each run.
+//
+// Default: nothing is dropped, and what waits for a client that does not read is
+// not bounded; Stats.QueuedOctets tells how much it is.
 func WithQueueLimit(messages int) Option {
 	return optionFunc(func(c *config) { c.queueLimit = messages })
 }
@@ -154,17 +172,32 @@ func LenientIDs() Option { return optionFunc(func(c *config) { c.lenientIDs = tr
 // WithoutDisclosure refuses disclose_me.
 func WithoutDisclosure() Option { return optionFunc(func(c *config) { c.noDisclosure = true }) }
 
-// CrossbarQuirks makes the router announce what Crossbar does and deviate like
-// it: CANCEL with mode skip is never answered, what a callee answers to kill
-// becomes ERROR canceled, and GOODBYE is answered with wamp.close.normal. A
-// timeout counts in seconds and ends a call with ERROR canceled. RESULT says who
-// the callee is, INVOCATION never who the caller is. Callees are asked for
-// progressive results, and may send them, whoever announced or asked for what.
-// REGISTER takes force_reregister and concurrency. With WithHistory it gives the
-// newest events first, knows a limit only, and has names of its own for them.
+// CrossbarQuirks makes the router announce what Crossbar 26.10 does and deviate
+// like it:
+//
+//   - CANCEL with mode skip is never answered, and what a callee answers to kill
+//     becomes ERROR canceled. A timeout counts in seconds and ends a call with
+//     ERROR canceled.
+//   - RESULT says who the callee is, INVOCATION never who the caller is. Callees
+//     are asked for progressive results, and may send them, whoever announced or
+//     asked for what.
+//   - REGISTER takes force_reregister and concurrency, and a session that
+//     registers a shared procedure again gets the same registration.
+//   - A violation, and a URI that is none in whatever message, close the link
+//     without ABORT: a WebSocket with code 1002 and 1011, RawSocket is cut.
+//   - GOODBYE is answered with wamp.close.normal, which is also the reason of a
+//     kill; wamp.session.kill_all is not there.
+//   - A login is refused with wamp.error.not_authorized, or with
+//     wamp.error.no_auth_method, and a client that names a method which is not
+//     known is turned away.
+//   - A RawSocket PING ends the connection. NaN is written into JSON.
+//   - With WithHistory it gives the newest events first, knows a limit only, and
+//     has names of its own for them.
 //
 // Not imitated: that Crossbar takes each chunk of a progressive call for a call
-// of its own; here such a call is a protocol violation.
+// of its own, which is a protocol violation here; that it does not check request
+// ids; that it takes dicts with other keys than strings in CBOR and octets as
+// keys in MessagePack; and that its batched JSON is separated by 0x18.
 func CrossbarQuirks() Option {
 	var none proto.FeatureSet
 	var r proto.Roles
@@ -174,7 +207,11 @@ func CrossbarQuirks() Option {
 	r.Set(proto.Dealer, none.Add(proto.CallerIdentification, proto.PatternBasedRegistration, proto.SessionMetaAPI,
 		proto.RegistrationMetaAPI, proto.SharedRegistration, proto.CallCanceling, proto.ProgressiveCallResults,
 		proto.RegistrationRevocation, proto.TestamentMetaAPI, proto.PayloadTransparency, proto.PayloadEncryptionCryptobox))
-	return optionFunc(func(c *config) { c.crossbar, c.roles, c.announced = true, r, r })
+	return optionFunc(func(c *config) {
+		c.crossbar, c.roles, c.announced = true, r, r
+		c.sharing |= SameProcedure
+		c.looseJSON = true
+	})
 }
 
 // brokerHas reports whether the router has a feature of the broker.

@@ -28,8 +28,11 @@ func (r *Router) passes(s *session, m *proto.Message, client, router proto.Role)
 func (r *Router) passthru(role proto.Role, options proto.Dict) (keys proto.Dict) {
 	f := r.cfg.roles.Features(role)
 	for _, e := range options {
-		if strings.HasPrefix(e.Key, "ppt_") && f.Has(proto.PayloadPassthruMode) ||
-			strings.HasPrefix(e.Key, "enc_") && f.Has(proto.PayloadEncryptionCryptobox) {
+		ppt, enc := strings.HasPrefix(e.Key, "ppt_"), strings.HasPrefix(e.Key, "enc_")
+		if ppt && !f.Has(proto.PayloadPassthruMode) || enc && !f.Has(proto.PayloadEncryptionCryptobox) {
+			r.note("passthru", "%s is taken off: this router does not know it", e.Key)
+		}
+		if ppt && f.Has(proto.PayloadPassthruMode) || enc && f.Has(proto.PayloadEncryptionCryptobox) {
 			keys = append(keys, e)
 		}
 	}

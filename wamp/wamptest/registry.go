@@ -28,7 +28,8 @@ type registration struct {
 // callee is one session's part in a registration.
 type callee struct {
 	session                        *session
-	number                         int // by which they joined
+	id                             proto.ID // of the registration, as the session knows it
+	number                         int      // by which they joined
 	discloseCaller, forwardTimeout bool
 	limit, running                 int // invocations at once, where limit is not 0
 }
@@ -86,39 +87,52 @@ func (d *dealer) register(s *session, m *proto.Message) {
 		if p.match != proto.Exact {
 			d.patterns = append(d.patterns, reg)
 		}
-	case reg.invoke == proto.Single || s.registrations[reg.id] != nil:
+	case reg.invoke == proto.Single, s.registrations[reg.id] != nil && r.cfg.sharing&SameProcedure == 0:
 		refuse(proto.ErrURIProcedureAlreadyExists, "the procedure is taken")
 		return
 	case reg.invoke != invoke:
 		refuse(proto.ErrURIInvocationPolicy, "the procedure has the policy "+string(reg.invoke))
 		return
+	case s.registrations[reg.id] != nil:
+		_ = r.send(s.link, &proto.Message{Type: proto.Registered, Request: m.Request, ID: reg.known(s)}, nil)
+		return
 	}
+	id := shareID(r.cfg.sharing, s, reg, s.registrations)
 	s.registrations[reg.id] = reg
 	reg.joined++
-	to := &callee{session: s, number: reg.joined, discloseCaller: disclose, forwardTimeout: m.Options.Bool("forward_timeout")}
+	to := &callee{session: s, id: id, number: reg.joined, discloseCaller: disclose, forwardTimeout: m.Options.Bool("forward_timeout")}
 	if n, _ := m.Options.Int("concurrency"); r.cfg.crossbar {
 		to.limit = int(n)
 	}
 	reg.callees = append(reg.callees, to)
-	_ = r.send(s.link, &proto.Message{Type: proto.Registered, Request: m.Request, ID: reg.id}, nil)
+	_ = r.send(s.link, &proto.Message{Type: proto.Registered, Request: m.Request, ID: id}, nil)
 	d.tellRegistered(s, reg, created)
 }
 
 func (d *dealer) unregister(s *session, m *proto.Message) {
-	reg := s.registrations[m.ID]
-	if reg == nil {
+	regs := behind(d.router.cfg.sharing, s, m.ID, s.registrations)
+	if len(regs) == 0 {
 		d.router.fail(s, proto.Unregister, m.Request, proto.ErrURINoSuchRegistration, "the session has no such registration")
 		return
 	}
-	d.remove(s, reg) // invocations under way go on
+	for _, reg := range regs {
+		d.remove(s, reg) // invocations under way go on
+	}
 	_ = d.router.send(s.link, &proto.Message{Type: proto.Unregistered, Request: m.Request}, nil)
-	d.tellUnregistered(s, reg)
+	for _, reg := range regs {
+		d.tellUnregistered(s, reg)
+	}
+}
+
+// index returns where a session stands among the callees, -1 if it does not.
+func (reg *registration) index(s *session) int {
+	return slices.IndexFunc(reg.callees, func(c *callee) bool { return c.session == s })
 }
 
 // remove takes a session out of a registration; with the last one it goes.
 func (g *registry) remove(s *session, reg *registration) {
 	delete(s.registrations, reg.id)
-	i := slices.IndexFunc(reg.callees, func(c *callee) bool { return c.session == s })
+	i := reg.index(s)
 	reg.callees = slices.Delete(reg.callees, i, i+1)
 	if i < reg.turn {
 		reg.turn--

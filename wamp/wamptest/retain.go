@@ -31,8 +31,7 @@ func (b *broker) sendRetained(s *session, sub *subscription, m *proto.Message) {
 			continue
 		}
 		details := b.detailsFor(sub, e, s).With("retained", true)
-		if b.router.send(s.link, &proto.Message{Type: proto.Event, ID: sub.id, Publication: e.id, Options: details}, e.payload) != nil {
-			b.router.counts.dropped++
-		}
+		m := &proto.Message{Type: proto.Event, ID: sub.known(s), Publication: e.id, Options: details}
+		b.undelivered(s, b.router.send(s.link, m, e.payload))
 	}
 }

@@ -28,15 +28,19 @@ func (r *Router) RevokeRegistration(id proto.ID, reason string, sessions ...prot
 	return n
 }
 
-// revoke takes a registration away from a session. The feature permitting, the
-// session is told if it is to be.
+// revoke takes a registration away from a session, and with it what has the
+// same id. The feature permitting, the session is told if it is to be.
 func (d *dealer) revoke(s *session, reg *registration, reason string, tell bool) {
-	d.remove(s, reg)
-	defer d.tellUnregistered(s, reg)
+	id := reg.known(s)
+	for _, reg := range behind(d.router.cfg.sharing, s, id, s.registrations) {
+		d.remove(s, reg)
+		defer d.tellUnregistered(s, reg)
+	}
 	if !tell || !d.has(proto.RegistrationRevocation) {
+		d.router.lacking("a callee is not told that its registration was revoked", proto.RegistrationRevocation, proto.Dealer, s, proto.Callee)
 		return
 	}
-	details := proto.Dict{{Key: "registration", Value: reg.id}}
+	details := proto.Dict{{Key: "registration", Value: id}}
 	if reason != "" {
 		details = append(details, proto.Entry{Key: "reason", Value: reason})
 	}
@@ -73,14 +77,19 @@ func (r *Router) RevokeSubscription(id proto.ID, reason string, sessions ...prot
 	return n
 }
 
-// revoke takes a subscription away from a session, and tells it if it may.
+// revoke takes a subscription away from a session, and with it what has the
+// same id, and tells it if it may.
 func (b *broker) revoke(s *session, sub *subscription, reason string) {
-	b.remove(s, sub)
-	defer b.tellUnsubscribed(s, sub)
+	id := sub.known(s)
+	for _, sub := range behind(b.router.cfg.sharing, s, id, s.subscriptions) {
+		b.remove(s, sub)
+		defer b.tellUnsubscribed(s, sub)
+	}
 	if !b.router.cfg.brokerHas(proto.SubscriptionRevocation) || !s.has(proto.Subscriber, proto.SubscriptionRevocation) {
+		b.router.lacking("a subscriber is not told that its subscription was revoked", proto.SubscriptionRevocation, proto.Broker, s, proto.Subscriber)
 		return
 	}
-	details := proto.Dict{{Key: "subscription", Value: sub.id}}
+	details := proto.Dict{{Key: "subscription", Value: id}}
 	if reason != "" {
 		details = append(details, proto.Entry{Key: "reason", Value: reason})
 	}

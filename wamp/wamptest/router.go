@@ -4,7 +4,11 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"runtime"
+	"strconv"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,7 +20,8 @@ import (
 var ErrClosed = errors.New("wamptest: router closed")
 
 // Router is a broker and a dealer in this process. Its methods may be called
-// from any goroutine, except from a hook, which runs inside of the router.
+// from any goroutine, except from a hook or another function that the router
+// calls: they run inside of it, and would wait for themselves. That is a panic.
 //
 // One goroutine owns every table; clients reach it through a mailbox, and it
 // never waits for any of them.
@@ -32,6 +37,7 @@ type Router struct {
 	links     sync.WaitGroup // readers and writers
 	listeners listeners
 	closeOnce sync.Once
+	actor     atomic.Uint64 // the goroutine of the actor
 
 	// The rest belongs to the actor.
 
@@ -49,7 +55,10 @@ type Router struct {
 	hook     Hook
 	refused  refusals
 	counts   counters
+	noted    map[string]bool
 	waiters  []*waiter
+	events   []event // taken from the mailbox
+	next     int     // the first that is not done with
 }
 
 // realm is one realm with its tables. Actor only.
@@ -59,10 +68,13 @@ type realm struct {
 	dealer *dealer
 }
 
-// NewRouter starts a router that is closed when the test ends.
+// NewRouter starts a router that is closed when the test ends. What WithLog
+// tells of goes to the test's log.
 func NewRouter(t testing.TB, options ...Option) *Router {
 	t.Helper()
-	r := Start(options...)
+	// Nothing is logged once Close has returned, and the test waits for that.
+	log := WithLog(func(line string) { t.Log(line) })
+	r := Start(append([]Option{log}, options...)...)
 	t.Cleanup(r.Close)
 	return r
 }
@@ -77,6 +89,7 @@ func Start(options ...Option) *Router {
 		sessions: map[proto.ID]*session{},
 		cookies:  map[string]Grant{},
 		open:     map[*link]struct{}{},
+		noted:    map[string]bool{},
 	}
 	r.root, r.stop = context.WithCancel(context.Background()) //nolint:forbidigo // the router's own root
 	r.rand = rand.New(rand.NewPCG(r.cfg.seed, r.cfg.seed))
@@ -94,6 +107,7 @@ func (r *Router) Close() {
 		r.do(func() {
 			r.closed, r.quiet = true, true
 			r.cutAll()
+			r.bury()
 		})
 		r.links.Wait()
 		r.mail.close()
@@ -113,11 +127,12 @@ func (r *Router) Dial(ctx context.Context, protocols []transport.Protocol) (tran
 		}
 		client, server := transport.Pipe(p)
 		g := new(gate)
+		client = newPipeClient(client, g)
 		if err := r.attach(server, g, origin{}); err != nil {
 			_ = client.CloseNow()
 			return nil, err
 		}
-		return newPipeClient(client, g), nil
+		return client, nil
 	}
 	return nil, &transport.HandshakeError{Err: transport.ErrNoProtocol}
 }
@@ -129,6 +144,7 @@ func (r *Router) Restart() {
 	r.do(func() {
 		r.quiet = true
 		r.cutAll()
+		r.bury()
 		r.quiet = false
 		clear(r.realms)
 	})
@@ -146,6 +162,15 @@ func (r *Router) CutAll() { r.do(r.cutAll) }
 func (r *Router) cutAll() {
 	for l := range r.open {
 		l.cut()
+	}
+}
+
+// bury ends the sessions that WithHalfOpen keeps.
+func (r *Router) bury() {
+	for _, s := range sorted(r.sessions) {
+		if s.link.cutDone {
+			r.leave(s.link)
+		}
 	}
 }
 
@@ -198,7 +223,8 @@ func (r *Router) withSession(id proto.ID, f func(*session)) (ok bool) {
 type event struct {
 	link  *link
 	batch *batch
-	fault error // a message could not be parsed
+	pos   int   // how many messages of the batch have been taken
+	fault error // a message that is refused
 	ended bool  // the link is no more
 	run   func()
 }
@@ -249,12 +275,23 @@ func (m *mailbox) close() {
 // do runs f on the actor and returns when it has run. It reports false when
 // the router has been closed.
 func (r *Router) do(f func()) bool {
+	if goroutineID() == r.actor.Load() {
+		panic("wamptest: a hook, a login or a condition calls the router that waits for it")
+	}
 	ran := make(chan struct{})
-	if !r.mail.post(event{run: func() { f(); close(ran) }}) {
+	if !r.mail.post(event{run: func() { defer close(ran); f() }}) {
 		return false
 	}
 	<-ran
 	return true
+}
+
+// goroutineID is the number by which a stack trace calls this goroutine.
+func goroutineID() (id uint64) {
+	var buf [64]byte
+	text := strings.TrimPrefix(string(buf[:runtime.Stack(buf[:], false)]), "goroutine ")
+	id, _ = strconv.ParseUint(text[:strings.IndexByte(text, ' ')], 10, 64)
+	return id
 }
 
 // after runs f on the actor when d has passed.
@@ -262,51 +299,78 @@ func (r *Router) after(d time.Duration, f func()) *time.Timer {
 	return time.AfterFunc(d, func() { r.mail.post(event{run: f}) })
 }
 
-// run is the actor.
+// run is the actor. Where a hook ends the goroutine, as t.Fatal does, another
+// one goes on behind the message that the hook was asked about.
 func (r *Router) run() {
-	defer close(r.done)
-	var events []event
-	for {
-		var closed bool
-		events, closed = r.mail.take(events)
-		if len(events) == 0 {
-			if closed {
-				return
-			}
-			<-r.mail.bell
-			continue
+	r.actor.Store(goroutineID())
+	over := false
+	defer func() {
+		switch p := recover(); {
+		case p != nil:
+			panic(p)
+		case over:
+			close(r.done)
+		default:
+			go r.run() // ends when Close has closed the mailbox
 		}
-		for i := range events {
-			r.handle(&events[i])
-			events[i] = event{}
-			for _, l := range r.doomed {
-				l.cut()
-			}
-			r.doomed = r.doomed[:0]
-		}
-		for i, l := range r.dirty {
-			l.wake()
-			r.dirty[i] = nil
-		}
-		r.dirty = r.dirty[:0]
-		r.wakeWaiters()
+	}()
+	for !over {
+		over = r.turn()
 	}
 }
 
+// turn does what there is to do, or waits for it. It reports whether the router
+// has been closed.
+func (r *Router) turn() (over bool) {
+	if r.next == len(r.events) {
+		var closed bool
+		r.events, closed = r.mail.take(r.events)
+		r.next = 0
+		if len(r.events) == 0 {
+			if !closed {
+				<-r.mail.bell
+			}
+			return closed
+		}
+	}
+	for r.next < len(r.events) {
+		e := &r.events[r.next]
+		r.handle(e)
+		*e = event{}
+		r.next++
+		for _, l := range r.doomed {
+			l.cut()
+		}
+		r.doomed = r.doomed[:0]
+	}
+	for i, l := range r.dirty {
+		l.wake()
+		r.dirty[i] = nil
+	}
+	r.dirty = r.dirty[:0]
+	r.wakeWaiters()
+	return false
+}
+
+// handle takes off an event what it does, before it does it.
 func (r *Router) handle(e *event) {
-	if e.run != nil {
-		e.run()
+	if run := e.run; run != nil {
+		e.run = nil
+		run()
 		return
 	}
 	l := e.link
 	if e.batch != nil {
-		for i := range e.batch.messages {
-			r.receive(l, &e.batch.messages[i])
+		for e.pos < len(e.batch.messages) {
+			e.pos++
+			r.receive(l, &e.batch.messages[e.pos-1])
 		}
 		l.giveBack(e.batch)
+		e.batch = nil
 	}
-	if e.fault != nil {
-		r.violation(l, e.fault.Error())
+	if fault := e.fault; fault != nil {
+		e.fault = nil
+		r.fault(l, fault)
 	}
 	if e.ended {
 		l.cut()

@@ -63,11 +63,12 @@ func (s *Script) Dial(ctx context.Context, protocols []transport.Protocol) (tran
 	}
 	client, server := transport.Pipe(protocols[0])
 	g := new(gate)
+	client = newPipeClient(client, g)
 	if err := s.play(server, g); err != nil {
 		_ = client.CloseNow()
 		return nil, err
 	}
-	return newPipeClient(client, g), nil
+	return client, nil
 }
 
 // Serve plays the next steps on a connection that was accepted elsewhere. It
@@ -162,7 +163,6 @@ func (p *Play) run() {
 	defer close(p.gone)
 	defer func() { _ = p.conn.CloseNow() }()
 	err := p.perform()
-	close(p.over)
 	for err == nil {
 		var m *proto.Message
 		if m, err = p.Receive(); err == nil && m.Type == proto.Goodbye {
@@ -172,6 +172,7 @@ func (p *Play) run() {
 }
 
 func (p *Play) perform() error {
+	defer close(p.over) // also where a step ends the goroutine, as t.Fatal does
 	for i, step := range p.steps {
 		if err := step.do(p); err != nil {
 			p.script.t.Errorf("script: connection %d, step %d, %s: %v", p.number, i+1, step.name, err)
@@ -183,7 +184,7 @@ func (p *Play) perform() error {
 
 // read reads one message ahead of the steps at most.
 func (p *Play) read() {
-	parser := p.codec.NewParser(codec.Limits{})
+	parser := p.codec.NewParser(codec.Limits{Strict: true})
 	for {
 		data, err := p.conn.Read()
 		if err != nil {

@@ -1,7 +1,7 @@
 package wamptest
 
 import (
-	"bytes"
+	"fmt"
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp/codec"
@@ -72,6 +72,9 @@ func (r *Router) judge(l *link, m *proto.Message) (fresh, ok bool) {
 		r.violation(l, m.Type.String()+" must not come from a client while the session is "+l.state.String())
 		return false, false
 	}
+	if !r.judgeURI(l, m) {
+		return false, false
+	}
 	switch m.Type {
 	case proto.Publish, proto.Subscribe, proto.Unsubscribe, proto.Register, proto.Unregister, proto.Call:
 	default:
@@ -86,7 +89,8 @@ func (r *Router) judge(l *link, m *proto.Message) (fresh, ok bool) {
 	case r.cfg.lenientIDs:
 		return true, true
 	default:
-		r.violation(l, m.Type.String()+": the request id is not the last one plus one")
+		r.violation(l, fmt.Sprintf("%v: the request id is %d, not the last one plus one, %d (the option wamptest.LenientIDs takes any)",
+			m.Type, m.Request, s.lastRequest.Next()))
 		return false, false
 	}
 	s.lastRequest = m.Request
@@ -114,6 +118,7 @@ func (r *Router) dispatch(l *link, m *proto.Message, fresh bool) {
 		return
 	default:
 	}
+	r.unheeded(m)
 	s := l.session
 	switch m.Type {
 	case proto.Publish:
@@ -139,12 +144,16 @@ func (r *Router) dispatch(l *link, m *proto.Message, fresh bool) {
 	}
 }
 
-// violation ends a link with ABORT.
+// violation ends a link with ABORT. Crossbar closes it without.
 func (r *Router) violation(l *link, message string) {
 	if l.closed {
 		return
 	}
-	r.counts.violations = append(r.counts.violations, message)
+	if r.cfg.crossbar {
+		r.shut(l, closeProtocol, "WAMP Protocol Error ("+message+")")
+		return
+	}
+	r.violated(l, message)
 	r.abort(l, proto.ErrURIProtocolViolation, message)
 }
 
@@ -185,7 +194,9 @@ func (r *Router) clientGoodbye(l *link) {
 	if r.cfg.crossbar {
 		reason = proto.CloseURINormal
 	}
-	_ = r.send(l, &proto.Message{Type: proto.Goodbye, URI: reason}, nil)
+	if !r.cfg.noGoodbye {
+		_ = r.send(l, &proto.Message{Type: proto.Goodbye, URI: reason}, nil)
+	}
 	r.leave(l) // the connection stays: it may carry another HELLO
 	l.state = proto.StateClosed
 }
@@ -209,57 +220,6 @@ func (r *Router) leave(l *link) {
 	b.tellLeft(s)
 }
 
-// content is the payload of a message on its way through the router, in each
-// serializer that it was asked for. The zero content is empty.
-type content struct {
-	codec        codec.Codec
-	args, kwargs []byte
-	other        []content
-}
-
-// contentOf returns the payload of a message that came from a session. It is
-// valid until the message has been processed.
-func contentOf(s *session, m *proto.Message) *content {
-	return &content{codec: s.link.codec, args: m.Args, kwargs: m.Kwargs}
-}
-
-// keep returns the content with octets of its own, which stay valid.
-func (p *content) keep() *content {
-	return &content{codec: p.codec, args: bytes.Clone(p.args), kwargs: bytes.Clone(p.kwargs)}
-}
-
-// in returns the payload in the form of c.
-func (p *content) in(c codec.Codec) (args, kwargs []byte, err error) {
-	if p.codec == c || p.args == nil && p.kwargs == nil {
-		return p.args, p.kwargs, nil
-	}
-	for i := range p.other {
-		if p.other[i].codec == c {
-			return p.other[i].args, p.other[i].kwargs, nil
-		}
-	}
-	args, kwargs, err = encode(codec.Raw(p.codec, p.args, p.kwargs), c)
-	if err == nil {
-		p.other = append(p.other, content{codec: c, args: args, kwargs: kwargs})
-	}
-	return args, kwargs, err
-}
-
-// encode returns a payload in the form of c.
-func encode(p codec.Payload, c codec.Codec) (args, kwargs []byte, err error) {
-	buf, n, err := p.Encode(c, nil)
-	if err != nil {
-		return nil, nil, err
-	}
-	if n > 0 {
-		args = buf[:n:n]
-	}
-	if len(buf) > n {
-		kwargs = buf[n:]
-	}
-	return args, kwargs, nil
-}
-
 // send sends m to a client through the hook, with the payload p if it is not
 // nil. The error says that this message cannot be sent to this client.
 func (r *Router) send(l *link, m *proto.Message, p *content) (err error) {
@@ -267,7 +227,7 @@ func (r *Router) send(l *link, m *proto.Message, p *content) (err error) {
 		return nil
 	}
 	if p != nil {
-		if m.Args, m.Kwargs, err = p.in(l.codec); err != nil {
+		if m.Args, m.Kwargs, err = p.in(l.codec, &r.cfg.quirks); err != nil {
 			return err
 		}
 	}

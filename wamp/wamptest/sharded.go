@@ -28,6 +28,9 @@ import (
 // say why.
 func (d *dealer) sharding(c *call) (uri, message string) {
 	if !d.has(proto.ShardedRegistration) || !c.caller.has(proto.Caller, proto.ShardedRegistration) {
+		if d.has(proto.ShardedRegistration) && (c.options.Has("rkey") || c.options.Has("runmode")) {
+			d.router.unannounced("CALL.rkey and CALL.runmode are ignored", proto.ShardedRegistration, c.caller, proto.Caller)
+		}
 		return "", ""
 	}
 	key := c.options.Str("rkey")

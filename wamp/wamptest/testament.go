@@ -65,8 +65,9 @@ func addTestament(x *metaCall) (result []any, uri string) {
 	if proto.CheckURI(topic) != nil || reserved(topic) {
 		return nil, proto.ErrURIInvalidURI
 	}
-	options, _ := x.kw["publish_options"].(map[string]any)
-	if proto.CheckOptions(proto.Publish, dictOf(options)) != nil {
+	given, _ := x.kw["publish_options"].(map[string]any)
+	options := eachID(dictOf(given), whole)
+	if proto.CheckOptions(proto.Publish, options) != nil {
 		return nil, proto.ErrURIInvalidArgument
 	}
 	p := codec.Args(args...)
@@ -78,7 +79,7 @@ func addTestament(x *metaCall) (result []any, uri string) {
 		return nil, proto.ErrURIInvalidArgument
 	}
 	s := x.c.caller
-	s.testaments = append(s.testaments, testament{scope: scope, topic: topic, options: dictOf(options),
+	s.testaments = append(s.testaments, testament{scope: scope, topic: topic, options: options,
 		payload: &content{codec: codec.CBOR, args: rawArgs, kwargs: rawKwargs}})
 	if x.d.router.cfg.crossbar {
 		return []any{x.d.router.newID(nil)}, ""

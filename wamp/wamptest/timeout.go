@@ -55,6 +55,9 @@ func (d *dealer) forward(inv *invocation) int64 {
 		n, _ := c.options.Int("timeout")
 		return n
 	}
+	if to.forwardTimeout {
+		d.router.unannounced("a timeout is not forwarded, the dealer keeps it", proto.CallTimeout, to.session, proto.Callee)
+	}
 	inv.keepsTime = !c.gather && to.forwardTimeout && to.session.has(proto.Callee, proto.CallTimeout)
 	if !inv.keepsTime {
 		return 0
@@ -65,6 +68,9 @@ func (d *dealer) forward(inv *invocation) int64 {
 
 // progressed begins the time to the next result.
 func (d *dealer) progressed(c *call) {
+	if d.router.cfg.noRearm {
+		return
+	}
 	c.limit.due = time.Now().Add(c.limit.span)
 	d.arm(c)
 }
