@@ -1,0 +1,4 @@
+package wamptest
+
+// PayloadFault is payloadFault, for the fuzzer.
+var PayloadFault = payloadFault
