@@ -57,10 +57,14 @@ func (r Results) All() iter.Seq2[Result, error] {
 
 const (
 	progressChannel = 32
-	callOctets      = 64 << 20
+	callBytes       = 64 << 20
 	killGrace       = 10 * time.Second
-	overhead        = 160 // octets that a queued message costs beside its payload
+	overhead        = 256 // bytes that a queued message costs beside what it holds
 )
+
+// sizeOf is what a message that is kept costs: its payload, its details, and the
+// value that is made of it.
+func sizeOf(m *proto.Message) int { return len(m.Args) + len(m.Kwargs) + m.Options.Size() + overhead }
 
 // callStream is a call with the stream of its results: the engine's part, the
 // channel, and room for a small payload, in one allocation.
@@ -94,22 +98,34 @@ func (s *Session) Call(ctx context.Context, procedure string, payload Payload, o
 		err = cs.begin(payload)
 	}
 	if err != nil {
-		cs.finish(Result{Err: err}, true, true)
+		cs.refuse(err)
 	}
 	return Results(cs.ch)
+}
+
+// refuse ends a call that was not handed over.
+func (cs *callStream) refuse(err error) {
+	cs.finish(Result{Err: opError("call", cs.call.URI, err)}, true, true)
 }
 
 // newCall makes a call that is not handed over yet. Its stream is there even if
 // an option is wrong.
 func (s *Session) newCall(ctx context.Context, procedure string, options []CallOption) (*callStream, error) {
 	cs := &callStream{s: s}
-	cs.octets, cs.policy = callOctets, Fail
+	cs.octets, cs.policy = callBytes, Fail
 	call := &cs.call
 	call.Ctx, call.URI, call.Grace, call.Sink = ctx, procedure, killGrace, cs
 	err := proto.CheckURI(procedure)
+	if ctx == nil {
+		ctx, err = s.eng.Context(), errNilContext // nothing waits under it
+	}
 	for _, o := range options {
-		if e := o.applyCall(cs); e != nil && err == nil {
-			err = e
+		e := errNilOption
+		if o != nil {
+			e = o.applyCall(cs)
+		}
+		if e != nil && err == nil {
+			err = s.noted(e)
 		}
 	}
 	n := 1
@@ -123,14 +139,14 @@ func (s *Session) newCall(ctx context.Context, procedure string, options []CallO
 
 // cutCall is the last result of a call that Close has cut.
 func cutCall(s *stream[Result], n int) (Result, bool) {
-	return Result{Err: undelivered(s.eng, n)}, true
+	return Result{Err: opError("call", "", undelivered(s.eng, n))}, true
 }
 
 // begin hands the call over with its payload.
 func (cs *callStream) begin(payload Payload) (err error) {
 	call := &cs.call
 	if cs.s.payloads == nil {
-		if call.Args, call.Kwargs, err = encode(payload, cs.eng.Codec(), call.Scratch[:0]); err != nil {
+		if call.Args, call.Kwargs, err = cs.s.encode(payload, call.Scratch[:0]); err != nil {
 			return err
 		}
 		return cs.eng.Call(call)
@@ -148,13 +164,13 @@ func (cs *callStream) begin(payload Payload) (err error) {
 var errOpaque = errors.New("wamp: a payload in Autobahn's encrypted form, which was not opened, cannot be sent on")
 
 // encode encodes a payload into buf, if it is big enough.
-func encode(p Payload, c codec.Codec, buf []byte) (args, kwargs []byte, err error) {
+func (s *Session) encode(p Payload, buf []byte) (args, kwargs []byte, err error) {
 	if p.Opaque() {
 		return nil, nil, errOpaque
 	}
-	buf, n, err := p.Encode(c, buf)
+	buf, n, err := p.Encode(s.eng.Codec(), buf)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, s.noted(err)
 	}
 	if n > 0 {
 		args = buf[:n:n]
@@ -165,18 +181,25 @@ func encode(p Payload, c codec.Codec, buf []byte) (args, kwargs []byte, err erro
 	return args, kwargs, nil
 }
 
+// noted returns err. If a marshaler has panicked, that is logged and counted.
+func (s *Session) noted(err error) error {
+	if p := (*codec.PanicError)(nil); errors.As(err, &p) {
+		s.eng.Panicked("a marshaler", p.Value, p.Stack)
+	}
+	return err
+}
+
 // Deliver takes a progressive result. It runs on the actor.
 func (cs *callStream) Deliver(m *proto.Message) session.Verdict {
-	return cs.put(Result{Payload: cs.received(m), Progress: true, Details: m.Options},
-		len(m.Args)+len(m.Kwargs)+overhead)
+	return cs.put(Result{Payload: cs.received(m), Progress: true, Details: m.Options}, sizeOf(m))
 }
 
 // received is the payload of a RESULT.
 func (cs *callStream) received(m *proto.Message) Payload {
-	if cs.s.payloads == nil {
+	if cs.s.plain(m) {
 		return codec.Received(cs.eng.Codec(), m)
 	}
-	return cs.s.open(About{Kind: ResultPayload, URI: cs.call.URI}, m.Options, codec.Received(cs.eng.Codec(), m))
+	return cs.s.open(About{Kind: ResultPayload, URI: cs.call.URI}, m, m.Options)
 }
 
 // End takes the outcome. It runs on the actor.
@@ -185,9 +208,9 @@ func (cs *callStream) End(e session.End) {
 	if e.Message != nil {
 		r.Payload, r.Details = cs.received(e.Message), e.Message.Options
 	} else {
-		r.Err = e.Err
+		r.Err = opError("call", cs.call.URI, e.Err)
 		if peer := e.Peer; peer != nil {
-			peer.Payload = cs.s.open(About{Kind: ErrorPayload, URI: cs.call.URI, Error: peer.URI}, peer.Details, peer.Payload)
+			cs.s.openError(About{Kind: ErrorPayload, URI: cs.call.URI, Error: peer.URI}, peer)
 			r.Payload, r.Details = peer.Payload, peer.Details
 		}
 	}
@@ -204,6 +227,10 @@ func (cs *callStream) End(e session.End) {
 // ctx owns the call, as in Session.Call. Progressive is set.
 func Stream[T any](ctx context.Context, s *Session, procedure string, payload Payload, options ...CallOption) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
+		if ctx == nil {
+			yield(*new(T), opError("call", procedure, errNilContext))
+			return
+		}
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		for r := range s.Call(ctx, procedure, payload, append([]CallOption{Progressive()}, options...)...) {

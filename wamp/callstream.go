@@ -34,6 +34,9 @@ import (
 //
 // See WAMP, "Progressive Call Invocations".
 func (s *Session) CallStream(ctx context.Context, procedure string, chunks <-chan Payload, options ...CallOption) Results {
+	if chunks == nil {
+		return s.callFunc(ctx, procedure, options, nil)
+	}
 	return s.callFunc(ctx, procedure, options, func(ctx context.Context, send func(Payload) error) error {
 		for {
 			select {
@@ -69,8 +72,11 @@ func (s *Session) CallFunc(ctx context.Context, procedure string, produce func(c
 
 func (s *Session) callFunc(ctx context.Context, procedure string, options []CallOption, produce func(context.Context, func(Payload) error) error) Results {
 	cs, err := s.newCall(ctx, procedure, options)
+	if err == nil && produce == nil {
+		err = errNilProducer
+	}
 	if err != nil {
-		cs.finish(Result{Err: err}, true, true)
+		cs.refuse(err)
 		return Results(cs.ch)
 	}
 	p := &producer{s: s, cs: cs}
@@ -78,7 +84,7 @@ func (s *Session) callFunc(ctx context.Context, procedure string, options []Call
 	// It ends with produce, whose ctx ends with the call.
 	if err := s.eng.GoProducer(func() { p.run(produce) }); err != nil {
 		cs.over(err)
-		cs.finish(Result{Err: err}, true, true)
+		cs.refuse(err)
 	}
 	return Results(cs.ch)
 }
@@ -96,10 +102,17 @@ type producer struct {
 func (p *producer) run(produce func(context.Context, func(Payload) error) error) {
 	stop := context.AfterFunc(p.s.eng.Context(), func() { p.cs.over(context.Cause(p.s.eng.Context())) })
 	defer stop()
-	err := produce(p.ctx, p.send)
-	if err == nil && !p.ended {
-		err = p.send(Payload{}.Last())
+	err := errProducer
+	defer func() { p.over(err) }() // also behind runtime.Goexit
+	if p.s.guarded("the producer of a call of "+p.cs.call.URI, func() { err = produce(p.ctx, p.send) }) {
+		if err == nil && !p.ended {
+			err = p.send(Payload{}.Last())
+		}
 	}
+}
+
+// over ends the call if its producer has failed.
+func (p *producer) over(err error) {
 	if err == nil {
 		return
 	}
@@ -115,7 +128,7 @@ func (p *producer) run(produce func(context.Context, func(Payload) error) error)
 		err = session.Canceled(p.cs.ctx)
 	}
 	p.cs.over(ErrCallEnded)
-	p.cs.finish(Result{Err: err}, true, true)
+	p.cs.refuse(err)
 }
 
 // send sends one chunk.
@@ -130,7 +143,7 @@ func (p *producer) send(payload Payload) error {
 	if !p.begun {
 		p.cs.call.More = !last
 		if p.failed = p.cs.begin(payload); p.failed != nil {
-			return p.failed
+			return opError("call", p.cs.call.URI, p.failed)
 		}
 		p.begun, p.ended = true, last
 		return nil

@@ -11,7 +11,7 @@ import (
 
 const (
 	chunkChannel = 16
-	chunkOctets  = 4 << 20
+	chunkBytes   = 4 << 20
 )
 
 // Chunks is the channel of what the caller sends: of a progressive call all
@@ -52,7 +52,7 @@ type chunkStream struct {
 func (k *chunkStream) Chunk(m *proto.Message, last bool) session.Verdict {
 	verdict := session.Taken
 	if p := codec.Received(k.inv.codec(), m); !last || !p.Empty() {
-		verdict = k.put(k.inv.received(m), len(m.Args)+len(m.Kwargs))
+		verdict = k.stream.put(k.inv.received(m), sizeOf(m))
 	}
 	if last && verdict != session.Overflow {
 		k.stream.finish(Payload{}, false, false)
@@ -60,9 +60,8 @@ func (k *chunkStream) Chunk(m *proto.Message, last bool) session.Verdict {
 	return verdict
 }
 
-func (k *chunkStream) put(p Payload, size int) session.Verdict {
-	return k.stream.put(p, size+overhead)
-}
+func (k *chunkStream) Held() int                  { return k.stream.Held() }
+func (k *chunkStream) Shed(n int) session.Verdict { return k.stream.Shed(n) }
 
 // End closes the channel at once: the invocation is over.
 func (k *chunkStream) End() { k.stream.finish(Payload{}, false, true) }
@@ -82,10 +81,11 @@ func (inv *Invocation) special(cancel context.CancelCauseFunc) {
 	k := &chunkStream{inv: inv}
 	st := &k.stream
 	st.ch, st.eng, st.ctx = make(chan Payload, chunkChannel), reg.s.eng, inv.ctx
-	st.policy, st.octets = reg.stream.policy, reg.chunkOctets
+	st.policy, st.octets = reg.stream.policy, reg.chunkBytes
 	st.cut = func(*stream[Payload], int) (Payload, bool) { return Payload{}, false }
 	inv.chunks, inv.eng.Chunks = k, k
-	k.put(inv.Payload, 0) // finds room: the channel is empty
+	inv.eng.Idle = reg.chunkIdle
+	k.stream.put(inv.Payload, 0) // finds room: the channel is empty
 }
 
 // maxTimeout is what a time.Duration can hold, in milliseconds.
@@ -106,13 +106,18 @@ func (inv *Invocation) keep(after time.Duration, cancel context.CancelCauseFunc)
 	if !inv.Progressive() {
 		ctx, stop := context.WithTimeoutCause(inv.ctx, after, cause)
 		inv.ctx = ctx
+		late := context.AfterFunc(ctx, func() { inv.reg.s.eng.Overdue(&inv.eng, cause) })
 		inv.eng.Cancel = func(why error) {
+			late()
 			cancel(why)
 			stop()
 		}
 		return
 	}
-	l := &limit{after: after, timer: time.AfterFunc(after, func() { cancel(cause) })}
+	l := &limit{after: after, timer: time.AfterFunc(after, func() {
+		cancel(cause)
+		inv.reg.s.eng.Overdue(&inv.eng, cause)
+	})}
 	inv.limit = l
 	inv.eng.Cancel = func(why error) {
 		l.timer.Stop()

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp/authn"
@@ -40,12 +41,10 @@ type config struct {
 	payloads    PayloadCodec
 	batching    bool
 	separator   byte
-	ackTimeout  time.Duration
 	addresses   []string
 	shuffle     bool
+	current     atomic.Pointer[string] // the address that was dialled last
 }
-
-const ackTimeout = 10 * time.Second
 
 // agent is HELLO.Details.agent.
 const agent = "connectanum-go"
@@ -76,7 +75,8 @@ func WithTLS(cfg *tls.Config) Option {
 }
 
 // WithHeader adds a header to the HTTP request of a WebSocket handshake. It
-// may be given more than once.
+// may be given more than once. Host is the host that the request asks for. A
+// redirect to another host or port takes no such header along.
 func WithHeader(key, value string) Option {
 	return optionFunc(func(c *config) error {
 		if c.header == nil {
@@ -220,14 +220,70 @@ func LoginTimeout(d time.Duration) Option {
 	})
 }
 
-// AckTimeout bounds the wait for SUBSCRIBED and REGISTERED, from the moment the
-// request has been written. Default 10 s.
+// DialTimeout bounds an attempt to open a connection with all that belongs to it:
+// the socket, TLS, a proxy, the WebSocket upgrade or the RawSocket handshake. The
+// error matches ErrDialTimeout. A dialer of the user's (WithTransport) that does
+// not look at its context is left behind. Default 20 s.
+func DialTimeout(d time.Duration) Option {
+	return optionFunc(func(c *config) error {
+		if d <= 0 {
+			return errors.New("wamp: DialTimeout: it must be positive")
+		}
+		c.DialTimeout = d
+		return nil
+	})
+}
+
+// CloseTimeout bounds Close and Drain where their context has no deadline, and
+// how long a connection that does not end is waited for. Default 10 s.
+func CloseTimeout(d time.Duration) Option {
+	return optionFunc(func(c *config) error {
+		if d <= 0 {
+			return errors.New("wamp: CloseTimeout: it must be positive")
+		}
+		c.CloseTimeout = d
+		return nil
+	})
+}
+
+// WithWindow bounds how many requests wait for the router's acknowledgement at
+// once: of handles (SUBSCRIBE, REGISTER, UNSUBSCRIBE, UNREGISTER), and of
+// acknowledged publishes, those of streams that have no Window of their own
+// included. What is beyond waits in the session, in its order. Some routers keep
+// no more than 64 messages for a client and drop what comes beyond, answers too;
+// the defaults, 32 and 24, fit those. Docs have figures for others.
+func WithWindow(handles, publishes int) Option {
+	return optionFunc(func(c *config) error {
+		if handles < 1 || publishes < 1 {
+			return errors.New("wamp: WithWindow: it must be positive")
+		}
+		c.Windows = session.Windows{Handles: handles, Publishes: publishes}
+		return nil
+	})
+}
+
+// WithMemory bounds the bytes that all streams of the session keep together for
+// consumers that do not read; beyond it the largest stream applies its policy.
+// Default 256 MiB.
+func WithMemory(bytes int64) Option {
+	return optionFunc(func(c *config) error {
+		if bytes <= 0 {
+			return errors.New("wamp: WithMemory: it must be positive")
+		}
+		c.Memory = bytes
+		return nil
+	})
+}
+
+// AckTimeout bounds the wait for SUBSCRIBED, REGISTERED and PUBLISHED, and for
+// UNSUBSCRIBED and UNREGISTERED, from the moment the request has been written.
+// Default 10 s.
 func AckTimeout(d time.Duration) Option {
 	return optionFunc(func(c *config) error {
 		if d <= 0 {
 			return errors.New("wamp: AckTimeout: it must be positive")
 		}
-		c.ackTimeout = d
+		c.AckTimeout = d
 		return nil
 	})
 }
@@ -235,37 +291,70 @@ func AckTimeout(d time.Duration) Option {
 // Assume takes a feature for announced, for routers that can more than they
 // say. The name is the flag, such as "call_timeout".
 func Assume(feature string) Option {
+	return featureOption("Assume", feature, func(c *config, f proto.Feature) { c.Assume = append(c.Assume, f) })
+}
+
+// Without takes a feature for one that the router does not have, whatever it
+// announces, for routers that say more than they can.
+func Without(feature string) Option {
+	return featureOption("Without", feature, func(c *config, f proto.Feature) { c.Without = append(c.Without, f) })
+}
+
+func featureOption(name, feature string, set func(*config, proto.Feature)) Option {
 	return optionFunc(func(c *config) error {
 		f, ok := proto.ParseFeature(feature)
 		if !ok {
-			return fmt.Errorf("wamp: Assume: unknown feature %q", feature)
+			return fmt.Errorf("wamp: %s: unknown feature %q", name, feature)
 		}
-		c.Assume = append(c.Assume, f)
+		set(c, f)
 		return nil
 	})
 }
 
 // Connect opens a connection to the router at address, joins the realm and
-// logs in. ctx bounds all of that, and owns nothing when Connect has returned.
+// logs in. ctx bounds all of that, and owns nothing when Connect has returned;
+// DialTimeout and LoginTimeout bound it too.
 //
 // The address is a URL: ws, wss (WebSocket), tcp, tcps (RawSocket; rs and rss
 // mean the same), unix (RawSocket: unix:///path/to/socket) or ws+unix
-// (ws+unix:///path/to/socket:/ws).
+// (ws+unix:///path/to/socket:/ws). unix://@name and ws+unix://@name:/ws are
+// abstract sockets.
 //
-// The error is an *AbortError if the router refused, a *LoginError if this side
-// did not go on with the login, a *ProtocolError if the router broke the
-// protocol, a *LinkError if the connection was lost, a transport error if none
-// came to be, or ctx's.
+// The error names the address and what was under way. It is an *AbortError if the
+// router refused, a *LoginError if this side did not go on with the login, or
+// the router hung up on it, a *ProtocolError if the router broke the protocol, a
+// *LinkError if the connection was lost, a transport error if none came to be, or
+// ctx's.
 func Connect(ctx context.Context, address, realm string, options ...Option) (*Session, error) {
-	c := &config{ackTimeout: ackTimeout, serializers: []codec.Codec{codec.CBOR, codec.MsgPack, codec.JSON}}
+	c := &config{serializers: []codec.Codec{codec.CBOR, codec.MsgPack, codec.JSON}}
 	c.Agent, c.Realm = agent, realm
+	s, err := c.connect(ctx, address, options)
+	if err != nil {
+		return nil, opError("connect", c.Address(), err)
+	}
+	return s, nil
+}
+
+func (c *config) connect(ctx context.Context, address string, options []Option) (*Session, error) {
+	c.Address = func() string {
+		if at := c.current.Load(); at != nil {
+			return *at
+		}
+		return ""
+	}
+	if ctx == nil {
+		return nil, errNilContext
+	}
 	for _, o := range options {
+		if o == nil {
+			return nil, errNilOption
+		}
 		if err := o.applyConnect(c); err != nil {
 			return nil, err
 		}
 	}
-	if err := proto.CheckURI(realm); err != nil {
-		return nil, fmt.Errorf("wamp: realm: %w", err)
+	if err := proto.CheckURI(c.Realm); err != nil {
+		return nil, fmt.Errorf("realm: %w", err)
 	}
 	if err := c.protocols(); err != nil {
 		return nil, err
@@ -282,13 +371,9 @@ func Connect(ctx context.Context, address, realm string, options ...Option) (*Se
 	if err != nil {
 		return nil, err
 	}
-	logger := c.Logger
-	if logger == nil {
-		logger = slog.New(slog.DiscardHandler)
-	}
 	noAcks := make(chan Ack)
 	close(noAcks)
-	return &Session{eng: eng, logger: logger, ackTimeout: c.ackTimeout, noAcks: noAcks, payloads: c.payloads}, nil
+	return &Session{eng: eng, noAcks: noAcks, payloads: c.payloads, window: eng.Windows().Publishes}, nil
 }
 
 func (c *config) protocols() error {
@@ -318,62 +403,59 @@ func (c *config) dialURLs(addresses []string) (transport.Dialer, error) {
 		if err != nil {
 			return nil, err
 		}
-		dialers = append(dialers, d)
+		dialers = append(dialers, c.noting(a, d))
 	}
 	if len(dialers) == 1 {
 		return dialers[0], nil
 	}
-	next := 0 // attempts of one session follow each other
+	// Attempts of one session follow each other, but one that was left behind
+	// may still be on its way.
+	turn := make(chan int, 1)
+	turn <- 0
 	return func(ctx context.Context, protocols []transport.Protocol) (transport.Conn, error) {
-		if next%len(dialers) == 0 && c.shuffle {
+		next := <-turn
+		if next == 0 && c.shuffle {
 			rand.Shuffle(len(dialers), func(i, k int) { dialers[i], dialers[k] = dialers[k], dialers[i] })
 		}
-		d := dialers[next%len(dialers)]
-		next++
-		return d(ctx, protocols)
+		dial := dialers[next]
+		turn <- (next + 1) % len(dialers)
+		return dial(ctx, protocols)
 	}, nil
+}
+
+// noting notes the address that is dialled, without what it says of a user.
+func (c *config) noting(address string, dial transport.Dialer) transport.Dialer {
+	if u, err := url.Parse(address); err == nil {
+		u.User = nil
+		address = u.String()
+	}
+	return func(ctx context.Context, protocols []transport.Protocol) (transport.Conn, error) {
+		c.current.Store(&address)
+		return dial(ctx, protocols)
+	}
 }
 
 // dialURL makes the dialer of an address.
 func (c *config) dialURL(address string) (transport.Dialer, error) {
-	u, err := url.Parse(address)
+	a, err := transport.ParseAddress(address)
 	if err != nil {
-		var bad *url.Error // its text has the address, which may hold a password
-		if errors.As(err, &bad) {
-			err = bad.Err
-		}
-		return nil, fmt.Errorf("wamp: the address is no URL: %w", err)
+		return nil, fmt.Errorf("wamp: %w", err)
 	}
-	var network, host string
-	var tlsConfig *tls.Config
-	scheme := strings.ToLower(u.Scheme)
-	switch scheme {
-	case "ws", "wss", "ws+unix":
-		if onSocket := scheme == "ws+unix"; onSocket && (u.Host != "" || u.Path == "") || !onSocket && u.Host == "" {
-			return nil, fmt.Errorf("wamp: %s address without a host, or the path of a socket", scheme)
-		}
+	if a.WebSocket() {
 		opts := transport.WebSocketOptions{Header: c.header, TLS: c.tls, Proxy: c.proxy, Jar: c.jar,
 			Deflate: c.compression, ReadLimit: c.Limits.Size, Separator: c.separator}
 		return func(ctx context.Context, protocols []transport.Protocol) (transport.Conn, error) {
 			return transport.DialWebSocket(ctx, address, protocols, opts)
 		}, nil
-	case "tcp", "rs":
-		network, host = "tcp", u.Host
-	case "tcps", "rss":
-		network, host, tlsConfig = "tcp", u.Host, c.tls
-		if tlsConfig == nil {
+	}
+	var tlsConfig *tls.Config
+	if a.TLS() {
+		if tlsConfig = c.tls; tlsConfig == nil {
 			tlsConfig = &tls.Config{}
 		}
-	case "unix":
-		network, host = "unix", u.Host+u.Path
-	default:
-		return nil, fmt.Errorf("wamp: unknown scheme %q: want ws, wss, tcp, tcps, unix or ws+unix", u.Scheme)
-	}
-	if host == "" {
-		return nil, fmt.Errorf("wamp: %s address without a host or path", u.Scheme)
 	}
 	return func(ctx context.Context, protocols []transport.Protocol) (transport.Conn, error) {
-		return transport.DialRawSocket(ctx, network, host, tlsConfig, plain(protocols), transport.RawSocketOptions{MaxReceive: c.Limits.Size})
+		return transport.DialRawSocket(ctx, a.Network, a.Host, tlsConfig, plain(protocols), transport.RawSocketOptions{MaxReceive: c.Limits.Size})
 	}, nil
 }
 

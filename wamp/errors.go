@@ -6,6 +6,7 @@ import (
 	"github.com/connectanum/connectanum-go/wamp/codec"
 	"github.com/connectanum/connectanum-go/wamp/proto"
 	"github.com/connectanum/connectanum-go/wamp/session"
+	"github.com/connectanum/connectanum-go/wamp/transport"
 )
 
 // What a peer said, and what we concluded; never the same type.
@@ -45,6 +46,18 @@ type (
 	RevokedError = session.RevokedError
 	// URIError says why a URI is not one.
 	URIError = proto.URIError
+	// OpError says which operation failed, and of which procedure or topic.
+	OpError = session.OpError
+	// EncodeError says which value of a payload cannot be sent, and why.
+	EncodeError = codec.EncodeError
+	// PanicError says that a marshaler or an unmarshaler of the user's has
+	// panicked.
+	PanicError = codec.PanicError
+	// DialError says where a dial has failed, and how far it had come.
+	DialError = transport.DialError
+	// ChunkTimeoutError is the cause of an invocation's context that ended
+	// because the next chunk did not come (ChunkIdle).
+	ChunkTimeoutError = session.ChunkTimeoutError
 )
 
 // Our own conclusions.
@@ -68,6 +81,9 @@ var (
 	ErrNotConnected = session.ErrNotConnected
 	// ErrPongTimeout is the reason of a LinkError when a pong was missed.
 	ErrPongTimeout = session.ErrPongTimeout
+	// ErrDialTimeout is matched by the error of an attempt to connect that took
+	// longer than DialTimeout.
+	ErrDialTimeout = session.ErrDialTimeout
 	// ErrLoginTimeout is matched by the error of a login that was not finished
 	// in time.
 	ErrLoginTimeout = session.ErrLoginTimeout
@@ -115,6 +131,17 @@ const (
 	ErrInvalidPayload         = session.ErrInvalidPayload
 	ErrRuntimeError           = session.ErrRuntimeError
 )
+
+// What is refused before anything happens.
+var (
+	errNilContext  = errors.New("the context is nil")
+	errNilOption   = errors.New("an option is nil")
+	errNilProducer = errors.New("the producer is nil")
+	errProducer    = errors.New("the producer panicked or called runtime.Goexit")
+)
+
+// opError says of which operation an error is; nil stays nil.
+func opError(op, uri string, err error) error { return session.WrapOp(op, uri, err) }
 
 // NewError makes an error for a callee to answer with: its URI, and what the
 // caller shall get beside it.

@@ -96,6 +96,9 @@ type follower[T any] struct {
 // The topic of ends comes first, here and when subscriptions are restored:
 // otherwise what comes and goes between the two would be there for ever.
 func follow[T any](ctx context.Context, what followed[T]) ([]T, <-chan Change[T], error) {
+	if ctx == nil {
+		return nil, nil, opError("follow", what.comes, errNilContext)
+	}
 	what.m.patient = true // it outlives connections
 	events, err := what.m.s.merge(ctx, what.need, what.goes, what.comes)
 	if err != nil {

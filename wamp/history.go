@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp/proto"
@@ -115,6 +116,9 @@ func HistoryTopic(topic string) HistoryOption { return historyBound{"topic", top
 func newHistoryQuery(options []HistoryOption) (*historyQuery, error) {
 	q := &historyQuery{kw: map[string]any{}}
 	for _, o := range options {
+		if o == nil {
+			return nil, errNilOption
+		}
 		if err := o.applyHistory(q); err != nil {
 			return nil, err
 		}
@@ -133,12 +137,15 @@ func newHistoryQuery(options []HistoryOption) (*historyQuery, error) {
 // See WAMP, "Event History".
 func (sub *Subscription) History(ctx context.Context, options ...HistoryOption) (<-chan Event, error) {
 	q, err := newHistoryQuery(options)
-	if err != nil {
-		return nil, err
+	if ctx == nil {
+		err = errNilContext
 	}
-	events, err := sub.history(ctx, q, Results.Final)
+	var events []Event
+	if err == nil {
+		events, err = sub.history(ctx, q, Results.Final)
+	}
 	if err != nil {
-		return nil, err
+		return nil, opError("history", sub.eng.URI, err)
 	}
 	ch := make(chan Event, len(events))
 	for _, ev := range events {
@@ -162,6 +169,12 @@ type patientCall struct{}
 
 func (patientCall) applyCall(s *callStream) error { s.call.Patient = true; return nil }
 
+// aboutCall names a subscription by its id. After a reconnect it waits for that to
+// have one.
+type aboutCall struct{ sub *session.Subscription }
+
+func (o aboutCall) applyCall(s *callStream) error { s.call.About = o.sub; return nil }
+
 // history asks for past events, and waits for the answer by await. Oldest first,
 // unless the query is reversed.
 func (sub *Subscription) history(ctx context.Context, q *historyQuery, await func(Results) (Result, error), options ...CallOption) ([]Event, error) {
@@ -180,15 +193,16 @@ func (sub *Subscription) history(ctx context.Context, q *historyQuery, await fun
 		if q.last {
 			slices.Reverse(events)
 		}
-		if n := len(events); (q.last || q.kw["reverse"] == nil) && n > 1 && events[0].Time.After(events[n-1].Time) {
+		newestFirst := q.kw["reverse"] != nil && !q.last
+		if n := len(events); n > 1 && (events[0].Time.After(events[n-1].Time) && !newestFirst || events[0].Time.Before(events[n-1].Time) && newestFirst) {
 			slices.Reverse(events) // a router that gives the newest first, or last, all the same
 		}
-		return events, err
+		return q.trim(events), err
 	}
 }
 
 func (sub *Subscription) historyOf(ctx context.Context, id ID, kw map[string]any, await func(Results) (Result, error), options ...CallOption) ([]Event, error) {
-	options = append([]CallOption{Idempotent(), needCall{proto.Broker, proto.EventHistory}}, options...)
+	options = append([]CallOption{Idempotent(), aboutCall{&sub.eng}, needCall{Role: proto.Broker, Feature: proto.EventHistory}}, options...)
 	r, err := await(sub.s.Call(ctx, "wamp.subscription.get_events", Args(id).WithKwargs(kw), options...))
 	if err != nil {
 		return nil, err
@@ -207,9 +221,12 @@ func (sub *Subscription) historyOf(ctx context.Context, id ID, kw map[string]any
 	}
 	events := make([]Event, 0, len(list))
 	seen := make(map[ID]bool, len(list))
-	for _, v := range list {
-		// Crossbar keeps an event once for each session that got it
-		if ev, ok := sub.historic(v); ok && !seen[ev.Publication] {
+	for i, v := range list {
+		ev, err := sub.historic(v)
+		if err != nil {
+			return nil, fmt.Errorf("entry %d of the answer: %w", i, err)
+		}
+		if !seen[ev.Publication] { // Crossbar keeps an event once for each session that got it
 			seen[ev.Publication] = true
 			events = append(events, ev)
 		}
@@ -217,12 +234,81 @@ func (sub *Subscription) historyOf(ctx context.Context, id ID, kw map[string]any
 	return events, nil
 }
 
-// historic reads an event of the history. Routers name its parts variously.
-func (sub *Subscription) historic(v any) (Event, bool) {
+// trim leaves out what a router has given though it was not asked for: not all of
+// them know every bound. events are in the order that was asked for.
+func (q *historyQuery) trim(events []Event) []Event {
+	newestFirst := q.kw["reverse"] != nil && !q.last
+	if newestFirst {
+		slices.Reverse(events)
+	}
+	for key, bound := range q.kw {
+		events = trimBy(events, key, bound)
+	}
+	if n := q.limit; n > 0 && len(events) > n {
+		if q.last || newestFirst {
+			events = events[len(events)-n:]
+		} else {
+			events = events[:n]
+		}
+	}
+	if newestFirst {
+		slices.Reverse(events)
+	}
+	return events
+}
+
+// trimBy applies one bound to events, oldest first.
+func trimBy(events []Event, key string, bound any) []Event {
+	switch v := bound.(type) {
+	case ID:
+		i := slices.IndexFunc(events, func(ev Event) bool { return ev.Publication == v })
+		if i < 0 {
+			return events // the router knows better where it was
+		}
+		switch key {
+		case "from_publication":
+			return events[i:]
+		case "after_publication":
+			return events[i+1:]
+		case "before_publication":
+			return events[:i]
+		case "until_publication":
+			return events[:i+1]
+		}
+	case string:
+		if key == "topic" {
+			return slices.DeleteFunc(events, func(ev Event) bool { return ev.Topic != v })
+		}
+		if at, ok := parseTime(v); ok {
+			return slices.DeleteFunc(events, func(ev Event) bool { return !ev.Time.IsZero() && outside(ev.Time, key, at) })
+		}
+	}
+	return events
+}
+
+// outside reports whether a moment is outside of a bound.
+func outside(t time.Time, key string, bound time.Time) bool {
+	switch key {
+	case "from_time":
+		return t.Before(bound)
+	case "after_time":
+		return !t.After(bound)
+	case "before_time":
+		return !t.Before(bound)
+	case "until_time":
+		return t.After(bound)
+	}
+	return false
+}
+
+// historic reads an event of the history. Routers name its parts variously, and
+// some begin their names with an upper-case letter.
+func (sub *Subscription) historic(v any) (Event, error) {
 	m, ok := v.(map[string]any)
 	if !ok {
-		return Event{}, false
+		return Event{}, fmt.Errorf("%T is no event", v)
 	}
+	m = lowered(m, strings.ToLower)
 	first := func(keys ...string) any {
 		for _, k := range keys {
 			if v := m[k]; v != nil {
@@ -233,7 +319,11 @@ func (sub *Subscription) historic(v any) (Event, bool) {
 	}
 	ev := Event{Publication: idOf(first("publication", "id")), Topic: sub.eng.URI, Historic: true}
 	ev.Time, _ = parseTime(first("timestamp", "time_ns", "created", "time"))
+	if ev.Publication == 0 {
+		return Event{}, errors.New("it has no publication id")
+	}
 	details, _ := m["details"].(map[string]any)
+	details = lowered(details, lowerFirst)
 	for _, keys := range [][]string{{"topic"}, {"publisher", "session_id"}, {"publisher_authid", "authid"}, {"publisher_authrole", "authrole"}} {
 		if v := first(keys...); v != nil && details[keys[0]] == nil {
 			ev.Details = append(ev.Details, proto.Entry{Key: keys[0], Value: v})
@@ -252,6 +342,34 @@ func (sub *Subscription) historic(v any) (Event, bool) {
 		ev.Payload = ev.Payload.WithKwargs(kwargs)
 	}
 	about := About{Kind: PublishPayload, URI: place(sub.eng.URI, sub.eng.Match, ev.Topic)}
-	ev.Payload = sub.s.open(about, ev.Details, ev.Payload)
-	return ev, ev.Publication != 0
+	ev.Payload = sub.s.opening(about, ev.Details, ev.Payload)
+	return ev, nil
+}
+
+// lowered returns a dict with keys changed by lower. What stands there in that
+// form already counts.
+func lowered(m map[string]any, lower func(string) string) map[string]any {
+	out, cloned := m, false
+	for key, v := range m {
+		low := lower(key)
+		if low == key {
+			continue
+		}
+		if !cloned {
+			out, cloned = maps.Clone(m), true
+		}
+		delete(out, key)
+		if _, there := m[low]; !there {
+			out[low] = v
+		}
+	}
+	return out
+}
+
+// lowerFirst lowers the first letter: what comes behind it is somebody's own.
+func lowerFirst(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToLower(s[:1]) + s[1:]
 }

@@ -28,7 +28,7 @@ func (s *Session) merge(ctx context.Context, need session.Need, topics ...string
 	initEvents(&m.stream, s, inner) // what nobody will read goes with it
 	m.stream.cut = func(*stream[Event], int) (Event, bool) { return Event{}, false }
 	for _, topic := range topics {
-		e := &session.Subscription{Ctx: inner, URI: topic, Match: Exact, AckTimeout: s.ackTimeout, Ready: make(chan error, 1),
+		e := &session.Subscription{Ctx: inner, URI: topic, Match: Exact, Ready: make(chan error, 1),
 			Needs: []session.Need{need}}
 		e.Sink = &mergedSink{m: m, topic: topic}
 		err := s.eng.Subscribe(e)
@@ -40,7 +40,7 @@ func (s *Session) merge(ctx context.Context, need session.Need, topics ...string
 				err = why // another one has ended and taken this one with it
 			}
 			cancel()
-			return nil, err
+			return nil, opError("subscribe", topic, err)
 		}
 	}
 	return m, nil
@@ -66,13 +66,17 @@ type mergedSink struct {
 func (k *mergedSink) Deliver(msg *proto.Message) session.Verdict {
 	ev := newEvent(k.m.s, msg, k.topic, Exact)
 	ev.stamp = k.m.count.Add(1)
-	return k.m.stream.put(ev, len(msg.Args)+len(msg.Kwargs)+overhead)
+	return k.m.stream.put(ev, sizeOf(msg))
 }
 
 // Restored says that events may have been missed before what comes now.
 func (k *mergedSink) Restored() session.Verdict {
 	return k.m.stream.put(Event{restored: true, stamp: k.m.count.Add(1)}, overhead)
 }
+
+func (k *mergedSink) Lost() uint64               { return k.m.stream.Lost() }
+func (k *mergedSink) Held() int                  { return k.m.stream.Held() }
+func (k *mergedSink) Shed(n int) session.Verdict { return k.m.stream.Shed(n) }
 
 func (k *mergedSink) End(e session.End) {
 	k.m.err.CompareAndSwap(nil, &e.Err)

@@ -101,9 +101,12 @@ func (o killGraceOption) applyCall(s *callStream) error {
 	return nil
 }
 
-// Timeout ends the call when no result, progressive or final, has come for d.
-// It is sent to a dealer that announced call_timeout, and kept by the client
-// in any case. The error matches ErrTimeout and context.DeadlineExceeded.
+// Timeout ends the call when no result, progressive or final, has come for d,
+// whether there is a connection or not. It is kept by the client. To a dealer that
+// announced call_timeout it is sent too, unless the call is progressive either
+// way: not every dealer's timer begins anew with each result, and PassDeadline(true)
+// says that this one's does. The error is a *TimeoutError, which matches ErrTimeout
+// and context.DeadlineExceeded.
 func Timeout(d time.Duration) CallOption { return timeoutOption(d) }
 
 type timeoutOption time.Duration
@@ -116,16 +119,22 @@ func (o timeoutOption) applyCall(s *callStream) error {
 	return nil
 }
 
-// PassDeadline says whether the deadline of the call's ctx is passed on to a
-// dealer that announced call_timeout, and through it to a callee that asked for
-// that (ForwardTimeout). It is by default, unless CancelMode says that the end
-// of ctx is to be something else than what a dealer's timeout does, KillNoWait.
+// PassDeadline says whether the time limits of the call are passed on to a dealer
+// that announced call_timeout, and through it to a callee that asked for that
+// (ForwardTimeout). By default the deadline of the call's ctx is, unless
+// CancelMode says that the end of ctx is to be something else than what a dealer's
+// timeout does, KillNoWait; and so is the Timeout of a call that has one result.
+// With true the Timeout of a progressive call is passed on as well, with false the
+// deadline is not.
 func PassDeadline(on bool) CallOption { return passDeadlineOption(on) }
 
 type passDeadlineOption bool
 
 func (o passDeadlineOption) applyCall(s *callStream) error {
-	s.call.KeepDeadline = !bool(o)
+	s.call.Deadline = session.PassTimeout
+	if o {
+		s.call.Deadline = session.PassAll
+	}
 	return nil
 }
 
@@ -186,7 +195,7 @@ type setOption struct {
 
 // into returns d with the option. Its value is a plain one that nobody else
 // has: the message is encoded later, and once more after a reconnect.
-func (o setOption) into(d Dict) (Dict, error) {
+func (o setOption) into(d Dict, s *Session) (Dict, error) {
 	if o.key == "" {
 		return d, errors.New("wamp: Set: empty key")
 	}
@@ -198,6 +207,9 @@ func (o setOption) into(d Dict) (Dict, error) {
 	if err != nil {
 		return d, fmt.Errorf("wamp: Set: %w", err)
 	}
+	if _, err := s.eng.Codec().AppendValue(nil, plain); err != nil { // NaN in JSON
+		return d, fmt.Errorf("wamp: Set: %w", err)
+	}
 	for key, value := range plain.(map[string]any) {
 		d = d.With(key, value)
 	}
@@ -205,22 +217,22 @@ func (o setOption) into(d Dict) (Dict, error) {
 }
 
 func (o setOption) applyCall(s *callStream) (err error) {
-	s.call.Options, err = o.into(s.call.Options)
+	s.call.Options, err = o.into(s.call.Options, s.s)
 	return err
 }
 
 func (o setOption) applyPublish(c *publishConfig) (err error) {
-	c.options, err = o.into(c.options)
+	c.options, err = o.into(c.options, c.s)
 	return err
 }
 
 func (o setOption) applySubscribe(s *Subscription) (err error) {
-	s.eng.Options, err = o.into(s.eng.Options)
+	s.eng.Options, err = o.into(s.eng.Options, s.s)
 	return err
 }
 
 func (o setOption) applyRegister(r *Registration) (err error) {
-	r.eng.Options, err = o.into(r.eng.Options)
+	r.eng.Options, err = o.into(r.eng.Options, r.s)
 	return err
 }
 
@@ -233,22 +245,23 @@ type BufferOption interface {
 }
 
 // Buffer bounds what a stream holds for a consumer that is slower than the
-// network: so many messages and so many octets; zero leaves the default.
-// Defaults: calls 64 MiB; subscriptions 16,384 messages and 64 MiB;
-// registrations 4,096 invocations and 64 MiB.
-func Buffer(messages, octets int) BufferOption { return bufferOption{messages, octets} }
+// network: so many messages and so many bytes; zero leaves the default.
+// Defaults: calls and subscriptions 64 MiB; registrations 4,096 invocations and
+// 64 MiB. The bytes are those of the memory that the messages take, with their
+// details. All streams of a session together are bounded by WithMemory.
+func Buffer(messages, bytes int) BufferOption { return bufferOption{messages, bytes} }
 
-type bufferOption struct{ messages, octets int }
+type bufferOption struct{ messages, bytes int }
 
-func (o bufferOption) set(messages, octets *int) error {
-	if o.messages < 0 || o.octets < 0 {
+func (o bufferOption) set(messages, bytes *int) error {
+	if o.messages < 0 || o.bytes < 0 {
 		return errors.New("wamp: Buffer: negative")
 	}
 	if o.messages > 0 {
 		*messages = o.messages
 	}
-	if o.octets > 0 {
-		*octets = o.octets
+	if o.bytes > 0 {
+		*bytes = o.bytes
 	}
 	return nil
 }
@@ -258,8 +271,8 @@ func (o bufferOption) applySubscribe(s *Subscription) error {
 	return o.set(&s.stream.count, &s.stream.octets)
 }
 func (o bufferOption) applyRegister(r *Registration) error {
-	if o.octets > 0 {
-		r.chunkOctets = o.octets
+	if o.bytes > 0 {
+		r.chunkBytes = o.bytes
 	}
 	return o.set(&r.stream.count, &r.stream.octets)
 }
@@ -331,7 +344,7 @@ func (o invokeOption) applyRegister(r *Registration) error {
 		return nil
 	case RoundRobin, Random, First, Last:
 		r.eng.Options = r.eng.Options.With("invoke", string(o))
-		r.eng.Needs = append(r.eng.Needs, session.Need{Role: proto.Dealer, Feature: proto.SharedRegistration})
+		r.eng.Needs = append(r.eng.Needs, session.Need{Role: proto.Dealer, Feature: proto.SharedRegistration, Option: "Invoke(" + string(o) + ")"})
 		return nil
 	}
 	return fmt.Errorf("wamp: Invoke: unknown policy %q", string(o))
@@ -359,7 +372,24 @@ type forwardTimeoutOption struct{}
 func (forwardTimeoutOption) applyRegister(r *Registration) error {
 	r.timeouts = true
 	r.eng.Options = r.eng.Options.With("forward_timeout", true)
-	r.eng.Needs = append(r.eng.Needs, session.Need{Role: proto.Dealer, Feature: proto.CallTimeout})
+	r.eng.Needs = append(r.eng.Needs, session.Need{Role: proto.Dealer, Feature: proto.CallTimeout, Option: "ForwardTimeout"})
+	return nil
+}
+
+// ChunkIdle ends a progressive call whose next chunk does not come within d: the
+// invocation's context ends with a *ChunkTimeoutError as its cause, and what the
+// handler then answers is the answer. Some routers do not tell a callee that its
+// caller has vanished; without a limit such calls would take the handler's places
+// one by one. Default: none.
+func ChunkIdle(d time.Duration) RegisterOption { return chunkIdleOption(d) }
+
+type chunkIdleOption time.Duration
+
+func (o chunkIdleOption) applyRegister(r *Registration) error {
+	if o <= 0 {
+		return errors.New("wamp: ChunkIdle: it must be positive")
+	}
+	r.chunkIdle = time.Duration(o)
 	return nil
 }
 
@@ -402,20 +432,20 @@ type excludeMeOption bool
 func (o excludeMeOption) applyPublish(c *publishConfig) error {
 	c.set("exclude_me", bool(o))
 	if !o {
-		c.needs = append(c.needs, session.Need{Role: proto.Broker, Feature: proto.PublisherExclusion})
+		c.needs = append(c.needs, session.Need{Role: proto.Broker, Feature: proto.PublisherExclusion, Option: "ExcludeMe(false)"})
 	}
 	return nil
 }
 
 // listOption is one of the black and white lists.
 type listOption struct {
-	key   string
-	value any
+	name, key string
+	value     any
 }
 
 func (o listOption) applyPublish(c *publishConfig) error {
 	c.set(o.key, o.value)
-	c.needs = append(c.needs, session.Need{Role: proto.Broker, Feature: proto.SubscriberBlackwhiteListing})
+	c.needs = append(c.needs, session.Need{Role: proto.Broker, Feature: proto.SubscriberBlackwhiteListing, Option: o.name})
 	return nil
 }
 
@@ -428,35 +458,37 @@ type retainOption struct{}
 
 func (retainOption) applyPublish(c *publishConfig) error {
 	c.set("retain", true)
-	c.needs = append(c.needs, session.Need{Role: proto.Broker, Feature: proto.EventRetention})
+	c.needs = append(c.needs, session.Need{Role: proto.Broker, Feature: proto.EventRetention, Option: "Retain"})
 	return nil
 }
 
 // Exclude leaves sessions out. All lists given together must hold.
-func Exclude(sessions ...ID) PublishOption { return listOption{"exclude", append([]ID{}, sessions...)} }
+func Exclude(sessions ...ID) PublishOption {
+	return listOption{"Exclude", "exclude", append([]ID{}, sessions...)}
+}
 
 // ExcludeAuthID leaves out the sessions of these authids.
 func ExcludeAuthID(ids ...string) PublishOption {
-	return listOption{"exclude_authid", append([]string{}, ids...)}
+	return listOption{"ExcludeAuthID", "exclude_authid", append([]string{}, ids...)}
 }
 
 // ExcludeAuthRole leaves out the sessions of these authroles.
 func ExcludeAuthRole(roles ...string) PublishOption {
-	return listOption{"exclude_authrole", append([]string{}, roles...)}
+	return listOption{"ExcludeAuthRole", "exclude_authrole", append([]string{}, roles...)}
 }
 
 // Eligible lets only these sessions have the event; none at all means nobody.
 // Crossbar takes an empty list for an absent one.
 func Eligible(sessions ...ID) PublishOption {
-	return listOption{"eligible", append([]ID{}, sessions...)}
+	return listOption{"Eligible", "eligible", append([]ID{}, sessions...)}
 }
 
 // EligibleAuthID lets only sessions of these authids have the event.
 func EligibleAuthID(ids ...string) PublishOption {
-	return listOption{"eligible_authid", append([]string{}, ids...)}
+	return listOption{"EligibleAuthID", "eligible_authid", append([]string{}, ids...)}
 }
 
 // EligibleAuthRole lets only sessions of these authroles have the event.
 func EligibleAuthRole(roles ...string) PublishOption {
-	return listOption{"eligible_authrole", append([]string{}, roles...)}
+	return listOption{"EligibleAuthRole", "eligible_authrole", append([]string{}, roles...)}
 }

@@ -1,6 +1,7 @@
 package wamp
 
 import (
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"strings"
@@ -103,10 +104,11 @@ func WithPayloadCodec(c PayloadCodec) Option {
 }
 
 var (
-	errNoBinary  = errors.New("it is not one binary value")
-	errChunkForm = errors.New("wamp: a progressive call cannot be sealed in the form of Autobahn")
-	errWillForm  = errors.New("wamp: a testament cannot be sealed in the form of Autobahn")
-	errNoScheme  = errors.New("wamp: a payload codec has given no scheme")
+	errCodecPanic = errors.New("the payload codec panicked")
+	errNoBinary   = errors.New("it is not one binary value")
+	errChunkForm  = errors.New("wamp: a progressive call cannot be sealed in the form of Autobahn")
+	errWillForm   = errors.New("wamp: a testament cannot be sealed in the form of Autobahn")
+	errNoScheme   = errors.New("wamp: a payload codec has given no scheme")
 )
 
 // ours reports whether a payload is none of the payload codec's business.
@@ -122,11 +124,11 @@ func (s *Session) seal(about About, p Payload, buf []byte) (args, kwargs []byte,
 	case err != nil:
 		return nil, nil, nil, 0, err
 	case o == nil:
-		args, kwargs, err = encode(p, s.eng.Codec(), buf)
+		args, kwargs, err = s.encode(p, buf)
 	case o.Autobahn:
 		args, err = s.eng.Codec().AppendValue(buf, o.Data)
 	default:
-		args, _, err = encode(Args(o.Data), s.eng.Codec(), buf)
+		args, _, err = s.encode(Args(o.Data), buf)
 	}
 	return args, kwargs, keys, feature, err
 }
@@ -137,8 +139,11 @@ func (s *Session) opaque(about About, p Payload) (o *Opaque, keys Dict, feature 
 	if s.ours(about.URI) {
 		return nil, nil, 0, nil
 	}
-	if o, err = s.payloads.Seal(about, p); err != nil {
-		return nil, nil, 0, &PayloadError{About: about, Err: err}
+	if !s.guarded("a payload codec", func() { o, err = s.payloads.Seal(about, p) }) {
+		err = errCodecPanic
+	}
+	if err != nil {
+		return nil, nil, 0, &PayloadError{About: about, Err: s.noted(err)}
 	}
 	if o == nil {
 		return nil, nil, 0, nil
@@ -170,7 +175,7 @@ func with(options Dict, needs []session.Need, role proto.Role, keys Dict, featur
 		return options, needs
 	}
 	options = append(append(make(Dict, 0, len(options)+len(keys)), options...), keys...)
-	needs = append(append(make([]session.Need, 0, len(needs)+1), needs...), session.Need{Role: role, Feature: feature})
+	needs = append(append(make([]session.Need, 0, len(needs)+1), needs...), session.Need{Role: role, Feature: feature, Option: "WithPayloadCodec"})
 	return options, needs
 }
 
@@ -184,9 +189,37 @@ func place(pattern string, match MatchPolicy, said string) string {
 	return pattern
 }
 
+// plain reports whether the payload of a message is nobody's business but its
+// reader's.
+func (s *Session) plain(m *proto.Message) bool { return s.payloads == nil && m.Odd == nil }
+
 // open returns the payload of a message that came, to be opened when it is asked
-// for.
-func (s *Session) open(about About, details Dict, p Payload) Payload {
+// for. details say how it was sealed.
+func (s *Session) open(about About, m *proto.Message, details Dict) Payload {
+	p := codec.Received(s.eng.Codec(), m)
+	if m.Odd != nil && m.Odd.What&proto.OddPayload != 0 {
+		return unreadable(about, m.Odd)
+	}
+	return s.opening(about, details, p)
+}
+
+// unreadable is a payload of which nobody knows whether it is encrypted.
+func unreadable(about About, odd *proto.Oddity) Payload {
+	err := &PayloadError{About: about, Err: errors.New(odd.Reason)}
+	return codec.Sealed(func() (Payload, error) { return Payload{}, err })
+}
+
+// openError lets the payload of a peer's error be opened.
+func (s *Session) openError(about About, peer *Error) {
+	if odd := peer.Oddity(); odd != nil && odd.What&proto.OddPayload != 0 {
+		peer.Payload = unreadable(about, odd)
+		return
+	}
+	peer.Payload = s.opening(about, peer.Details, peer.Payload)
+}
+
+// opening is open for a payload that did not come by itself.
+func (s *Session) opening(about About, details Dict, p Payload) Payload {
 	if s.ours(about.URI) {
 		return p
 	}
@@ -194,24 +227,32 @@ func (s *Session) open(about About, details Dict, p Payload) Payload {
 	if o == nil && about.Kind == ErrorPayload {
 		return p
 	}
-	return codec.Sealed(func() (Payload, error) {
-		if o == nil {
-			if err := s.payloads.Plain(about); err != nil {
-				return Payload{}, &PayloadError{About: about, Err: err}
-			}
-			return p, nil
+	return codec.Sealed(func() (opened Payload, err error) {
+		if !s.guarded("a payload codec", func() { opened, err = s.unseal(about, o, p) }) {
+			err = &PayloadError{About: about, Err: errCodecPanic}
 		}
-		data, err := o.data(p)
-		var opened Payload
-		if err == nil {
-			opened, err = s.payloads.Open(about, &Opaque{Scheme: o.Scheme, Serializer: o.Serializer, Cipher: o.Cipher, KeyID: o.KeyID,
-				Autobahn: o.Autobahn, Data: data})
-		}
-		if err != nil {
-			return Payload{}, &PayloadError{About: about, Scheme: o.Scheme, KeyID: o.KeyID, Err: err}
-		}
-		return opened, nil
+		return opened, err
 	})
+}
+
+// unseal asks the session's codec for what is in a payload. o is nil if it came
+// as it is.
+func (s *Session) unseal(about About, o *Opaque, p Payload) (opened Payload, err error) {
+	if o == nil {
+		if err := s.payloads.Plain(about); err != nil {
+			return Payload{}, &PayloadError{About: about, Err: err}
+		}
+		return p, nil
+	}
+	data, err := o.data(p)
+	if err == nil {
+		opened, err = s.payloads.Open(about, &Opaque{Scheme: o.Scheme, Serializer: o.Serializer, Cipher: o.Cipher, KeyID: o.KeyID,
+			Autobahn: o.Autobahn, Data: data})
+	}
+	if err != nil {
+		return Payload{}, &PayloadError{About: about, Scheme: o.Scheme, KeyID: o.KeyID, Err: err}
+	}
+	return opened, nil
 }
 
 // opaqueOf reads what a message says of its payload, nil if that is as it is.
@@ -226,14 +267,14 @@ func opaqueOf(details Dict) *Opaque {
 	return nil
 }
 
-// data takes the octets out of the payload of a message.
+// data takes the bytes out of the payload of a message.
 func (o *Opaque) data(p Payload) (data []byte, err error) {
 	if raw := p.RawArgs(); o.Autobahn && raw != nil {
 		v, err := p.Codec().Plain(raw)
-		if b, ok := v.([]byte); ok && err == nil {
-			return b, nil
+		if err != nil {
+			return nil, errNoBinary
 		}
-		return nil, errNoBinary
+		return binaryOf(v)
 	}
 	args, err := p.Args()
 	if err != nil {
@@ -242,9 +283,21 @@ func (o *Opaque) data(p Payload) (data []byte, err error) {
 	if len(args) != 1 {
 		return nil, errNoBinary
 	}
-	b, ok := args[0].([]byte)
-	if !ok {
-		return nil, errNoBinary
+	return binaryOf(args[0])
+}
+
+// binaryOf returns the bytes of a binary value, also in the form that it has in
+// JSON: some routers hand that on as text to peers with another serializer.
+func binaryOf(v any) ([]byte, error) {
+	switch v := v.(type) {
+	case []byte:
+		return v, nil
+	case string:
+		if text, ok := strings.CutPrefix(v, "\x00"); ok {
+			if data, err := base64.StdEncoding.DecodeString(text); err == nil {
+				return data, nil
+			}
+		}
 	}
-	return b, nil
+	return nil, errNoBinary
 }

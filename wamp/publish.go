@@ -31,6 +31,7 @@ func (a Acks) Wait() (ID, error) {
 
 // publishConfig is what the options of a publish make.
 type publishConfig struct {
+	s          *Session
 	options    Dict
 	needs      []session.Need
 	ack        bool
@@ -44,7 +45,11 @@ func (c *publishConfig) set(key string, value any) { c.options = c.options.With(
 // apply applies all options and returns the first error.
 func (c *publishConfig) apply(options []PublishOption) (err error) {
 	for _, o := range options {
-		if e := o.applyPublish(c); e != nil && err == nil {
+		e := errNilOption
+		if o != nil {
+			e = o.applyPublish(c)
+		}
+		if e != nil && err == nil {
 			err = e
 		}
 	}
@@ -75,17 +80,25 @@ func putPublish(p *session.Publish) {
 // on its way and the channel is closed at once; with it, the channel has the
 // publication's id, or the error. ctx bounds the wait for outbound room, and
 // owns the wait for the acknowledgement: when it ends before that, the channel
-// ends with its error, and whether the event was published is not known.
+// ends with its error, and whether the event was published is not known. So it
+// does with an *OutcomeUnknown when the broker has not acknowledged it within
+// AckTimeout. No more than a window of acknowledged publishes is under way at
+// once (WithWindow); what is beyond waits in its order.
 //
 // See WAMP, "Publishing".
 func (s *Session) Publish(ctx context.Context, topic string, payload Payload, options ...PublishOption) Acks {
 	err := proto.CheckURI(topic)
+	if ctx == nil {
+		err = errNilContext
+	}
 	cfg := &plainPublish
 	if len(options) > 0 {
-		cfg = new(publishConfig)
+		cfg = &publishConfig{s: s}
 		bad := cfg.apply(options)
 		if bad == nil {
 			bad = cfg.single("Publish")
+		} else {
+			bad = s.noted(bad)
 		}
 		if err == nil {
 			err = bad
@@ -111,7 +124,10 @@ func (s *Session) publishAcked(ctx context.Context, topic string, payload Payloa
 		err = s.eng.Publish(p)
 	}
 	if err != nil {
-		a.finish(Ack{Err: err}, true, true)
+		if ctx == nil {
+			a.ctx = s.eng.Context() // nothing waits under it
+		}
+		a.finish(Ack{Err: opError("publish", topic, err)}, true, true)
 	}
 	return Acks(a.ch)
 }
@@ -119,7 +135,7 @@ func (s *Session) publishAcked(ctx context.Context, topic string, payload Payloa
 // sealPublish encodes the payload of a publish.
 func (s *Session) sealPublish(p *session.Publish, payload Payload) (err error) {
 	if s.payloads == nil {
-		p.Args, p.Kwargs, err = encode(payload, s.eng.Codec(), p.Scratch[:0])
+		p.Args, p.Kwargs, err = s.encode(payload, p.Scratch[:0])
 		return err
 	}
 	var keys Dict
@@ -144,13 +160,13 @@ func (s *Session) publish(ctx context.Context, topic string, payload Payload, cf
 			return s.noAcks
 		}
 	}
-	return failedAcks(err)
+	return failedAcks(topic, err)
 }
 
 // failedAcks are those of a publish that was not handed over.
-func failedAcks(err error) Acks {
+func failedAcks(topic string, err error) Acks {
 	ch := make(chan Ack, 1)
-	ch <- Ack{Err: err}
+	ch <- Ack{Err: opError("publish", topic, err)}
 	close(ch)
 	return ch
 }
@@ -166,12 +182,12 @@ func (a *ackStream) Deliver(*proto.Message) session.Verdict { return session.Tak
 
 // End takes the answer. It runs on the actor.
 func (a *ackStream) End(e session.End) {
-	a.finish(ackOf(e), true, e.Now)
+	a.finish(ackOf(a.pub.URI, e), true, e.Now)
 }
 
 // ackOf is the answer to a publish.
-func ackOf(e session.End) Ack {
-	ack := Ack{Err: e.Err}
+func ackOf(topic string, e session.End) Ack {
+	ack := Ack{Err: opError("publish", topic, e.Err)}
 	if e.Message != nil {
 		ack.ID = e.Message.Publication
 	}

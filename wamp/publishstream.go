@@ -2,21 +2,24 @@ package wamp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/connectanum/connectanum-go/wamp/proto"
 	"github.com/connectanum/connectanum-go/wamp/session"
 )
 
-// publishWindow is how many publishes of a stream wait for their
-// acknowledgement at once.
-const publishWindow = 256
+// streamChannel is how many acknowledgements a stream's channel holds at most.
+const streamChannel = 256
 
 // maxWindow is the largest window: its places take memory before they are used.
 const maxWindow = 1 << 20
 
 // Window is how many publishes of a PublishStream may wait for their
-// acknowledgement at once. Default 256, at most 1,048,576.
+// acknowledgement at once, beside the session's window (WithWindow), which is the
+// default. At most 1,048,576. Some routers drop answers of which more than 64
+// wait to be written: a window of hundreds is for routers that are known to do
+// otherwise.
 func Window(n int) PublishOption { return windowOption(n) }
 
 type windowOption int
@@ -39,7 +42,7 @@ func (goOnOption) applyPublish(c *publishConfig) error { c.goOn = true; return n
 
 // PublishStream publishes what comes in on the channel, until that is closed,
 // and gives the acknowledgements in the same order. It does not wait for one
-// before it publishes the next, but keeps a window in flight (Window, 256); when
+// before it publishes the next, but keeps a window in flight (Window); when
 // that is full, or the acknowledgements are not read, nothing is taken from the
 // channel.
 //
@@ -55,6 +58,9 @@ func (goOnOption) applyPublish(c *publishConfig) error { c.goOn = true; return n
 // by the session. Options are those of Publish and hold for every event;
 // Acknowledge is set.
 func (s *Session) PublishStream(ctx context.Context, topic string, payloads <-chan Payload, options ...PublishOption) Acks {
+	if payloads == nil {
+		return s.publishAll(ctx, topic, options, nil)
+	}
 	return s.publishAll(ctx, topic, options, func(p *publishStream) error { return p.takeFrom(payloads) })
 }
 
@@ -68,6 +74,9 @@ func (s *Session) PublishStream(ctx context.Context, topic string, payloads <-ch
 // that ctx, and returns the reason by which the stream has ended: what it was
 // given then was not published. All else is as in PublishStream.
 func (s *Session) PublishFunc(ctx context.Context, topic string, produce func(ctx context.Context, send func(Payload) error) error, options ...PublishOption) Acks {
+	if produce == nil {
+		return s.publishAll(ctx, topic, options, nil)
+	}
 	return s.publishAll(ctx, topic, options, func(p *publishStream) error { return produce(p.inner, p.send) })
 }
 
@@ -79,10 +88,12 @@ type publishStream struct {
 	ctx   context.Context // of the stream: it belongs to it
 	topic string
 	cfg   *publishConfig
+	own   bool // the window is its own
 	relay *relay[Ack]
 
-	inner context.Context         // of the producer: it ends when no more is taken
-	stop  context.CancelCauseFunc // ends it
+	inner  context.Context         // of the producer: it ends when no more is taken
+	stop   context.CancelCauseFunc // ends it
+	forget func() bool             // the end of the session does not end it any more
 
 	room     chan *flying  // the free places; nil: one that was not used yet
 	flight   chan *flying  // handed over, oldest first; never full
@@ -104,43 +115,57 @@ func (f *flying) Deliver(*proto.Message) session.Verdict { return session.Taken 
 
 // End takes the answer. It runs on the actor, which does not look at the publish
 // again.
-func (f *flying) End(e session.End) { f.ack <- ackOf(e) }
+func (f *flying) End(e session.End) { f.ack <- ackOf(f.pub.URI, e) }
 
 // publishAll starts both goroutines.
 func (s *Session) publishAll(ctx context.Context, topic string, options []PublishOption, produce func(p *publishStream) error) Acks {
 	p, err := s.newPublishStream(ctx, topic, options)
+	if err == nil && produce == nil {
+		err = errNilProducer
+	}
 	if err != nil {
-		return failedAcks(err)
+		return failedAcks(topic, err)
 	}
 	// It ends with the producer, whose ctx ends with the stream.
 	err = s.eng.GoProducer(func() {
-		defer close(p.complete)
-		p.produced = produce(p)
+		p.produced = errProducer
+		defer close(p.complete) // also behind runtime.Goexit
+		s.guarded("the producer of a stream of "+topic, func() { p.produced = produce(p) })
 	})
 	if err == nil {
 		err = p.relay.run(s, p.acknowledge)
 	}
 	if err != nil {
+		p.forget()
 		p.stop(err)
-		return failedAcks(err)
+		return failedAcks(topic, err)
 	}
 	return p.relay.ch
 }
 
 func (s *Session) newPublishStream(ctx context.Context, topic string, options []PublishOption) (*publishStream, error) {
+	if ctx == nil {
+		return nil, errNilContext
+	}
 	if err := proto.CheckURI(topic); err != nil {
 		return nil, err
 	}
-	cfg := &publishConfig{window: publishWindow}
+	cfg := &publishConfig{s: s}
 	if err := cfg.apply(options); err != nil {
-		return nil, err
+		return nil, s.noted(err)
 	}
-	p := &publishStream{s: s, ctx: ctx, topic: topic, cfg: cfg, relay: newRelay[Ack](ctx, min(cfg.window, publishWindow)),
+	own := cfg.window > 0
+	if !own {
+		cfg.window = s.window
+	}
+	p := &publishStream{s: s, ctx: ctx, topic: topic, cfg: cfg, own: own, relay: newRelay[Ack](ctx, min(cfg.window, streamChannel)),
 		room: make(chan *flying, cfg.window), flight: make(chan *flying, cfg.window), complete: make(chan struct{})}
 	for range cfg.window {
 		p.room <- nil
 	}
 	p.inner, p.stop = context.WithCancelCause(ctx)
+	over := s.eng.Context()
+	p.forget = context.AfterFunc(over, func() { p.stop(context.Cause(over)) })
 	return p, nil
 }
 
@@ -201,8 +226,16 @@ func (p *publishStream) publish(ctx context.Context, f *flying, payload Payload)
 	if f == nil {
 		f = &flying{ack: make(chan Ack, 1)}
 	}
-	f.pub = session.Publish{Ctx: p.ctx, URI: p.topic, Options: p.cfg.options, Needs: p.cfg.needs, Sink: f, Idempotent: p.cfg.idempotent}
+	f.pub = session.Publish{Ctx: p.ctx, URI: p.topic, Options: p.cfg.options, Needs: p.cfg.needs, Sink: f, Idempotent: p.cfg.idempotent,
+		OwnWindow: p.own}
+	handed := false
+	defer func() {
+		if !handed { // runtime.Goexit in a marshaler: the place is not lost
+			p.room <- f
+		}
+	}()
 	err := p.s.sealPublish(&f.pub, payload)
+	handed = true
 	if err == nil {
 		err = p.s.eng.PublishWithin(ctx, &f.pub)
 		if err != nil && ctx == p.inner && ctx.Err() != nil {
@@ -211,7 +244,7 @@ func (p *publishStream) publish(ctx context.Context, f *flying, payload Payload)
 		}
 	}
 	if err != nil {
-		f.ack <- Ack{Err: err}
+		f.ack <- Ack{Err: opError("publish", p.topic, err)}
 	}
 	p.flight <- f
 	return nil
@@ -219,6 +252,7 @@ func (p *publishStream) publish(ctx context.Context, f *flying, payload Payload)
 
 // acknowledge hands the acknowledgements on until no more can come.
 func (p *publishStream) acknowledge() {
+	defer p.forget()
 	defer p.stop(ErrSessionClosed) // when Close was out of time
 	over := p.s.eng.Context()
 	back := 0 // places that nobody gets again
@@ -238,15 +272,15 @@ func (p *publishStream) acknowledge() {
 		case <-p.complete:
 			last, complete = p.produced, true
 			p.stop(nil)
-		case <-over.Done():
-			select {
-			case <-p.complete: // before that
-				last, complete = p.produced, true
-			default:
-				last, closed = context.Cause(over), true
-			}
-			p.stop(last)
-		case <-p.ctx.Done():
+		case <-p.inner.Done():
+		}
+	}
+	if over.Err() != nil && !complete && context.Cause(p.inner) == context.Cause(over) {
+		select {
+		case <-p.complete: // before that
+			last, complete = p.produced, true
+		default:
+			last, closed = context.Cause(over), true
 		}
 	}
 	// The producer may still be about to hand one over. When all places are back,
@@ -258,8 +292,11 @@ func (p *publishStream) acknowledge() {
 				return
 			}
 		case <-p.room:
+		case <-p.relay.hurry: // the producer does not end
+			p.cut(len(p.flight))
+			return
 		case <-p.ctx.Done():
-			p.relay.last(Ack{Err: session.Canceled(p.ctx)})
+			p.relay.last(Ack{Err: opError("publish", p.topic, session.Canceled(p.ctx))})
 			return
 		}
 	}
@@ -269,7 +306,7 @@ func (p *publishStream) acknowledge() {
 		return
 	}
 	if last != nil {
-		p.relay.last(Ack{Err: last})
+		p.relay.last(Ack{Err: opError("publish", p.topic, last)})
 	}
 }
 
@@ -286,11 +323,11 @@ func (p *publishStream) landed(f *flying) bool {
 		}
 	}
 	if p.ctx.Err() != nil {
-		p.relay.last(Ack{Err: session.Canceled(p.ctx)})
+		p.relay.last(Ack{Err: opError("publish", p.topic, session.Canceled(p.ctx))})
 		return false
 	}
 	if ack.Err != nil {
-		if _, over := ack.Err.(*ClosedError); over { //nolint:errorlint // one that is wrapped may be of another session
+		if isClosed(ack.Err) {
 			p.told = true
 		}
 		if !p.cfg.goOn || p.told || p.s.eng.Context().Err() != nil {
@@ -300,6 +337,23 @@ func (p *publishStream) landed(f *flying) bool {
 	if p.relay.send(ack) || p.ctx.Err() != nil {
 		return true
 	}
-	p.relay.cut(1+len(p.flight), func(n int) Ack { return Ack{Err: undelivered(p.s.eng, n)} })
+	p.cut(1 + len(p.flight))
 	return false
+}
+
+// cut ends the stream where Close waits for nobody any more, and n
+// acknowledgements were not read.
+func (p *publishStream) cut(n int) {
+	p.relay.cut(n, func(n int) Ack { return Ack{Err: opError("publish", p.topic, undelivered(p.s.eng, n))} })
+}
+
+// isClosed reports whether an operation's error is the end of its session. One
+// that is wrapped deeper may be of another session.
+func isClosed(err error) bool {
+	var op *OpError
+	if errors.As(err, &op) {
+		err = op.Err
+	}
+	_, closed := err.(*ClosedError) //nolint:errorlint // see above
+	return closed
 }

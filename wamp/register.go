@@ -3,8 +3,10 @@ package wamp
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/connectanum/connectanum-go/wamp/codec"
 	"github.com/connectanum/connectanum-go/wamp/proto"
@@ -14,7 +16,7 @@ import (
 const (
 	invocationChannel = 16
 	invocationCount   = 4096
-	invocationOctets  = 64 << 20
+	invocationBytes   = 64 << 20
 	handlers          = 64
 )
 
@@ -25,43 +27,62 @@ type Registration struct {
 	s           *Session
 	base        context.Context // values of Register's ctx, without its end
 	concurrency int
-	timeouts    bool // ForwardTimeout: this callee keeps them
-	chunkOctets int  // bound of the chunks of one invocation
+	timeouts    bool          // ForwardTimeout: this callee keeps them
+	chunkBytes  int           // bound of the chunks of one invocation
+	chunkIdle   time.Duration // ChunkIdle
 	err         atomic.Pointer[error]
 	refused     atomic.Uint64
+	over        chan struct{} // closed when what waits for a handler is to be refused
+	what        string        // its handler, for the log
 }
 
 // Register registers a procedure and waits for the dealer's acknowledgement,
 // no longer than AckTimeout. ctx owns the registration: when it ends, the
 // channel is closed and UNREGISTER goes out; invocations that are running go
-// on, and later ones are answered wamp.error.unavailable.
+// on, and those that wait, or come later, are answered wamp.error.unavailable.
 //
 // Every Invocation that comes out of the channel must be ended by Return or
-// Fail. The channel is closed by the session, on the end of ctx, Unregister,
-// revocation by the router, or the end of the session; Err then says why.
-// An invocation that finds no room (Buffer) is answered with
-// wamp.error.unavailable, so that the router may try another callee.
+// Fail. One that has not been ended ten seconds after its context was
+// interrupted is answered in its place. The channel is closed by the session, on
+// the end of ctx, Unregister, revocation by the router, or the end of the
+// session; Err then says why. An invocation that finds no room (Buffer) is
+// answered with wamp.error.unavailable, so that the router may try another
+// callee.
 //
 // The error is an *Error if the dealer refused, a *FeatureError if it lacks
 // what an option needs, ErrAckTimeout, or ctx's.
 //
 // See WAMP, "Registering".
 func (s *Session) Register(ctx context.Context, procedure string, options ...RegisterOption) (*Registration, error) {
-	r := &Registration{s: s, base: context.WithoutCancel(ctx), concurrency: handlers, chunkOctets: chunkOctets}
+	r, err := s.register(ctx, procedure, options)
+	if err != nil {
+		return nil, opError("register", procedure, err)
+	}
+	return r, nil
+}
+
+func (s *Session) register(ctx context.Context, procedure string, options []RegisterOption) (*Registration, error) {
+	if ctx == nil {
+		return nil, errNilContext
+	}
+	r := &Registration{s: s, base: context.WithoutCancel(ctx), concurrency: handlers, chunkBytes: chunkBytes, over: make(chan struct{})}
 	e := &r.eng
-	e.Ctx, e.URI, e.Match, e.Sink = ctx, procedure, Exact, (*invocationSink)(r)
-	e.AckTimeout, e.Ready = s.ackTimeout, make(chan error, 1)
+	e.Ctx, e.URI, e.Match, e.Sink, e.Ready = ctx, procedure, Exact, (*invocationSink)(r), make(chan error, 1)
 	st := &r.stream
 	st.ch, st.eng, st.ctx = make(chan *Invocation, invocationChannel), s.eng, ctx
-	st.policy, st.count, st.octets = Fail, invocationCount, invocationOctets
+	st.policy, st.count, st.octets = Fail, invocationCount, invocationBytes
+	st.discard = func(inv *Invocation) { _ = inv.Decline() }
 	st.cut = func(_ *stream[*Invocation], n int) (*Invocation, bool) {
 		err := undelivered(s.eng, n)
 		r.err.Store(&err)
 		return nil, false
 	}
 	for _, o := range options {
+		if o == nil {
+			return nil, errNilOption
+		}
 		if err := o.applyRegister(r); err != nil {
-			return nil, err
+			return nil, s.noted(err)
 		}
 	}
 	if err := proto.CheckPattern(procedure, e.Match); err != nil {
@@ -97,16 +118,26 @@ func (r *Registration) Err() error {
 
 // setErr says why the channel will be closed. A Close that has cut the stream
 // already knows better.
-func (r *Registration) setErr(err error) { r.err.CompareAndSwap(nil, &err) }
+func (r *Registration) setErr(err error) {
+	if err != ErrUnregistered && err != ErrDraining { // what its user has asked for is no failure
+		err = opError("registration", r.eng.URI, err)
+	}
+	r.err.CompareAndSwap(nil, &err)
+}
 
 // Refused counts the invocations that found no room.
 func (r *Registration) Refused() uint64 { return r.refused.Load() }
 
-// Unregister ends the registration and closes its channel at once. ctx bounds
-// the wait for the dealer's acknowledgement only; the registration is over in
-// any case. Running invocations go on.
+// Unregister ends the registration and closes its channel at once, behind what
+// this goroutine has begun before. ctx bounds the wait for the dealer's
+// acknowledgement only, as AckTimeout does; the registration is over in any
+// case. Running invocations go on, those that wait are answered
+// wamp.error.unavailable.
 func (r *Registration) Unregister(ctx context.Context) error {
-	return r.s.eng.Unregister(ctx, &r.eng)
+	if ctx == nil {
+		return opError("unregister", r.eng.URI, errNilContext)
+	}
+	return opError("unregister", r.eng.URI, r.s.eng.Unregister(ctx, &r.eng))
 }
 
 // invocationSink is a Registration as the engine sees it. Its methods run on
@@ -117,11 +148,12 @@ func (is *invocationSink) Invoke(m *proto.Message) (*session.Invocation, session
 	inv := &Invocation{Details: m.Options, reg: (*Registration)(is)}
 	inv.Payload = inv.received(m)
 	ctx, cancel := context.WithCancelCause(is.base)
-	inv.ctx, inv.eng.Cancel = ctx, cancel
+	inv.own = invocationContext{ctx, inv}
+	inv.ctx, inv.eng.Cancel = &inv.own, cancel
 	if len(m.Options) > 0 {
 		inv.special(cancel)
 	}
-	verdict := is.stream.put(inv, len(m.Args)+len(m.Kwargs)+overhead)
+	verdict := is.stream.put(inv, sizeOf(m))
 	if verdict == session.Overflow {
 		is.refused.Add(1)
 		inv.eng.Cancel(nil)
@@ -129,9 +161,49 @@ func (is *invocationSink) Invoke(m *proto.Message) (*session.Invocation, session
 	return &inv.eng, verdict
 }
 
+func (is *invocationSink) Held() int                  { return is.stream.Held() }
+func (is *invocationSink) Shed(n int) session.Verdict { return is.stream.Shed(n) }
+
+func (is *invocationSink) Lost() uint64 {
+	n := is.stream.Lost()
+	is.refused.Add(n)
+	return n
+}
+
 func (is *invocationSink) End(e session.End) {
 	(*Registration)(is).setErr(e.Err)
+	if e.Now {
+		close(is.over)
+	}
 	is.stream.finish(nil, false, e.Now)
+}
+
+// invocationContext is the context of an invocation. It knows which one, so that
+// a Close that is called in a handler does not wait for that.
+type invocationContext struct {
+	context.Context //nolint:containedctx // it is one
+	inv             *Invocation
+}
+
+// insideKey is the key of the invocation in a context that is derived from its
+// own.
+type insideKey struct{}
+
+func (c *invocationContext) Value(key any) any {
+	if key == (insideKey{}) {
+		return c.inv
+	}
+	return c.Context.Value(key)
+}
+
+// inside returns the invocation of this session in whose handler ctx was made,
+// nil if there is none.
+func (s *Session) inside(ctx context.Context) *Invocation {
+	inv, _ := ctx.Value(insideKey{}).(*Invocation)
+	if inv == nil || inv.reg.s != s {
+		return nil
+	}
+	return inv
 }
 
 // Invocation is one call of a registered procedure. Exactly one of Return,
@@ -145,6 +217,7 @@ type Invocation struct {
 	eng    session.Invocation
 	reg    *Registration
 	ctx    context.Context // ends with the invocation: it belongs to it
+	own    invocationContext
 	ended  atomic.Bool
 	final  session.Answer
 	chunks *chunkStream // nil unless it is a progressive call
@@ -186,8 +259,13 @@ func (inv *Invocation) Progressive() bool { return inv.Details.Bool("receive_pro
 
 // Progress sends a progressive result. It waits for outbound room while the
 // invocation's context lives. Where the caller did not ask for progressive
-// results nothing is sent.
+// results nothing is sent. The error is that of a payload that cannot be encoded,
+// ErrAnswered, or why the invocation's context has ended.
 func (inv *Invocation) Progress(payload Payload) error {
+	return opError("progress", inv.reg.eng.URI, inv.progress(payload))
+}
+
+func (inv *Invocation) progress(payload Payload) error {
 	if inv.ended.Load() {
 		return ErrAnswered
 	}
@@ -220,14 +298,15 @@ func putAnswer(a *session.Answer) {
 
 // received is the payload of an INVOCATION, the first of a call or another.
 func (inv *Invocation) received(m *proto.Message) Payload {
-	if inv.reg.s.payloads == nil {
+	s := inv.reg.s
+	if s.plain(m) {
 		return codec.Received(inv.codec(), m)
 	}
 	details := m.Options
 	if opaqueOf(details) == nil {
 		details = inv.Details // what was said of the first chunk holds for all
 	}
-	return inv.reg.s.open(About{Kind: CallPayload, URI: inv.place()}, details, codec.Received(inv.codec(), m))
+	return s.open(About{Kind: CallPayload, URI: inv.place()}, m, details)
 }
 
 // place is the procedure that the payloads of the invocation belong to.
@@ -240,7 +319,7 @@ func (inv *Invocation) place() string {
 func (inv *Invocation) seal(a *session.Answer, kind Kind, p Payload) (err error) {
 	s := inv.reg.s
 	if s.payloads == nil || kind == ErrorPayload && p.Empty() {
-		a.Args, a.Kwargs, err = encode(p, inv.codec(), a.Scratch[:0])
+		a.Args, a.Kwargs, err = s.encode(p, a.Scratch[:0])
 		return err
 	}
 	var feature proto.Feature
@@ -262,56 +341,124 @@ func (inv *Invocation) Return(payload ...Payload) error {
 	if len(payload) > 0 {
 		p = payload[0]
 	}
-	return inv.end("", p)
+	return opError("return", inv.reg.eng.URI, inv.end("", p))
 }
 
 // Fail ends the invocation with an error. An *Error, or a sentinel such as
 // ErrInvalidArgument, reaches the caller as it is; the end of the invocation's
 // context as wamp.error.canceled, or wamp.error.timeout if that was its cause;
-// anything else as wamp.error.runtime_error,
-// without its text, which may be nobody else's business. It never waits.
+// anything else, nil too, as wamp.error.runtime_error, without its text, which
+// may be nobody else's business: it is logged. An *Error whose URI is none that
+// WAMP allows is such an error too, and Fail returns a *URIError. It never waits.
 func (inv *Invocation) Fail(err error) error {
-	var peer *Error
-	if errors.As(err, &peer) {
-		return inv.end(peer.URI, peer.Payload)
+	bad, masked := inv.fail(err)
+	var uriErr *URIError
+	if bad == nil && errors.As(masked, &uriErr) {
+		bad = masked
 	}
-	uri := ErrorURI(err)
+	return opError("fail", inv.reg.eng.URI, bad)
+}
+
+// fail answers with an error. bad is why that was not sent as it should be, masked
+// why the caller got another one.
+func (inv *Invocation) fail(err error) (bad, masked error) {
+	uri, payload, masked := inv.answerOf(err)
+	bad = inv.end(uri, payload)
+	if masked != nil && bad == nil {
+		inv.reg.s.eng.Faults().Warn("wamp: an error was masked for the caller", "procedure", inv.Procedure(), "caller",
+			uint64(inv.Caller().Session), "error", errorText(err), "because", errorText(masked))
+	}
+	return bad, masked
+}
+
+// errorText is the text of a user's error, which may panic.
+func errorText(err error) (text string) {
+	defer func() {
+		if p := recover(); p != nil {
+			text = fmt.Sprintf("%T, whose Error panics", err)
+		}
+	}()
+	if err == nil {
+		return "nil"
+	}
+	return err.Error()
+}
+
+var errMasked = errors.New("it is none that was made for callers")
+
+// answerOf is what the caller gets of an error. masked is why it gets something
+// else than that error, nil if it does not.
+func (inv *Invocation) answerOf(err error) (uri string, payload Payload, masked error) {
+	var peer *Error
+	if errors.As(err, &peer) && peer != nil {
+		if bad := proto.CheckURI(peer.URI); bad != nil {
+			return proto.ErrURIRuntimeError, Payload{}, bad
+		}
+		return peer.URI, peer.Payload, nil
+	}
+	uri = ErrorURI(err)
 	switch {
 	case uri != "":
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled) && errors.Is(context.Cause(inv.ctx), ErrTimeout):
-		uri = proto.ErrURITimeout
-	case errors.Is(err, context.Canceled):
-		uri = proto.ErrURICanceled
-	default:
-		uri = proto.ErrURIRuntimeError
+		return uri, Payload{}, nil
+	case err == nil:
+		return proto.ErrURIRuntimeError, Payload{}, errNilError
+	case errors.Is(err, context.DeadlineExceeded):
+		return proto.ErrURITimeout, Payload{}, nil
 	}
-	return inv.end(uri, Payload{})
+	cause := context.Cause(inv.ctx)
+	if errors.Is(err, context.Canceled) || errors.Is(err, ErrCanceled) || cause != nil && errors.Is(err, cause) {
+		if errors.Is(cause, ErrTimeout) {
+			return proto.ErrURITimeout, Payload{}, nil
+		}
+		return proto.ErrURICanceled, Payload{}, nil
+	}
+	return proto.ErrURIRuntimeError, Payload{}, errMasked
 }
+
+var (
+	errNilError   = errors.New("the error is nil")
+	errNotEncoded = errors.New("the payload was not encoded")
+)
 
 // Decline ends the invocation with wamp.error.unavailable: a dealer that
 // re-routes calls tries the next callee.
-func (inv *Invocation) Decline() error { return inv.end(proto.ErrURIUnavailable, Payload{}) }
+func (inv *Invocation) Decline() error {
+	return opError("decline", inv.reg.eng.URI, inv.end(proto.ErrURIUnavailable, Payload{}))
+}
 
+// end answers. A payload that cannot be encoded, or whose marshaler panics or
+// calls runtime.Goexit, leaves the caller an error.
 func (inv *Invocation) end(uri string, p Payload) error {
 	if !inv.ended.CompareAndSwap(false, true) {
 		return ErrAnswered
 	}
 	a := &inv.final
 	a.Inv, a.URI = &inv.eng, uri
-	var bad error
+	bad := errNotEncoded
+	answer := func() error {
+		if bad != nil {
+			a.URI, a.Args, a.Kwargs, a.Options = proto.ErrURIInvalidPayload, nil, nil, nil
+		}
+		err := inv.reg.s.eng.Answer(inv.ctx, a)
+		inv.eng.Cancel(nil)
+		return err
+	}
+	sealed := false
+	defer func() {
+		if !sealed { // only runtime.Goexit gets here
+			_ = answer()
+		}
+	}()
 	kind := ResultPayload
 	if uri != "" {
 		kind = ErrorPayload
 	}
-	if bad = inv.seal(a, kind, p); bad != nil {
-		a.URI, a.Args, a.Kwargs, a.Options = proto.ErrURIInvalidPayload, nil, nil, nil
+	bad = inv.seal(a, kind, p)
+	sealed = true
+	if err := answer(); bad == nil {
+		return err
 	}
-	err := inv.reg.s.eng.Answer(inv.ctx, a)
-	inv.eng.Cancel(nil)
-	if bad != nil {
-		return bad
-	}
-	return err
+	return bad
 }
 
 // Handler answers one invocation. ctx is the invocation's context. Returning
@@ -320,33 +467,54 @@ type Handler func(ctx context.Context, inv *Invocation) error
 
 // Handle registers a procedure and runs the handler for each invocation, up to
 // Concurrency at once (default 64); what comes beyond waits in the
-// registration's buffer. A handler that panics answers
-// wamp.error.runtime_error, and the panic is logged with its stack. ctx owns
-// the registration as in Register.
+// registration's buffer. A handler that panics, or calls runtime.Goexit as
+// t.Fatal does, answers wamp.error.runtime_error, and that is logged with its
+// stack. One that goes on ten seconds after its context was interrupted is
+// answered for, keeps its place among those that run at once, and is logged. ctx
+// owns the registration as in Register.
 func (s *Session) Handle(ctx context.Context, procedure string, h Handler, options ...RegisterOption) (*Registration, error) {
-	r, err := s.Register(ctx, procedure, options...)
-	if err != nil {
-		return nil, err
+	if h == nil {
+		return nil, opError("register", procedure, errors.New("the handler is nil"))
 	}
-	if err := s.eng.Go(func() { r.serve(h) }); err != nil {
-		for range r.stream.ch { // what came before the session was over goes to nobody
+	r, err := s.register(ctx, procedure, options)
+	if err == nil {
+		r.what = "the handler of " + procedure
+		tally := s.eng.NewTally("invocation of "+procedure+" still runs", "invocations of "+procedure+" still run")
+		if err = s.eng.Go(func() { r.serve(h, tally) }); err != nil {
+			tally.Close()
+			for range r.stream.ch { // what came before the session was over goes to nobody
+			}
 		}
-		return nil, err
+	}
+	if err != nil {
+		return nil, opError("register", procedure, err)
 	}
 	return r, nil
 }
 
 // serve takes the invocations until the registration is over. Those that have
-// not begun when the session ends never do: their answers would go nowhere.
-func (r *Registration) serve(h Handler) {
+// not begun when it is are refused, or where the session has ended, whose
+// answers would go nowhere, dropped.
+func (r *Registration) serve(h Handler, tally *session.Tally) {
+	defer tally.Close()
 	slots := make(chan struct{}, r.concurrency)
 	for inv := range r.stream.ch {
 		select {
+		case <-r.over:
+			_ = inv.Decline()
+			continue
+		default:
+		}
+		select {
 		case slots <- struct{}{}:
+		case <-r.over:
+			_ = inv.Decline()
+			continue
 		case <-r.s.eng.Done():
 			continue
 		}
-		r.s.eng.GoHandler(func() {
+		inv.eng.Handled = true
+		tally.Go(func() {
 			defer func() { <-slots }()
 			inv.run(h)
 		})
@@ -354,19 +522,21 @@ func (r *Registration) serve(h Handler) {
 }
 
 func (inv *Invocation) run(h Handler) {
+	answered := false
 	defer func() {
-		if p := recover(); p != nil {
-			inv.reg.s.logPanic(inv.Procedure(), p)
+		if !answered { // it panicked, or called runtime.Goexit
 			_ = inv.end(proto.ErrURIRuntimeError, Payload{})
 		}
 	}()
-	err := h(inv.ctx, inv)
-	if err != nil {
-		err = inv.Fail(err)
-	} else {
-		err = inv.Return()
-	}
+	var err error
+	answered = inv.reg.s.eng.Guard(inv.reg.what, func() {
+		if err = h(inv.ctx, inv); err != nil {
+			err, _ = inv.fail(err) // its methods are the user's too
+		} else {
+			err = inv.end("", Payload{})
+		}
+	})
 	if err != nil && err != ErrAnswered && !errors.Is(err, ErrSessionClosed) {
-		inv.reg.s.logger.Error("wamp: an answer was not sent", "procedure", inv.Procedure(), "error", err)
+		inv.reg.s.eng.Faults().Error("wamp: an answer was not sent", "procedure", inv.Procedure(), "error", errorText(err))
 	}
 }

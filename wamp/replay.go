@@ -25,7 +25,7 @@ import (
 // Subscribe then also asks for the history, under its ctx, and fails if the
 // broker does not give it: with a *FeatureError where it did not announce
 // event_history (Crossbar has it and does not: see Assume). Live events that come
-// before its answer are kept apart from Buffer, up to 16,384 of them or 64 MiB;
+// before its answer are kept apart from Buffer, up to 64 MiB of them;
 // what goes beyond waits in Buffer, and under policy Block keeps the answer from
 // being read until ctx ends.
 func FromHistory(options ...HistoryOption) SubscribeOption { return fromHistoryOption(options) }
@@ -106,7 +106,7 @@ func (p *replay) start() error {
 func (p *replay) await(answer Results) (Result, error) {
 	in := p.sub.stream.ch
 	for {
-		if len(p.ahead) >= eventCount || p.octets >= eventOctets {
+		if p.octets >= eventBytes {
 			in = nil
 		}
 		select {
@@ -255,7 +255,7 @@ func (p *replay) cut(n int) {
 		p.sub.setErr(session.Canceled(p.ctx)) // the engine may not have heard yet
 		return
 	}
-	err := undelivered(p.sub.s.eng, n)
+	err := opError("subscription", p.sub.eng.URI, undelivered(p.sub.s.eng, n))
 	p.sub.err.Store(&err)
 }
 
@@ -289,7 +289,7 @@ func (p *replay) missed() (events []Event, answered bool) {
 	}
 	if err != nil {
 		if p.ctx.Err() == nil {
-			p.sub.s.logger.Warn("wamp: the event history was not to be had after a reconnect", "topic", p.sub.eng.URI, "error", err)
+			p.sub.s.eng.Log().Warn("wamp: the event history was not to be had after a reconnect", "topic", p.sub.eng.URI, "error", err)
 		}
 		return nil, false
 	}

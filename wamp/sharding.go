@@ -31,7 +31,7 @@ func (o routingKeyOption) applyCall(s *callStream) error {
 		return errors.New("wamp: RoutingKey: empty key")
 	}
 	s.call.Options = s.call.Options.With("rkey", string(o)).With("runmode", string(Partition))
-	s.needSharding()
+	s.needSharding("RoutingKey")
 	return nil
 }
 
@@ -40,7 +40,7 @@ func (o routingKeyOption) applyPublish(c *publishConfig) error {
 		return errors.New("wamp: RoutingKey: empty key")
 	}
 	c.set("rkey", string(o))
-	c.needs = append(c.needs, session.Need{Role: proto.Broker, Feature: proto.ShardedSubscription})
+	c.needs = append(c.needs, session.Need{Role: proto.Broker, Feature: proto.ShardedSubscription, Option: "RoutingKey"})
 	return nil
 }
 
@@ -58,7 +58,7 @@ func (o nodeKeyOption) applySubscribe(s *Subscription) error {
 		return errors.New("wamp: NodeKey: empty key")
 	}
 	s.eng.Options = s.eng.Options.With("nkey", string(o))
-	s.eng.Needs = append(s.eng.Needs, session.Need{Role: proto.Broker, Feature: proto.ShardedSubscription})
+	s.eng.Needs = append(s.eng.Needs, session.Need{Role: proto.Broker, Feature: proto.ShardedSubscription, Option: "NodeKey"})
 	return nil
 }
 
@@ -90,12 +90,12 @@ func (o runModeOption) applyCall(s *callStream) error {
 		return fmt.Errorf("wamp: RunMode: unknown mode %q", string(o))
 	}
 	s.call.Options = s.call.Options.With("runmode", string(o))
-	s.needSharding()
+	s.needSharding("RunMode(" + string(o) + ")")
 	return nil
 }
 
-func (cs *callStream) needSharding() {
-	cs.call.Needs = append(cs.call.Needs, session.Need{Role: proto.Dealer, Feature: proto.ShardedRegistration})
+func (cs *callStream) needSharding(option string) {
+	cs.call.Needs = append(cs.call.Needs, session.Need{Role: proto.Dealer, Feature: proto.ShardedRegistration, Option: option})
 }
 
 // Callee is who answered, as far as the dealer said it.

@@ -40,7 +40,7 @@ type stream[T any] struct {
 	eng    *session.Session
 	ctx    context.Context // of the operation: its end lets a feeder go
 	policy Policy
-	octets int // bound of the backlog
+	octets int // bound of the backlog, in bytes
 	count  int // bound of the backlog in values, 0: none
 	// mark notes on a value that n values before it were dropped, and whether
 	// one of them came after a gap; hole tells whether a value does.
@@ -49,13 +49,16 @@ type stream[T any] struct {
 	// cut is the last value when Close drops n values; false: none. It is given
 	// the stream, so that a call need not allocate a function of its own.
 	cut func(s *stream[T], n int) (T, bool)
+	// discard takes a value that will not be delivered because the stream has
+	// ended before; nil: nothing needs to be done about it.
+	discard func(v T)
 
 	mu      sync.Mutex
 	first   *block[T] // of the backlog, nil when it is empty
 	last    *block[T]
 	spare   *block[T] // an empty one, to be used again
 	items   int       // in the backlog
-	size    int       // octets in the backlog
+	size    int       // bytes in the backlog
 	feeding bool
 	gated   bool
 	over    bool // finish was called
@@ -64,6 +67,7 @@ type stream[T any] struct {
 	hasLast bool
 	poke    chan struct{} // wakes a feeder; capacity 1, made with it
 	dropped uint64        // values lost to the policy
+	told    uint64        // of those, what the engine has been told of
 	missed  uint64        // dropped since the last value that was taken
 	gap     uint64        // dropped before the first value of the backlog
 	holes   [2]bool       // a value that came after a gap is among missed, among gap
@@ -80,7 +84,7 @@ type item[T any] struct {
 // The backlog is a list of blocks, so that it grows without copying, and so
 // that the feeder can take a block at a time and meet the actor at the lock
 // less often. A block that has been taken is no longer subject to the bound,
-// so it is kept small in octets too.
+// so it is kept small in bytes too.
 const (
 	blockItems  = 32
 	blockOctets = 64 << 10
@@ -121,9 +125,10 @@ func (s *stream[T]) put(v T, size int) session.Verdict {
 			s.dropped++
 			s.missed++
 			s.holes[0] = s.holes[0] || s.hole != nil && s.hole(v)
-			return session.Taken
+			return session.Dropped
 		case DropOldest:
-			s.dropOldest(size)
+			s.dropOldest(func() bool { return s.size+size > s.octets || s.count > 0 && s.items >= s.count })
+			verdict = session.Dropped
 		case Block:
 			if !s.gated {
 				s.gated = true
@@ -136,23 +141,99 @@ func (s *stream[T]) put(v T, size int) session.Verdict {
 	return verdict
 }
 
-// dropOldest makes room for a value of size octets. What is next in line then
-// learns how many were lost before it when it is taken.
-func (s *stream[T]) dropOldest(size int) {
-	for s.items > 0 && (s.size+size > s.octets || s.count > 0 && s.items >= s.count) {
+// dropOldest drops the oldest values of the backlog while it is too much. What
+// is next in line then learns how many were lost before it when it is taken.
+func (s *stream[T]) dropOldest(tooMuch func() bool) {
+	for s.items > 0 && tooMuch() {
 		b := s.first
-		s.holes[1] = s.holes[1] || s.hole != nil && s.hole(b.items[b.head].v)
-		s.size -= b.items[b.head].size
-		b.size -= b.items[b.head].size
-		b.items[b.head] = item[T]{}
+		it := &b.items[b.head]
+		if it.end {
+			return
+		}
+		s.holes[1] = s.holes[1] || s.hole != nil && s.hole(it.v)
+		s.shrink(b, it)
 		b.head++
-		s.items--
 		s.dropped++
 		s.gap++
 		if b.head == b.n {
 			s.unlinkFirst()
 			s.recycle(b)
 		}
+	}
+}
+
+// shrink takes an item out of a block of the backlog.
+func (s *stream[T]) shrink(b *block[T], it *item[T]) {
+	s.size -= it.size
+	b.size -= it.size
+	s.items--
+	s.eng.Hold(-it.size)
+	*it = item[T]{}
+}
+
+// Held is how many bytes the backlog has. Actor only.
+func (s *stream[T]) Held() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.size
+}
+
+// Shed applies the policy to a backlog that is the largest of a session that has
+// too much: it is to give back so many bytes. Actor only.
+func (s *stream[T]) Shed(bytes int) session.Verdict {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.over || s.items == 0 {
+		return session.Taken
+	}
+	most := s.size - bytes
+	policy := s.policy
+	if policy == Fail && s.discard != nil { // each is refused by itself
+		policy = DropNewest
+	}
+	switch policy {
+	case Fail:
+		return session.Overflow
+	case Block:
+		if s.gated {
+			return session.Taken
+		}
+		s.gated = true
+		return session.Gate
+	case DropOldest:
+		s.dropOldest(func() bool { return s.size > most })
+	case DropNewest:
+		s.dropNewest(most)
+	}
+	return session.Dropped
+}
+
+// dropNewest drops the newest values of the backlog until it has no more than
+// most bytes. The blocks in which they were stay until the feeder gets there.
+func (s *stream[T]) dropNewest(most int) {
+	var blocks []*block[T]
+	for b := s.first; b != nil; b = b.next {
+		blocks = append(blocks, b)
+	}
+	for i := len(blocks) - 1; i >= 0 && s.size > most; i-- {
+		b := blocks[i]
+		for b.n > b.head && s.size > most {
+			it := &b.items[b.n-1]
+			s.holes[0] = s.holes[0] || s.hole != nil && s.hole(it.v)
+			if s.discard != nil {
+				s.discard(it.v)
+			}
+			s.shrink(b, it)
+			b.n--
+			s.dropped++
+			s.missed++
+		}
+		if b.n == b.head && i > 0 {
+			s.last, blocks[i-1].next = blocks[i-1], nil
+		}
+	}
+	if s.items == 0 {
+		s.first, s.last = nil, nil
 	}
 }
 
@@ -188,6 +269,7 @@ func (s *stream[T]) push(it item[T]) {
 	b.size += it.size
 	s.items++
 	s.size += it.size
+	s.eng.Hold(it.size)
 	if !s.feeding {
 		s.feeding = true
 		if s.poke == nil {
@@ -219,10 +301,7 @@ func (s *stream[T]) finishLocked(last T, has, now bool) (ungate bool) {
 			s.push(item[T]{v: last, end: true, has: true})
 			return false
 		}
-		if now && has {
-			s.force(last)
-		}
-		close(s.ch)
+		s.closeNow(last, now && has, now)
 		return false
 	}
 	if s.ctx.Err() != nil {
@@ -236,14 +315,55 @@ func (s *stream[T]) finishLocked(last T, has, now bool) (ungate bool) {
 	return false
 }
 
+// closeNow closes the channel. With now set, what nobody has read yet is taken
+// back where that matters; last, if has, is put in.
+func (s *stream[T]) closeNow(last T, has, now bool) {
+	if now && s.discard != nil {
+		for {
+			select {
+			case v := <-s.ch:
+				s.discard(v)
+				continue
+			default:
+			}
+			break
+		}
+	}
+	if has {
+		s.force(last)
+	}
+	close(s.ch)
+}
+
 // cutBacklog tells the feeder to end now.
 func (s *stream[T]) cutBacklog(last T, has bool) {
 	s.abrupt, s.lastV, s.hasLast = true, last, has
-	s.first, s.last, s.items, s.size = nil, nil, 0, 0
+	for b := s.first; b != nil; b = b.next {
+		s.discardBlock(b)
+	}
+	s.emptied()
 	select {
 	case s.poke <- struct{}{}:
 	default:
 	}
+}
+
+// discardBlock gives up the values of a block.
+func (s *stream[T]) discardBlock(b *block[T]) {
+	if s.discard == nil || b == nil {
+		return
+	}
+	for i := b.head; i < b.n; i++ {
+		if it := &b.items[i]; !it.end {
+			s.discard(it.v)
+		}
+	}
+}
+
+// emptied notes that the backlog is gone.
+func (s *stream[T]) emptied() {
+	s.eng.Hold(-s.size)
+	s.first, s.last, s.items, s.size = nil, nil, 0, 0
 }
 
 func (s *stream[T]) ungated() bool {
@@ -294,30 +414,32 @@ func (s *stream[T]) feed(hurry <-chan struct{}) {
 				*it = item[T]{}
 				b.head++
 			case <-s.poke: // next sees what finish wants
-				b.head = b.n
+				if s.next(b) == nil {
+					return
+				}
 			case <-hurry:
 				s.hurried(b)
 				return
 			case <-ended:
 				ended = nil
-				if last := &b.items[b.n-1]; last.end {
-					s.endNow(last)
+				if b.items[b.n-1].end {
+					s.endNow(b)
 					return
 				}
-				if s.ctxOver() {
-					b.head = b.n
+				if s.ctxOver() && s.next(b) == nil {
+					return
 				}
 			}
 		}
 	}
 }
 
-// endNow ends the stream with an end that has been taken out of the backlog.
-func (s *stream[T]) endNow(end *item[T]) {
-	if end.has {
-		s.force(end.v)
-	}
-	close(s.ch)
+// endNow ends the stream with the end of a block that has been taken out of the
+// backlog, and that is not delivered any more.
+func (s *stream[T]) endNow(b *block[T]) {
+	end := &b.items[b.n-1]
+	s.discardBlock(b)
+	s.closeNow(end.v, end.has, true)
 }
 
 // next takes the next block out of the backlog and gives an emptied one back.
@@ -335,10 +457,8 @@ func (s *stream[T]) next(empty *block[T]) *block[T] {
 
 func (s *stream[T]) nextLocked(empty *block[T]) (b *block[T], ungate bool) {
 	if s.abrupt {
-		if s.hasLast {
-			s.force(s.lastV)
-		}
-		close(s.ch)
+		s.discardBlock(empty)
+		s.closeNow(s.lastV, s.hasLast, true)
 		return nil, s.ungated()
 	}
 	if empty != nil {
@@ -355,6 +475,7 @@ func (s *stream[T]) nextLocked(empty *block[T]) (b *block[T], ungate bool) {
 	}
 	s.items -= b.n - b.head
 	s.size -= b.size
+	s.eng.Hold(-b.size)
 	if s.gated && s.size <= s.octets/2 && (s.count == 0 || s.items <= s.count/2) {
 		return b, s.ungated()
 	}
@@ -400,8 +521,19 @@ func (s *stream[T]) hurried(b *block[T]) {
 			}
 		}
 	}
-	s.over, s.first, s.last, s.items, s.size = true, nil, nil, 0, 0
+	s.over = true
+	s.emptied()
 	close(s.ch)
+}
+
+// Lost is how many values the policy has dropped since it was last asked. Actor
+// only.
+func (s *stream[T]) Lost() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := s.dropped - s.told
+	s.told = s.dropped
+	return n
 }
 
 // lost is how many values the policy has dropped.

@@ -52,8 +52,7 @@ func (e Event) TrustLevel() (level int, ok bool) {
 
 const (
 	eventChannel = 8
-	eventCount   = 16384
-	eventOctets  = 64 << 20
+	eventBytes   = 64 << 20
 )
 
 // Subscription is a subscription and the channel of its events.
@@ -83,20 +82,33 @@ type Subscription struct {
 //
 // See WAMP, "Subscribing".
 func (s *Session) Subscribe(ctx context.Context, topic string, options ...SubscribeOption) (*Subscription, error) {
+	sub, err := s.subscribe(ctx, topic, options)
+	if err != nil {
+		return nil, opError("subscribe", topic, err)
+	}
+	return sub, nil
+}
+
+func (s *Session) subscribe(ctx context.Context, topic string, options []SubscribeOption) (*Subscription, error) {
+	if ctx == nil {
+		return nil, errNilContext
+	}
 	sub := &Subscription{s: s}
 	e := &sub.eng
-	e.Ctx, e.URI, e.Match, e.Sink = ctx, topic, Exact, (*eventSink)(sub)
-	e.AckTimeout, e.Ready = s.ackTimeout, make(chan error, 1)
+	e.Ctx, e.URI, e.Match, e.Sink, e.Ready = ctx, topic, Exact, (*eventSink)(sub), make(chan error, 1)
 	st := &sub.stream
 	initEvents(st, s, ctx)
 	st.cut = func(_ *stream[Event], n int) (Event, bool) {
-		err := undelivered(s.eng, n)
+		err := opError("subscription", topic, undelivered(s.eng, n))
 		sub.err.Store(&err)
 		return Event{}, false
 	}
 	for _, o := range options {
+		if o == nil {
+			return nil, errNilOption
+		}
 		if err := o.applySubscribe(sub); err != nil {
-			return nil, err
+			return nil, s.noted(err)
 		}
 	}
 	if err := proto.CheckPattern(topic, e.Match); err != nil {
@@ -126,7 +138,7 @@ func (s *Session) Subscribe(ctx context.Context, topic string, options ...Subscr
 // initEvents prepares a stream of events.
 func initEvents(st *stream[Event], s *Session, ctx context.Context) { //nolint:revive // ctx belongs to the stream
 	st.ch, st.eng, st.ctx = make(chan Event, eventChannel), s.eng, ctx
-	st.policy, st.count, st.octets = DropOldest, eventCount, eventOctets
+	st.policy, st.octets = DropOldest, eventBytes
 	st.mark = func(ev Event, n uint64, gap bool) Event {
 		ev.Lost += n
 		ev.AfterGap = ev.AfterGap || gap
@@ -162,16 +174,24 @@ func (sub *Subscription) Err() error {
 
 // setErr says why the channel will be closed. A Close that has cut the stream
 // already knows better.
-func (sub *Subscription) setErr(err error) { sub.err.CompareAndSwap(nil, &err) }
+func (sub *Subscription) setErr(err error) {
+	if err != ErrUnsubscribed { // what its user has asked for is no failure
+		err = opError("subscription", sub.eng.URI, err)
+	}
+	sub.err.CompareAndSwap(nil, &err)
+}
 
 // Dropped counts the events that the overflow policy has dropped.
 func (sub *Subscription) Dropped() uint64 { return sub.stream.lost() }
 
-// Unsubscribe ends the subscription and closes its channel at once. ctx bounds
-// the wait for the broker's acknowledgement only; the subscription is over in
-// any case.
+// Unsubscribe ends the subscription and closes its channel at once, behind what
+// this goroutine has begun before. ctx bounds the wait for the broker's
+// acknowledgement only, as AckTimeout does; the subscription is over in any case.
 func (sub *Subscription) Unsubscribe(ctx context.Context) error {
-	return sub.s.eng.Unsubscribe(ctx, &sub.eng)
+	if ctx == nil {
+		return opError("unsubscribe", sub.eng.URI, errNilContext)
+	}
+	return opError("unsubscribe", sub.eng.URI, sub.s.eng.Unsubscribe(ctx, &sub.eng))
 }
 
 // eventSink is a Subscription as the engine sees it. Its methods run on the
@@ -192,7 +212,7 @@ func (es *eventSink) Restored() session.Verdict {
 func (es *eventSink) Deliver(m *proto.Message) session.Verdict {
 	ev := newEvent(es.s, m, es.eng.URI, es.eng.Match)
 	ev.AfterGap, es.gap = es.gap, false
-	size := len(m.Args) + len(m.Kwargs) + overhead
+	size := sizeOf(m)
 	if es.replay != nil {
 		ev.stamp = es.replay.links.Load()
 		return es.replay.put(ev, size)
@@ -202,18 +222,26 @@ func (es *eventSink) Deliver(m *proto.Message) session.Verdict {
 
 // newEvent makes an event of a message that came for a subscription to pattern.
 func newEvent(s *Session, m *proto.Message, pattern string, match MatchPolicy) Event {
-	ev := Event{Payload: codec.Received(s.eng.Codec(), m), Publication: m.Publication, Topic: pattern, Details: m.Options}
+	ev := Event{Publication: m.Publication, Topic: pattern, Details: m.Options}
 	if len(m.Options) > 0 {
 		if topic := m.Options.Str("topic"); topic != "" {
 			ev.Topic = topic
 		}
 		ev.Retained = m.Options.Bool("retained")
 	}
-	if s.payloads != nil {
-		ev.Payload = s.open(About{Kind: PublishPayload, URI: place(pattern, match, ev.Topic)}, m.Options, ev.Payload)
+	if s.plain(m) {
+		ev.Payload = codec.Received(s.eng.Codec(), m)
+	} else {
+		ev.Payload = s.open(About{Kind: PublishPayload, URI: place(pattern, match, ev.Topic)}, m, m.Options)
 	}
 	return ev
 }
+
+// Lost, Held and Shed are the policy's part.
+
+func (es *eventSink) Lost() uint64               { return es.stream.Lost() }
+func (es *eventSink) Held() int                  { return es.stream.Held() }
+func (es *eventSink) Shed(n int) session.Verdict { return es.stream.Shed(n) }
 
 func (es *eventSink) End(e session.End) {
 	(*Subscription)(es).setErr(e.Err)

@@ -35,9 +35,9 @@ const (
 //
 // See WAMP, "Session Testament".
 func (s *Session) AddTestament(ctx context.Context, scope Scope, topic string, payload Payload, options ...PublishOption) error {
-	cfg := new(publishConfig)
+	cfg := &publishConfig{s: s}
 	if err := cfg.apply(options); err != nil {
-		return err
+		return s.noted(err)
 	}
 	if cfg.ack || cfg.idempotent {
 		return errors.New("wamp: AddTestament: nobody waits for a testament's acknowledgement")
@@ -99,13 +99,13 @@ func (s *Session) testament(ctx context.Context, scope Scope, flush bool, proced
 	}
 	try := func(spelling string) error {
 		kw["scope"] = spelling
-		cs, err := s.newCall(ctx, procedure, []CallOption{Idempotent(), needCall{proto.Dealer, proto.TestamentMetaAPI}})
+		cs, err := s.newCall(ctx, procedure, []CallOption{Idempotent(), needCall{Role: proto.Dealer, Feature: proto.TestamentMetaAPI}})
 		if err != nil {
 			return err
 		}
 		call := &cs.call
 		call.Needs = append(call.Needs, needs...)
-		if call.Args, call.Kwargs, err = encode(payload.WithKwargs(kw), s.eng.Codec(), call.Scratch[:0]); err != nil {
+		if call.Args, call.Kwargs, err = s.encode(payload.WithKwargs(kw), call.Scratch[:0]); err != nil {
 			return err
 		}
 		if err := s.eng.AddTestament(&session.Testament{Call: call, Scope: string(scope), Flush: flush}); err != nil {

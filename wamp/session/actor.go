@@ -18,43 +18,68 @@ func (s *Session) run() {
 	defer close(s.gone)
 	c := s.core
 	var data, ctl []op
+	var late []op // that came when the session was over
 	for !c.ended {
-		if c.gates == 0 && s.link != nil {
-			s.takeIn()
-		}
+		s.takeIn()
 		data, ctl = s.box.take(data, ctl)
-		for i, o := range ctl {
-			o.apply(c)
-			ctl[i] = nil
-		}
-		for i, o := range data {
-			o.apply(c)
-			data[i] = nil
-		}
-		if c.closing {
-			c.goodbyeNow()
-		}
-		if len(c.timers.heap) > 0 {
+		late = c.applyAll(ctl, late)
+		late = c.applyAll(data, late)
+		if len(c.timers.heap) > 0 && !c.ended {
 			c.tick(time.Now())
 		}
-		if len(c.drains) > 0 && !s.box.crowded() {
-			c.drained()
-		}
-		if s.link != nil {
+		c.settle()
+		if s.link != nil && !c.ended {
 			s.link.flush(c)
 			if gated := c.gates > 0; gated != s.link.gated.Load() {
 				s.link.gated.Store(gated)
 			}
 		}
-		if !c.ended && len(data)+len(ctl) == 0 && (c.gates > 0 || s.pos == len(s.msgs)) {
+		if !c.ended && len(data)+len(ctl) == 0 && s.idle() {
 			s.sleep()
 		}
 	}
-	s.finish()
+	s.finish(late)
 }
 
-// takeIn gives the core what the link has, or the end of the link.
+// applyAll applies operations, and gathers those for which it is too late:
+// nothing is applied after the end of the session.
+func (c *core) applyAll(ops []op, late []op) []op {
+	for i, o := range ops {
+		if c.ended {
+			late = append(late, o)
+		} else {
+			o.apply(c)
+		}
+		ops[i] = nil
+	}
+	return late
+}
+
+// held reports whether nothing is taken from the link now: a consumer holds it
+// back, or the peer does not read what we have to answer.
+func (s *Session) held() bool {
+	return s.core.gates > 0 || len(s.core.out.Buf) > s.cfg.Outbound
+}
+
+// idle reports whether the link has nothing for the core now.
+func (s *Session) idle() bool {
+	if s.link == nil || s.pos == len(s.msgs) {
+		return true
+	}
+	return s.held() && !s.link.in.over()
+}
+
+// takeIn gives the core what the link has, or the end of the link. A link that
+// has ended is heard to its end whoever holds it back: its messages are all
+// there, and they are no more than the inbox holds.
 func (s *Session) takeIn() {
+	if s.link == nil {
+		return
+	}
+	held := s.held()
+	if held && !s.link.in.over() {
+		return
+	}
 	if s.pos == len(s.msgs) {
 		var lost bool
 		var err error
@@ -65,7 +90,7 @@ func (s *Session) takeIn() {
 		}
 	}
 	if s.pos < len(s.msgs) {
-		s.yield(s.receive())
+		s.yield(s.receive(held))
 	}
 }
 
@@ -101,10 +126,10 @@ func (s *Session) yield(n int) {
 }
 
 // receive gives messages to the core until they are used up, a gate closes or
-// the link is given up. It returns how many it gave.
-func (s *Session) receive() (n int) {
+// the link is given up. all: whatever the gates say. It returns how many it gave.
+func (s *Session) receive(all bool) (n int) {
 	c := s.core
-	for s.pos < len(s.msgs) && c.gates == 0 && !c.ended {
+	for s.pos < len(s.msgs) && (all || c.gates == 0) && !c.ended {
 		m := &s.msgs[s.pos]
 		s.pos++
 		n++
@@ -133,7 +158,7 @@ func (s *Session) linkEnded(err error) {
 func (s *Session) sleep() {
 	c := s.core
 	s.door.asleep.Store(true)
-	if !s.box.empty() || c.gates == 0 && s.link != nil && !s.link.in.empty() {
+	if !s.box.empty() || s.link != nil && (s.link.in.over() || !s.held() && !s.link.in.empty()) {
 		s.door.asleep.Store(false)
 		return
 	}
@@ -162,45 +187,39 @@ func (s *Session) arm(at time.Time) {
 	}
 }
 
-// finish is the end of the actor: whoever still waits is refused, the last
-// words go out, the link is shut.
-func (s *Session) finish() {
+// finish is the end of the actor: whoever still waits is refused, late being
+// those that were taken already, the last words go out, the link is shut.
+func (s *Session) finish(late []op) {
 	c := s.core
 	closed := &ClosedError{Reason: c.reason}
-	st := c.stats
-	st.Tables = c.tables()
+	st := c.statsNow()
 	data, ctl := s.box.close(closed)
-	for _, o := range append(ctl, data...) {
-		o.refuse(closed)
+	st.QueuedOctets, st.Waited = 0, s.box.waited
+	s.stats.Store(&st)
+	for _, ops := range [][]op{late, ctl, data} {
+		for _, o := range ops {
+			o.refuse(closed)
+		}
 	}
 	if s.timer != nil {
 		s.timer.Stop()
 	}
-	st.QueuedOctets, st.Waited = 0, s.box.waited
-	s.stats.Store(&st)
 	s.cancel(closed)
 	close(s.done)
-	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.CloseTimeout)
-	defer cancel()
-	stop := make(chan struct{})
-	defer close(stop)
-	go func() { // ends with finish
-		select {
-		case <-s.hurry:
-			cancel()
-		case <-stop:
+	if l := s.link; l != nil {
+		orderly := c.finished && !(c.closeNow && l.busy) // that would need waiting
+		if orderly && c.out.Len() > 0 {
+			l.work <- c.out // the writer has at most one: never blocks
 		}
-	}()
-	if s.link != nil {
-		if c.finished && c.out.Len() > 0 {
-			s.link.work <- c.out // the writer has at most one: never blocks
-		}
-		s.link.shut(ctx, c.finished)
+		s.stuck.Store(!l.shut(s.hurry, orderly, s.cfg.CloseTimeout))
 	}
-	s.links.Wait()
+	limit, cancel := context.WithTimeout(context.Background(), s.cfg.CloseTimeout)
+	defer cancel()
+	s.links.wait(0, limit.Done())
 }
 
-// now, watch and sessionEnded make Session the host of its core.
+// now, watch, consult, crowded and sessionEnded make Session the host of its
+// core.
 
 func (s *Session) now() time.Time { return time.Now() }
 
@@ -208,73 +227,92 @@ func (s *Session) watch(g *ctxGroup) {
 	g.stop = context.AfterFunc(g.ctx, func() { s.box.control(&ctxDone{g}) })
 }
 
+func (s *Session) consult(f func() op, otherwise op) {
+	said := make(chan op, 1)
+	s.links.start(func() { // ends with the user's code, or a moment behind the session
+		select {
+		case o := <-said:
+			s.box.control(o)
+			return
+		case <-s.ctx.Done():
+		}
+		t := time.NewTimer(lingerTime)
+		defer t.Stop()
+		select {
+		case <-said:
+		case <-t.C:
+		}
+	})
+	go func() { // ends with the user's code
+		o := otherwise
+		defer func() { said <- o }() // also behind runtime.Goexit
+		o = f()
+	}()
+}
+
+func (s *Session) crowded() (n int, since time.Time) { return s.box.crowded(), s.box.waitingSince() }
+
 func (s *Session) sessionEnded() {}
 
 // linkUp puts a fresh link in the place of the one that was lost.
-func (s *Session) linkUp(j *joiner, d *Details) {
-	s.details.Store(d)
-	s.maxSend.Store(int64(j.conn.MaxSend()))
-	l := newLink(s.ctx, j, &s.box)
+func (s *Session) linkUp(j *joiner) {
+	s.details.Store(j.details)
+	s.maxSend.Store(int64(j.maxSend))
+	l := newLink(s.ctx, j, &s.box, s.core.notes.fault)
 	s.link = l
 	l.start()
 	if k := s.cfg.Keepalive; k.Interval > 0 {
-		l.done.Go(func() { l.keep(s, k) }) // s.link is the actor's, and may be gone by then
+		l.done.start(func() { l.keep(s, k) }) // ends with the link; s.link is the actor's, and may be gone by then
 	}
-	s.core.joined(d, j.codec, j.conn.MaxSend())
-	s.box.setOffline(false)
+	s.core.joined(j.details, j.codec, j.maxSend)
+	s.box.setOnline()
 }
 
 // linkDown gives the link up. What it still has to say is sent if last is set;
 // it is torn down beside the actor, which goes on.
-func (s *Session) linkDown(last bool) {
+func (s *Session) linkDown(last bool, cause error) {
 	l, c := s.link, s.core
 	s.link = nil
 	clear(s.msgs)
 	s.msgs, s.pos = s.msgs[:0], 0
-	s.box.setOffline(true)
+	s.box.setOffline(cause)
 	s.box.release(l.cost + c.outCost)
 	l.cost, c.outCost = 0, 0
 	if last && c.out.Len() > 0 {
 		l.work <- c.out // the writer has at most one: never blocks
 		c.out = new(transport.Batch)
 	}
-	s.links.Go(func() { // ends within CloseTimeout
-		ctx, cancel := context.WithTimeout(s.ctx, s.cfg.CloseTimeout)
-		defer cancel()
-		l.shut(ctx, last)
-	})
+	s.links.start(func() { l.shut(s.hurry, last, s.cfg.CloseTimeout) }) // ends within CloseTimeout
 }
 
 // dial makes an attempt to join again, off the actor.
 func (s *Session) dial(attempt int) {
-	s.links.Go(func() { // ends with the attempt, which the end of the session cuts short
-		ctx, cancel := context.WithTimeout(s.ctx, s.cfg.Reconnect.Join)
-		defer cancel()
-		j, d, err := connect(ctx, &s.cfg, attempt)
+	s.links.start(func() { // ends with the attempt, which the end of the session cuts short
+		j, err := tryConnect(s.ctx, &s.cfg, attempt)
 		if err != nil {
 			s.box.control(&dialFailedOp{err})
 			return
 		}
-		if !s.box.control(&linkUpOp{j, d}) {
-			_ = j.conn.CloseNow()
+		if !s.box.control(&linkUpOp{s, j}) {
+			j.abandon()
 		}
 	})
 }
 
 // linkUpOp is an attempt that succeeded.
 type linkUpOp struct {
+	s *Session
 	j *joiner
-	d *Details
 }
 
-func (o *linkUpOp) refuse(error) { _ = o.j.conn.CloseNow() }
+func (o *linkUpOp) refuse(error) { o.j.abandon() }
 
 func (o *linkUpOp) apply(c *core) {
 	if c.ended || !c.life.waiting {
-		_ = o.j.conn.CloseNow()
+		o.j.abandon()
 		return
 	}
-	c.host.(*Session).linkUp(o.j, o.d)
+	o.s.linkUp(o.j)
 }
 
 // dialFailedOp is an attempt that came to nothing.

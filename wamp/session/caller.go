@@ -47,23 +47,29 @@ type Call struct {
 	Sink Sink
 	// Needs are features without which the call fails.
 	Needs []Need
+	// Grace is how long mode Kill waits for the callee's answer.
+	Grace time.Duration
+	// Timeout ends the call when no result has come for so long, from Begun on,
+	// whether there is a link or not. Zero: none.
+	Timeout time.Duration
+	// Begun is when the call was made. Needed with Timeout only.
+	Begun time.Time
+	// Mode is how a cancelled call is cancelled.
+	Mode CancelMode
+	// Deadline says what of the time limits goes to the dealer.
+	Deadline DeadlinePolicy
 	// Progressive asks for progressive results, where the dealer has them.
 	Progressive bool
 	// DiscloseMe asks the dealer to tell the callee who calls.
 	DiscloseMe bool
 	// Idempotent: the call may be sent again when its outcome is unknown.
 	Idempotent bool
-	// Mode is how a cancelled call is cancelled.
-	Mode CancelMode
-	// Grace is how long mode Kill waits for the callee's answer.
-	Grace time.Duration
-	// Timeout ends the call when no result has come for so long. Zero: none.
-	Timeout time.Duration
-	// KeepDeadline: the deadline of Ctx is not passed on as a timeout.
-	KeepDeadline bool
 	// Patient: it waits for a link also where the policy is to fail at once. It
 	// belongs to something that has begun before.
 	Patient bool
+	// About is the subscription that the call names by its id: where that has not
+	// been acknowledged on the present link, the call waits for it. Nil: none.
+	About *Subscription
 	// More: Chunks follow, the last of which has Last set.
 	More bool
 
@@ -72,15 +78,52 @@ type Call struct {
 	seq       uint64 // the batch it is in
 	delivered int
 	canceled  *CanceledError // set while mode Kill waits
-	timer     *timer
+	timer     *timer         // of Timeout, or of mode Kill
 	watch     watched
-	parked    bool     // it waits for a link
-	chunked   bool     // it is a progressive call
-	oneLink   bool     // it is of no use on another link
-	chunks    []*Chunk // those that are not known to be written, like the call
+	parkedAt  *node[parked] // where it waits for a link
+	chunks    []*Chunk      // those that are not known to be written, like the call
+	chunked   bool          // it is a progressive call
+	oneLink   bool          // it is of no use on another link
+	engines   bool          // it is the engine's own, and no user's
+	deaths    uint8         // links in a row that ended with it
 }
 
+// DeadlinePolicy says what of a call's time limits is sent to a dealer that has
+// call_timeout.
+type DeadlinePolicy uint8
+
+const (
+	// PassFitting sends the deadline of the ctx, and the Timeout of a call that
+	// has one result: not every dealer's timer begins anew with a progressive
+	// one.
+	PassFitting DeadlinePolicy = iota
+	// PassAll sends what there is.
+	PassAll
+	// PassTimeout sends the Timeout, as PassFitting does, and no deadline.
+	PassTimeout
+)
+
 func (call *Call) size() int { return len(call.URI) + len(call.Args) + len(call.Kwargs) + 32 }
+
+func (call *Call) due() time.Time {
+	if call.Timeout <= 0 {
+		return time.Time{}
+	}
+	return call.Begun.Add(call.Timeout)
+}
+
+func (call *Call) late(offline error) error {
+	return &TimeoutError{After: call.Timeout, Offline: offline}
+}
+
+func (call *Call) written() (uint64, int) { return call.seq, call.size() }
+func (call *Call) users() bool            { return !call.engines }
+func (call *Call) place() **node[parked]  { return &call.parkedAt }
+func (call *Call) suspected() int         { return int(call.deaths) }
+
+func (call *Call) pending(c *core) bool {
+	return c.requests[call.id] == request(call) && call.delivered == 0
+}
 
 // the options of calls that ask for nothing unusual, by flags.
 var callOptions = [4]proto.Dict{
@@ -117,7 +160,10 @@ func (call *Call) options(c *core) proto.Dict {
 // deadline ends a little behind it, so that the error is the ctx's own.
 func (call *Call) limit(c *core) int64 {
 	ms := int64((call.Timeout + time.Millisecond - 1) / time.Millisecond)
-	if call.KeepDeadline || call.Mode != KillNoWait { // KillNoWait is how the dealer ends it
+	if (call.Progressive || call.chunked) && call.Deadline != PassAll {
+		ms = 0 // kept here
+	}
+	if call.Deadline == PassTimeout || call.Mode != KillNoWait { // KillNoWait is how the dealer ends it
 		return ms
 	}
 	if at, ok := call.Ctx.Deadline(); ok {
@@ -136,12 +182,23 @@ func (call *Call) apply(c *core) {
 		call.end(End{Err: newCanceled(call.Ctx), Now: true})
 		return
 	}
+	if call.Timeout > 0 {
+		if call.Begun.IsZero() {
+			call.Begun = c.host.now()
+		}
+		left := call.Begun.Add(call.Timeout).Sub(c.host.now())
+		if left <= 0 {
+			call.end(End{Err: call.late(nil), Now: true})
+			return
+		}
+		call.timer = new(timer)
+		c.startNow(call.timer, left, call)
+	}
 	call.send(c)
 }
 
 // resume sends a call that has waited for a link.
 func (call *Call) resume(c *core) {
-	call.parked = false
 	c.unwatch(&call.watch)
 	chunks := call.chunks
 	call.chunks, call.More = nil, call.chunked
@@ -153,41 +210,45 @@ func (call *Call) resume(c *core) {
 
 func (call *Call) send(c *core) {
 	if c.life.waiting {
-		call.parked = true
 		c.watch(call.Ctx, &call.watch, call)
 		c.park(call)
 		return
 	}
-	if c.state != proto.StateEstablished {
-		call.end(End{Err: c.closedError()})
+	if call.About.coming(c) {
+		c.watch(call.Ctx, &call.watch, call)
+		call.parkedAt = c.life.behind.push(call)
 		return
 	}
-	if err := c.needRole(proto.Dealer); err != nil {
-		call.end(End{Err: err})
+	if err := call.check(c); err != nil {
+		call.stop(c, End{Err: err})
 		return
-	}
-	if err := c.needAll(call.Needs); err != nil {
-		call.end(End{Err: err})
-		return
-	}
-	if call.More {
-		if err := c.need(proto.Dealer, proto.ProgressiveCallInvocations); err != nil {
-			call.end(End{Err: err})
-			return
-		}
 	}
 	c.msg = proto.Message{Type: proto.Call, Options: call.options(c), URI: call.URI, Args: call.Args, Kwargs: call.Kwargs}
 	id, err := c.send(&c.msg)
 	if err != nil {
-		call.end(End{Err: err})
+		call.stop(c, End{Err: err})
 		return
 	}
 	call.id, call.seq = id, c.outSeq
 	c.requests[id] = call
 	c.watch(call.Ctx, &call.watch, call)
-	if call.Timeout > 0 {
-		call.timer = c.timerOnWrite(call.Timeout, call.timedOut)
+}
+
+// check reports what stands against the call at this router.
+func (call *Call) check(c *core) error {
+	if c.state != proto.StateEstablished {
+		return c.closedError()
 	}
+	if err := c.needRole(proto.Dealer); err != nil {
+		return err
+	}
+	if err := c.needAll(call.Needs); err != nil {
+		return err
+	}
+	if call.More {
+		return c.need(proto.Dealer, proto.ProgressiveCallInvocations, "")
+	}
+	return nil
 }
 
 func (call *Call) refuse(err error) { call.end(End{Err: err}) }
@@ -205,11 +266,13 @@ func (call *Call) end(e End) {
 // finish takes the call out of every table and ends it.
 func (call *Call) finish(c *core, e End) {
 	delete(c.requests, call.id)
+	call.stop(c, e)
+}
+
+// stop ends a call that is not in the table of requests.
+func (call *Call) stop(c *core, e End) {
 	c.unwatch(&call.watch)
-	if call.timer != nil {
-		c.timers.stop(call.timer)
-		call.timer = nil
-	}
+	c.timers.stop(call.timer)
 	call.end(e)
 }
 
@@ -218,6 +281,9 @@ func (call *Call) requestType() proto.MessageType { return proto.Call }
 func (call *Call) reply(*core, *proto.Message) bool { return true }
 
 func (call *Call) fail(c *core, err *Error) {
+	if call.More && call.canceled == nil { // the dealer may take a chunk that is on its way for a new call
+		c.cancelCall(call, KillNoWait)
+	}
 	if call.canceled != nil {
 		call.canceled.Peer = err
 		call.finish(c, End{Err: call.canceled, Peer: err})
@@ -235,24 +301,34 @@ func (call *Call) fail(c *core, err *Error) {
 func (call *Call) lost(c *core, err error) { call.finish(c, End{Err: err}) }
 
 // suspend keeps a call that was never written, or that may be sent twice, for
-// the next link; of any other the outcome is unknown.
+// the next link; of any other the outcome is unknown. Its Timeout goes on.
 func (call *Call) suspend(c *core, reason error) parked {
 	c.unwatch(&call.watch)
-	c.timers.stop(call.timer)
-	call.timer = nil
+	var err error
 	switch {
 	case call.canceled != nil:
-		call.end(End{Err: call.canceled})
+		err = call.canceled
 	case call.oneLink:
-		call.end(End{Err: &OutcomeUnknown{Reason: reason}})
-	case c.unwritten(call.seq) || call.Idempotent && call.delivered == 0 && !call.chunked:
-		call.parked = true
-		c.watch(call.Ctx, &call.watch, call)
-		return call
+		if !c.unwritten(call.seq) {
+			err = c.blame.death(c, call, &call.deaths, reason)
+		}
+		if err == nil {
+			err = &OutcomeUnknown{Reason: reason}
+		}
+	case c.unwritten(call.seq):
+	case call.Idempotent && call.delivered == 0 && !call.chunked:
+		err = c.blame.death(c, call, &call.deaths, reason)
 	default:
-		call.end(End{Err: &OutcomeUnknown{Delivered: call.delivered, Reason: reason}})
+		if err = c.blame.death(c, call, &call.deaths, reason); err == nil {
+			err = &OutcomeUnknown{Delivered: call.delivered, Reason: reason}
+		}
 	}
-	return nil
+	if err != nil {
+		call.stop(c, End{Err: err})
+		return nil
+	}
+	c.watch(call.Ctx, &call.watch, call)
+	return call
 }
 
 func (c *core) onResult(m *proto.Message) {
@@ -261,7 +337,16 @@ func (c *core) onResult(m *proto.Message) {
 		c.answered(m, proto.Call)
 		return
 	}
+	c.life.heard(r)
+	if odd(m, proto.OddProgress) {
+		c.cancelCall(r, r.Mode)
+		r.finish(c, End{Err: oddError(m)})
+		return
+	}
 	if !m.Options.Bool("progress") {
+		if r.More && r.canceled == nil { // the dealer may take a chunk that is on its way for a new call
+			c.cancelCall(r, KillNoWait)
+		}
 		r.finish(c, End{Message: m})
 		return
 	}
@@ -273,15 +358,25 @@ func (c *core) onResult(m *proto.Message) {
 	if r.timer != nil {
 		c.timers.start(r.timer, c.host.now().Add(r.Timeout))
 	}
-	switch r.Sink.Deliver(m) {
+	c.judgeCall(r, r.Sink.Deliver(m))
+}
+
+// judgeCall does what the verdict of a call's sink asks for.
+func (c *core) judgeCall(call *Call, v Verdict) {
+	switch v {
 	case Gate:
-		c.gates++
+		c.gate("call", call.URI)
 	case Overflow:
-		c.stats.Overflowed++
-		c.cancelCall(r, r.Mode)
-		r.finish(c, End{Err: ErrSlowConsumer})
+		c.overflowed("call", call.URI)
+		c.cancelCall(call, call.Mode)
+		call.finish(c, End{Err: ErrSlowConsumer})
+	case Taken, Dropped:
 	}
 }
+
+// oddError is the error of an operation that cannot go on because a detail of a
+// message for it is not what it must be.
+func oddError(m *proto.Message) error { return &ProtocolError{Message: m.Type, Reason: m.Odd.Reason} }
 
 // cancelCall sends CANCEL, where the dealer knows it. A callee cannot be left
 // alone with half of what it was to get: it would wait for the rest for ever.
@@ -298,10 +393,8 @@ func (c *core) cancelCall(call *Call, mode CancelMode) {
 // no longer than the grace period; in the others the call ends here and now,
 // and what the router still says of it is dropped.
 func (call *Call) ctxEnded(c *core, ctx context.Context) {
-	if call.parked {
-		call.parked = false
-		c.unpark(call)
-		call.end(End{Err: newCanceled(ctx), Now: true})
+	if c.unpark(call) {
+		call.stop(c, End{Err: canceledOffline(ctx, c.life.cause), Now: true})
 		return
 	}
 	if c.requests[call.id] != request(call) {
@@ -317,16 +410,28 @@ func (call *Call) ctxEnded(c *core, ctx context.Context) {
 		return
 	}
 	call.canceled = err
-	c.timers.stop(call.timer)
-	call.timer = c.timerNow(call.Grace, func(c *core) {
-		call.finish(c, End{Err: call.canceled, Now: true})
-	})
+	if call.timer == nil {
+		call.timer = new(timer)
+	}
+	c.startNow(call.timer, call.Grace, call)
 }
 
-// timedOut ends a call whose own limit has passed.
-func (call *Call) timedOut(c *core) {
+// expire ends a call whose own limit has passed, or in mode Kill the time that
+// the callee had to answer.
+func (call *Call) expire(c *core) {
+	if c.unpark(call) {
+		call.stop(c, End{Err: call.late(c.life.cause), Now: true})
+		return
+	}
+	if c.requests[call.id] != request(call) {
+		return
+	}
+	if call.canceled != nil {
+		call.finish(c, End{Err: call.canceled, Now: true})
+		return
+	}
 	c.cancelCall(call, KillNoWait)
-	call.finish(c, End{Err: &TimeoutError{After: call.Timeout}, Now: true})
+	call.finish(c, End{Err: call.late(nil), Now: true})
 }
 
 // Chunk is a further CALL of a progressive call. The caller fills in the
@@ -368,7 +473,7 @@ func (k *Chunk) apply(c *core) {
 // to be sent again, its chunks are kept too.
 func (k *Chunk) pass(c *core) {
 	call := k.Call
-	if call.parked {
+	if call.parkedAt.listed() {
 		call.chunks = append(call.chunks, k)
 		return
 	}
@@ -405,11 +510,8 @@ func (o *cancelOp) refuse(error) {}
 
 func (o *cancelOp) apply(c *core) {
 	call := o.call
-	if call.parked {
-		call.parked = false
-		c.unpark(call)
-		c.unwatch(&call.watch)
-		call.end(End{Err: o.err, Now: true})
+	if c.unpark(call) {
+		call.stop(c, End{Err: o.err, Now: true})
 		return
 	}
 	if c.requests[call.id] == request(call) && call.canceled == nil {

@@ -2,55 +2,143 @@ package session
 
 import (
 	"context"
-	"sync"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/connectanum/connectanum-go/wamp/proto"
 )
 
-// Close says GOODBYE, waits for the router's, and returns when every goroutine
-// of the session is gone. ctx bounds the waiting: when it ends the link is torn
-// down and backlogs are dropped, and Close returns its error. On a session that
-// is over it only waits for the goroutines.
-func (s *Session) Close(ctx context.Context) error {
-	var err error
-	s.box.control(&closeOp{})
-	handlers := gone(s.gone, &s.feeders, &s.handlers)
-	for _, waiting := range []<-chan struct{}{s.done, s.gone, gone(s.gone, &s.feeders)} {
-		if err == nil {
-			select {
-			case <-waiting:
-				continue
-			case <-ctx.Done():
-				err = newCanceled(ctx)
-				s.hasten.Do(func() { close(s.hurry) })
-				s.box.control(&closeOp{now: true})
-			}
+const (
+	// graceTime is how long Close waits for consumers to read what has arrived,
+	// and for handlers to end.
+	graceTime = time.Second
+	// lingerTime is how long a connection that is torn down may still take to say
+	// why.
+	lingerTime = 100 * time.Millisecond
+)
+
+// moment lets goroutines end that have been told to, and need not wait for
+// anybody, where there is no time left. It reports whether they have.
+func moment(ended func(stop <-chan struct{}) bool) bool {
+	for range 1000 {
+		if ended(closedChan) {
+			return true
 		}
-		<-waiting
+		runtime.Gosched()
 	}
-	if err == nil {
-		select {
-		case <-handlers:
-		case <-ctx.Done():
-			err = newCanceled(ctx)
-		}
-	}
-	return err
+	return ended(closedChan)
 }
 
-// gone returns a channel that is closed when the actor is gone and nobody of
-// the groups is left. Each may be added to by the actor and by members of those
-// before it only, so that nobody comes when it has been waited for.
-func gone(actor <-chan struct{}, groups ...*sync.WaitGroup) <-chan struct{} {
+var closedChan = func() <-chan struct{} {
 	ch := make(chan struct{})
-	go func() { // ends with the groups
-		<-actor
-		for _, g := range groups {
-			g.Wait()
-		}
-		close(ch)
-	}()
+	close(ch)
 	return ch
+}()
+
+// errCloseTime is the cause of the end of a Close whose context has no deadline.
+var errCloseTime = errors.New("CloseTimeout has passed")
+
+// bounded gives a context without a deadline the one of CloseTimeout.
+func (s *Session) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, has := ctx.Deadline(); has {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeoutCause(ctx, s.cfg.CloseTimeout, errCloseTime)
+}
+
+// Close says GOODBYE behind what was begun before, waits for the router's, and
+// returns when every goroutine of the session is gone, or has been told to go and
+// does not. ctx bounds all of it, or CloseTimeout where it has no deadline; when
+// it ends the link is torn down. What consumers do not read within a second is
+// dropped. Handlers see their context end, and have a second to end too; the
+// error names those that do not. inside is the invocation in whose handler it is
+// called, nil if in none: that one is not waited for.
+func (s *Session) Close(ctx context.Context, inside *Invocation) error {
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
+	return s.shutDown(ctx, inside, nil)
+}
+
+// shutDown is Close. left is what a Drain before it has not waited for any more.
+func (s *Session) shutDown(ctx context.Context, inside *Invocation, left []string) error {
+	err := s.leave(ctx)
+	if err != nil && left == nil {
+		left = append(left, "the router has not answered GOODBYE")
+	}
+	grace, cancel := context.WithTimeout(ctx, graceTime)
+	defer cancel()
+	within := func(first context.Context, ended func(stop <-chan struct{}) bool) bool {
+		return ended(first.Done()) || moment(ended)
+	}
+	feeders := func(stop <-chan struct{}) bool { return s.feeders.wait(0, stop) }
+	if !feeders(grace.Done()) {
+		s.hasten.Do(func() { close(s.hurry) })
+		if !within(ctx, feeders) {
+			left = append(left, "a stream does not end")
+		}
+	}
+	rest := int64(0)
+	if inside != nil && inside.Handled {
+		rest = 1
+	}
+	if !within(grace, func(stop <-chan struct{}) bool { return s.handlers.wait(rest, stop) }) {
+		left = append(left, s.box.running()...)
+	}
+	gone := func(stop <-chan struct{}) bool { return closedWithin(s.gone, stop) }
+	if !gone(ctx.Done()) {
+		s.hasten.Do(func() { close(s.hurry) })
+		moment(gone)
+	}
+	if !closedWithin(s.gone, closedChan) || s.stuck.Load() {
+		left = append(left, "the connection does not end")
+	}
+	s.cfg.logs.crew.wait(0, grace.Done())
+	if err == nil && left != nil && ctx.Err() != nil {
+		err = newCanceled(ctx)
+	}
+	what := strings.Join(left, ", ")
+	switch {
+	case what == "":
+		return err
+	case err == nil:
+		return errors.New(what)
+	}
+	return fmt.Errorf("%w: %s", err, what)
+}
+
+// leave ends the session: by GOODBYE within ctx, or else at once. It returns
+// ctx's error if it has come to that.
+func (s *Session) leave(ctx context.Context) error {
+	if ctx.Err() == nil {
+		s.box.behind(&closeOp{})
+		if closedWithin(s.done, ctx.Done()) {
+			return nil
+		}
+	}
+	over := !s.box.control(&closeOp{now: true})
+	<-s.done // the actor waits for nobody
+	if over {
+		return nil // it was over before
+	}
+	return newCanceled(ctx)
+}
+
+func closedWithin(ch, stop <-chan struct{}) bool {
+	select {
+	case <-ch:
+		return true
+	default:
+	}
+	select {
+	case <-ch:
+		return true
+	case <-stop:
+		return false
+	}
 }
 
 // closeOp is Close: GOODBYE goes out after the data operations that were there
@@ -60,27 +148,73 @@ type closeOp struct{ now bool }
 func (o *closeOp) refuse(error) {}
 
 func (o *closeOp) apply(c *core) {
-	if o.now {
-		c.end(nil)
-		return
-	}
 	c.closing = true
+	c.closeNow = c.closeNow || o.now
 }
 
-// goodbyeNow sends GOODBYE. The shell calls it when the data operations that
-// came before Close have been applied.
-func (c *core) goodbyeNow() {
-	c.closing = false
+// sayGoodbye sends GOODBYE when the operations that came before Close have been
+// sent, and ends the session if there is no time to wait for the router's.
+func (c *core) sayGoodbye() {
 	if c.life.waiting {
 		c.end(nil)
 		return
 	}
-	if c.state != proto.StateEstablished {
-		return
+	if c.state == proto.StateEstablished {
+		if c.ackWindow.queue.len() > 0 && !c.closeNow {
+			return // these were begun before
+		}
+		c.emitControl(&proto.Message{Type: proto.Goodbye, URI: proto.CloseURICloseRealm})
+		c.state = proto.StateClosing
+		c.closing = false
 	}
-	c.emitControl(&proto.Message{Type: proto.Goodbye, URI: proto.CloseURICloseRealm})
-	c.state = proto.StateClosing
+	if c.closeNow {
+		c.finished = true // what was begun goes out if it can at once
+		c.end(nil)
+	}
 }
 
 // closedError is the error of an operation that comes too late.
 func (c *core) closedError() error { return &ClosedError{Reason: c.reason} }
+
+// leftOp asks what a Drain still waits for.
+type leftOp struct{ done chan []string }
+
+func (o *leftOp) refuse(error) { o.done <- nil }
+
+func (o *leftOp) apply(c *core) {
+	running := map[string]int{}
+	for _, inv := range c.invs {
+		running[inv.reg.URI]++
+	}
+	var out []string
+	for uri, n := range running {
+		out = append(out, count(n, "invocation of "+uri+" still runs", "invocations of "+uri+" still run"))
+	}
+	slices.Sort(out)
+	if n := c.acks + c.ackWindow.queue.len() + c.life.publishes; n > 0 {
+		out = append(out, count(n, "publish waits for its acknowledgement", "publishes wait for their acknowledgements"))
+	}
+	if n := c.handleWindow.open + c.handleWindow.queue.len(); n > 0 {
+		out = append(out, count(n, "registration or subscription waits for the router", "registrations and subscriptions wait for the router"))
+	}
+	if n, _ := c.host.crowded(); n > 0 {
+		out = append(out, count(n, "operation waits to be sent", "operations wait to be sent"))
+	}
+	o.done <- out
+}
+
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// whatIsLeft says what a Drain still waits for.
+func (s *Session) whatIsLeft() []string {
+	o := &leftOp{done: make(chan []string, 1)}
+	if !s.box.control(o) {
+		return nil
+	}
+	return <-o.done
+}

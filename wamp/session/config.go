@@ -23,27 +23,47 @@ type Config struct {
 	Auth authn.Authenticator
 	// Agent is HELLO.Details.agent.
 	Agent string
-	// Assume are features that count as announced.
-	Assume []proto.Feature
-	// Outbound bounds the octets that wait to be written. Default 8 MiB.
+	// Assume are features that count as announced, Without such that do not.
+	Assume, Without []proto.Feature
+	// Outbound bounds the bytes that wait to be written. Default 8 MiB.
 	Outbound int
+	// Memory bounds the bytes that all streams together keep for consumers that do
+	// not read. Default 256 MiB.
+	Memory int64
+	// Windows bound what the router has to acknowledge at once.
+	Windows Windows
 	// Limits bound what a parser accepts.
 	Limits codec.Limits
 	// Reconnect says when a lost link is dialled again. Nil: never.
 	Reconnect *Reconnect
 	// Keepalive says how a dead link is noticed.
 	Keepalive Keepalive
+	// DialTimeout bounds an attempt to open a connection, with all its
+	// handshakes. Default 20 s.
+	DialTimeout time.Duration
 	// LoginTimeout bounds a login from the moment that the connection is there:
 	// HELLO, challenges, providers, WELCOME. Default 15 s.
 	LoginTimeout time.Duration
-	// CloseTimeout bounds how long a link that is no longer wanted may take to
-	// send what is left and to close in order. Default 1 s.
+	// AckTimeout bounds the wait for the router's acknowledgements, from the
+	// moment that the request was written. Default 10 s.
+	AckTimeout time.Duration
+	// CloseTimeout bounds Close and Drain where their context has no deadline,
+	// and how long a connection is waited for that does not end. Default 10 s.
 	CloseTimeout time.Duration
-	// Logger gets what happens to the session. Nil: nothing is logged.
+	// Address is the address that was dialled last, for the log. It may be nil.
+	Address func() string
+	// Logger gets what happens to the session. Nil: nothing is logged but the
+	// faults of users' code, which go to slog.Default.
 	Logger *slog.Logger
 
-	turn int // the part of a Sequence to begin with; one attempt at a time reads and sets it
+	turn   int // the part of a Sequence to begin with; one attempt at a time reads and sets it
+	faults *slog.Logger
+	logs   *logQueue
 }
+
+// shutTime bounds how long a link that is no longer wanted may take to send what
+// is left and to close in order.
+const shutTime = time.Second
 
 func (cfg *Config) setDefaults() {
 	if cfg.Auth == nil {
@@ -52,11 +72,18 @@ func (cfg *Config) setDefaults() {
 	if cfg.Outbound <= 0 {
 		cfg.Outbound = 8 << 20
 	}
-	if cfg.CloseTimeout <= 0 {
-		cfg.CloseTimeout = time.Second
+	if cfg.Memory <= 0 {
+		cfg.Memory = 256 << 20
 	}
-	if cfg.LoginTimeout <= 0 {
-		cfg.LoginTimeout = 15 * time.Second
+	cfg.Windows.setDefaults()
+	for _, d := range []struct {
+		at *time.Duration
+		to time.Duration
+	}{{&cfg.DialTimeout, 20 * time.Second}, {&cfg.LoginTimeout, 15 * time.Second}, {&cfg.AckTimeout, 10 * time.Second},
+		{&cfg.CloseTimeout, 10 * time.Second}} {
+		if *d.at <= 0 {
+			*d.at = d.to
+		}
 	}
 	if cfg.Reconnect != nil {
 		policy := *cfg.Reconnect
@@ -66,9 +93,21 @@ func (cfg *Config) setDefaults() {
 	if cfg.Keepalive.Interval > 0 && cfg.Keepalive.Timeout <= 0 {
 		cfg.Keepalive.Timeout = cfg.Keepalive.Interval
 	}
-	if cfg.Logger == nil {
-		cfg.Logger = slog.New(slog.DiscardHandler)
+	cfg.setLoggers()
+}
+
+// features are those of a role that count as announced.
+func (cfg *Config) features(d *Details, role proto.Role) proto.FeatureSet {
+	var without proto.FeatureSet
+	return (d.Roles.Features(role).Add(cfg.Assume...)) &^ without.Add(cfg.Without...)
+}
+
+// address is where the session is, or tries to be, for the log.
+func (cfg *Config) address() string {
+	if cfg.Address == nil {
+		return ""
 	}
+	return cfg.Address()
 }
 
 // Details are what is known of a joined session. They do not change.

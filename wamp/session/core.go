@@ -23,7 +23,6 @@ type core struct {
 	details *Details
 	broker  proto.FeatureSet
 	dealer  proto.FeatureSet
-	assumed [2]proto.FeatureSet // by Assume: broker, dealer
 	maxSend int
 	gen     uint64 // of the link
 
@@ -33,7 +32,7 @@ type core struct {
 
 	// outbound: messages not yet handed to the link.
 	out     *transport.Batch
-	outCost int // octets of the mailbox bound that are in out
+	outCost int // bytes of the mailbox bound that are in out
 	outSeq  uint64
 	msg     proto.Message // the message being sent: one for all, so that sending allocates nothing
 	sentSeq uint64        // batches up to this one were handed to the link
@@ -42,12 +41,16 @@ type core struct {
 
 	requests map[proto.ID]request // what waits for an answer, by request id
 	topics   map[topicKey]*topic
-	subs     map[proto.ID]*topic
-	regs     map[proto.ID]*Registration
+	subs     map[proto.ID]*topic // the first of those that share the id
+	regs     map[proto.ID]*procedure
 	invs     map[proto.ID]*Invocation
 	handles  ordered[*Subscription]
 	procs    ordered[*Registration]
 	early    earlyEnds
+
+	handleWindow handleWindow
+	ackWindow    ackWindow
+	acks         int // publishes that wait for their acknowledgement
 
 	watches watchers
 	timers  timers
@@ -55,10 +58,14 @@ type core struct {
 
 	wills    wills
 	life     life
+	blame    blame
+	notes    notes
+	memory   memory
 	order    uint64 // of handles, one after the other
 	drains   []*drainOp
 	draining bool // Drain was called: nothing is registered any more
 	closing  bool // Close was called: GOODBYE goes out after the operations before it
+	closeNow bool // and it is out of time: nothing is waited for
 	goodbye  bool // the router has answered our GOODBYE
 	finished bool // the link is to be shut: out goes out, then the link closes
 	stats    Stats
@@ -70,11 +77,16 @@ type host interface {
 	now() time.Time
 	// watch arranges for ctxDone to be applied when the group's ctx ends.
 	watch(g *ctxGroup)
-	// linkDown is called when the link is lost or given up; what is in the
-	// outbound batch is still sent if last is set.
-	linkDown(last bool)
+	// linkDown is called when the link is lost or given up, with the reason;
+	// what is in the outbound batch is still sent if last is set.
+	linkDown(last bool, cause error)
 	// dial starts an attempt; linkUp or dialFailed is its outcome.
 	dial(attempt int)
+	// consult runs a user's code off the actor; what it returns is applied, or
+	// where it does not return, otherwise.
+	consult(f func() op, otherwise op)
+	// crowded is how many operations wait to be handed over, and since when.
+	crowded() (n int, since time.Time)
 	// sessionEnded is called once, when core.ended has become true.
 	sessionEnded()
 }
@@ -94,6 +106,11 @@ type request interface {
 	// request has been taken out of the table; what it returns is to be done
 	// again on the next link, nil if nothing is.
 	suspend(c *core, reason error) parked
+	// written is the batch it was written in, and its size in bytes.
+	written() (seq uint64, size int)
+	// users reports whether an answer to it is one to an operation of the
+	// user's, and not to a login, a restore or a probe.
+	users() bool
 }
 
 func newCore(cfg *Config, h host) *core {
@@ -104,10 +121,16 @@ func newCore(cfg *Config, h host) *core {
 		requests: map[proto.ID]request{},
 		topics:   map[topicKey]*topic{},
 		subs:     map[proto.ID]*topic{},
-		regs:     map[proto.ID]*Registration{},
+		regs:     map[proto.ID]*procedure{},
 		invs:     map[proto.ID]*Invocation{},
 	}
+	c.timers.epoch = h.now()
 	c.watches.init()
+	c.handleWindow.init(cfg.Windows.Handles)
+	c.ackWindow.init(cfg.Windows.Publishes)
+	c.life.policy = cfg.Reconnect
+	c.notes.sink = cfg.faults
+	c.memory.limit = cfg.Memory
 	return c
 }
 
@@ -115,30 +138,31 @@ func newCore(cfg *Config, h host) *core {
 func (c *core) joined(d *Details, cd codec.Codec, maxSend int) {
 	c.gen++
 	c.details, c.codec, c.maxSend = d, cd, maxSend
-	c.broker = d.Roles.Features(proto.Broker) | c.assumed[0]
-	c.dealer = d.Roles.Features(proto.Dealer) | c.assumed[1]
+	c.broker = c.cfg.features(d, proto.Broker)
+	c.dealer = c.cfg.features(d, proto.Dealer)
 	c.state = proto.StateEstablished
 	c.lastID, c.early = 0, earlyEnds{}
 	again := c.life.waiting
-	c.life.waiting, c.life.joinedAt = false, c.host.now()
+	c.life.joined(c.host.now())
+	c.blame.linkUp()
+	c.notes.linkUp(c)
 	c.setState(State{Phase: Joined, Details: d})
 	if again {
 		c.restore()
 	}
 }
 
-// need reports the error of a missing feature, nil if the router has it.
-func (c *core) need(role proto.Role, f proto.Feature) error {
-	set := c.dealer
-	if role == proto.Broker {
-		set = c.broker
-	}
-	if set.Has(f) {
+// need reports the error of a missing feature, nil if the router has it. option
+// is what asked for it.
+func (c *core) need(role proto.Role, f proto.Feature, option string) error {
+	n := Need{role, f, option}
+	if n.in(c.broker, c.dealer) {
 		return nil
 	}
-	return &FeatureError{Role: role, Feature: f}
+	return n.missing()
 }
 
+// needRole reports the error of a missing role.
 func (c *core) needRole(role proto.Role) error {
 	if c.details.Roles.Has(role) {
 		return nil
@@ -148,8 +172,8 @@ func (c *core) needRole(role proto.Role) error {
 
 func (c *core) needAll(needs []Need) error {
 	for _, n := range needs {
-		if err := c.need(n.Role, n.Feature); err != nil {
-			return err
+		if !n.in(c.broker, c.dealer) {
+			return n.missing()
 		}
 	}
 	return nil
@@ -177,7 +201,7 @@ func (c *core) emit(m *proto.Message) error {
 	c.out.Buf = buf
 	if n := c.out.Size(); n > c.maxSend {
 		c.out.Discard()
-		return fmt.Errorf("%w: %s of %d octets, the peer takes %d", ErrPayloadTooBig, m.Type, n, c.maxSend)
+		return fmt.Errorf("%w: %s of %d bytes, the peer takes %d", ErrPayloadTooBig, m.Type, n, c.maxSend)
 	}
 	c.out.End()
 	c.stats.Sent++
@@ -196,36 +220,49 @@ func (c *core) emitControl(m *proto.Message) {
 func (c *core) handed() {
 	c.sentSeq = c.outSeq
 	c.outSeq++
-	if len(c.unacked) > 0 {
-		now := c.host.now()
-		for i, t := range c.unacked {
-			if t.wanted {
-				c.timers.start(t, now.Add(t.after))
-			}
-			c.unacked[i] = nil
+	now := c.host.now()
+	c.blame.wrote(c.sentSeq, now)
+	for i, t := range c.unacked {
+		if t.wanted {
+			c.timers.start(t, now.Add(t.after))
 		}
-		c.unacked = c.unacked[:0]
+		c.unacked[i] = nil
 	}
+	c.unacked = c.unacked[:0]
 }
 
-// violation ends the session because the router broke the protocol.
+// violation gives the link up because the router broke the protocol. What has
+// not been written stays unwritten: nothing goes out behind an ABORT, nor just
+// in front of it.
 func (c *core) violation(t proto.MessageType, reason string, cause error) {
 	err := &ProtocolError{Message: t, Reason: reason, Err: cause}
 	text := reason
 	if t != 0 {
 		text = t.String() + ": " + reason
 	}
-	c.emitControl(&proto.Message{
+	c.lastWords(&proto.Message{
 		Type: proto.Abort, URI: proto.ErrURIProtocolViolation,
 		Options: proto.Dict{{Key: "message", Value: text}},
 	})
+	c.lose(err)
+}
+
+// lastWords puts a message in the place of all that waits to be written: it is
+// the last one of its link.
+func (c *core) lastWords(m *proto.Message) {
+	c.out.Reset(keepBatch)
+	if m != nil {
+		c.emitControl(m)
+	}
 	c.finished = true
-	c.end(err)
 }
 
 // receive takes one message from the link.
 func (c *core) receive(m *proto.Message) {
 	c.stats.Received++
+	if m.Odd != nil {
+		c.odd(m)
+	}
 	if c.state == proto.StateClosing && m.Type != proto.Goodbye && m.Type != proto.Abort {
 		if tr := m.Type.Traits(); tr != nil && tr.FromRouter&proto.StateClosing != 0 {
 			c.stats.Dropped++
@@ -250,13 +287,17 @@ func (c *core) receive(m *proto.Message) {
 		c.onReply(m)
 	case proto.Unsubscribed:
 		if m.Request == 0 {
-			c.onSubscriptionRevoked(m)
+			if !odd(m, proto.OddID) {
+				c.onSubscriptionRevoked(m)
+			}
 			return
 		}
 		c.onReply(m)
 	case proto.Unregistered:
 		if m.Request == 0 {
-			c.onRegistrationRevoked(m)
+			if !odd(m, proto.OddID) {
+				c.onRegistrationRevoked(m)
+			}
 			return
 		}
 		c.onReply(m)
@@ -265,7 +306,7 @@ func (c *core) receive(m *proto.Message) {
 	case proto.Goodbye:
 		c.onGoodbye(m)
 	case proto.Abort:
-		c.finished = true
+		c.lastWords(nil)
 		c.lose(newAbortError(c.codec, m))
 	default:
 		c.violation(m.Type, "unexpected", nil)
@@ -311,6 +352,7 @@ func replyTo(t proto.MessageType) proto.MessageType {
 
 func (c *core) onReply(m *proto.Message) {
 	if r := c.answered(m, replyTo(m.Type)); r != nil {
+		c.life.heard(r)
 		if !r.reply(c, m) {
 			delete(c.requests, m.Request)
 		}
@@ -328,6 +370,7 @@ func (c *core) onError(m *proto.Message) {
 		return
 	}
 	if r := c.answered(m, m.RequestType); r != nil {
+		c.life.heard(r)
 		delete(c.requests, m.Request)
 		r.fail(c, newError(c.codec, m))
 	}
@@ -341,20 +384,18 @@ func (c *core) onGoodbye(m *proto.Message) {
 		return
 	}
 	// What waits to be sent would come too late, and has not been written yet.
-	c.out.Reset(keepBatch)
-	c.emitControl(&proto.Message{Type: proto.Goodbye, URI: proto.CloseURIGoodbyeAndOut})
-	c.finished = true
+	c.lastWords(&proto.Message{Type: proto.Goodbye, URI: proto.CloseURIGoodbyeAndOut})
 	c.lose(&GoodbyeError{Reason: m.URI, Message: m.Options.Str("message")})
 }
 
 func newError(cd codec.Codec, m *proto.Message) *Error {
-	return &Error{URI: m.URI, Details: m.Options, Payload: codec.Received(cd, m)}
+	return &Error{URI: m.URI, Details: m.Options, Payload: codec.Received(cd, m), odd: m.Odd}
 }
 
 func newAbortError(cd codec.Codec, m *proto.Message) *AbortError {
 	e := &AbortError{Reason: m.URI, Message: m.Options.Str("message"), Details: m.Options}
 	if e.Message == "" && m.Args != nil {
-		_ = codec.Received(cd, m).Scan(&e.Message)
+		e.Message, _ = codec.Received(cd, m).Text(maxText)
 	}
 	return e
 }
@@ -383,10 +424,13 @@ func (c *core) end(reason error) {
 	closed := &ClosedError{Reason: reason}
 	c.watches.close()
 	c.endRequests(closed)
-	for _, p := range c.life.parked {
-		p.refuse(closed)
+	for _, waiting := range []*list[parked]{&c.blame.suspects, &c.life.behind, &c.life.parked} {
+		for _, p := range waiting.take() {
+			p.refuse(closed)
+		}
 	}
-	c.life.parked, c.life.waiting = nil, false
+	c.life.waiting = false
+	c.ackWindow.refuse(closed)
 	c.cutInvocations(closed)
 	for _, s := range c.handles.all() {
 		c.dropHandle(s, closed, false)
@@ -394,6 +438,7 @@ func (c *core) end(reason error) {
 	for _, r := range c.procs.all() {
 		c.dropRegistration(r, closed, false)
 	}
+	c.handleWindow.refuse(c, closed)
 	clear(c.topics)
 	clear(c.subs)
 	clear(c.regs)
@@ -420,6 +465,26 @@ func (c *core) endRequests(err error) {
 	}
 }
 
+// settle does what is left for the end of a turn, when everything that had come
+// has been applied.
+func (c *core) settle() {
+	if c.ended {
+		return
+	}
+	if c.closing || c.closeNow {
+		c.sayGoodbye()
+	}
+	if c.blame.probing != nil {
+		c.nextSuspect()
+	}
+	if c.memory.held.Load() > c.memory.limit {
+		c.relieve()
+	}
+	if len(c.drains) > 0 {
+		c.drained()
+	}
+}
+
 // tick fires what is due.
 func (c *core) tick(now time.Time) {
 	for {
@@ -427,7 +492,7 @@ func (c *core) tick(now time.Time) {
 		if t == nil {
 			return
 		}
-		t.fire(c)
+		t.owner.expire(c)
 	}
 }
 
@@ -436,7 +501,8 @@ func (c *core) tables() Tables {
 	return Tables{
 		Requests: len(c.requests), Subscriptions: len(c.subs), Registrations: len(c.regs),
 		Invocations: len(c.invs), Handles: c.handles.len(), Procedures: c.procs.len(),
-		Watches: c.watches.entries, Timers: len(c.timers.heap), Parked: len(c.life.parked),
+		Watches: c.watches.entries, Timers: len(c.timers.heap), Parked: c.life.parked.len() + c.life.behind.len(),
+		Queued: c.handleWindow.queue.len() + c.ackWindow.queue.len(),
 	}
 }
 
@@ -444,6 +510,9 @@ func (c *core) tables() Tables {
 type Tables struct {
 	Requests, Subscriptions, Registrations, Invocations int
 	Handles, Procedures, Watches, Timers, Parked        int
+	// Queued counts the requests that wait for a place in the window of those
+	// that the router has to acknowledge.
+	Queued int
 }
 
 // Stats counts what a session has done on its links.
@@ -452,17 +521,26 @@ type Stats struct {
 	Sent, Received uint64
 	// Late counts answers to requests that were over.
 	Late uint64
-	// Dropped counts messages for nobody: events of a subscription that is
-	// being left, messages after our GOODBYE.
+	// Dropped counts messages that reached nobody: those that the policy of a
+	// slow consumer has dropped, events of a subscription that is being left,
+	// messages after our GOODBYE.
 	Dropped uint64
 	// Overflowed counts streams that ended with ErrSlowConsumer.
 	Overflowed uint64
 	// Refused counts invocations answered with wamp.error.unavailable
-	// because their buffer was full.
+	// because their buffer was full, or nobody takes them.
 	Refused uint64
+	// Odd counts messages that were taken although an option or detail in them
+	// was not what it must be.
+	Odd uint64
+	// Faults counts what users' code did that it must not: a panic, a
+	// runtime.Goexit, a handler that does not end.
+	Faults uint64
 	// Waited counts operations that had to wait for outbound room.
 	Waited uint64
-	// QueuedOctets are the octets that wait to be written.
+	// Reconnects counts the links after the first.
+	Reconnects uint64
+	// QueuedOctets are the bytes that wait to be written.
 	QueuedOctets int
 	// Tables counts the entries of the tables.
 	Tables Tables

@@ -1,27 +1,32 @@
 package session
 
-import (
-	"context"
+import "context"
 
-	"github.com/connectanum/connectanum-go/wamp/proto"
-)
-
-// Drain ends the session gracefully: it unregisters everything, waits under
-// ctx until the invocations that had arrived are answered and every
-// acknowledged publish has its answer, and then closes as Close does.
-func (s *Session) Drain(ctx context.Context) error {
-	o := &drainOp{done: make(chan struct{})}
-	if s.box.control(o) {
+// Drain ends the session gracefully: it unregisters everything, waits until the
+// invocations that had arrived are answered and every acknowledged publish has
+// its answer, and then closes as Close does. It waits under ctx, or for
+// CloseTimeout where that has no deadline. inside is the invocation in whose
+// handler it is called, nil if in none: that one is not waited for.
+func (s *Session) Drain(ctx context.Context, inside *Invocation) error {
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
+	o := &drainOp{done: make(chan struct{}), inside: inside}
+	var left []string
+	if s.box.behind(o) {
 		select {
 		case <-o.done:
 		case <-ctx.Done():
+			left = s.whatIsLeft()
 		}
 	}
-	return s.Close(ctx)
+	return s.shutDown(ctx, inside, left)
 }
 
 // drainOp is Drain.
-type drainOp struct{ done chan struct{} }
+type drainOp struct {
+	done   chan struct{}
+	inside *Invocation
+}
 
 func (o *drainOp) refuse(error) { close(o.done) }
 
@@ -33,25 +38,43 @@ func (o *drainOp) apply(c *core) {
 	c.drains = append(c.drains, o)
 }
 
-// drained ends the drains when nothing is left to wait for.
+// drained ends the drains when nothing is left to wait for: no invocation but
+// those whose handlers drain, no publish that waits for its acknowledgement, and
+// nobody who waits to hand one over.
 func (c *core) drained() {
-	if len(c.invs) > 0 || len(c.procs.seq) > 0 {
+	inside := 0
+	for i, o := range c.drains {
+		if o.inside != nil && c.invs[o.inside.request] == o.inside && !c.countedBefore(i) {
+			inside++
+		}
+	}
+	if len(c.invs) > inside || c.publishing() || c.asking() {
 		return
 	}
-	for _, r := range c.requests {
-		switch r.requestType() {
-		case proto.Publish, proto.Unregister, proto.Register:
-			return
-		default:
-		}
-	}
-	for _, p := range c.life.parked {
-		if _, ok := p.(*Publish); ok {
-			return
-		}
+	if n, _ := c.host.crowded(); n > 0 {
+		return
 	}
 	for _, o := range c.drains {
 		close(o.done)
 	}
 	c.drains = nil
 }
+
+// countedBefore reports whether an earlier drain was called in the same handler.
+func (c *core) countedBefore(i int) bool {
+	for _, o := range c.drains[:i] {
+		if o.inside == c.drains[i].inside {
+			return true
+		}
+	}
+	return false
+}
+
+// publishing reports whether a publish has not been sent, or not been
+// acknowledged.
+func (c *core) publishing() bool { return c.acks+c.ackWindow.queue.len()+c.life.publishes > 0 }
+
+// asking reports whether a request about a handle waits, to be sent or for its
+// answer: an invocation may come until the dealer has said that a registration
+// is gone.
+func (c *core) asking() bool { return c.handleWindow.open+c.handleWindow.queue.len() > 0 }

@@ -21,16 +21,22 @@ type Error struct {
 	Details proto.Dict
 	// Payload is what the peer sent with it.
 	codec.Payload
+
+	odd *proto.Oddity
 }
+
+// Oddity is what was wrong with the details of the message, nil if nothing was.
+func (e *Error) Oddity() *proto.Oddity { return e.odd }
+
+// maxText bounds the texts of a peer's that become part of an error's.
+const maxText = 200
 
 // Error returns the URI and, where the first argument is text, that text.
 func (e *Error) Error() string {
-	var text string
-	if e.NArgs() > 0 && e.Scan(&text) == nil && text != "" {
-		const most = 200
-		if len(text) > most {
-			text = text[:most] + "..."
-		}
+	if e == nil {
+		return "wamp: a nil *Error"
+	}
+	if text, ok := e.Text(maxText); ok && text != "" {
 		return "wamp: " + e.URI + ": " + text
 	}
 	return "wamp: " + e.URI
@@ -39,6 +45,9 @@ func (e *Error) Error() string {
 // Is reports whether target is the sentinel of the error's URI. A timeout that
 // the peer kept is a deadline too.
 func (e *Error) Is(target error) bool {
+	if e == nil {
+		return false
+	}
 	if target == context.DeadlineExceeded {
 		return e.URI == proto.ErrURITimeout
 	}
@@ -93,7 +102,7 @@ const (
 // URIOf returns the error URI that err carries, "" if it carries none.
 func URIOf(err error) string {
 	var e *Error
-	if errors.As(err, &e) {
+	if errors.As(err, &e) && e != nil {
 		return e.URI
 	}
 	var s sentinel
@@ -130,6 +139,9 @@ var (
 	// ErrCallEnded is the cause by which the context of a progressive call's
 	// producer ends when the call is over.
 	ErrCallEnded = errors.New("wamp: the call has ended")
+	// ErrDialTimeout is the reason of a failed attempt to connect that took
+	// longer than DialTimeout.
+	ErrDialTimeout = errors.New("no connection within DialTimeout")
 	// ErrLoginTimeout is the reason of a LinkError or LoginError when the login
 	// was not finished in time.
 	ErrLoginTimeout = errors.New("the login was not finished in time")
@@ -150,7 +162,7 @@ type ClosedError struct {
 func (e *ClosedError) Error() string {
 	s := ErrSessionClosed.Error()
 	if e.Reason != nil {
-		s += ": " + strings.TrimPrefix(e.Reason.Error(), "wamp: ")
+		s += ": " + bare(e.Reason)
 	}
 	if e.Undelivered > 0 {
 		s += fmt.Sprintf(" (%d messages were not delivered)", e.Undelivered)
@@ -224,7 +236,8 @@ func joinText(head, tail string) string {
 	return head + " (" + tail + ")"
 }
 
-// ProtocolError is the end of a session whose router broke the protocol.
+// ProtocolError is the end of a link whose router broke the protocol, or of the
+// operation that a broken message belonged to.
 type ProtocolError struct {
 	// Message is the message that did, 0 if it could not be parsed.
 	Message proto.MessageType
@@ -254,7 +267,7 @@ type LinkError struct {
 	Err error
 }
 
-func (e *LinkError) Error() string { return "wamp: connection lost: " + e.Err.Error() }
+func (e *LinkError) Error() string { return "wamp: connection lost: " + bare(e.Err) }
 
 // Unwrap returns what the transport said.
 func (e *LinkError) Unwrap() error { return e.Err }
@@ -266,7 +279,7 @@ type LoginError struct {
 	Err error
 }
 
-func (e *LoginError) Error() string { return "wamp: login: " + e.Err.Error() }
+func (e *LoginError) Error() string { return "wamp: login: " + bare(e.Err) }
 
 // Unwrap returns what the authenticator said.
 func (e *LoginError) Unwrap() error { return e.Err }
@@ -281,7 +294,7 @@ type GaveUpError struct {
 }
 
 func (e *GaveUpError) Error() string {
-	return fmt.Sprintf("wamp: gave up after %d attempts to reconnect: %s", e.Attempts, strings.TrimPrefix(e.Err.Error(), "wamp: "))
+	return fmt.Sprintf("wamp: gave up after %d attempts to reconnect: %s", e.Attempts, bare(e.Err))
 }
 
 // Unwrap returns how the last attempt failed.
@@ -296,13 +309,20 @@ type FeatureError struct {
 	Feature proto.Feature
 	// NoRole: the router does not have the role at all.
 	NoRole bool
+	// Option is the option that needs the feature, "" if the operation itself
+	// does.
+	Option string
 }
 
 func (e *FeatureError) Error() string {
 	if e.NoRole {
 		return "wamp: the router is no " + e.Role.String()
 	}
-	return "wamp: the " + e.Role.String() + " did not announce " + e.Feature.String()
+	s := "wamp: "
+	if e.Option != "" {
+		s += e.Option + ": "
+	}
+	return fmt.Sprintf("%sthe %s did not announce %s (wamp.Assume(%q) if it has it all the same)", s, e.Role, e.Feature, e.Feature)
 }
 
 // Interrupt is the cause of an invocation's context that ended because the
@@ -315,7 +335,11 @@ type Interrupt struct {
 }
 
 func (e *Interrupt) Error() string {
-	return joinText("wamp: interrupted: mode "+e.Mode, e.Reason)
+	s := "wamp: interrupted"
+	if e.Mode != "" {
+		s += ": mode " + e.Mode
+	}
+	return joinText(s, e.Reason)
 }
 
 // Is matches ErrCanceled, and the sentinel of the reason.
@@ -325,20 +349,66 @@ func (e *Interrupt) Is(target error) bool {
 }
 
 // OutcomeUnknown ends an operation that had been written when the connection
-// was lost: the router may or may not have carried it out.
+// was lost, or that the router has not acknowledged: it may or may not have
+// carried it out.
 type OutcomeUnknown struct {
 	// Delivered counts the progressive results that had arrived.
 	Delivered int
+	// Links counts the links in a row that ended soon after the operation was
+	// written, where it is not tried again for that.
+	Links int
 	// Reason is how the connection ended.
 	Reason error
 }
 
 func (e *OutcomeUnknown) Error() string {
-	return "wamp: outcome unknown: " + strings.TrimPrefix(e.Reason.Error(), "wamp: ")
+	s := "wamp: outcome unknown: "
+	if e.Links > 0 {
+		s += fmt.Sprintf("%d connections in a row ended when it had been sent, it is not tried again: ", e.Links)
+	}
+	return s + bare(e.Reason)
 }
 
 // Unwrap returns the reason.
 func (e *OutcomeUnknown) Unwrap() error { return e.Reason }
+
+// bare is the text of an error without the prefix of this library.
+func bare(err error) string { return strings.TrimPrefix(err.Error(), "wamp: ") }
+
+// OpError says which operation failed: every error that leaves package wamp
+// names it so.
+type OpError struct {
+	// Op is the operation, such as "call" or "subscribe".
+	Op string
+	// URI is the procedure or topic, "" where there is none.
+	URI string
+	// Err is why.
+	Err error
+}
+
+// WrapOp returns err as the error of an operation, nil for nil.
+func WrapOp(op, uri string, err error) error {
+	if err == nil {
+		return nil
+	}
+	var named *OpError
+	if errors.As(err, &named) && named.Op == op && named.URI == uri {
+		return err
+	}
+	return &OpError{Op: op, URI: uri, Err: err}
+}
+
+func (e *OpError) Error() string {
+	s, text := "wamp: "+e.Op, bare(e.Err)
+	if e.URI != "" {
+		s += " " + e.URI
+		text = strings.TrimPrefix(text, e.URI+": ") // a transport names its address itself
+	}
+	return s + ": " + text
+}
+
+// Unwrap returns why.
+func (e *OpError) Unwrap() error { return e.Err }
 
 // CanceledError ends an operation whose context ended. It matches ctx.Err(),
 // the context's cause, and ErrCanceled or, for a deadline, ErrTimeout.
@@ -349,10 +419,21 @@ type CanceledError struct {
 	Cause error
 	// Peer is what the callee answered in mode kill, nil if it did not.
 	Peer *Error
+	// Offline is why there was no connection, where there was none: how the last
+	// one was lost, or how the last attempt failed.
+	Offline error
 }
 
 func newCanceled(ctx context.Context) *CanceledError {
 	return &CanceledError{Err: ctx.Err(), Cause: context.Cause(ctx)}
+}
+
+// canceledOffline is newCanceled for what waited for a link; offline is nil if
+// it did not.
+func canceledOffline(ctx context.Context, offline error) *CanceledError {
+	e := newCanceled(ctx)
+	e.Offline = offline
+	return e
 }
 
 // Canceled returns the error of an operation whose ctx has ended.
@@ -361,9 +442,24 @@ func Canceled(ctx context.Context) error { return newCanceled(ctx) }
 func (e *CanceledError) Error() string {
 	s := "wamp: " + e.Err.Error()
 	if e.Cause != nil && e.Cause != e.Err {
-		s += ": " + e.Cause.Error()
+		s += ": " + bare(e.Cause)
 	}
-	return s
+	return s + whileOffline(e.Offline)
+}
+
+func whileOffline(why error) string {
+	if why == nil {
+		return ""
+	}
+	return " while not connected: " + bare(why)
+}
+
+// notConnected is ErrNotConnected with the reason.
+func notConnected(why error) error {
+	if why == nil {
+		return ErrNotConnected
+	}
+	return fmt.Errorf("%w: %w", ErrNotConnected, why)
 }
 
 // Is matches ErrCanceled, or ErrTimeout when a deadline passed.
@@ -383,6 +479,9 @@ func (e *CanceledError) Unwrap() []error {
 	if e.Peer != nil {
 		errs = append(errs, e.Peer)
 	}
+	if e.Offline != nil {
+		errs = append(errs, e.Offline)
+	}
 	return errs
 }
 
@@ -390,9 +489,16 @@ func (e *CanceledError) Unwrap() []error {
 type TimeoutError struct {
 	// After is the limit.
 	After time.Duration
+	// Offline is why there was no connection, where there was none.
+	Offline error
 }
 
-func (e *TimeoutError) Error() string { return "wamp: no result within " + e.After.String() }
+func (e *TimeoutError) Error() string {
+	return "wamp: no result within " + e.After.String() + whileOffline(e.Offline)
+}
+
+// Unwrap returns why there was no connection, if that was so.
+func (e *TimeoutError) Unwrap() error { return e.Offline }
 
 // Is matches ErrTimeout and context.DeadlineExceeded.
 func (e *TimeoutError) Is(target error) bool {
@@ -401,6 +507,23 @@ func (e *TimeoutError) Is(target error) bool {
 
 // Timeout reports true, as net.Error does.
 func (e *TimeoutError) Timeout() bool { return true }
+
+// ChunkTimeoutError is the cause of an invocation's context that ended because
+// the next chunk of a progressive call did not come (wamp.ChunkIdle).
+type ChunkTimeoutError struct {
+	// After is the limit.
+	After time.Duration
+}
+
+func (e *ChunkTimeoutError) Error() string { return "wamp: no chunk within " + e.After.String() }
+
+// Is matches ErrTimeout and context.DeadlineExceeded.
+func (e *ChunkTimeoutError) Is(target error) bool {
+	return target == ErrTimeout || target == context.DeadlineExceeded
+}
+
+// Timeout reports true, as net.Error does.
+func (e *ChunkTimeoutError) Timeout() bool { return true }
 
 // RevokedError ends a subscription or registration that the router took away.
 type RevokedError struct {

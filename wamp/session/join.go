@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/connectanum/connectanum-go/wamp/authn"
 	"github.com/connectanum/connectanum-go/wamp/codec"
@@ -17,21 +18,39 @@ const maxChallenges = 16
 // joiner does the handshake on a fresh connection, off the actor: HELLO, the
 // challenges, WELCOME.
 type joiner struct {
-	cfg    *Config
-	auth   authn.Authenticator
-	conn   transport.Conn
-	codec  codec.Codec
-	parser codec.Parser
-	out    transport.Batch
-	state  proto.State
+	cfg      *Config
+	auth     authn.Authenticator
+	conn     transport.Conn
+	protocol transport.Protocol
+	maxSend  int
+	risky    bool // a ping may end the connection
+	codec    codec.Codec
+	parser   codec.Parser
+	out      transport.Batch
+	state    proto.State
+	details  *Details // once it has joined
+}
+
+// abandon tears the connection down and waits for nobody: it may be a user's.
+func (j *joiner) abandon() { go closeNow(j.conn, j.cfg.fault) } // ends with CloseNow
+
+// tryConnect is one attempt: of the first connection, with rejoin 0, or of the
+// one that follows.
+func tryConnect(ctx context.Context, cfg *Config, rejoin int) (*joiner, error) {
+	if p := cfg.Reconnect; p != nil && (rejoin > 0 || p.Initial) {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, p.Join)
+		defer cancel()
+	}
+	return connect(ctx, cfg, rejoin)
 }
 
 // connect dials and joins. ctx bounds both. The parts of a Sequence are tried
 // one after the other, beginning with the one that was let in the last time.
-func connect(ctx context.Context, cfg *Config, rejoin int) (*joiner, *Details, error) {
+func connect(ctx context.Context, cfg *Config, rejoin int) (*joiner, error) {
 	var turns []authn.Authenticator
 	if s, ok := cfg.Auth.(authn.Sequence); ok {
-		turns = s.Turns()
+		guard("a login", cfg.fault, func() { turns = s.Turns() })
 	}
 	if len(turns) == 0 {
 		return connectAs(ctx, cfg, cfg.Auth, rejoin)
@@ -44,42 +63,129 @@ func connect(ctx context.Context, cfg *Config, rejoin int) (*joiner, *Details, e
 	}
 	var refused []error
 	for _, i := range order {
-		j, d, err := connectAs(ctx, cfg, turns[i], rejoin)
+		j, err := connectAs(ctx, cfg, turns[i], rejoin)
 		if err == nil {
 			cfg.turn = i
-			return j, d, nil
+			return j, nil
 		}
 		if !authn.TryNext(err) || len(turns) == 1 {
-			return nil, nil, err
+			return nil, err
 		}
 		refused = append(refused, err)
 	}
-	return nil, nil, &authn.TurnsError{Errs: refused}
+	return nil, &authn.TurnsError{Errs: refused}
 }
 
 // connectAs dials and joins with one login.
-func connectAs(ctx context.Context, cfg *Config, auth authn.Authenticator, rejoin int) (*joiner, *Details, error) {
+func connectAs(ctx context.Context, cfg *Config, auth authn.Authenticator, rejoin int) (*joiner, error) {
 	if auth == nil {
-		return nil, nil, &LoginError{Err: &authn.ConfigError{Problem: "a method is nil"}}
+		return nil, &LoginError{Err: &authn.ConfigError{Problem: "a method is nil"}}
 	}
-	conn, err := cfg.Dial(ctx, cfg.Protocols)
+	conn, err := dial(ctx, cfg)
 	if err != nil {
-		return nil, nil, ctxError(ctx, err)
+		return nil, err
 	}
 	login, cancel := context.WithTimeoutCause(ctx, cfg.LoginTimeout, ErrLoginTimeout)
 	defer cancel()
-	// The connection knows nothing of ctx, so when that ends it is torn down.
-	stop := context.AfterFunc(login, func() { _ = conn.CloseNow() })
 	j := &joiner{cfg: cfg, auth: auth, conn: conn, state: proto.StateJoining}
-	d, err := j.join(login, rejoin)
-	if !stop() && err == nil {
+	// The connection knows nothing of ctx, and a provider need not look at it: when
+	// that ends the connection is torn down, and nobody is waited for.
+	err, late := within(login, func() error { return j.guardedJoin(login, rejoin) }, func() {
+		closeNow(conn, cfg.fault)
+	})
+	if late {
 		err = context.Cause(login)
 	}
 	if err != nil {
-		closeConn(conn, cfg, err)
-		return nil, nil, ctxError(ctx, loginError(login, err))
+		if !late {
+			j.hangUp(err)
+		}
+		return nil, ctxError(ctx, loginError(login, err))
 	}
-	return j, d, nil
+	return j, nil
+}
+
+// within runs f in a goroutine and waits for it under ctx. When ctx ends first,
+// undo is run, which makes f end, and late is reported; f has a moment for that,
+// and is left behind if it needs longer.
+func within(ctx context.Context, f func() error, undo func()) (err error, late bool) {
+	done := make(chan struct{})
+	result := errors.New("runtime.Goexit was called")
+	go func() { // ends with f, which undo ends
+		defer close(done)
+		result = f()
+	}()
+	select {
+	case <-done:
+		return result, false
+	case <-ctx.Done():
+	}
+	undone := make(chan struct{})
+	go func() { undo(); close(undone) }() // ends with undo
+	t := time.NewTimer(lingerTime)
+	defer t.Stop()
+	ended := done
+	for range 2 {
+		select {
+		case <-ended:
+			ended = nil
+		case <-undone:
+			undone = nil
+		case <-t.C:
+			return nil, true
+		}
+	}
+	return nil, true
+}
+
+// dial opens a connection. The dialer may be a user's: one that panics has
+// failed, and one that does not look at its ctx is left behind.
+func dial(ctx context.Context, cfg *Config) (transport.Conn, error) {
+	type dialed struct {
+		conn transport.Conn
+		err  error
+	}
+	dialing, cancel := context.WithTimeoutCause(ctx, cfg.DialTimeout, ErrDialTimeout)
+	defer cancel()
+	result, gone := make(chan dialed), make(chan struct{})
+	defer close(gone)
+	go func() { // ends with the dialer
+		d := dialed{err: errors.New("the dialer panicked")}
+		defer func() {
+			select {
+			case result <- d:
+			case <-gone:
+				if d.conn != nil {
+					closeNow(d.conn, cfg.fault)
+				}
+			}
+		}()
+		guard("a dialer", cfg.fault, func() { d.conn, d.err = cfg.Dial(dialing, cfg.Protocols) })
+		if d.err == nil && d.conn == nil {
+			d.err = errors.New("the dialer has returned no connection")
+		}
+	}()
+	var d dialed
+	select {
+	case d = <-result:
+	case <-dialing.Done():
+		t := time.NewTimer(lingerTime)
+		defer t.Stop()
+		select {
+		case d = <-result: // it knows where it was
+		case <-t.C:
+		}
+		if d.err == nil {
+			if conn := d.conn; conn != nil {
+				go closeNow(conn, cfg.fault) // ends with CloseNow
+			}
+			d.conn, d.err = nil, context.Cause(dialing)
+		}
+	}
+	if d.err != nil {
+		return nil, ctxError(ctx, d.err)
+	}
+	return d.conn, nil
 }
 
 // loginError says that the login took too long where that was the reason. It
@@ -95,16 +201,17 @@ func loginError(login context.Context, err error) error {
 	return err
 }
 
-// closeConn ends a connection whose join failed.
-func closeConn(conn transport.Conn, cfg *Config, err error) {
+// hangUp ends a connection whose join failed, in order where the router has said
+// why.
+func (j *joiner) hangUp(err error) {
 	var abort *AbortError
-	if errors.As(err, &abort) {
-		ctx, cancel := context.WithTimeout(context.Background(), cfg.CloseTimeout)
-		defer cancel()
-		_ = conn.Close(ctx)
+	if !errors.As(err, &abort) {
+		j.abandon()
 		return
 	}
-	_ = conn.CloseNow()
+	ctx, cancel := context.WithTimeout(context.Background(), shutTime)
+	defer cancel()
+	_, _ = within(ctx, func() error { closeInOrder(ctx, j.conn, j.cfg.fault); return nil }, func() { closeNow(j.conn, j.cfg.fault) })
 }
 
 // ctxError says that ctx was the reason where it was.
@@ -116,11 +223,23 @@ func ctxError(ctx context.Context, err error) error {
 	if errors.As(err, &canceled) {
 		return err
 	}
-	return newCanceled(ctx)
+	e := newCanceled(ctx)
+	if err != nil && !errors.Is(err, e.Err) {
+		e.Offline = err
+	}
+	return e
+}
+
+// guardedJoin is join, where the authenticator is a user's code.
+func (j *joiner) guardedJoin(ctx context.Context, rejoin int) (err error) {
+	err = &LinkError{Err: errors.New("a login or a connection panicked")}
+	guard("a login or a connection", j.cfg.fault, func() { j.details, err = j.join(ctx, rejoin) })
+	return err
 }
 
 func (j *joiner) join(ctx context.Context, rejoin int) (*Details, error) {
 	p := j.conn.Protocol()
+	j.protocol, j.maxSend, j.risky = p, j.conn.MaxSend(), transport.RiskyPing(j.conn)
 	var ok bool
 	if j.codec, ok = codecOf(p); !ok {
 		return nil, fmt.Errorf("wamp: no codec for protocol %q", p.Name)
@@ -138,7 +257,7 @@ func (j *joiner) join(ctx context.Context, rejoin int) (*Details, error) {
 	for rounds := 0; ; {
 		m, err := j.receive()
 		if err != nil {
-			return nil, err
+			return nil, j.perhapsRefused(err)
 		}
 		switch m.Type {
 		case proto.Welcome:
@@ -170,6 +289,18 @@ func (j *joiner) lastWord(err error) error {
 		return j.refusal(m)
 	}
 	return err
+}
+
+// perhapsRefused says of a connection that was closed behind our answer to a
+// challenge that the login may have been refused: the ABORT of some routers is
+// lost behind their closing socket.
+func (j *joiner) perhapsRefused(err error) error {
+	var lost *LinkError
+	if j.state != proto.StateChallenged || !errors.As(err, &lost) {
+		return err
+	}
+	return &LoginError{Err: fmt.Errorf("the router closed the connection behind our answer to its challenge: the login may have been refused: %w",
+		lost)}
 }
 
 // refusal reads an ABORT that came before WELCOME.
@@ -222,7 +353,7 @@ func (j *joiner) welcome(attempt authn.Attempt, m *proto.Message) (*Details, err
 	if !m.ID.Valid() {
 		return nil, j.violation(m.Type, "session id out of range")
 	}
-	return newDetails(j.cfg, m, j.conn.Protocol()), nil
+	return newDetails(j.cfg, m, j.protocol), nil
 }
 
 func (j *joiner) receive() (*proto.Message, error) {

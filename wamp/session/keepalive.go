@@ -16,8 +16,8 @@ type Keepalive struct {
 	Interval time.Duration
 	// Timeout is how long the answer may take. Default: Interval.
 	Timeout time.Duration
-	// RawSocket: use the PING of RawSocket. Some routers hang up on it;
-	// without it a call is made, of which any answer counts.
+	// RawSocket: use the PING of RawSocket. Some routers, Crossbar among them,
+	// hang up on it; without it a call is made, of which any answer counts.
 	RawSocket bool
 	// Procedure is what is called where there is no ping. Default
 	// wamp.session.count.
@@ -51,8 +51,8 @@ func (s *Session) RTT() RTT {
 }
 
 // keep probes the link until it ends. A probe that is not answered in time ends
-// it. While a consumer holds the link back (policy Block) nothing is judged:
-// the answer could not be read.
+// it. While a consumer holds the link back (policy Block) so that nothing is read
+// from it, a missing answer says nothing; that a probe cannot be written does.
 func (l *link) keep(s *Session, k Keepalive) {
 	t := time.NewTimer(k.Interval)
 	defer t.Stop()
@@ -62,32 +62,50 @@ func (l *link) keep(s *Session, k Keepalive) {
 			return
 		case <-t.C:
 		}
-		if !l.gated.Load() {
-			start := time.Now()
-			err := l.probe(s, k)
-			switch {
-			case err == nil:
-				s.rtt.add(time.Since(start))
-			case errors.Is(err, context.DeadlineExceeded) && !l.gated.Load():
-				l.in.end(&LinkError{Err: ErrPongTimeout})
-				_ = l.conn.CloseNow()
-				return
+		before := l.reads.Load()
+		start := time.Now()
+		err := l.probe(s, k)
+		switch {
+		case err == nil:
+			s.rtt.add(time.Since(start))
+		case l.ctx.Err() != nil:
+			return
+		case errors.Is(err, context.DeadlineExceeded):
+			if l.reads.Load() != before || l.gated.Load() && l.in.full() {
+				break // something came, or could not come
 			}
+			l.lost(ErrPongTimeout)
+			return
+		case errors.Is(err, ErrSessionClosed):
+			return
+		case errors.Is(err, transport.ErrNoPing): // nor a dealer: nothing can be asked
+		default:
+			l.lost(err)
+			return
 		}
 		t.Reset(k.Interval)
 	}
+}
+
+// lost gives the link up.
+func (l *link) lost(err error) {
+	l.in.end(&LinkError{Err: err})
+	l.done.start(func() { closeNow(l.conn, l.fault) }) // ends with that
 }
 
 // probe asks the peer for a sign of life.
 func (l *link) probe(s *Session, k Keepalive) error {
 	ctx, cancel := context.WithTimeout(l.ctx, k.Timeout)
 	defer cancel()
-	if _, raw := l.conn.(interface{ RawSocket() }); !raw || k.RawSocket {
-		err := l.conn.Ping(ctx)
-		if !errors.Is(err, transport.ErrNoPing) {
-			if err != nil && ctx.Err() != nil {
-				return ctx.Err()
-			}
+	return l.ask(ctx, s)
+}
+
+// ask asks the peer for a sign of life under ctx: by a ping, or by a call of
+// which any answer is one.
+func (l *link) ask(ctx context.Context, s *Session) error {
+	k := s.cfg.Keepalive
+	if !l.risky || k.RawSocket {
+		if err := l.ping(ctx); !errors.Is(err, transport.ErrNoPing) {
 			return err
 		}
 	}
@@ -96,19 +114,39 @@ func (l *link) probe(s *Session, k Keepalive) error {
 		uri = "wamp.session.count"
 	}
 	sink := make(probeSink, 1)
-	call := &Call{Ctx: ctx, URI: uri, Sink: sink, Mode: Skip}
-	if s.box.force(call, call.size()) != nil {
-		return nil // the session is over
+	call := &Call{Ctx: ctx, URI: uri, Sink: sink, Mode: Skip, engines: true}
+	if err := s.box.force(call, call.size()); err != nil {
+		return err
 	}
-	select {
-	case e := <-sink:
-		var said *Error
-		if e.Err == nil || errors.As(e.Err, &said) {
-			return nil // any answer is one
-		}
-		return e.Err
-	case <-s.done:
+	e := <-sink // it ends with ctx, or the session
+	var said *Error
+	var no *FeatureError
+	switch {
+	case errors.As(e.Err, &said):
 		return nil
+	case errors.As(e.Err, &no):
+		return transport.ErrNoPing
+	}
+	return e.Err
+}
+
+// ping sends a ping and waits for the pong. The connection may be a user's, which
+// need not look at ctx.
+func (l *link) ping(ctx context.Context) error {
+	answer := make(chan error, 1)
+	l.done.start(func() { // ends with the connection's Ping
+		err := errors.New("a connection's Ping panicked")
+		defer func() { answer <- err }()
+		guard("a connection's Ping", l.fault, func() { err = l.conn.Ping(ctx) })
+	})
+	select {
+	case err := <-answer:
+		if err != nil && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 

@@ -1,6 +1,8 @@
 package session
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"math/rand/v2"
 	"slices"
@@ -28,14 +30,24 @@ type Reconnect struct {
 	Hold time.Duration
 	// Join bounds one attempt: dial, handshakes and login. Default 20 s.
 	Join time.Duration
-	// Killed: also after the router has killed the session.
+	// Killed: also after the router has killed the session, by GOODBYE
+	// wamp.close.killed. A router that kills by another reason, as Crossbar does
+	// by wamp.close.normal, cannot be told from one that goes away: such a kill
+	// is undone by the next attempt whatever Killed says.
 	Killed bool
 	// Initial: also for the first connection.
 	Initial bool
 	// FailFast: operations that begin while there is no link fail at once
 	// with ErrNotConnected; otherwise they wait under their contexts.
 	FailFast bool
-	// Random gives numbers from 0 up to 1 for the jitter. Default: math/rand.
+	// Redial decides for each loss, and each attempt that failed, whether it is
+	// dialled again. It takes the place of all other rules but Attempts and
+	// Time; only Close is not asked about. It runs on a goroutine of its own.
+	// Where it panics, or takes longer than DialTimeout, the rules decide. Nil:
+	// the rules.
+	Redial func(cause error) bool
+	// Random gives numbers from 0 up to 1 for the jitter. Others, and a function
+	// that panics, are as good as none. Default: math/rand.
 	Random func() float64
 }
 
@@ -53,21 +65,70 @@ func (r *Reconnect) setDefaults() {
 	if r.Join <= 0 {
 		r.Join = 20 * time.Second
 	}
-	if r.Random == nil {
-		r.Random = rand.Float64
+}
+
+// consults reports whether the policy has code of the user's.
+func (r *Reconnect) consults() bool { return r.Redial != nil || r.Random != nil }
+
+// decide asks the policy whether cause is an end of the link only, where the
+// rules say that it is (again), and for the jitter of the next attempt. What
+// panics in a user's function counts as not asked.
+func (r *Reconnect) decide(cause error, again bool, fault func(what string, p any)) (bool, float64) {
+	random := rand.Float64()
+	if r.Redial != nil {
+		guard("Backoff.Redial", fault, func() { again = r.Redial(cause) })
 	}
+	if again && r.Random != nil {
+		guard("Backoff.Random", fault, func() {
+			if said := r.Random(); said >= 0 && said <= 1 { // and not NaN
+				random = said
+			}
+		})
+	}
+	return again, random
+}
+
+// policyCode is the user's code in a policy, in the log.
+const policyCode = "Backoff.Redial or Backoff.Random"
+
+// asked is decide for the first connection, where nobody waits longer than
+// DialTimeout, or beyond ctx.
+func (r *Reconnect) asked(ctx context.Context, cfg *Config, cause error, again bool) (bool, float64) {
+	if !r.consults() {
+		return r.decide(cause, again, cfg.fault)
+	}
+	t := time.NewTimer(cfg.DialTimeout)
+	defer t.Stop()
+	type answer struct {
+		again  bool
+		random float64
+	}
+	said := make(chan answer, 1)
+	go func() { // ends with the user's code
+		a := answer{again, rand.Float64()}
+		defer func() { said <- a }() // also behind runtime.Goexit
+		a.again, a.random = r.decide(cause, again, cfg.fault)
+	}()
+	select {
+	case a := <-said:
+		return a.again, a.random
+	case <-ctx.Done():
+	case <-t.C:
+		(&notes{sink: cfg.faults}).stuck(policyCode, cfg.DialTimeout)
+	}
+	return again, rand.Float64()
 }
 
 // delay is the wait before an attempt, counted from 1: full jitter between the
 // floor and a ceiling that doubles.
-func (r *Reconnect) delay(attempt int) time.Duration {
+func (r *Reconnect) delay(attempt int, random float64) time.Duration {
 	ceiling := r.Max
 	if attempt < 30 {
 		if c := r.Min << attempt; c > 0 && c < ceiling {
 			ceiling = c
 		}
 	}
-	return r.Min + time.Duration(r.Random()*float64(ceiling-r.Min))
+	return r.Min + time.Duration(random*float64(ceiling-r.Min))
 }
 
 // Phase is where a session is in its life.
@@ -113,15 +174,49 @@ type State struct {
 
 // life is the core's part of the lifecycle. Actor only.
 type life struct {
-	policy   *Reconnect // nil: the first loss is the end
-	attempt  int
-	since    time.Time // when the attempts in a row began
-	joinedAt time.Time
-	timer    *timer
-	parked   []parked // operations that wait for a link, in their order
-	waiting  bool     // there is no link
-	state    State
-	watchers []*stateWatcher
+	policy    *Reconnect // nil: the first loss is the end
+	attempt   int
+	since     time.Time // when the attempts in a row began
+	joinedAt  time.Time
+	links     int // how many there have been
+	timer     *timer
+	parked    list[parked] // operations that wait for a link, in their order
+	publishes int          // how many of those, and of the suspects, are publishes
+	behind    list[parked] // calls that wait for a subscription to come back
+	waiting   bool         // there is no link
+	plans     uint64       // how often a policy of the user's was asked, and has answered
+	cause     error        // why there is none, as far as is known
+	downAt    time.Time
+	state     State
+	watchers  map[*stateWatcher]struct{}
+
+	answered bool // the link has answered an operation of the user's
+	bad      int  // links in a row that ended because somebody broke the protocol, none of which had answered
+	refused  int  // logins in a row that were refused
+	refusing time.Time
+}
+
+const (
+	// mostBad is how many links in a row may end by a breach of the protocol.
+	mostBad = 5
+	// mostRefused is how many logins in a row may be refused once the session
+	// has been joined, and refusedTime over how long a time at least: a proxy
+	// refuses while its router is being started again.
+	mostRefused = 5
+	refusedTime = time.Minute
+)
+
+// joined notes a fresh link.
+func (l *life) joined(now time.Time) {
+	l.waiting, l.cause, l.joinedAt, l.answered, l.refused = false, nil, now, false, 0
+	l.links++
+}
+
+// heard notes that a request was answered.
+func (l *life) heard(r request) {
+	if !l.answered && r.users() {
+		l.answered, l.bad = true, 0
+	}
 }
 
 // parked is an operation that waits for a link.
@@ -129,6 +224,8 @@ type parked interface {
 	op
 	// resume applies it on the new link.
 	resume(c *core)
+	// place is where it keeps its place among those that wait.
+	place() **node[parked]
 }
 
 // stateWatcher is one listener of States.
@@ -163,50 +260,50 @@ func (w *stateWatcher) put(s State) {
 // setState tells everybody who listens.
 func (c *core) setState(s State) {
 	c.life.state = s
-	for _, w := range c.life.watchers {
+	for w := range c.life.watchers {
 		w.put(s)
 	}
 	if s.Phase == Closed {
-		for _, w := range c.life.watchers {
+		for w := range c.life.watchers {
 			w.end()
 			w.stop()
 		}
 		c.life.watchers = nil
 	}
-	attrs := []any{"phase", s.Phase.String()}
-	switch s.Phase {
-	case Joined:
-		attrs = append(attrs, "session", uint64(s.Details.Session), "protocol", s.Details.Protocol)
-	case Reconnecting:
-		attrs = append(attrs, "attempt", s.Attempt, "delay", s.Delay)
-	}
-	if s.Cause != nil {
-		attrs = append(attrs, "cause", s.Cause.Error())
-	}
-	c.log.Info("wamp: session "+s.Phase.String(), attrs...)
+	c.logState(s)
 }
 
-// final reports whether an end is the end of the session, and not only of its
-// link. joined: it has been joined before.
+// final reports whether an end is the end of the session by the rules, and not
+// only of its link. joined: it has been joined before.
 func (r *Reconnect) final(err error, joined bool) bool {
 	var goodbye *GoodbyeError
 	if errors.As(err, &goodbye) {
-		switch goodbye.Reason {
-		case proto.CloseURIKilled:
-			return !r.Killed
-		case proto.CloseURINormal, proto.CloseURIGoodbyeAndOut:
-			return true
-		}
-		return false
+		return goodbye.Reason == proto.CloseURIKilled && !r.Killed
+	}
+	if breach(err) {
+		return false // these are counted
 	}
 	var abort *AbortError
-	if errors.As(err, &abort) {
-		return finalAbort(abort.Reason, joined)
+	if errors.As(err, &abort) && abort.Reason == proto.ErrURINoSuchRealm {
+		return !joined
 	}
+	return !joined && refusal(err)
+}
+
+// breach reports whether an end was one of those that a broken message makes:
+// ours, or the router's ABORT.
+func breach(err error) bool {
 	var violation *ProtocolError
 	if errors.As(err, &violation) {
 		return true
 	}
+	var abort *AbortError
+	return errors.As(err, &abort) && abort.Reason == proto.ErrURIProtocolViolation
+}
+
+// refusal reports whether a login was refused, by either side, for a reason that
+// does not go away by itself.
+func refusal(err error) bool {
 	var handshake *transport.HandshakeError
 	if errors.As(err, &handshake) && (handshake.Status == 401 || handshake.Status == 403) {
 		return true
@@ -215,55 +312,124 @@ func (r *Reconnect) final(err error, joined bool) bool {
 	if errors.As(err, &credential) {
 		return false // a provider may have something the next time
 	}
+	var abort *AbortError
+	if errors.As(err, &abort) {
+		switch abort.Reason {
+		case proto.ErrURINotAuthorized, proto.ErrURIAuthorizationFailed, proto.ErrURIAuthorizationDenied,
+			proto.ErrURIAuthorizationRequired, proto.ErrURIAuthenticationFailed, proto.ErrURIAuthenticationDenied,
+			proto.ErrURIAuthenticationRequired, proto.ErrURINoSuchPrincipal, proto.ErrURINoMatchingAuthMethod,
+			proto.ErrURINoAuthMethod, proto.ErrURINoSuchRole:
+			return true
+		}
+		return false
+	}
 	var login *LoginError
 	return errors.As(err, &login)
-}
-
-// finalAbort reports whether an ABORT's reason will not change by itself.
-func finalAbort(reason string, joined bool) bool {
-	switch reason {
-	case proto.ErrURINoSuchRealm:
-		return !joined
-	case proto.ErrURIProtocolViolation, proto.ErrURINotAuthorized, proto.ErrURIAuthorizationFailed,
-		proto.ErrURIAuthorizationDenied, proto.ErrURIAuthorizationRequired, proto.ErrURIAuthenticationFailed,
-		proto.ErrURIAuthenticationDenied, proto.ErrURIAuthenticationRequired, proto.ErrURINoSuchPrincipal,
-		proto.ErrURINoMatchingAuthMethod, proto.ErrURINoAuthMethod, proto.ErrURINoSuchRole:
-		return true
-	}
-	return false
 }
 
 // lose is the loss of the link: the end of the session, or the beginning of a
 // reconnect.
 func (c *core) lose(reason error) {
 	l := &c.life
-	if c.ended || c.state == proto.StateClosing || l.policy == nil || l.policy.final(reason, true) {
+	if c.ended {
+		return
+	}
+	if c.state == proto.StateClosing || l.policy == nil {
 		c.end(reason)
 		return
 	}
-	last := c.finished // GOODBYE is to be answered
-	c.finished = false
-	c.host.linkDown(last)
-	c.state = proto.StateClosed
-	l.waiting = true
-	now := c.host.now()
-	if now.Sub(l.joinedAt) >= l.policy.Hold || l.attempt == 0 {
-		l.attempt, l.since = 0, now
+	again := !l.policy.final(reason, true)
+	if breach(reason) {
+		again = c.countBreach()
+	} else {
+		l.bad = 0
 	}
+	if !again && l.policy.Redial == nil {
+		c.end(reason)
+		return
+	}
+	last := c.finished // GOODBYE is to be answered, ABORT to be sent
+	c.finished = false
+	c.host.linkDown(last, reason)
+	c.state = proto.StateClosed
+	l.waiting, l.cause, l.downAt = true, reason, c.host.now()
+	if l.downAt.Sub(l.joinedAt) >= l.policy.Hold || l.attempt == 0 {
+		l.attempt, l.since = 0, l.downAt
+	}
+	c.logLoss(reason)
+	c.notes.linkDown(c)
 	c.suspend(reason)
-	c.retry(reason)
+	c.plan(reason, again)
 }
 
-// retry plans the next attempt, or gives up.
-func (c *core) retry(cause error) {
+// countBreach counts a link that ended by a breach of the protocol. It reports
+// whether there may be another.
+func (c *core) countBreach() bool {
+	l := &c.life
+	if !c.blame.certain(c) { // otherwise an operation pays for it
+		l.bad++
+	}
+	if l.answered {
+		l.bad = 0
+	}
+	return l.bad < mostBad
+}
+
+// plan decides whether there is another attempt, and when. again is what the
+// rules say.
+func (c *core) plan(cause error, again bool) {
+	p := c.life.policy
+	if !p.consults() {
+		c.planned(cause, again, rand.Float64())
+		return
+	}
+	l := &c.life
+	l.plans++
+	rules := &plannedOp{l.plans, cause, again, rand.Float64()}
+	l.timer = c.timerNow(c.cfg.DialTimeout, func(c *core) {
+		c.notes.stuck(policyCode, c.cfg.DialTimeout)
+		rules.apply(c)
+	})
+	c.host.consult(func() op {
+		again, random := p.decide(cause, again, c.notes.fault)
+		return &plannedOp{rules.plan, cause, again, random}
+	}, rules)
+}
+
+// plannedOp is what a policy of the user's has said about a plan.
+type plannedOp struct {
+	plan   uint64
+	cause  error
+	again  bool
+	random float64
+}
+
+func (o *plannedOp) refuse(error) {}
+
+func (o *plannedOp) apply(c *core) {
+	l := &c.life
+	if !l.waiting || o.plan != l.plans {
+		return
+	}
+	l.plans++ // who answers twice, or too late, is not heard
+	c.timers.stop(l.timer)
+	c.planned(o.cause, o.again, o.random)
+}
+
+// planned sets the time of the next attempt, or gives up.
+func (c *core) planned(cause error, again bool, random float64) {
 	l := &c.life
 	p := l.policy
+	if !again {
+		c.end(cause)
+		return
+	}
 	if p.Attempts > 0 && l.attempt >= p.Attempts {
 		c.end(&GaveUpError{Attempts: l.attempt, Err: cause})
 		return
 	}
 	l.attempt++
-	delay := p.delay(l.attempt)
+	delay := p.delay(l.attempt, random)
 	if p.Time > 0 && c.host.now().Add(delay).Sub(l.since) > p.Time {
 		c.end(&GaveUpError{Attempts: l.attempt - 1, Err: cause})
 		return
@@ -274,48 +440,68 @@ func (c *core) retry(cause error) {
 
 // dialFailed is an attempt that came to nothing.
 func (c *core) dialFailed(err error) {
-	if c.ended || !c.life.waiting {
+	l := &c.life
+	if c.ended || !l.waiting {
 		return
 	}
-	if c.life.policy.final(err, true) {
-		c.end(err)
-		return
+	l.cause = err
+	again := !l.policy.final(err, true)
+	switch {
+	case breach(err):
+		l.bad++
+		again = l.bad < mostBad
+	case refusal(err):
+		if l.refused++; l.refused == 1 {
+			l.refusing = c.host.now()
+		}
+		again = l.refused < mostRefused || c.host.now().Sub(l.refusing) < refusedTime
 	}
-	c.retry(err)
+	c.plan(err, again)
 }
 
 // suspend deals with what was under way when the link was lost.
 func (c *core) suspend(reason error) {
+	c.blame.judge(c, reason)
 	ids := make([]proto.ID, 0, len(c.requests))
 	for id := range c.requests {
 		ids = append(ids, id)
 	}
 	slices.Sort(ids)
-	var again []parked
+	before := c.life.parked.take()
+	c.life.publishes = 0
 	for _, id := range ids {
 		r := c.requests[id]
 		delete(c.requests, id)
 		if p := r.suspend(c, reason); p != nil {
-			again = append(again, p)
+			c.park(p)
 		}
 	}
-	c.life.parked = append(again, c.life.parked...)
+	for _, p := range c.ackWindow.take() { // these were never written
+		if !p.free {
+			c.outCost += p.size()
+		}
+		p.free = false
+		c.park(p)
+	}
+	for _, p := range append(c.life.behind.take(), before...) {
+		c.park(p)
+	}
+	c.handleWindow.suspend(c)
 	c.cutInvocations(&OutcomeUnknown{Reason: reason})
 	clear(c.subs)
 	clear(c.regs)
 	for key, t := range c.topics {
-		t.id, t.asked = 0, 0
-		if len(t.handles) == 0 {
+		t.suspend()
+		if t.handles.len() == 0 {
 			delete(c.topics, key)
 		}
 	}
-	for _, s := range c.handles.all() {
-		c.timers.stop(s.timer)
-		s.timer, s.gap, s.back = nil, true, true
+	for s := range c.handles.seq {
+		s.gap, s.back = true, true
 	}
-	for _, r := range c.procs.all() {
+	for r := range c.procs.seq {
 		c.timers.stop(r.timer)
-		r.timer, r.id = nil, 0
+		r.timer, r.proc, r.turn = nil, nil, nil
 	}
 	for _, t := range c.unacked {
 		t.wanted = false
@@ -329,20 +515,31 @@ func (c *core) suspend(reason error) {
 func (c *core) unwritten(seq uint64) bool { return seq > c.sentSeq }
 
 // park keeps an operation for the next link.
-func (c *core) park(p parked) { c.life.parked = append(c.life.parked, p) }
-
-// unpark takes an operation out whose context has ended.
-func (c *core) unpark(p parked) {
-	l := &c.life
-	if i := slices.Index(l.parked, p); i >= 0 {
-		l.parked = slices.Delete(l.parked, i, i+1)
+func (c *core) park(p parked) {
+	*p.place() = c.life.parked.push(p)
+	if _, publish := p.(*Publish); publish {
+		c.life.publishes++
 	}
 }
 
+// unpark takes an operation out, if it is parked.
+func (c *core) unpark(p parked) bool {
+	at := p.place()
+	if !(*at).listed() {
+		return false
+	}
+	(*at).in.remove(*at)
+	*at = nil
+	if _, publish := p.(*Publish); publish {
+		c.life.publishes--
+	}
+	return true
+}
+
 // restore brings back on a fresh link what the session had: registrations and
-// subscriptions in the order in which they were made, then what waited.
+// subscriptions in the order in which they were made, then what waited. Of
+// handles only as many are asked for at once as the window allows.
 func (c *core) restore() {
-	l := &c.life
 	type handle struct {
 		order uint64
 		again func()
@@ -354,76 +551,70 @@ func (c *core) restore() {
 	for s, order := range c.handles.seq {
 		all = append(all, handle{order, func() { c.subscribeAgain(s) }})
 	}
-	slices.SortFunc(all, func(a, b handle) int {
-		if a.order < b.order {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(all, func(a, b handle) int { return cmp.Compare(a.order, b.order) })
+	c.notes.restoring(len(all))
 	for _, h := range all {
 		h.again()
 	}
 	c.wills.again(c)
-	again := l.parked
-	l.parked = nil
-	for _, p := range again {
+	for at := c.life.parked.first(); at != nil; at = c.life.parked.first() {
+		p := at.value
+		if r, again := p.(repeated); again && r.suspected() >= suspectedFrom {
+			c.life.parked.remove(at)
+			*p.place() = c.blame.suspects.push(p)
+			continue
+		}
+		c.unpark(p)
 		p.resume(c)
 	}
+	c.nextSuspect()
+	c.notes.restored(c)
 }
 
 // registerAgain sends REGISTER for a registration that lived on the old link.
 func (c *core) registerAgain(r *Registration) {
-	r.restored, r.waited = 1, 0
+	r.restored = 1
 	err := r.check(c)
-	if err == nil {
-		err = c.register(r)
-	}
 	if err != nil {
 		c.dropRegistration(r, err, false)
+		return
 	}
+	c.askAgain(&registerRequest{reg: r, again: true}, r.deaths)
 }
 
 // subscribeAgain sends SUBSCRIBE for the first handle of a topic. It asks for
 // retained events if one of the handles wants them.
 func (c *core) subscribeAgain(s *Subscription) {
 	t := s.topic
-	err := s.check(c)
-	if err == nil && t.asked == 0 && t.id == 0 {
-		err = c.subscribe(t, s, slices.ContainsFunc(t.handles, func(h *Subscription) bool { return h.Retained }))
-	}
-	if err != nil {
+	if err := s.check(c); err != nil {
 		c.dropHandle(s, err, false)
 		return
 	}
-	s.fresh, s.taking = s.Retained, false
-	s.timer = c.timerOnWrite(s.AckTimeout, func(c *core) { c.dropHandle(s, ErrAckTimeout, true) })
+	s.fresh = s.Retained
+	if t.asked == 0 && t.id == 0 {
+		c.subscribe(t, s, t.wantsRetained(), true)
+	}
 }
 
 // The router may still hold our dead session, and with it our registrations.
 const (
 	againFloor   = 100 * time.Millisecond
 	againCeiling = 5 * time.Second
-	againTime    = time.Minute
 )
 
 // takenAgain tries a registration again that was refused after a reconnect
-// because somebody has it, most likely our dead session. It reports whether
-// there is another try.
+// because somebody has it, most likely our dead session, for as long as the
+// session lives. It reports whether there is another try.
 func (c *core) takenAgain(r *Registration, err *Error) bool {
 	if r.restored == 0 || !errors.Is(err, ErrProcedureAlreadyExists) || r.gone {
 		return false
 	}
 	delay := min(againFloor<<min(r.restored-1, 10), againCeiling)
-	if r.waited += delay; r.waited > againTime {
-		return false
-	}
 	r.restored++
 	c.timers.stop(r.timer)
 	r.timer = c.timerNow(delay, func(c *core) {
 		r.timer = nil
-		if err := c.register(r); err != nil {
-			c.dropRegistration(r, err, false)
-		}
+		c.ask(&registerRequest{reg: r, again: true})
 	})
 	return true
 }
@@ -450,7 +641,10 @@ func (o *statesOp) apply(c *core) {
 	if o.w.over {
 		return
 	}
-	c.life.watchers = append(c.life.watchers, o.w)
+	if c.life.watchers == nil {
+		c.life.watchers = map[*stateWatcher]struct{}{}
+	}
+	c.life.watchers[o.w] = struct{}{}
 	o.w.put(c.life.state)
 }
 
@@ -461,5 +655,5 @@ func (o *unlistenOp) refuse(error) {}
 
 func (o *unlistenOp) apply(c *core) {
 	o.w.end()
-	c.life.watchers = slices.DeleteFunc(c.life.watchers, func(w *stateWatcher) bool { return w == o.w })
+	delete(c.life.watchers, o.w)
 }

@@ -2,8 +2,11 @@ package session
 
 import (
 	"context"
-	"sync"
+	"errors"
+	"fmt"
+	"log/slog"
 	"sync/atomic"
+	"time"
 
 	"github.com/connectanum/connectanum-go/wamp/codec"
 	"github.com/connectanum/connectanum-go/wamp/proto"
@@ -17,40 +20,46 @@ type link struct {
 	parser codec.Parser
 	in     inbox
 	box    *mailbox
+	log    *slog.Logger
+	fault  func(what string, p any)
 
 	work    chan *transport.Batch // to the writer, capacity 1; closed to stop it
 	stop    chan struct{}         // closed when the link is torn down
 	written chan struct{}         // closed by the writer when it ends
 	ctx     context.Context       // ends with the link: pings run under it
+	risky   bool                  // its pings may end it
 	gated   atomic.Bool           // a consumer holds the link back
+	reads   atomic.Uint64         // messages that the reader has got
 	cancel  context.CancelFunc
-	done    sync.WaitGroup // reader, writer and keeper
+	done    crew // reader, writer, keeper, and who closes the connection
 
 	// Actor only.
 	busy  bool // the writer has a batch
 	spare *transport.Batch
-	cost  int // octets of the mailbox bound in the writer's batch
+	cost  int // bytes of the mailbox bound in the writer's batch
 }
 
 // keepBatch is how much memory an empty batch may keep.
 const keepBatch = 1 << 20
 
-func newLink(ctx context.Context, j *joiner, box *mailbox) *link {
+func newLink(ctx context.Context, j *joiner, box *mailbox, fault func(string, any)) *link {
 	l := &link{
-		conn: j.conn, parser: j.parser, box: box,
+		conn: j.conn, parser: j.parser, box: box, log: j.cfg.Logger, fault: fault, risky: j.risky,
 		work: make(chan *transport.Batch, 1), stop: make(chan struct{}), written: make(chan struct{}), spare: new(transport.Batch),
 	}
 	l.in.door = box.door
 	l.ctx, l.cancel = context.WithCancel(ctx)
-	l.try, _ = j.conn.(transport.TryWriter)
+	l.try = transport.TryWriterOf(j.conn)
 	return l
 }
 
 // start starts the two goroutines. They end when the link is shut.
 func (l *link) start() {
-	l.done.Add(2)
-	go l.read()
-	go l.write()
+	l.done.start(func() { l.run("a connection's Read", l.read) })
+	l.done.start(func() {
+		defer close(l.written)
+		l.run("a connection's Write", l.write)
+	})
 }
 
 // readerBatch is how many messages the reader gathers at most before it hands
@@ -60,7 +69,6 @@ const readerBatch = 256
 // read takes messages from the connection until it fails; the actor learns of
 // that after the last message.
 func (l *link) read() {
-	defer l.done.Done()
 	var batch []proto.Message
 	var room pool
 	size := 0
@@ -71,6 +79,7 @@ func (l *link) read() {
 			l.in.end(&LinkError{Err: err})
 			return
 		}
+		l.reads.Add(1)
 		batch = append(batch, proto.Message{})
 		m := &batch[len(batch)-1]
 		if err := l.parser.Parse(data, m); err != nil {
@@ -82,7 +91,7 @@ func (l *link) read() {
 			m.Args, m.Kwargs = room.clone(m.Args, m.Kwargs)
 		}
 		size += len(data)
-		if len(batch) < readerBatch && size < inboxOctets/4 && l.conn.Buffered() {
+		if len(batch) < readerBatch && size < inboxBytes/4 && l.conn.Buffered() {
 			continue
 		}
 		var ok bool
@@ -125,12 +134,9 @@ func (l *link) flushIn(batch []proto.Message, size int) {
 
 // write sends batch after batch until work is closed.
 func (l *link) write() {
-	defer l.done.Done()
-	defer close(l.written)
 	for b := range l.work {
 		if err := l.conn.Write(b); err != nil {
-			_ = l.conn.CloseNow() // the reader reports the loss
-			l.in.end(&LinkError{Err: err})
+			l.broke(err)
 			for range l.work { // until the actor closes it
 			}
 			return
@@ -156,12 +162,12 @@ func (o *wroteOp) apply(c *core) {
 	l.spare = o.batch
 }
 
-// tryMessages and tryOctets say which batches are sent by the actor itself,
+// tryMessages and tryBytes say which batches are sent by the actor itself,
 // when the link is idle: those that look like one caller waiting for one
 // answer. Anything more is worth a writer that works beside the actor.
 const (
 	tryMessages = 2
-	tryOctets   = 16 << 10
+	tryBytes    = 16 << 10
 )
 
 // flush hands the core's outbound batch to the link, if the writer is idle.
@@ -179,13 +185,13 @@ func (l *link) flush(c *core) {
 	cost := c.outCost
 	c.handed()
 	c.out, c.outCost, l.spare = l.spare, 0, nil
-	if l.try != nil && b.Len() <= tryMessages && len(b.Buf) <= tryOctets {
+	if l.try != nil && b.Len() <= tryMessages && len(b.Buf) <= tryBytes {
 		done, err := l.try.TryWrite(b)
 		switch {
 		case err != nil:
-			_ = l.conn.CloseNow()
-			l.in.end(&LinkError{Err: err})
-			done = true
+			l.broke(err)
+			l.busy, l.cost = true, cost // nothing is written any more
+			return
 		case done:
 		}
 		if done {
@@ -199,21 +205,91 @@ func (l *link) flush(c *core) {
 	l.work <- b // capacity 1 and the writer was idle: never blocks
 }
 
+// broke says that nothing can be written any more. What the peer has sent
+// before, such as why it hangs up, is still read: for a moment, if it does not
+// end by itself.
+func (l *link) broke(err error) {
+	l.done.start(func() { // ends with the link, or within shutTime
+		t := time.NewTimer(lingerTime)
+		defer t.Stop()
+		select {
+		case <-t.C:
+		case <-l.stop:
+			return
+		}
+		l.in.end(&LinkError{Err: err})
+		closeNow(l.conn, l.fault)
+	})
+}
+
+// run is the reader or the writer. A user's connection that panics, or calls
+// runtime.Goexit, is a link that is lost.
+func (l *link) run(what string, f func()) {
+	returned := false
+	defer func() {
+		if returned {
+			return
+		}
+		p := recover()
+		l.fault(what, p)
+		err := errors.New(what + " called runtime.Goexit")
+		if p != nil {
+			err = fmt.Errorf("%s panicked: %v", what, p)
+		}
+		l.in.end(&LinkError{Err: err})
+	}()
+	f()
+	returned = true
+}
+
+// closeNow and closeInOrder close a connection, which may be a user's.
+func closeNow(conn transport.Conn, fault func(string, any)) {
+	guard("a connection's CloseNow", fault, func() { _ = conn.CloseNow() })
+}
+
+func closeInOrder(ctx context.Context, conn transport.Conn, fault func(string, any)) {
+	guard("a connection's Close", fault, func() { _ = conn.Close(ctx) })
+}
+
 // shut ends the link. With orderly set what was handed over is still sent and
-// the connection is closed in order, bounded by ctx. It returns when both
-// goroutines are gone.
-func (l *link) shut(ctx context.Context, orderly bool) {
+// the connection is closed in order, in no more than shutTime, or lingerTime once
+// hurry is closed. It returns when all goroutines of the link are gone, but no
+// later than limit: a user's connection need not end. It reports whether they are.
+func (l *link) shut(hurry <-chan struct{}, orderly bool, limit time.Duration) bool {
+	all, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
 	close(l.work)
 	l.cancel()
-	abort := context.AfterFunc(ctx, func() { _ = l.conn.CloseNow() })
 	if orderly {
-		<-l.written // CloseNow unblocks the writer when ctx ends
-		close(l.stop)
-		_ = l.conn.Close(ctx)
-	} else {
-		close(l.stop)
+		ctx, late := context.WithTimeout(all, shutTime)
+		done := make(chan struct{})
+		l.done.start(func() { // ends with Close of the connection
+			defer close(done)
+			select {
+			case <-l.written:
+				closeInOrder(ctx, l.conn, l.fault)
+			case <-ctx.Done():
+			}
+		})
+		select {
+		case <-done:
+		case <-ctx.Done():
+		case <-hurry:
+			t := time.NewTimer(lingerTime)
+			select {
+			case <-done:
+			case <-ctx.Done():
+			case <-t.C:
+			}
+			t.Stop()
+		}
+		late()
 	}
-	_ = l.conn.CloseNow()
-	l.done.Wait()
-	abort()
+	close(l.stop)
+	l.done.start(func() { closeNow(l.conn, l.fault) }) // ends with that
+	if l.done.wait(0, all.Done()) {
+		return true
+	}
+	l.log.Warn("wamp: a connection does not end, it is left behind")
+	return false
 }

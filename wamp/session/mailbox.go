@@ -2,8 +2,10 @@ package session
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/connectanum/connectanum-go/wamp/proto"
 )
@@ -36,8 +38,8 @@ func (d *doorbell) ring() {
 }
 
 // mailbox takes the operations of users. Data operations are bounded: their
-// octets count until they have been written to the link. Control operations
-// (cancel, unsubscribe, close, what a link says) are never held back.
+// bytes count until they have been written to the link. Control operations
+// (cancel, close, what a link says) are never held back.
 type mailbox struct {
 	door  *doorbell
 	limit int
@@ -45,30 +47,38 @@ type mailbox struct {
 	mu       sync.Mutex
 	data     []op
 	ctl      []op
-	used     int           // octets of data operations not yet written
-	room     chan struct{} // closed when there is room again; nil if nobody waits
-	offline  bool          // there is no link: data operations wait, or fail at once
+	used     int          // bytes of data operations not yet written
+	line     list[waiter] // those who wait for room, oldest first
+	offline  bool         // there is no link: data operations wait, or fail at once
+	cause    error        // why there is none
 	failFast bool
 	closed   error // set once; nothing is taken after it
-	// count of operations that had to wait for room, and of those that do
-	waited  uint64
-	waiting int
+	waited   uint64
+	admitted int                 // of data: have waited
+	tallies  map[*Tally]struct{} // of those who run users' code
 }
 
-// put hands a data operation of size octets over. While there is no room it
-// waits under ctx.
+// waiter is a data operation that waits for room.
+type waiter struct {
+	o    op
+	size int
+	at   time.Time
+	done chan error // capacity 1; nil for a Close, whose op knows by itself
+}
+
+// put hands a data operation of size bytes over. While there is no room it
+// waits under ctx, behind those who wait already.
 func (m *mailbox) put(ctx context.Context, o op, size int) error {
 	m.mu.Lock()
 	done, err := m.offer(o, size)
-	m.mu.Unlock()
-	switch {
-	case err != nil:
-		return err
-	case done:
-		m.door.ring()
-		return nil
+	if !done && err == nil {
+		return m.wait(ctx, o, size)
 	}
-	return m.wait(ctx, o, size)
+	m.mu.Unlock()
+	if err == nil {
+		m.door.ring()
+	}
+	return err
 }
 
 // offer takes an operation if there is room, and fails if it never will be
@@ -78,8 +88,8 @@ func (m *mailbox) offer(o op, size int) (done bool, err error) {
 	case m.closed != nil:
 		return false, m.closed
 	case m.offline && m.failFast && !patient(o):
-		return false, ErrNotConnected
-	case !m.offline && (m.used == 0 || m.used+size <= m.limit):
+		return false, notConnected(m.cause)
+	case m.line.len() == 0 && m.room(size):
 		m.used += size
 		m.data = append(m.data, o)
 		return true, nil
@@ -87,36 +97,74 @@ func (m *mailbox) offer(o op, size int) (done bool, err error) {
 	return false, nil
 }
 
+// room reports whether size bytes may be taken. The caller has the lock.
+func (m *mailbox) room(size int) bool { return !m.offline && (m.used == 0 || m.used+size <= m.limit) }
+
 // patient reports whether an operation waits for a link in any case.
 func patient(o op) bool {
 	call, is := o.(*Call)
 	return is && call.Patient
 }
 
-// wait is put where there was no room.
+// limited is an operation with a time limit of its own beside its context.
+type limited interface {
+	// due is when the limit has passed, zero if there is none.
+	due() time.Time
+	// late is the error of the limit.
+	late(offline error) error
+}
+
+// wait is put where there was no room. It is called with the lock and gives it
+// back.
 func (m *mailbox) wait(ctx context.Context, o op, size int) error {
-	defer m.door.ring() // also for a drain, which waits for those who wait
+	w := waiter{o: o, size: size, at: time.Now(), done: make(chan error, 1)}
+	at := m.line.push(w)
+	m.waited++
+	m.mu.Unlock()
+	var due <-chan time.Time
+	limit, _ := o.(limited)
+	if limit != nil && !limit.due().IsZero() {
+		t := time.NewTimer(time.Until(limit.due()))
+		defer t.Stop()
+		due = t.C
+	}
+	late := false
+	select {
+	case err := <-w.done:
+		return err
+	case <-ctx.Done():
+	case <-due:
+		late = true
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.waiting++
-	defer func() { m.waiting-- }()
-	for {
-		if done, err := m.offer(o, size); done || err != nil {
-			return err
+	if !at.listed() { // it was taken over meanwhile
+		return <-w.done
+	}
+	m.line.remove(at)
+	m.door.ring() // for a drain, which waits for those who wait
+	var offline error
+	if m.offline {
+		offline = m.cause
+	}
+	if late {
+		return limit.late(offline)
+	}
+	return canceledOffline(ctx, offline)
+}
+
+// admit takes over those who wait, in their order, while there is room. The
+// caller has the lock.
+func (m *mailbox) admit() {
+	for at := m.line.first(); at != nil && m.room(at.value.size); at = m.line.first() {
+		w := at.value
+		m.line.remove(at)
+		m.used += w.size
+		m.data = append(m.data, w.o)
+		m.admitted++
+		if w.done != nil {
+			w.done <- nil
 		}
-		if m.room == nil {
-			m.room = make(chan struct{})
-		}
-		room := m.room
-		m.waited++
-		m.mu.Unlock()
-		select {
-		case <-room:
-		case <-ctx.Done():
-			m.mu.Lock()
-			return newCanceled(ctx)
-		}
-		m.mu.Lock()
 	}
 }
 
@@ -136,6 +184,29 @@ func (m *mailbox) force(o op, size int) error {
 	return nil
 }
 
+// forced is force for an operation of no size. It reports false when the session
+// is over.
+func (m *mailbox) forced(o op) bool { return m.force(o, 0) == nil }
+
+// behind hands an operation over behind all that was begun before, those who
+// wait for room included. Without a link it does not wait for them. It reports
+// false when the session is over.
+func (m *mailbox) behind(o op) bool {
+	m.mu.Lock()
+	switch {
+	case m.closed != nil:
+		m.mu.Unlock()
+		return false
+	case m.offline || m.line.len() == 0:
+		m.data = append(m.data, o)
+	default:
+		m.line.push(waiter{o: o})
+	}
+	m.mu.Unlock()
+	m.door.ring()
+	return true
+}
+
 // control hands a control operation over. It reports false when the session
 // is over.
 func (m *mailbox) control(o op) bool {
@@ -150,17 +221,45 @@ func (m *mailbox) control(o op) bool {
 	return true
 }
 
-// spawn starts f in a goroutine of a group. The group is waited for only when
-// the mailbox has been closed, and after that nothing is started: it reports
-// false then.
-func (m *mailbox) spawn(group *sync.WaitGroup, f func()) bool {
+// spawn starts f in a goroutine of a crew. The crew is waited for only when the
+// mailbox has been closed, and after that nothing is started: it reports false
+// then.
+func (m *mailbox) spawn(c *crew, f func()) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.closed != nil {
 		return false
 	}
-	group.Go(f)
+	c.start(f)
 	return true
+}
+
+// enlist notes a tally, or forgets it.
+func (m *mailbox) enlist(t *Tally, on bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !on {
+		delete(m.tallies, t)
+		return
+	}
+	if m.tallies == nil {
+		m.tallies = map[*Tally]struct{}{}
+	}
+	m.tallies[t] = struct{}{}
+}
+
+// running says which users' code runs.
+func (m *mailbox) running() []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var out []string
+	for t := range m.tallies {
+		if n := t.n.Load(); n > 0 {
+			out = append(out, count(int(n), t.one, t.many))
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 // take swaps the queues for the given empty ones. Actor only.
@@ -168,53 +267,77 @@ func (m *mailbox) take(data, ctl []op) (d, c []op) {
 	m.mu.Lock()
 	d, m.data = m.data, data[:0]
 	c, m.ctl = m.ctl, ctl[:0]
+	m.admitted = 0
 	m.mu.Unlock()
 	return d, c
 }
 
-// empty reports whether nothing waits.
+// empty reports whether nothing waits for the actor.
 func (m *mailbox) empty() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return len(m.data) == 0 && len(m.ctl) == 0
 }
 
-// queued is how many data operations wait.
+// queued is how many data operations wait for the actor.
 func (m *mailbox) queued() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return len(m.data)
 }
 
-// crowded reports whether somebody waits for room.
-func (m *mailbox) crowded() bool {
+// crowded is how many wait for room, or have waited and are not taken yet.
+func (m *mailbox) crowded() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.waiting > 0
+	return m.line.len() + m.admitted
 }
 
-// release gives octets back that have been written or dropped.
+// waitingSince is when the first of those began who wait for room, zero if nobody
+// does.
+func (m *mailbox) waitingSince() time.Time {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for at := m.line.first(); at != nil; at = at.next {
+		if at.value.done != nil {
+			return at.value.at
+		}
+	}
+	return time.Time{}
+}
+
+// release gives bytes back that have been written or dropped.
 func (m *mailbox) release(size int) {
 	if size == 0 {
 		return
 	}
 	m.mu.Lock()
 	m.used -= size
-	if m.room != nil && m.used <= m.limit/2 && !m.offline {
-		close(m.room)
-		m.room = nil
-	}
+	m.admit()
 	m.mu.Unlock()
 }
 
-// setOffline says whether there is a link.
-func (m *mailbox) setOffline(on bool) {
+// setOnline says that there is a link.
+func (m *mailbox) setOnline() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.offline = on
-	if !on && m.room != nil {
-		close(m.room)
-		m.room = nil
+	m.offline, m.cause = false, nil
+	m.admit()
+}
+
+// setOffline says that there is no link, and why. A Close that waits behind
+// others does not wait for the next one.
+func (m *mailbox) setOffline(cause error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.offline, m.cause = true, cause
+	for at := m.line.first(); at != nil; {
+		next := at.next
+		if at.value.done == nil {
+			m.line.remove(at)
+			m.data = append(m.data, at.value.o)
+		}
+		at = next
 	}
 }
 
@@ -225,9 +348,13 @@ func (m *mailbox) close(err error) (data, ctl []op) {
 	if m.closed == nil {
 		m.closed = err
 	}
-	if m.room != nil {
-		close(m.room)
-		m.room = nil
+	for at := m.line.first(); at != nil; at = m.line.first() {
+		m.line.remove(at)
+		if at.value.done != nil {
+			at.value.done <- err
+		} else {
+			m.ctl = append(m.ctl, at.value.o)
+		}
 	}
 	data, ctl = m.data, m.ctl
 	m.data, m.ctl = nil, nil
@@ -255,7 +382,7 @@ type inbox struct {
 
 const (
 	inboxMessages = 2048
-	inboxOctets   = 4 << 20
+	inboxBytes    = 4 << 20
 )
 
 // put hands over what the reader has, swapping in an empty slice for the next
@@ -270,7 +397,7 @@ func (b *inbox) put(msgs []proto.Message, size int, stop <-chan struct{}) (next 
 			b.door.ring()
 			return msgs[:0], true
 		}
-		if len(b.msgs) < inboxMessages && b.size < inboxOctets {
+		if len(b.msgs) < inboxMessages && b.size < inboxBytes {
 			b.msgs = append(b.msgs, msgs...)
 			b.size += size
 			b.mu.Unlock()
@@ -317,8 +444,23 @@ func (b *inbox) take(empty []proto.Message) (msgs []proto.Message, ended bool, e
 	return msgs, false, nil
 }
 
+// empty reports whether there is neither a message nor the end.
 func (b *inbox) empty() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return len(b.msgs) == 0 && !b.ended
+}
+
+// over reports whether the link has ended, whatever is left of its messages.
+func (b *inbox) over() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.ended
+}
+
+// full reports whether the reader waits for room.
+func (b *inbox) full() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.room != nil
 }

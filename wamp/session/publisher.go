@@ -30,33 +30,68 @@ type Publish struct {
 	Done   func(*Publish)
 	// Idempotent: it may be sent again when its outcome is unknown.
 	Idempotent bool
+	// OwnWindow: whoever makes it bounds how many of its kind wait for their
+	// acknowledgement, so that the session's window does not count it.
+	OwnWindow bool
 
 	// Actor only, from here on.
-	id     proto.ID
-	seq    uint64
-	watch  watched
-	parked bool // it waits for a link
+	free     bool  // its bytes were given back already
+	sent     bool  // it waits for its acknowledgement
+	open     bool  // it takes a place in the window
+	deaths   uint8 // links in a row that ended with it
+	id       proto.ID
+	seq      uint64
+	watch    watched
+	timer    timer
+	parkedAt *node[parked]   // where it waits for a link
+	at       *node[*Publish] // where it waits for a place in the window
 }
 
 var publishAck = proto.Dict{{Key: "acknowledge", Value: true}}
 
 func (p *Publish) size() int { return len(p.URI) + len(p.Args) + len(p.Kwargs) + 32 }
 
+func (p *Publish) windowed() bool         { return p.Sink != nil && !p.OwnWindow }
+func (p *Publish) written() (uint64, int) { return p.seq, p.size() }
+func (p *Publish) users() bool            { return true }
+func (p *Publish) place() **node[parked]  { return &p.parkedAt }
+func (p *Publish) suspected() int         { return int(p.deaths) }
+
+func (p *Publish) pending(c *core) bool {
+	return p.at.listed() || c.requests[p.id] == request(p)
+}
+
 func (p *Publish) apply(c *core) {
+	if !c.life.waiting && c.state == proto.StateEstablished && c.holds(p) {
+		c.queuePublish(p) // its bytes count until it is sent
+		return
+	}
 	c.outCost += p.size()
 	p.try(c)
 }
 
 // resume sends a publish that has waited for a link.
 func (p *Publish) resume(c *core) {
-	p.parked = false
 	c.unwatch(&p.watch)
+	if c.state == proto.StateEstablished && c.holds(p) {
+		c.queuePublish(p)
+		p.free = true
+		return
+	}
+	p.try(c)
+}
+
+// sendNow sends a publish that has waited in the window.
+func (p *Publish) sendNow(c *core) {
+	if !p.free {
+		c.outCost += p.size()
+	}
+	p.free = false
 	p.try(c)
 }
 
 func (p *Publish) try(c *core) {
 	if c.life.waiting && (p.Sink == nil || p.Ctx.Err() == nil) {
-		p.parked = true
 		if p.Sink != nil {
 			c.watch(p.Ctx, &p.watch, p)
 		}
@@ -99,11 +134,47 @@ func (p *Publish) send(c *core) error {
 		return err
 	}
 	p.id, p.seq = id, c.outSeq
-	if p.Sink != nil {
-		c.requests[id] = p
-		c.watch(p.Ctx, &p.watch, p)
+	if p.Sink == nil {
+		c.blame.loose = max(c.blame.loose, p.size())
+		return nil
+	}
+	c.requests[id] = p
+	p.sent = true
+	c.acks++
+	c.watch(p.Ctx, &p.watch, p)
+	c.onWrite(&p.timer, c.cfg.AckTimeout, p)
+	if p.windowed() {
+		p.open = true
+		c.ackWindow.open++
 	}
 	return nil
+}
+
+// unanswered says that nobody waits for its answer any more.
+func (p *Publish) unanswered(c *core) {
+	c.unwatch(&p.watch)
+	if p.sent {
+		p.sent = false
+		c.acks--
+	}
+}
+
+// leave gives up what an acknowledged publish holds while it waits.
+func (p *Publish) leave(c *core) {
+	p.unanswered(c)
+	c.timers.stop(&p.timer)
+	if p.open {
+		p.open = false
+		c.ackWindow.open--
+	}
+}
+
+// answered ends an acknowledged publish that was sent, and makes room for
+// another.
+func (p *Publish) answered(c *core, e End) {
+	p.leave(c)
+	p.end(e)
+	c.pumpPublishes()
 }
 
 func (p *Publish) refuse(err error) {
@@ -130,41 +201,76 @@ func (p *Publish) end(e End) {
 func (p *Publish) requestType() proto.MessageType { return proto.Publish }
 
 func (p *Publish) reply(c *core, m *proto.Message) bool {
-	c.unwatch(&p.watch)
-	p.end(End{Message: m})
-	return false
+	delete(c.requests, m.Request)
+	p.answered(c, End{Message: m})
+	return true // it is out already: the next one may have been sent
 }
 
-func (p *Publish) fail(c *core, err *Error) { p.lost(c, err) }
+func (p *Publish) fail(c *core, err *Error) { p.answered(c, End{Err: err}) }
 
 func (p *Publish) lost(c *core, err error) {
-	c.unwatch(&p.watch)
+	p.leave(c)
 	p.end(End{Err: err})
 }
 
 // suspend keeps a publish that was never written, or that may be sent twice,
 // for the next link.
 func (p *Publish) suspend(c *core, reason error) parked {
-	c.unwatch(&p.watch)
-	if c.unwritten(p.seq) || p.Idempotent {
-		p.parked = true
-		c.watch(p.Ctx, &p.watch, p)
-		return p
+	p.leave(c)
+	if p.Sink == nil { // it has ended
+		return nil
 	}
-	p.end(End{Err: &OutcomeUnknown{Reason: reason}})
-	return nil
+	var err error
+	if !c.unwritten(p.seq) {
+		err = c.blame.death(c, p, &p.deaths, reason)
+		if err == nil && !p.Idempotent {
+			err = &OutcomeUnknown{Reason: reason}
+		}
+	}
+	if err != nil {
+		p.end(End{Err: err})
+		return nil
+	}
+	c.watch(p.Ctx, &p.watch, p)
+	return p
 }
 
 func (p *Publish) ctxEnded(c *core, ctx context.Context) {
-	if p.parked {
-		p.parked = false
-		c.unpark(p)
+	if c.unpark(p) {
+		c.unwatch(&p.watch)
+		p.refuse(canceledOffline(ctx, c.life.cause))
+		return
+	}
+	if c.ackWindow.unqueue(p) {
+		c.unwatch(&p.watch)
+		if !p.free {
+			c.outCost += p.size() // given back with the next flush
+		}
 		p.refuse(newCanceled(ctx))
 		return
 	}
 	if c.requests[p.id] != request(p) {
 		return
 	}
+	end := End{Err: newCanceled(ctx), Now: true}
+	if p.open { // its answer is still to come, and takes the same room at the router
+		p.unanswered(c)
+		p.end(end)
+		return
+	}
 	delete(c.requests, p.id)
-	p.end(End{Err: newCanceled(ctx), Now: true})
+	p.answered(c, end)
+}
+
+// expire ends a publish that the router has not acknowledged in time.
+func (p *Publish) expire(c *core) {
+	if c.requests[p.id] != request(p) {
+		return
+	}
+	if c.gates > 0 { // a consumer holds the link back: the answer may be there
+		c.timers.start(&p.timer, c.host.now().Add(c.cfg.AckTimeout))
+		return
+	}
+	delete(c.requests, p.id)
+	p.answered(c, End{Err: &OutcomeUnknown{Reason: ErrAckTimeout}})
 }

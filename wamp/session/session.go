@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,18 +23,19 @@ type Session struct {
 	cancel context.CancelCauseFunc
 	done   chan struct{} // closed when the session is over
 	gone   chan struct{} // closed when actor and link are gone
-	hurry  chan struct{} // closed when a Close has run out of time
+	hurry  chan struct{} // closed when a Close waits for nobody any more
 	hasten sync.Once
 
-	feeders  sync.WaitGroup // goroutines of streams that deliver a backlog
-	handlers sync.WaitGroup // goroutines that run users' code
-	details  atomic.Pointer[Details]
-	maxSend  atomic.Int64 // of the link, or the last one
-	codec    codec.Codec
-	stats    atomic.Pointer[Stats]
-
-	links sync.WaitGroup // attempts to dial, and old links on their way out
-	rtt   roundTrips
+	feeders   crew   // goroutines of streams that deliver a backlog
+	handlers  crew   // goroutines that run users' code
+	links     crew   // attempts to dial, and old links on their way out
+	producers *Tally // of handlers: those that produce for a stream
+	details   atomic.Pointer[Details]
+	maxSend   atomic.Int64 // of the link, or the last one
+	codec     codec.Codec
+	stats     atomic.Pointer[Stats]
+	rtt       roundTrips
+	stuck     atomic.Bool // the last connection does not end
 
 	// Actor only.
 	core  *core
@@ -51,27 +51,26 @@ type Session struct {
 // nothing afterwards.
 func Connect(ctx context.Context, cfg Config) (*Session, error) {
 	cfg.setDefaults()
-	j, d, err := firstConnect(ctx, &cfg)
+	j, err := firstConnect(ctx, &cfg)
 	if err != nil {
 		return nil, err
 	}
 	// Payloads that are encoded already must fit the next link too.
-	cfg.Protocols = []transport.Protocol{j.conn.Protocol()}
+	cfg.Protocols = []transport.Protocol{j.protocol}
 	s := &Session{cfg: cfg, done: make(chan struct{}), gone: make(chan struct{}), hurry: make(chan struct{}), codec: j.codec}
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
 	s.door.bell = make(chan struct{}, 1)
 	s.box.door, s.box.limit = &s.door, cfg.Outbound
 	s.box.failFast = cfg.Reconnect != nil && cfg.Reconnect.FailFast
+	s.producers = s.NewTally("producer still runs", "producers still run")
 	s.core = newCore(&s.cfg, s)
-	for _, f := range cfg.Assume {
-		s.core.assumed[0] = s.core.assumed[0].Add(f)
-		s.core.assumed[1] = s.core.assumed[1].Add(f)
-	}
-	s.core.life.policy = cfg.Reconnect
-	s.linkUp(j, d)
+	s.linkUp(j)
 	go s.run() // the actor; ends with the session, Close waits for it
 	return s, nil
 }
+
+// Windows are those of the requests that the router has to acknowledge.
+func (s *Session) Windows() Windows { return s.cfg.Windows }
 
 // Codec is the serializer agreed on.
 func (s *Session) Codec() codec.Codec { return s.codec }
@@ -97,7 +96,12 @@ func (s *Session) Err() error {
 
 // Call hands a call over. While there is no outbound room it waits under the
 // call's context. An error means that the sink will never be ended.
-func (s *Session) Call(call *Call) error { return s.box.put(call.Ctx, call, call.size()) }
+func (s *Session) Call(call *Call) error {
+	if call.Timeout > 0 && call.Begun.IsZero() {
+		call.Begun = time.Now()
+	}
+	return s.box.put(call.Ctx, call, call.size())
+}
 
 // CancelCall cancels a call that was handed over; err ends its stream. A call
 // that is over is left alone.
@@ -144,19 +148,19 @@ func (s *Session) Answer(ctx context.Context, a *Answer) error {
 // Unsubscribe ends a subscription and waits for the router's answer under ctx.
 func (s *Session) Unsubscribe(ctx context.Context, sub *Subscription) error {
 	o := &leaveOp{sub: sub, done: make(chan error, 1)}
-	if !s.box.control(o) {
-		return nil
+	if s.box.forced(o) {
+		return wait(ctx, o.done)
 	}
-	return wait(ctx, o.done)
+	return nil
 }
 
 // Unregister ends a registration and waits for the router's answer under ctx.
 func (s *Session) Unregister(ctx context.Context, r *Registration) error {
 	o := &unregisterOp{reg: r, done: make(chan error, 1)}
-	if !s.box.control(o) {
-		return nil
+	if s.box.forced(o) {
+		return wait(ctx, o.done)
 	}
-	return wait(ctx, o.done)
+	return nil
 }
 
 func wait(ctx context.Context, done <-chan error) error {
@@ -176,17 +180,13 @@ func (s *Session) Ungate() { s.box.control(ungateOp{}) }
 
 type ungateOp struct{}
 
-func (ungateOp) apply(c *core) { c.gates-- }
+func (ungateOp) apply(c *core) { c.ungate() }
 func (ungateOp) refuse(error)  {}
 
 // Feed starts a stream's feeder goroutine. Close waits for it, and closes the
-// channel it is given when its time is up.
+// channel it is given when it waits for nobody any more.
 func (s *Session) Feed(feeder func(hurry <-chan struct{})) {
-	s.feeders.Add(1)
-	go func() { // owned by the stream; ends when its backlog is read, or hurried
-		defer s.feeders.Done()
-		feeder(s.hurry)
-	}()
+	s.feeders.start(func() { feeder(s.hurry) }) // owned by the stream; ends when its backlog is read, or hurried
 }
 
 // Go runs f in a goroutine that Close waits for; f must end with the session.
@@ -199,24 +199,37 @@ func (s *Session) Go(f func()) error {
 }
 
 // GoFeeder is Go for a goroutine that delivers to a consumer. The channel that f
-// is given is closed when Close is out of time.
+// is given is closed when Close waits for nobody any more.
 func (s *Session) GoFeeder(f func(hurry <-chan struct{})) error {
 	return s.Go(func() { f(s.hurry) })
 }
 
 // GoProducer runs a user's code in a goroutine that Close waits for, but no
-// longer than its ctx. When the session is over it does nothing and returns the
+// longer than a second. When the session is over it does nothing and returns the
 // session's error.
 func (s *Session) GoProducer(f func()) error {
-	if s.box.spawn(&s.handlers, f) {
+	if s.box.spawn(&s.handlers, func() {
+		s.producers.n.Add(1)
+		defer s.producers.left()
+		f()
+	}) {
 		return nil
 	}
 	return s.closedErr()
 }
 
-// GoHandler runs a user's code in a goroutine that Close waits for, but no
-// longer than its ctx. Only what Go runs may call it.
-func (s *Session) GoHandler(f func()) { s.handlers.Go(f) }
+// Guard runs a user's code and reports whether it has returned. A panic is
+// logged and counted as one of what; so is a runtime.Goexit, behind which only
+// deferred functions run.
+func (s *Session) Guard(what string, f func()) (returned bool) {
+	return guard(what, s.core.notes.fault, f)
+}
+
+// Panicked logs and counts a panic of a user's code that was recovered elsewhere
+// and became an error.
+func (s *Session) Panicked(what string, p any, stack []byte) {
+	s.core.notes.panicked(what, p, string(stack))
+}
 
 // Check reports what stands against a publish of which nobody will be told
 // later: the router is no broker, lacks a feature, or does not take a message of
@@ -227,7 +240,7 @@ func (s *Session) Check(p *Publish) error {
 	}
 	for _, n := range p.Needs {
 		if !s.Has(n.Role, n.Feature) {
-			return &FeatureError{Role: n.Role, Feature: n.Feature}
+			return n.missing()
 		}
 	}
 	limit := int(s.maxSend.Load())
@@ -238,42 +251,53 @@ func (s *Session) Check(p *Publish) error {
 	m := proto.Message{Type: proto.Publish, Request: proto.MaxID, Options: p.Options, URI: p.URI, Args: p.Args, Kwargs: p.Kwargs}
 	data, err := s.codec.AppendMessage(nil, &m)
 	if err == nil && len(data) > limit {
-		err = fmt.Errorf("%w: %s of %d octets, the peer takes %d", ErrPayloadTooBig, proto.Publish, len(data), limit)
+		err = fmt.Errorf("%w: %s of %d bytes, the peer takes %d", ErrPayloadTooBig, proto.Publish, len(data), limit)
 	}
 	return err
 }
 
 // Has reports whether the router has a feature, as far as is known now.
 func (s *Session) Has(role proto.Role, f proto.Feature) bool {
-	return s.details.Load().Roles.Features(role).Has(f) || slices.Contains(s.cfg.Assume, f)
+	return s.cfg.features(s.details.Load(), role).Has(f)
 }
 
 // Stats counts what the session has done.
 func (s *Session) Stats() Stats {
-	o := &statsOp{done: make(chan Stats, 1)}
-	if s.box.control(o) {
-		st := <-o.done
-		st.QueuedOctets, st.Waited = s.box.stats()
-		return st
+	o := &statsOp{s: s, done: make(chan Stats, 1)}
+	if !s.box.control(o) {
+		<-s.done // they are there by then
+		return *s.stats.Load()
 	}
-	<-s.gone
-	return *s.stats.Load()
+	return <-o.done
 }
 
-type statsOp struct{ done chan Stats }
+type statsOp struct {
+	s    *Session
+	done chan Stats
+}
 
 func (o *statsOp) apply(c *core) {
-	st := c.stats
-	st.Tables = c.tables()
+	st := c.statsNow()
+	st.QueuedOctets, st.Waited = o.s.box.stats()
 	o.done <- st
 }
 
-func (o *statsOp) refuse(error) { o.done <- Stats{} }
+func (o *statsOp) refuse(error) { o.done <- *o.s.stats.Load() }
 
-// Ping asks the peer for a pong and returns the round-trip time. ctx bounds the
-// wait; a missing pong does not end the session.
+// statsNow are the counters as they are.
+func (c *core) statsNow() Stats {
+	st := c.stats
+	st.Tables = c.tables()
+	st.Faults = c.notes.faults.Load()
+	st.Reconnects = uint64(max(c.life.links-1, 0))
+	return st
+}
+
+// Ping asks the peer for a pong and returns the round-trip time. Where a ping may
+// end the link, or there is none, it makes a call instead, of which any answer
+// counts. ctx bounds the wait; a missing pong does not end the session.
 func (s *Session) Ping(ctx context.Context) (time.Duration, error) {
-	o := &pingOp{link: make(chan *link, 1)}
+	o := &pingOp{s: s, link: make(chan *link, 1)}
 	if !s.box.control(o) {
 		return 0, s.closedErr()
 	}
@@ -285,7 +309,7 @@ func (s *Session) Ping(ctx context.Context) (time.Duration, error) {
 		return 0, ErrNotConnected
 	}
 	start := time.Now()
-	if err := l.conn.Ping(ctx); err != nil {
+	if err := l.ask(ctx, s); err != nil {
 		return 0, ctxError(ctx, err)
 	}
 	d := time.Since(start)
@@ -293,10 +317,13 @@ func (s *Session) Ping(ctx context.Context) (time.Duration, error) {
 	return d, nil
 }
 
-type pingOp struct{ link chan *link }
+type pingOp struct {
+	s    *Session
+	link chan *link
+}
 
-func (o *pingOp) apply(c *core) { o.link <- c.host.(*Session).link }
-func (o *pingOp) refuse(error)  { o.link <- nil }
+func (o *pingOp) apply(*core)  { o.link <- o.s.link }
+func (o *pingOp) refuse(error) { o.link <- nil }
 
 func (s *Session) closedErr() error {
 	<-s.done
@@ -319,39 +346,50 @@ func (s *Session) States(ctx context.Context) <-chan State {
 	return w.ch
 }
 
-// tryFirst is one attempt of the first connection; where others follow, it is
-// bounded like them.
-func tryFirst(ctx context.Context, cfg *Config) (*joiner, *Details, error) {
-	if p := cfg.Reconnect; p != nil && p.Initial {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, p.Join)
-		defer cancel()
-	}
-	return connect(ctx, cfg, 0)
-}
-
 // firstConnect makes the first connection: once, or again and again under ctx
 // where the policy says so.
-func firstConnect(ctx context.Context, cfg *Config) (*joiner, *Details, error) {
+func firstConnect(ctx context.Context, cfg *Config) (*joiner, error) {
 	p := cfg.Reconnect
 	start := time.Now()
-	cfg.Logger.Info("wamp: session "+Connecting.String(), "realm", cfg.Realm)
+	bad := 0
 	for attempt := 1; ; attempt++ {
-		j, d, err := tryFirst(ctx, cfg)
-		if err == nil || p == nil || !p.Initial || ctx.Err() != nil || p.final(err, false) {
-			return j, d, err
+		j, err := tryConnect(ctx, cfg, 0)
+		if err == nil || p == nil || !p.Initial {
+			return j, err
 		}
-		delay := p.delay(attempt)
+		if ctx.Err() != nil {
+			return nil, attemptsError(ctx, attempt, err)
+		}
+		if breach(err) {
+			bad++
+		}
+		again, random := p.asked(ctx, cfg, err, !p.final(err, false) && bad < mostBad)
+		if !again {
+			return nil, err
+		}
+		delay := p.delay(attempt, random)
 		if p.Attempts > 0 && attempt >= p.Attempts || p.Time > 0 && time.Since(start)+delay > p.Time {
-			return nil, nil, &GaveUpError{Attempts: attempt, Err: err}
+			return nil, &GaveUpError{Attempts: attempt, Err: err}
 		}
-		cfg.Logger.Info("wamp: connecting", "attempt", attempt, "delay", delay, "cause", err.Error())
+		cfg.Logger.Info("wamp: connecting", "address", cfg.address(), "attempt", attempt, "delay", delay, "cause", bare(err))
 		t := time.NewTimer(delay)
 		select {
 		case <-t.C:
 		case <-ctx.Done():
 			t.Stop()
-			return nil, nil, errors.Join(newCanceled(ctx), err)
+			return nil, attemptsError(ctx, attempt, err)
 		}
 	}
+}
+
+// attemptsError is the error of a first connection that ctx has ended: how the
+// last attempt failed is what the user wants to know.
+func attemptsError(ctx context.Context, attempts int, last error) error {
+	var canceled *CanceledError
+	if errors.As(last, &canceled) && attempts == 1 {
+		return last
+	}
+	e := newCanceled(ctx)
+	e.Offline = fmt.Errorf("%d attempts, the last one: %w", attempts, last)
+	return e
 }

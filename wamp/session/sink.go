@@ -17,6 +17,9 @@ const (
 	// Gate: the message was taken, and its policy is to hold the link back
 	// until Session.Ungate is called, once for each Gate.
 	Gate
+	// Dropped: the sink's bound is reached, and its policy has dropped messages:
+	// this one, or older ones. The sink is a Lossy.
+	Dropped
 )
 
 // Sink takes what arrives for one operation. Its methods run on the actor, so
@@ -28,6 +31,27 @@ type Sink interface {
 	// End says how the operation ended.
 	End(e End)
 }
+
+// Lossy is a Sink whose policy may drop messages.
+type Lossy interface {
+	// Lost returns how many were dropped since it was last asked.
+	Lost() uint64
+}
+
+// Hoarder is a Sink that keeps what its consumer has not read.
+type Hoarder interface {
+	// Held returns how many bytes it keeps.
+	Held() int
+	// Shed applies its policy, to give back so many bytes.
+	Shed(bytes int) Verdict
+}
+
+// Gapped is a Sink that is told that the link was lost since its last message.
+type Gapped interface{ Gap() }
+
+// Restorable is a Sink that is told that its subscription is there again on
+// another link.
+type Restorable interface{ Restored() Verdict }
 
 // End is the end of an operation.
 type End struct {
@@ -46,7 +70,7 @@ type End struct {
 // actor and must not block.
 type InvocationSink interface {
 	// Invoke takes an INVOCATION. It returns the engine's part of what it
-	// made of it, or nil when it has no room.
+	// made of it. With the verdict Overflow it has no room, and has not taken it.
 	Invoke(m *proto.Message) (*Invocation, Verdict)
 	// End is called exactly once, as the last one.
 	End(e End)
@@ -67,4 +91,18 @@ type ChunkSink interface {
 type Need struct {
 	Role    proto.Role
 	Feature proto.Feature
+	// Option is the option that makes it one, "" if the operation itself does.
+	Option string
+}
+
+// in reports whether the router has the feature.
+func (n Need) in(broker, dealer proto.FeatureSet) bool {
+	if n.Role == proto.Broker {
+		return broker.Has(n.Feature)
+	}
+	return dealer.Has(n.Feature)
+}
+
+func (n Need) missing() error {
+	return &FeatureError{Role: n.Role, Feature: n.Feature, Option: n.Option}
 }

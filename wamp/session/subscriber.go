@@ -2,11 +2,10 @@ package session
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"reflect"
-	"slices"
 	"sync/atomic"
-	"time"
 
 	"github.com/connectanum/connectanum-go/wamp/proto"
 )
@@ -27,24 +26,24 @@ type Subscription struct {
 	Needs []Need
 	// Sink takes the events.
 	Sink Sink
-	// AckTimeout bounds the wait for SUBSCRIBED.
-	AckTimeout time.Duration
 	// Ready gets one value: nil when the router has acknowledged, or why it
 	// has not. Capacity 1.
 	Ready chan error
 
 	// Actor only, from here on.
-	topic  *topic
-	ready  bool // Ready has its value
-	fresh  bool // it has had no retained events yet
-	taking bool // the retained events that come now are for it
-	timer  *timer
-	watch  watched
-	gap    bool // a link was lost since its last event
-	back   bool // it is to be told when it is subscribed again
-	parked bool // it waits for a link
-	own    bool // it waits for the answer to a SUBSCRIBE of its own
-	id     atomic.Uint64
+	topic    *topic
+	at       *node[*Subscription] // its place among the topic's handles
+	pending  bool                 // it waits for a SUBSCRIBED
+	ready    bool                 // Ready has its value
+	fresh    bool                 // it has had no retained events yet
+	watch    watched
+	gap      bool          // a link was lost since its last event
+	back     bool          // it is to be told when it is subscribed again
+	parkedAt *node[parked] // where it waits for a link
+	own      bool          // it waits for the answer to a SUBSCRIBE of its own
+	silences int           // links in a row on which the router did not acknowledge it
+	slow     slowConsumer
+	id       atomic.Uint64
 }
 
 type topicKey struct {
@@ -58,10 +57,43 @@ type topic struct {
 	options proto.Dict
 	id      proto.ID // 0 until SUBSCRIBED
 	asked   int      // SUBSCRIBEs not yet answered
-	handles []*Subscription
+	handles list[*Subscription]
+	waiting []*Subscription // those of the handles that wait for the next SUBSCRIBED, and some that have left
+	takers  *takers         // those that the retained events are for that come now
+	same    *topic          // the next one to which the router has given the same id
+	deaths  uint8           // links in a row that ended with its SUBSCRIBE
+	before  uint8           // deaths before the last of those links, on which more than one may have been under way
+	fell    uint64          // which link that was
+}
+
+// takers are the handles of a topic that take the retained events which come
+// behind one SUBSCRIBED.
+type takers struct{ all []*Subscription }
+
+// suspend forgets what was true of the link that is lost.
+func (t *topic) suspend() {
+	t.id, t.asked, t.takers, t.same = 0, 0, nil, nil
+	t.waiting = t.waiting[:0]
+	for n := t.handles.first(); n != nil; n = n.next {
+		s := n.value
+		s.own, s.pending = false, true
+		t.waiting = append(t.waiting, s)
+	}
+}
+
+// wantsRetained reports whether a handle wants the retained events.
+func (t *topic) wantsRetained() bool {
+	for n := t.handles.first(); n != nil; n = n.next {
+		if n.value.Retained {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *Subscription) size() int { return len(s.URI) + 64 }
+
+func (s *Subscription) place() **node[parked] { return &s.parkedAt }
 
 func (s *Subscription) refuse(err error) { s.drop(err) }
 
@@ -72,7 +104,6 @@ func (s *Subscription) apply(c *core) {
 
 // resume subscribes a handle that has waited for a link.
 func (s *Subscription) resume(c *core) {
-	s.parked = false
 	c.unwatch(&s.watch)
 	s.start(c)
 }
@@ -83,7 +114,6 @@ func (s *Subscription) start(c *core) {
 		return
 	}
 	if c.life.waiting {
-		s.parked = true
 		c.watch(s.Ctx, &s.watch, s)
 		c.park(s)
 		return
@@ -99,30 +129,29 @@ func (s *Subscription) start(c *core) {
 	key := topicKey{s.URI, s.Match}
 	t := c.topics[key]
 	if t != nil && !sameDict(t.options, s.Options) {
-		s.drop(fmt.Errorf("wamp: topic %q is subscribed already with other options", s.URI))
+		s.drop(errors.New("wamp: it is subscribed already with other options"))
 		return
 	}
 	if t == nil {
 		t = &topic{key: key, options: s.Options}
+		c.topics[key] = t
 	}
-	if t.asked == 0 && t.id == 0 || s.Retained {
-		if err := c.subscribe(t, s, s.Retained); err != nil {
-			s.drop(err)
-			return
-		}
-		s.own, s.fresh = true, s.Retained
-	}
-	c.topics[key] = t
 	s.topic = t
-	t.handles = append(t.handles, s)
+	s.at = t.handles.push(s)
 	c.order++
 	c.handles.add(s, c.order)
 	c.watch(s.Ctx, &s.watch, s)
-	if t.id != 0 && !s.Retained {
+	if t.asked == 0 && t.id == 0 || s.Retained {
+		s.own, s.fresh = true, s.Retained
+		c.subscribe(t, s, s.Retained, false)
+		return
+	}
+	if t.id != 0 {
 		s.acknowledged(c, t.id)
 		return
 	}
-	s.timer = c.timerOnWrite(s.AckTimeout, func(c *core) { c.dropHandle(s, ErrAckTimeout, true) })
+	s.pending = true
+	t.waiting = append(t.waiting, s)
 }
 
 func (s *Subscription) check(c *core) error {
@@ -130,47 +159,59 @@ func (s *Subscription) check(c *core) error {
 		return err
 	}
 	if s.Match != proto.Exact {
-		if err := c.need(proto.Broker, proto.PatternBasedSubscription); err != nil {
+		if err := c.need(proto.Broker, proto.PatternBasedSubscription, matchOption(s.Match)); err != nil {
 			return err
 		}
 	}
 	return c.needAll(s.Needs)
 }
 
-// subscribe sends SUBSCRIBE for a topic, because of one of its handles.
-func (c *core) subscribe(t *topic, s *Subscription, retained bool) error {
-	d := t.options
-	if t.key.match != proto.Exact {
-		d = proto.Dict{{Key: "match", Value: string(t.key.match)}}
-		d = append(d, t.options...)
-	}
-	if retained = retained && c.broker.Has(proto.EventRetention); retained {
-		d = d.With("get_retained", true)
-	}
-	id, err := c.send(&proto.Message{Type: proto.Subscribe, Options: d, URI: t.key.uri})
-	if err != nil {
-		return err
-	}
+// matchOption is the option of package wamp that makes a pattern.
+func matchOption(m proto.MatchPolicy) string { return "Match(" + string(m) + ")" }
+
+// subscribe asks for a topic, because of one of its handles. again: it had been
+// subscribed on another link.
+func (c *core) subscribe(t *topic, s *Subscription, retained, again bool) {
 	t.asked++
-	c.requests[id] = &subscribeRequest{topic: t, sub: s, retained: retained}
-	return nil
+	// What is asked for the first time is no suspect, unless its topic is one.
+	c.askAgain(&subscribeRequest{topic: t, sub: s, wants: retained, again: again}, t.deaths)
 }
 
+// acknowledged says that the router has subscribed a handle.
 func (s *Subscription) acknowledged(c *core, id proto.ID) {
 	s.id.Store(uint64(id))
+	s.own, s.pending, s.silences = false, false, 0
 	verdict := Taken
 	if s.back {
 		s.back = false
-		if r, ok := s.Sink.(interface{ Restored() Verdict }); ok && s.ready {
-			verdict = r.Restored()
+		if s.ready {
+			c.notes.cameBack(c, true)
+			if r, ok := s.Sink.(Restorable); ok {
+				verdict = r.Restored()
+			}
 		}
 	}
-	if s.timer != nil {
-		c.timers.stop(s.timer)
-		s.timer = nil
-	}
 	s.answer(nil)
+	s.came(c)
 	c.judge(s, verdict)
+}
+
+// coming reports whether a handle, which may be nil, waits to be acknowledged on
+// the present link.
+func (s *Subscription) coming(c *core) bool {
+	return s != nil && s.topic != nil && s.topic.id == 0 && c.handles.has(s)
+}
+
+// came sends the calls that have waited for a handle.
+func (s *Subscription) came(c *core) {
+	for at := c.life.behind.first(); at != nil; {
+		next := at.next
+		if call, is := at.value.(*Call); is && call.About == s {
+			c.unpark(call)
+			call.resume(c)
+		}
+		at = next
+	}
 }
 
 func (s *Subscription) answer(err error) {
@@ -194,48 +235,117 @@ func (s *Subscription) end(e End) {
 	}
 }
 
-// subscribeRequest is the pending SUBSCRIBE of a topic. Behind its answer come
-// the retained events, if it asks for them: one of each topic that matches.
+// subscribeRequest is the SUBSCRIBE of a topic. Behind its answer come the
+// retained events, if it asks for them: one of each topic that matches.
 type subscribeRequest struct {
+	asking
 	topic    *topic
-	sub      *Subscription // the handle it was sent for
-	retained bool
+	sub      *Subscription // the handle it was made for
+	wants    bool          // the retained events
+	again    bool          // the topic had been subscribed on another link
+	retained bool          // they were asked for
+	late     bool          // it was not answered in time: nobody waits for it
 }
 
 func (r *subscribeRequest) requestType() proto.MessageType { return proto.Subscribe }
+func (r *subscribeRequest) topicOf() string                { return r.topic.key.uri }
+func (r *subscribeRequest) users() bool                    { return !r.again }
+
+func (r *subscribeRequest) send(c *core) (id proto.ID, wanted bool, err error) {
+	t := r.topic
+	if t.handles.len() == 0 { // all have left meanwhile
+		t.asked--
+		c.leaveTopic(t)
+		return 0, false, nil
+	}
+	d := t.options
+	if t.key.match != proto.Exact {
+		d = proto.Dict{{Key: "match", Value: string(t.key.match)}}
+		d = append(d, t.options...)
+	}
+	if r.retained = r.wants && c.broker.Has(proto.EventRetention); r.retained {
+		d = d.With("get_retained", true)
+	}
+	id, err = c.send(&proto.Message{Type: proto.Subscribe, Options: d, URI: t.key.uri})
+	return id, err == nil, err
+}
 
 func (r *subscribeRequest) reply(c *core, m *proto.Message) bool {
+	c.free(r)
 	t := r.topic
-	t.asked--
-	r.sub.own = false
+	if !r.late {
+		t.asked--
+	}
+	t.deaths = 0
 	if now := c.topics[t.key]; now != nil && now != t {
+		r.sub.own = false
 		return false // revoked meanwhile; the subscription is that of who came after
 	}
 	if t.id != 0 && t.id != m.ID {
 		c.violation(proto.Subscribed, fmt.Sprintf("topic %q has subscription %d already, not %d", t.key.uri, t.id, m.ID), nil)
 		return false
 	}
-	if other := c.subs[m.ID]; other != nil && other != t {
-		c.violation(proto.Subscribed, fmt.Sprintf("subscription %d belongs to another topic", m.ID), nil)
-		return false
-	}
-	t.id = m.ID
-	c.subs[m.ID] = t
-	for _, s := range slices.Clone(t.handles) {
-		if s.own {
-			continue
+	if left := c.handleWindow.leavingSub(m.ID); left != nil {
+		if left.open { // by then the router will have ended it
+			t.asked++
+			left.then = append(left.then, &subscribeRequest{topic: t, sub: r.sub, wants: r.wants, again: r.again})
+			return false
 		}
-		if r.retained { // each handle has one batch of them
-			s.taking, s.fresh = s.fresh, false
-		}
-		s.acknowledged(c, m.ID)
+		c.handleWindow.unqueue(left)
+		left.over(c, nil)
 	}
+	if t.id == 0 {
+		t.id = m.ID
+		t.same = c.subs[m.ID] // another topic of ours that the router takes for the same
+		c.subs[m.ID] = t
+	}
+	r.acknowledge(c, m.ID)
 	c.leaveTopic(t)
 	return false
 }
 
-func (r *subscribeRequest) fail(c *core, err *Error) {
+// acknowledge tells the handles that wait.
+func (r *subscribeRequest) acknowledge(c *core, id proto.ID) {
 	t := r.topic
+	all := t.waiting
+	t.waiting = nil
+	if !r.sub.pending && r.sub.own && r.sub.at.listed() {
+		r.sub.pending = true
+		all = append(all, r.sub)
+	}
+	var taking *takers
+	if r.retained {
+		taking = &takers{}
+		for o := c.subs[id]; o != nil; o = o.same { // those of others with the id have had theirs
+			o.takers = nil
+		}
+		t.takers = taking
+	}
+	for _, s := range all {
+		if !s.pending || !s.at.listed() || s.topic != t {
+			continue
+		}
+		if taking != nil && s.fresh { // each handle has one batch of them
+			s.fresh = false
+			taking.all = append(taking.all, s)
+		}
+		s.acknowledged(c, id)
+	}
+}
+
+func (r *subscribeRequest) fail(c *core, err *Error) {
+	c.free(r)
+	r.failed(c, err)
+}
+
+func (r *subscribeRequest) refused(c *core, err error) { r.failed(c, err) }
+
+// failed ends the handles that the request was for.
+func (r *subscribeRequest) failed(c *core, err error) {
+	t := r.topic
+	if r.late {
+		return
+	}
 	t.asked--
 	r.sub.own = false
 	if t.id != 0 { // refused the second time only: the topic stands
@@ -244,22 +354,81 @@ func (r *subscribeRequest) fail(c *core, err *Error) {
 		}
 		return
 	}
-	if t.asked > 0 {
+	if t.asked > 0 { // another answer is to come, for all
+		if r.sub.at.listed() && !r.sub.pending {
+			r.sub.pending = true
+			t.waiting = append(t.waiting, r.sub)
+		}
 		return
 	}
-	for _, s := range slices.Clone(t.handles) {
-		c.dropHandle(s, err, false)
+	for t.handles.len() > 0 {
+		c.dropHandle(t.handles.first().value, err, false)
 	}
 	if c.topics[t.key] == t {
 		delete(c.topics, t.key)
 	}
 }
 
-func (r *subscribeRequest) lost(*core, error) { r.topic.asked-- }
+// silent: the router has not answered in time. What is asked for the first time
+// ends. What had been there may be half done at the router, so a fresh link
+// comes before that.
+func (r *subscribeRequest) silent(c *core) {
+	t := r.topic
+	t.asked--
+	r.late = true
+	var all []*Subscription
+	if r.sub.own && r.sub.at.listed() {
+		all = append(all, r.sub)
+	}
+	if t.id == 0 {
+		for _, s := range t.waiting {
+			if s.pending && s.at.listed() {
+				all = append(all, s)
+			}
+		}
+	}
+	tryAgain := false
+	for _, s := range all {
+		if !s.ready || c.life.policy == nil || s.silences >= mostSilences {
+			c.dropHandle(s, ErrAckTimeout, true)
+			continue
+		}
+		s.silences++
+		tryAgain = true
+	}
+	if tryAgain {
+		c.lose(&LinkError{Err: ErrAckTimeout})
+	}
+}
+
+// mostSilences is how often a link is given up because the router has not
+// acknowledged a handle that had been there, before the handle is.
+const mostSilences = 2
+
+func (r *subscribeRequest) lost(*core, error) {
+	if !r.late {
+		r.topic.asked--
+	}
+}
 
 // suspend: the handles are restored, not the request.
-func (r *subscribeRequest) suspend(*core, error) parked {
-	r.sub.own = false
+func (r *subscribeRequest) suspend(c *core, reason error) parked {
+	r.open = false
+	c.timers.stop(&r.timer)
+	t := r.topic
+	if reason == nil || c.unwritten(r.seq) {
+		return nil
+	}
+	if t.fell != c.gen {
+		t.fell, t.before, t.deaths = c.gen, t.deaths, 0
+	}
+	deaths := t.before
+	err := c.blame.death(c, r, &deaths, reason)
+	if t.deaths = max(t.deaths, deaths); err != nil {
+		for t.handles.len() > 0 {
+			c.dropHandle(t.handles.first().value, err, false)
+		}
+	}
 	return nil
 }
 
@@ -269,21 +438,26 @@ func (c *core) dropHandle(s *Subscription, err error, now bool) {
 		return
 	}
 	c.unwatch(&s.watch)
-	c.timers.stop(s.timer)
-	s.timer = nil
 	t := s.topic
-	if i := slices.Index(t.handles, s); i >= 0 {
-		t.handles = slices.Delete(t.handles, i, i+1)
+	t.handles.remove(s.at)
+	s.at = nil
+	if s.back && s.ready {
+		c.notes.cameBack(c, false)
+	}
+	s.slow.tellLast(c)
+	if s.ready {
+		c.logHandle("subscription", s.URI, err, now)
 	}
 	s.answer(err)
 	s.end(End{Err: err, Now: now})
+	s.came(c)
 	c.leaveTopic(t)
 }
 
 // leaveTopic sends UNSUBSCRIBE when nobody is left; while a SUBSCRIBE is
 // unanswered, that is decided when it is answered.
 func (c *core) leaveTopic(t *topic) {
-	if len(t.handles) > 0 || t.asked > 0 || c.ended {
+	if t.handles.len() > 0 || t.asked > 0 || c.ended {
 		return
 	}
 	if c.topics[t.key] == t {
@@ -292,43 +466,97 @@ func (c *core) leaveTopic(t *topic) {
 	if t.id == 0 {
 		return // the router does not have it
 	}
-	if c.subs[t.id] == t {
-		delete(c.subs, t.id)
-	}
-	if c.state != proto.StateEstablished {
+	id := t.id
+	t.id = 0
+	if !c.forgetSub(id, t) || c.state != proto.StateEstablished {
 		return
 	}
-	id, err := c.send(&proto.Message{Type: proto.Unsubscribe, ID: t.id})
-	t.id = 0
-	if err == nil {
-		c.requests[id] = &unsubscribeRequest{}
-	}
+	r := &unsubscribeRequest{sub: id}
+	c.handleWindow.subs[id] = r
+	c.ask(r)
 }
 
-// unsubscribeRequest is a pending UNSUBSCRIBE; events that still come for the
+// forgetSub takes a topic out of those that have the id. It reports whether it
+// was the last.
+func (c *core) forgetSub(id proto.ID, t *topic) (last bool) {
+	first := c.subs[id]
+	if first == t {
+		if t.same == nil {
+			delete(c.subs, id)
+			return true
+		}
+		c.subs[id] = t.same
+	}
+	for o := first; o != nil; o = o.same {
+		if o.same == t {
+			o.same = t.same
+		}
+	}
+	t.same = nil
+	return first == nil
+}
+
+// unsubscribeRequest is an UNSUBSCRIBE; events that still come for the
 // subscription find nobody and are dropped.
-type unsubscribeRequest struct{ wait []chan error }
+type unsubscribeRequest struct {
+	asking
+	sub  proto.ID
+	wait []chan error
+	then []ask // to be asked again when it is over
+}
 
 func (r *unsubscribeRequest) requestType() proto.MessageType { return proto.Unsubscribe }
+func (r *unsubscribeRequest) topicOf() string                { return "" }
+func (r *unsubscribeRequest) users() bool                    { return true }
 
-func (r *unsubscribeRequest) reply(*core, *proto.Message) bool { r.answer(nil); return false }
-func (r *unsubscribeRequest) fail(_ *core, err *Error)         { r.answer(err) }
-func (r *unsubscribeRequest) lost(_ *core, err error)          { r.answer(err) }
+func (r *unsubscribeRequest) send(c *core) (id proto.ID, wanted bool, err error) {
+	id, err = c.send(&proto.Message{Type: proto.Unsubscribe, ID: r.sub})
+	return id, err == nil, err
+}
+
+func (r *unsubscribeRequest) reply(c *core, _ *proto.Message) bool {
+	c.free(r)
+	r.over(c, nil)
+	return false
+}
+
+func (r *unsubscribeRequest) fail(c *core, err *Error) {
+	c.free(r)
+	r.over(c, err)
+}
+
+func (r *unsubscribeRequest) refused(c *core, err error) { r.over(c, err) }
+func (r *unsubscribeRequest) lost(c *core, err error)    { r.over(c, err) }
+
+func (r *unsubscribeRequest) silent(c *core) {
+	delete(c.requests, r.id)
+	r.over(c, ErrAckTimeout)
+}
 
 // suspend: the subscription went with the link.
-func (r *unsubscribeRequest) suspend(*core, error) parked { r.answer(nil); return nil }
+func (r *unsubscribeRequest) suspend(c *core, _ error) parked {
+	r.open = false
+	c.timers.stop(&r.timer)
+	r.over(c, nil)
+	return nil
+}
 
-func (r *unsubscribeRequest) answer(err error) {
+// over tells those who wait.
+func (r *unsubscribeRequest) over(c *core, err error) {
+	if c.handleWindow.subs[r.sub] == r {
+		delete(c.handleWindow.subs, r.sub)
+	}
 	for _, ch := range r.wait {
 		ch <- err
 	}
+	r.wait = nil
+	c.askAfter(&r.then)
 }
 
 func (s *Subscription) ctxEnded(c *core, ctx context.Context) {
-	if s.parked {
-		s.parked = false
-		c.unpark(s)
-		s.drop(newCanceled(ctx))
+	if c.unpark(s) {
+		c.unwatch(&s.watch)
+		s.drop(canceledOffline(ctx, c.life.cause))
 		return
 	}
 	c.dropHandle(s, newCanceled(ctx), true)
@@ -348,10 +576,11 @@ func (o *leaveOp) apply(c *core) {
 		o.done <- nil
 		return
 	}
-	before := c.lastID
+	t := s.topic
+	id := t.id
 	c.dropHandle(s, ErrUnsubscribed, true)
-	if c.lastID != before {
-		if r, ok := c.requests[c.lastID].(*unsubscribeRequest); ok {
+	if id != 0 && t.id == 0 {
+		if r := c.handleWindow.leavingSub(id); r != nil {
 			r.wait = append(r.wait, o.done)
 			return
 		}
@@ -366,37 +595,64 @@ func (c *core) onEvent(m *proto.Message) {
 		return
 	}
 	retained := len(m.Options) > 0 && m.Options.Bool("retained")
-	for i := 0; i < len(t.handles); {
-		s := t.handles[i]
-		if !s.ready || retained && !s.taking { // it begins with its own SUBSCRIBED
-			i++
-			continue
+	if t.same == nil {
+		c.deliver(t, m, retained)
+		return
+	}
+	topic := m.Options.Str("topic")
+	for t != nil {
+		next := t.same
+		if topic == "" || proto.MatchURI(t.key.uri, t.key.match, topic) {
+			c.deliver(t, m, retained)
 		}
-		if s.gap {
-			s.gap = false
-			if g, ok := s.Sink.(interface{ Gap() }); ok {
-				g.Gap()
-			}
-		}
-		if c.judge(s, s.Sink.Deliver(m)) {
-			i++
-		}
+		t = next
 	}
 }
 
-// judge does what the verdict of a subscription's sink asks for. It reports
-// whether the subscription goes on.
-func (c *core) judge(s *Subscription, v Verdict) bool {
+// deliver hands an event to the handles of a topic.
+func (c *core) deliver(t *topic, m *proto.Message, retained bool) {
+	if retained { // these are for whoever has just come
+		if t.takers != nil {
+			for _, s := range t.takers.all {
+				if s.at.listed() {
+					c.deliverTo(s, m)
+				}
+			}
+		}
+		return
+	}
+	for n := t.handles.first(); n != nil; {
+		next := n.next // the handle may be dropped now
+		c.deliverTo(n.value, m)
+		n = next
+	}
+}
+
+func (c *core) deliverTo(s *Subscription, m *proto.Message) {
+	if !s.ready { // it begins with its own SUBSCRIBED
+		return
+	}
+	if s.gap {
+		s.gap = false
+		if g, ok := s.Sink.(Gapped); ok {
+			g.Gap()
+		}
+	}
+	c.judge(s, s.Sink.Deliver(m))
+}
+
+// judge does what the verdict of a subscription's sink asks for.
+func (c *core) judge(s *Subscription, v Verdict) {
 	switch v {
 	case Gate:
-		c.gates++
+		c.gate("topic", s.URI)
+	case Dropped:
+		c.dropped(&s.slow, "topic", s.URI, s.Sink.(Lossy).Lost())
 	case Overflow:
-		c.stats.Overflowed++
+		c.overflowed("topic", s.URI)
 		c.dropHandle(s, ErrSlowConsumer, false)
-		return false
 	case Taken:
 	}
-	return true
 }
 
 // onSubscriptionRevoked is UNSUBSCRIBED with request 0. A SUBSCRIBE that is
@@ -414,15 +670,26 @@ func (c *core) onSubscriptionRevoked(m *proto.Message) {
 		return
 	}
 	delete(c.subs, id)
+	err := &RevokedError{ID: id, Reason: m.Options.Str("reason")}
+	for t != nil {
+		next := t.same
+		t.same = nil
+		c.revokeTopic(t, err)
+		t = next
+	}
+}
+
+func (c *core) revokeTopic(t *topic, err error) {
 	if t.asked == 0 && c.topics[t.key] == t {
 		delete(c.topics, t.key)
 	}
 	t.id = 0
-	err := &RevokedError{ID: id, Reason: m.Options.Str("reason")}
-	for _, s := range slices.Clone(t.handles) {
-		if s.ready && !s.own {
+	for n := t.handles.first(); n != nil; {
+		next := n.next
+		if s := n.value; s.ready && !s.own {
 			c.dropHandle(s, err, false)
 		}
+		n = next
 	}
 }
 

@@ -22,6 +22,7 @@ type Testament struct {
 	core         *core
 	sink         Sink
 	args, kwargs []byte
+	deaths       uint8 // links in a row that ended with it
 }
 
 // wills are the testaments that the router has, in their order. Actor only.
@@ -59,8 +60,8 @@ func (w *Testament) End(e End) {
 func (w *wills) again(c *core) {
 	for _, o := range slices.Clone(w.all) {
 		call := &Call{Ctx: context.WithoutCancel(o.Call.Ctx), URI: o.Call.URI, Args: o.args, Kwargs: o.kwargs, Needs: o.Call.Needs,
-			oneLink: true}
-		call.Sink = &againSink{c: c, will: o}
+			oneLink: true, engines: true, deaths: o.deaths}
+		call.Sink = &againSink{c: c, will: o, call: call}
 		call.send(c)
 	}
 }
@@ -71,13 +72,19 @@ func (w *wills) again(c *core) {
 type againSink struct {
 	c    *core
 	will *Testament
+	call *Call
 }
 
 func (a *againSink) Deliver(*proto.Message) Verdict { return Taken }
 
 func (a *againSink) End(e End) {
+	if e.Err == nil {
+		a.will.deaths = 0
+		return
+	}
+	a.will.deaths = a.call.deaths
 	var lost *OutcomeUnknown
-	if e.Err == nil || a.c.ended || errors.As(e.Err, &lost) {
+	if a.c.ended || errors.As(e.Err, &lost) && lost.Links == 0 {
 		return
 	}
 	a.c.log.Warn("wamp: a testament could not be set again", "scope", a.will.Scope, "error", e.Err.Error())

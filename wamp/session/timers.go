@@ -2,27 +2,39 @@ package session
 
 import "time"
 
-// timer is one deadline of the core. It belongs to the operation that made it.
+// timer is one deadline of the core. It belongs to the operation that made it,
+// and is part of it where every such operation has one: so it is small.
 type timer struct {
-	at     time.Time
+	at     time.Duration // since the core's epoch
 	after  time.Duration
-	pos    int  // in the heap, plus one; 0 when it is not in it
-	wanted bool // false once stopped
-	fire   func(c *core)
+	owner  expirer
+	pos    int32 // in the heap, plus one; 0 when it is not in it
+	wanted bool  // false once stopped
 }
+
+// expirer is told, on the actor, that its timer has run out.
+type expirer interface{ expire(c *core) }
+
+// timerFunc is an expirer.
+type timerFunc func(c *core)
+
+func (f timerFunc) expire(c *core) { f(c) }
 
 // timers is a heap of deadlines; the host keeps one runtime timer for the
 // earliest. Actor only.
-type timers struct{ heap []*timer }
+type timers struct {
+	heap  []*timer
+	epoch time.Time
+}
 
 func (h *timers) start(t *timer, at time.Time) {
 	if t.pos != 0 {
 		h.remove(t)
 	}
-	t.at, t.wanted = at, true
+	t.at, t.wanted = at.Sub(h.epoch), true
 	h.heap = append(h.heap, t)
-	t.pos = len(h.heap)
-	h.up(t.pos - 1)
+	t.pos = int32(len(h.heap)) //nolint:gosec // there is one for an operation at most
+	h.up(len(h.heap) - 1)
 }
 
 func (h *timers) stop(t *timer) {
@@ -36,7 +48,7 @@ func (h *timers) stop(t *timer) {
 }
 
 func (h *timers) remove(t *timer) {
-	i, last := t.pos-1, len(h.heap)-1
+	i, last := int(t.pos)-1, len(h.heap)-1
 	if i != last {
 		h.swap(i, last)
 	}
@@ -51,7 +63,7 @@ func (h *timers) remove(t *timer) {
 
 // due takes the earliest timer out if its time has come.
 func (h *timers) due(now time.Time) *timer {
-	if len(h.heap) == 0 || h.heap[0].at.After(now) {
+	if len(h.heap) == 0 || h.heap[0].at > now.Sub(h.epoch) {
 		return nil
 	}
 	t := h.heap[0]
@@ -65,7 +77,7 @@ func (h *timers) next() time.Time {
 	if len(h.heap) == 0 {
 		return time.Time{}
 	}
-	return h.heap[0].at
+	return h.epoch.Add(h.heap[0].at)
 }
 
 func (h *timers) clear() {
@@ -77,13 +89,13 @@ func (h *timers) clear() {
 
 func (h *timers) swap(i, j int) {
 	h.heap[i], h.heap[j] = h.heap[j], h.heap[i]
-	h.heap[i].pos, h.heap[j].pos = i+1, j+1
+	h.heap[i].pos, h.heap[j].pos = int32(i+1), int32(j+1) //nolint:gosec // see start
 }
 
 func (h *timers) up(i int) {
 	for i > 0 {
 		p := (i - 1) / 2
-		if !h.heap[i].at.Before(h.heap[p].at) {
+		if h.heap[i].at >= h.heap[p].at {
 			return
 		}
 		h.swap(i, p)
@@ -97,10 +109,10 @@ func (h *timers) down(i int) {
 		if l >= len(h.heap) {
 			return
 		}
-		if r := l + 1; r < len(h.heap) && h.heap[r].at.Before(h.heap[l].at) {
+		if r := l + 1; r < len(h.heap) && h.heap[r].at < h.heap[l].at {
 			l = r
 		}
-		if !h.heap[l].at.Before(h.heap[i].at) {
+		if h.heap[l].at >= h.heap[i].at {
 			return
 		}
 		h.swap(i, l)
@@ -108,17 +120,22 @@ func (h *timers) down(i int) {
 	}
 }
 
-// timerOnWrite makes a timer that starts when what is in the outbound batch
-// now is handed to the link.
-func (c *core) timerOnWrite(after time.Duration, fire func(*core)) *timer {
-	t := &timer{after: after, wanted: true, fire: fire}
+// onWrite lets a timer start when what is in the outbound batch now is handed to
+// the link.
+func (c *core) onWrite(t *timer, after time.Duration, owner expirer) {
+	t.after, t.wanted, t.owner = after, true, owner
 	c.unacked = append(c.unacked, t)
-	return t
 }
 
 // timerNow starts a timer.
 func (c *core) timerNow(after time.Duration, fire func(*core)) *timer {
-	t := &timer{after: after, fire: fire}
-	c.timers.start(t, c.host.now().Add(after))
+	t := &timer{}
+	c.startNow(t, after, timerFunc(fire))
 	return t
+}
+
+// startNow starts a timer that its owner holds.
+func (c *core) startNow(t *timer, after time.Duration, owner expirer) {
+	t.after, t.owner = after, owner
+	c.timers.start(t, c.host.now().Add(after))
 }
