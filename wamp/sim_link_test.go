@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp/codec"
@@ -23,6 +24,7 @@ type brittlePipe struct {
 	armed    bool // it breaks when one of the two has passed
 	up, down int
 	stalled  chan struct{} // closed when it goes on, nil while it does
+	stuckUp  bool          // only what is written does not pass
 	once     sync.Once
 	broken   chan struct{}
 }
@@ -31,16 +33,18 @@ func newBrittlePipe(c net.Conn) *brittlePipe {
 	return &brittlePipe{Conn: c, broken: make(chan struct{})}
 }
 
-// breakAt breaks the pipe when so many octets more have passed.
+// breakAt breaks the pipe when so many bytes more have passed.
 func (b *brittlePipe) breakAt(up, down int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.armed, b.up, b.down = true, up, down
 }
 
-func (b *brittlePipe) stall(on bool) {
+// stall has nothing pass any more, or with up only nothing that is written here.
+func (b *brittlePipe) stall(on, up bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.stuckUp = up
 	switch {
 	case on && b.stalled == nil:
 		b.stalled = make(chan struct{})
@@ -50,10 +54,13 @@ func (b *brittlePipe) stall(on bool) {
 	}
 }
 
-// allow says how many of n octets may pass.
+// allow says how many of n bytes may pass.
 func (b *brittlePipe) allow(left *int, n int) int {
 	b.mu.Lock()
 	stalled := b.stalled
+	if b.stuckUp && left != &b.up {
+		stalled = nil
+	}
 	b.mu.Unlock()
 	if stalled != nil {
 		select {
@@ -104,8 +111,11 @@ func (b *brittlePipe) Close() error {
 type linkSpy struct {
 	transport.Conn
 	w      *simWorld
-	parser codec.Parser
+	parser codec.Parser        // the reader's
+	writes codec.Parser        // the writer's
 	link   int                 // 0 before WELCOME
+	id     proto.ID            // of the session
+	last   atomic.Uint64       // request that was written
 	asked  map[proto.ID][2]int // publishes of streams; under the world's lock
 	wire   *brittlePipe
 }
@@ -117,73 +127,124 @@ func (s *linkSpy) Read() ([]byte, error) {
 		s.w.m.LinkLost(s.link)
 		return data, err
 	}
+	s.read(data)
+	return data, nil
+}
+
+// read tells the model of a message that the session is about to be given.
+func (s *linkSpy) read(data []byte) {
 	var m proto.Message
-	if s.parser.Parse(data, &m) == nil {
-		switch m.Type {
-		case proto.Welcome:
-			s.link = s.w.m.LinkUp()
-			s.w.linkIs(s, m.ID)
-		case proto.Goodbye, proto.Abort:
-			s.w.m.Heard(m.URI)
-		case proto.Published:
-			s.w.mu.Lock()
-			if of, is := s.asked[m.Request]; is {
-				s.w.m.StreamHeard(of[0], of[1])
-			}
-			s.w.mu.Unlock()
-		case proto.Unsubscribed:
-			if m.Request == 0 {
+	w := s.w.m
+	if s.parser.Parse(data, &m) != nil {
+		w.HeardBreach(s.link)
+		return
+	}
+	if s.link > 0 && s.w.m.Link() == s.link {
+		s.w.got.Add(1)
+	}
+	switch m.Type {
+	case proto.Welcome:
+		if s.link > 0 {
+			w.HeardBreach(s.link)
+			return
+		}
+		s.link, s.id = w.LinkUp(), m.ID
+		s.w.linkIs(s, m.ID)
+	case proto.Goodbye:
+		w.Heard(s.link, m.URI)
+	case proto.Abort:
+		if s.link == 0 {
+			w.Refused(m.URI)
+		} else {
+			w.HeardBreach(s.link)
+		}
+	case proto.Subscribed, proto.Registered:
+		w.Acknowledged(s.link, m.Request)
+		s.w.acknowledged(s)
+	case proto.Published, proto.Unsubscribed, proto.Unregistered:
+		if m.Request == 0 {
+			if m.Type == proto.Unsubscribed {
 				s.w.heardRevoked(s.link, m.Options.ID("subscription"))
 			}
-		default:
+			return
 		}
+		w.Came(s.link, m.Request, false)
+		s.w.mu.Lock()
+		of, is := s.asked[m.Request]
+		s.w.mu.Unlock()
+		if is {
+			w.StreamHeard(of[0], of[1])
+		}
+		s.w.acknowledged(s)
+	case proto.Result, proto.Error:
+		if uint64(m.Request) > s.last.Load() {
+			w.HeardBreach(s.link)
+			return
+		}
+		w.Came(s.link, m.Request, m.Options.Bool("progress"))
+		if m.Type == proto.Error && m.RequestType != proto.Call {
+			s.w.acknowledged(s)
+		}
+	default:
 	}
-	return data, nil
 }
 
 // Write implements transport.Conn.
 func (s *linkSpy) Write(b *transport.Batch) error {
 	for i := range b.Len() {
 		var m proto.Message
-		if err := s.parserOf().Parse(b.Message(i), &m); err != nil {
+		if err := s.writes.Parse(b.Message(i), &m); err != nil {
 			s.w.m.Broken(sim.Protocol, "the session sends what does not parse: %v", err)
 			continue
 		}
-		switch m.Type {
-		case proto.Call, proto.Publish:
-			if n := codec.Received(s.w.codec, &m); strings.HasPrefix(m.URI, "wamp.") {
-				if m.URI == "wamp.session.add_testament" {
-					s.w.m.Written(willOf(n))
-				}
-				continue
-			} else if op, k, is := simStreamed(simNumbers(n)); is {
-				s.w.mu.Lock()
-				s.asked[m.Request] = [2]int{op, k}
-				s.w.mu.Unlock()
-				s.w.m.StreamWritten(op, k, s.link)
-				continue
-			}
-			if _, _, _, more := sim.ChunkOf(simNumbers(codec.Received(s.w.codec, &m))); !more {
-				s.w.m.Written(s.w.action(&m).Op)
-			}
-		case proto.Register:
-			s.w.m.Written(uriNumber(m.URI))
-		case proto.Subscribe:
-			if n := sim.TopicOf(m.URI, m.Options); n >= 0 {
-				s.w.m.WrittenTopic(n)
-			}
-		case proto.Goodbye:
-			s.w.goodbye()
-		case proto.Abort:
-			s.w.m.Broken(sim.Protocol, "the session aborts: %s", m.Options.Str("message"))
-		default:
-		}
+		s.written(&m)
 	}
 	return s.Conn.Write(b)
 }
 
-// parserOf is for the writer; the other one is the reader's.
-func (s *linkSpy) parserOf() codec.Parser { return s.w.codec.NewParser(codec.Limits{}) }
+// written tells the model of a message that is handed to the link.
+func (s *linkSpy) written(m *proto.Message) {
+	switch m.Type {
+	case proto.Call, proto.Publish, proto.Subscribe, proto.Register, proto.Unsubscribe, proto.Unregister:
+		s.last.Store(max(s.last.Load(), uint64(m.Request)))
+	default:
+	}
+	w := s.w.m
+	switch m.Type {
+	case proto.Call, proto.Publish:
+		p := codec.Received(s.w.codec, m)
+		if m.Type == proto.Call && strings.HasPrefix(m.URI, "wamp.") {
+			if m.URI == "wamp.session.add_testament" {
+				w.Written(willOf(p), s.link, m.Request)
+			}
+			return
+		}
+		v := simNumbers(p)
+		if op, k, is := simStreamed(v); is {
+			s.w.mu.Lock()
+			s.asked[m.Request] = [2]int{op, k}
+			s.w.mu.Unlock()
+			w.StreamWritten(op, k, s.link, m.Request)
+			return
+		}
+		if _, _, _, more := sim.ChunkOf(v); !more {
+			w.Written(s.w.action(m).Op, s.link, m.Request)
+		}
+	case proto.Register:
+		w.Written(uriNumber(m.URI), s.link, m.Request)
+	case proto.Subscribe:
+		if n := sim.TopicOf(m.URI, m.Options); n >= 0 {
+			w.WrittenTopic(n, s.link, m.Request)
+		}
+	case proto.Unsubscribe, proto.Unregister:
+		w.WrittenLeave(m.Type, s.w.leaveOf(s, m), s.link, m.Request)
+	case proto.Goodbye:
+		s.w.goodbye()
+	case proto.Abort:
+		w.Aborts(s.link, m.Options.Str("message"))
+	default:
+	}
+}
 
 // Close implements transport.Conn.
 func (s *linkSpy) Close(ctx context.Context) error {
@@ -226,7 +287,8 @@ func (w *simWorld) dial(ctx context.Context, protocols []transport.Protocol) (tr
 		}
 		w.bridge(server, up)
 	}
-	return &linkSpy{Conn: conn, w: w, parser: w.codec.NewParser(codec.Limits{}), wire: wire, asked: map[proto.ID][2]int{}}, nil
+	return &linkSpy{Conn: conn, w: w, parser: w.codec.NewParser(codec.Limits{}), writes: w.codec.NewParser(codec.Limits{}), wire: wire,
+		asked: map[proto.ID][2]int{}}, nil
 }
 
 // bridge carries messages between the far end of a pipe and the router. The

@@ -19,7 +19,11 @@ func (w *simWorld) begin(a sim.Action) {
 		w.opOf(a.Of).cancel()
 		return
 	case sim.Slow:
-		w.slow(a.Of)
+		w.slow(a.Of, a.How == sim.Dead)
+		return
+	case sim.Interrupt: // its caller gives up
+		w.m.Interrupts(a.Of)
+		w.opOf(a.Of).cancel()
 		return
 	case sim.Take:
 		w.takeAway(a.Of)
@@ -81,22 +85,23 @@ func (w *simWorld) begin(a sim.Action) {
 		go w.guest(a)
 	case sim.Will, sim.Unwill:
 		go w.will(o, a)
+	case sim.States:
+		go w.states(o, a)
 	}
 }
 
-func (w *simWorld) close() {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	_ = w.s.Close(ctx)
-}
-
-func (w *simWorld) drainIt() {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	w.mu.Lock()
-	w.drain = ctx
-	w.mu.Unlock()
-	_ = w.s.Drain(ctx)
+// leaveBehind leaves another operation behind one that this goroutine has begun,
+// if it is to.
+func (w *simWorld) leaveBehind(n int) {
+	of, leaves := w.m.Leaves(n)
+	if !leaves {
+		return
+	}
+	if o := w.opOf(of); o.sub != nil {
+		_ = o.sub.Unsubscribe(context.Background())
+	} else if o.reg != nil {
+		_ = o.reg.Unregister(context.Background())
+	}
 }
 
 // pause is where a slow consumer stops.
@@ -123,7 +128,9 @@ func (w *simWorld) call(o *simOp, a sim.Action) {
 		w.results(o, a, w.s.CallStream(o.ctx, sim.ProcedureURI(a.Name), o.chunks, options...))
 		return
 	}
-	w.results(o, a, w.s.Call(o.ctx, sim.ProcedureURI(a.Name), simPayload(sim.Values(a, 0)), options...))
+	results := w.s.Call(o.ctx, sim.ProcedureURI(a.Name), simPayload(sim.Values(a, 0)), options...)
+	w.leaveBehind(a.Op)
+	w.results(o, a, results)
 }
 
 // results reads the stream of a call to its end.
@@ -148,7 +155,14 @@ func (w *simWorld) results(o *simOp, a sim.Action, results wamp.Results) {
 }
 
 func (w *simWorld) register(o *simOp, a sim.Action) {
-	reg, err := w.s.Register(o.ctx, sim.RegistrationURI(a.Op), wamp.Buffer(1, 0))
+	var reg *wamp.Registration
+	var err error
+	uri := sim.RegistrationURI(a.Op)
+	if a.Steps > 0 {
+		reg, err = w.s.Handle(o.ctx, uri, w.handler(a.Op), wamp.Concurrency(a.Steps))
+	} else {
+		reg, err = w.s.Register(o.ctx, uri, wamp.Buffer(1, 0))
+	}
 	if err != nil {
 		w.m.Ended(a.Op, simEnd(err, wamp.Payload{}))
 		return
@@ -157,29 +171,47 @@ func (w *simWorld) register(o *simOp, a sim.Action) {
 	o.reg = reg
 	w.mu.Unlock()
 	w.m.Acked(a.Op)
-	for inv := range reg.Invocations() {
-		go w.answer(inv)
-		w.pause(o)
+	if a.Steps > 0 {
+		for reg.Err() == nil { // its channel is the library's
+			<-time.After(time.Second)
+		}
+	} else {
+		for inv := range reg.Invocations() {
+			go w.answer(inv, a.Op)
+			w.pause(o)
+		}
 	}
 	w.m.Ended(a.Op, simEnd(reg.Err(), wamp.Payload{}))
 }
 
-// answer is the session's callee. It answers also when nobody waits any more.
-func (w *simWorld) answer(inv *wamp.Invocation) {
+// given notes an invocation that a registration was given. stop is called when it
+// is about to be answered: it reports false when its context has ended before. It
+// is nil where the invocation is none of the plan.
+func (w *simWorld) given(inv *wamp.Invocation, reg int) (a sim.Action, run int, stop func() bool) {
 	a, _, ok := sim.FromValues(simNumbers(inv.Payload))
 	if !ok {
 		w.m.Broken(sim.OwnAnswer, "an invocation with a payload that is none of the plan")
-		return
+		return a, 0, nil
 	}
-	run := w.m.Executed(a.Op, w.m.Link())
-	w.m.Invoked(a.Op, w.m.Link())
-	cut := make(chan struct{})
-	stop := context.AfterFunc(inv.Context(), func() {
-		defer close(cut)
+	run = w.m.Executed(a.Op, w.m.Link())
+	w.m.Invoked(a.Op, reg, w.m.Link())
+	return a, run, context.AfterFunc(inv.Context(), func() {
 		if err := context.Cause(inv.Context()); !errors.Is(err, wamp.ErrAnswered) {
 			w.m.Interrupted(a.Op)
 		}
 	})
+}
+
+// answer is the session's callee. It answers also when nobody waits any more.
+func (w *simWorld) answer(inv *wamp.Invocation, reg int) {
+	a, run, stop := w.given(inv, reg)
+	if stop == nil {
+		return
+	}
+	if a.End == sim.EndStuck {
+		<-w.letGo
+		return
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	if a.End == sim.EndNever {
@@ -187,7 +219,7 @@ func (w *simWorld) answer(inv *wamp.Invocation) {
 	}
 	if inv.Details.Bool("progress") {
 		if a.End == sim.EndResult && !w.takeChunks(inv, run) {
-			<-cut
+			<-inv.Context().Done()
 			return
 		}
 		a.After /= 2
@@ -199,7 +231,6 @@ func (w *simWorld) answer(inv *wamp.Invocation) {
 			return nil
 		}
 		if stop() {
-			close(cut)
 			w.m.Answers(a.Op)
 		}
 		switch a.End {
@@ -207,10 +238,12 @@ func (w *simWorld) answer(inv *wamp.Invocation) {
 			return inv.Fail(&wamp.Error{URI: sim.AppError, Payload: p})
 		case sim.EndDecline:
 			return inv.Decline()
+		case sim.EndPanic, sim.EndGoexit:
+			return inv.Fail(errors.New("an error that is nobody else's business"))
 		}
 		return inv.Return(p)
 	})
-	<-cut
+	<-inv.Context().Done()
 	if a.End == sim.EndNever {
 		_ = inv.Fail(wamp.ErrCanceled)
 	}
@@ -283,7 +316,7 @@ func simEnd(err error, p wamp.Payload) sim.End {
 	case errors.Is(err, wamp.ErrNotConnected):
 		e.How = sim.NotConnected
 	case errors.As(err, &unknown):
-		e.How, e.Delivered = sim.Unknown, unknown.Delivered
+		e.How, e.Delivered, e.Links, e.Silence = sim.Unknown, unknown.Delivered, unknown.Links, unknown.Reason == wamp.ErrAckTimeout
 	case errors.Is(err, wamp.ErrSessionClosed):
 		e.How = sim.Closed
 	case errors.Is(err, context.Canceled):
@@ -298,6 +331,8 @@ func simEnd(err error, p wamp.Payload) sim.End {
 		e.How = sim.Left
 	case errors.Is(err, wamp.ErrDraining):
 		e.How = sim.Drained
+	case errors.Is(err, wamp.ErrAckTimeout):
+		e.How = sim.Silent
 	}
 	return e
 }

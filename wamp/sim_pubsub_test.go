@@ -11,23 +11,24 @@ import (
 )
 
 // slow has the consumer of an operation stop reading: until the next check, or
-// where it holds the link back for a while.
-func (w *simWorld) slow(n int) {
+// where it holds the link back for a while, or for ever.
+func (w *simWorld) slow(n int, dead bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	o := w.ops[n]
+	o.dead = o.dead || dead
 	if o.slow != nil {
 		return
 	}
 	stopped := make(chan struct{})
 	o.slow = stopped
-	if o.policy != sim.Block {
+	if o.policy != sim.Block || dead {
 		return
 	}
 	time.AfterFunc(3*time.Second, func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		if o.slow == stopped {
+		if o.slow == stopped && !o.dead {
 			close(stopped)
 			o.slow = nil
 		}
@@ -53,6 +54,16 @@ func (w *simWorld) publish(o *simOp, a sim.Action) {
 		options = append(options, wamp.Retain())
 	}
 	acks := w.s.Publish(o.ctx, sim.TopicURI(a.Name), simPayload(sim.Values(a, 0)), options...)
+	if a.Of > 0 {
+		go w.takeAck(a, acks)
+		w.leaveBehind(a.Op)
+		return
+	}
+	w.takeAck(a, acks)
+}
+
+// takeAck waits for the answer to a publish.
+func (w *simWorld) takeAck(a sim.Action, acks wamp.Acks) {
 	if a.How == "" {
 		return
 	}
@@ -114,10 +125,8 @@ func (w *simWorld) takeAway(op int) {
 	name, link := w.m.NameOf(op), w.m.Link()
 	w.mu.Lock()
 	var id proto.ID
-	for _, h := range w.held {
-		if h.link == link && link > 0 {
-			id = h.topics[name]
-		}
+	if h := w.here(link); h != nil && link > 0 {
+		id = h.topics[name]
 	}
 	w.mu.Unlock()
 	if id != 0 {
@@ -154,6 +163,13 @@ func (w *simWorld) hookPublish(x *wamptest.Exchange, h *holding) {
 		return
 	}
 	op := w.action(m).Op
+	if m.Options.Bool("acknowledge") {
+		h.published[m.Request] = op
+		if w.deny[string(sim.Publish)] > 0 {
+			w.denies(x, sim.Publish, op)
+			return
+		}
+	}
 	own, others := sim.Receivers(m.Options)
 	w.m.JudgeReceivers(op, own, others)
 	w.m.Executed(op, h.link)
@@ -164,18 +180,23 @@ func (w *simWorld) hookPublish(x *wamptest.Exchange, h *holding) {
 
 // hookEvent tells the model of an event that the router sends to the session,
 // and writes into it on which link.
-func (w *simWorld) hookEvent(x *wamptest.Exchange, h *holding) {
+func (w *simWorld) hookEvent(x *wamptest.Exchange, h *holding) wamptest.Action {
 	name, is := h.names[x.Message.ID]
 	if !is {
-		return // of the meta API
+		return wamptest.Pass() // of the meta API
+	}
+	retained := x.Message.Options.Bool("retained")
+	if retained && h.quiet[x.Message.ID] {
+		return wamptest.Drop()
 	}
 	op := sim.TagOf(simNumbers(x.Payload())).Op
 	if err := x.SetPayload(simPayload(sim.Tag{Op: op, Run: h.link}.Numbers())); err != nil {
 		w.m.Broken(sim.Protocol, "the hook: %v", err)
 	}
-	if x.Message.Options.Bool("retained") {
+	if retained {
 		w.m.RetainedSent(op, h.link, name)
 	} else {
 		w.m.EventSent(op, h.link, name)
 	}
+	return wamptest.Pass()
 }

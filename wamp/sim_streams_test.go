@@ -24,7 +24,10 @@ func simStreamed(v []int) (op, k int, ok bool) {
 
 // stream plays a publish stream: the producer, and who reads the acknowledgements.
 func (w *simWorld) stream(o *simOp, a sim.Action) {
-	options := []wamp.PublishOption{wamp.Window(a.Steps)}
+	var options []wamp.PublishOption
+	if a.Steps > 0 { // otherwise it shares the session's
+		options = append(options, wamp.Window(a.Steps))
+	}
 	switch a.How {
 	case sim.GoOn:
 		options = append(options, wamp.GoOn())
@@ -92,7 +95,12 @@ func willOf(p wamp.Payload) int {
 func (w *simWorld) hookCall(x *wamptest.Exchange, h *holding) {
 	switch x.Message.URI {
 	case "wamp.session.add_testament":
-		w.m.WillTaken(willOf(x.Payload()), h.link)
+		op := willOf(x.Payload())
+		if w.deny[string(sim.Will)] > 0 {
+			w.denies(x, sim.Will, op)
+			return
+		}
+		w.m.WillTaken(op, h.link)
 	case "wamp.session.flush_testaments":
 		if kw, err := x.Payload().Kwargs(); err == nil {
 			w.m.WillsFlushed(fmt.Sprint(kw["scope"]), h.link)

@@ -3,7 +3,11 @@ package wamp_test
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"maps"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -38,8 +42,22 @@ type simWorld struct {
 	noDial  int
 	refuse  int
 	reason  string
-	delay   time.Duration // until the router notices the next loss
+	session atomic.Pointer[wamp.Session] // once it is there
+	got     atomic.Uint64                // messages that the session was given, but for those of logins
+	delay   time.Duration                // until the router notices the next loss
 	drain   context.Context
+	mutes   map[int]*simMute
+	deny    map[string]int
+
+	queue      int           // acknowledgements that the router keeps for the session
+	sequential bool          // operations are handed over one after the other
+	letGo      chan struct{} // closed when handlers that never end may
+}
+
+// simMute is how often the router does not acknowledge something, or does it late.
+type simMute struct {
+	n    int
+	late time.Duration
 }
 
 // holding is what the router holds for one session, as its messages say.
@@ -51,7 +69,10 @@ type holding struct {
 	names  map[proto.ID]int // of all topics that it ever had
 	regs   map[int]proto.ID
 
-	streamed map[proto.ID][2]int // publishes of streams
+	published map[proto.ID]int    // publishes that are acknowledged
+	streamed  map[proto.ID][2]int // publishes of streams
+	waiting   int                 // acknowledgements that the session has not read
+	quiet     map[proto.ID]bool   // subscriptions that were not acknowledged: nothing retained is sent for them
 }
 
 // simOp is an operation with its context.
@@ -65,12 +86,16 @@ type simOp struct {
 	policy string            // of a subscription
 	view   *view             // of what is followed, nil if nothing is
 	slow   chan struct{}     // closed when its consumer reads again, nil if it does
+	dead   bool              // it never does
 }
 
-func newSimWorld(t *testing.T, seed uint64, failFast bool) *simWorld {
+func newSimWorld(t *testing.T, seed uint64, setup sim.Action) *simWorld {
 	t.Helper()
 	start := time.Now()
-	w := &simWorld{t: t, ops: map[int]*simOp{}, held: map[proto.ID]*holding{}, events: make(chan sim.Action, 1<<12), over: make(chan struct{})}
+	windows := setup.Windows()
+	w := &simWorld{t: t, ops: map[int]*simOp{}, held: map[proto.ID]*holding{}, events: make(chan sim.Action, 1<<12), over: make(chan struct{}),
+		mutes: map[int]*simMute{}, deny: map[string]int{}, letGo: make(chan struct{}),
+		queue: windows[0] + windows[1] + 8, sequential: setup.Kind == sim.Setup && setup.After > 0}
 	w.codec = []codec.Codec{codec.CBOR, codec.JSON, codec.MsgPack}[seed%3]
 	w.m = sim.NewModel(func() time.Duration { return time.Since(start) })
 	w.router = wamptest.NewRouter(t, wamptest.WithSeed(seed), wamptest.WithHistory(1<<20), wamptest.WithLogins(wamptest.Ticket(func(string, string) (string, string, bool) {
@@ -93,12 +118,18 @@ func newSimWorld(t *testing.T, seed uint64, failFast bool) *simWorld {
 	}()
 	go w.publishEvents() // ends with the world
 	w.router.SetHook(w.hook)
-	policy.FailFast = failFast
-	w.s, err = wamp.Connect(t.Context(), "", "realm1", wamp.WithTransport(w.dial), wamp.WithReconnect(policy),
-		wamp.WithAuth(authn.Ticket(sim.SelfID, simTicket, authn.AllowPlaintext())), wamp.WithSerializers(w.codec), wamp.WithOutbound(1000), wamp.WithKeepalive(wamp.Keepalive{Interval: 3 * time.Second, Timeout: 2 * time.Second, RawSocket: true}))
+	policy.FailFast = setup.How == sim.FailFast
+	options := []wamp.Option{wamp.WithTransport(w.dial), wamp.WithReconnect(policy), wamp.WithSerializers(w.codec), wamp.WithOutbound(1000),
+		wamp.WithAuth(authn.Ticket(sim.SelfID, simTicket, authn.AllowPlaintext())), wamp.WithWindow(windows[0], windows[1]),
+		wamp.WithKeepalive(wamp.Keepalive{Interval: 3 * time.Second, Timeout: 2 * time.Second, RawSocket: true})}
+	if setup.Policy != "" {
+		options = append(options, wamp.WithLogger(slog.New(&simLogger{w: w, how: setup.Policy})))
+	}
+	w.s, err = wamp.Connect(t.Context(), "", "realm1", options...)
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.session.Store(w.s)
 	go func() { // ends with the session
 		<-w.s.Done()
 		w.m.SessionOver(w.s.Err().Error())
@@ -109,7 +140,13 @@ func newSimWorld(t *testing.T, seed uint64, failFast bool) *simWorld {
 // end lets go of everything.
 func (w *simWorld) end() {
 	w.m.Rest()
+	w.mu.Lock()
+	for _, o := range w.ops {
+		o.dead = false
+	}
+	w.mu.Unlock()
 	w.read()
+	close(w.letGo)
 	w.router.SetHook(nil)
 	closeIt(w.t, w.s)
 	close(w.over)
@@ -145,7 +182,7 @@ func (w *simWorld) linkIs(s *linkSpy, id proto.ID) {
 	defer w.mu.Unlock()
 	w.present = s
 	w.held[id] = &holding{link: s.link, asked: map[proto.ID]int{}, leaves: map[proto.ID]proto.ID{}, topics: map[int]proto.ID{}, names: map[proto.ID]int{},
-		regs: map[int]proto.ID{}, streamed: map[proto.ID][2]int{}}
+		regs: map[int]proto.ID{}, streamed: map[proto.ID][2]int{}, published: map[proto.ID]int{}, quiet: map[proto.ID]bool{}}
 }
 
 // up is the link, nil if there is none.
@@ -157,6 +194,17 @@ func (w *simWorld) up() *linkSpy {
 		return nil
 	}
 	return w.present
+}
+
+// here is what the router holds for the session on the present link, nil if there
+// is none. It is called with the lock.
+func (w *simWorld) here(link int) *holding {
+	for _, h := range w.held {
+		if h.link == link {
+			return h
+		}
+	}
+	return nil
 }
 
 // goodbye judges a drain when the session says GOODBYE.
@@ -198,51 +246,6 @@ func (w *simWorld) action(m *proto.Message) sim.Action {
 	return a
 }
 
-// hook sees all that passes the router, and tells the model of what it takes
-// from the session and sends to it.
-func (w *simWorld) hook(x *wamptest.Exchange) wamptest.Action {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	h := w.held[x.Session]
-	m := x.Message
-	switch {
-	case m.Type == proto.Publish:
-		w.hookPublish(x, h)
-	case h == nil && m.Type == proto.Event:
-		w.hookPeer(x)
-	case h == nil:
-	case m.Type == proto.Call:
-		w.hookCall(x, h)
-	case m.Type == proto.Published:
-		if of, is := h.streamed[m.Request]; is {
-			w.m.StreamPublished(of[0], of[1], uint64(m.Publication))
-		}
-	case m.Type == proto.Event:
-		w.hookEvent(x, h)
-	case m.Type == proto.Register:
-		h.asked[m.Request] = uriNumber(m.URI)
-	case m.Type == proto.Subscribe:
-		h.asked[m.Request] = sim.TopicOf(m.URI, m.Options)
-	case m.Type == proto.Subscribed:
-		if n := h.asked[m.Request]; n >= 0 {
-			h.topics[n], h.names[m.ID] = m.ID, n
-		}
-	case m.Type == proto.Registered:
-		h.regs[h.asked[m.Request]] = m.ID
-	case m.Type == proto.Unsubscribe, m.Type == proto.Unregister:
-		h.leaves[m.Request] = m.ID
-	case m.Type == proto.Unsubscribed && m.Request == 0:
-		simForget(h.topics, m.Options.ID("subscription"))
-	case m.Type == proto.Unsubscribed:
-		simForget(h.topics, h.leaves[m.Request])
-	case m.Type == proto.Unregistered && m.Request == 0:
-		simForget(h.regs, m.Options.ID("registration"))
-	case m.Type == proto.Unregistered:
-		simForget(h.regs, h.leaves[m.Request])
-	}
-	return wamptest.Pass()
-}
-
 // revoke takes a registration away, where the router has it.
 func (w *simWorld) revoke(op int) {
 	s := w.up()
@@ -251,10 +254,8 @@ func (w *simWorld) revoke(op int) {
 	}
 	w.mu.Lock()
 	var id proto.ID
-	for _, h := range w.held {
-		if h.link == s.link {
-			id = h.regs[op]
-		}
+	if h := w.here(s.link); h != nil {
+		id = h.regs[op]
 	}
 	w.mu.Unlock()
 	if id == 0 {
@@ -265,14 +266,6 @@ func (w *simWorld) revoke(op int) {
 	synctest.Wait()
 }
 
-func simForget(from map[int]proto.ID, id proto.ID) {
-	for n, other := range from {
-		if other == id {
-			delete(from, n)
-		}
-	}
-}
-
 // check lets time pass and has judged what is left.
 func (w *simWorld) check() {
 	w.read()
@@ -281,20 +274,15 @@ func (w *simWorld) check() {
 	var q sim.Quiet
 	if s := w.up(); s != nil {
 		w.mu.Lock()
-		for _, h := range w.held {
-			if h.link == s.link {
-				for n := range h.topics {
-					q.Topics = append(q.Topics, n)
-				}
-				for n := range h.regs {
-					q.Registrations = append(q.Registrations, n)
-				}
-			}
+		if h := w.here(s.link); h != nil {
+			q.Topics, q.Registrations = slices.Collect(maps.Keys(h.topics)), slices.Collect(maps.Keys(h.regs))
 		}
 		w.mu.Unlock()
 	}
 	st := w.s.Stats()
-	q.Octets, q.Tables = st.QueuedOctets, sim.Tables(st.Tables)
+	w.judgeStats(st)
+	q.Bytes, q.Tables = st.QueuedOctets, sim.Tables(st.Tables)
+	w.judgeDead()
 	w.m.JudgeLoss()
 	w.m.JudgeQuiet(q)
 	w.judgeViews()
@@ -305,7 +293,7 @@ func (w *simWorld) read() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, o := range w.ops {
-		if o.slow != nil {
+		if o.slow != nil && !o.dead {
 			close(o.slow)
 			o.slow = nil
 		}
@@ -314,80 +302,23 @@ func (w *simWorld) read() {
 
 // act carries out an action of the plan.
 func (w *simWorld) act(a sim.Action) {
-	ms := time.Duration(a.After) * time.Millisecond
 	switch a.Kind {
 	case sim.Flush, sim.Pump:
 		synctest.Wait()
 	case sim.Pass:
-		<-time.After(ms)
+		<-time.After(time.Duration(a.After) * time.Millisecond)
 		synctest.Wait()
 	case sim.Check:
 		w.check()
-	case sim.Cut:
-		w.cut(a, ms)
-	case sim.Restart:
-		if w.up() != nil {
-			w.m.CutsDone()
-		}
-		w.router.Restart()
-		w.m.RouterRestarted()
-		synctest.Wait()
-	case sim.Stall:
-		if s := w.up(); s != nil {
-			s.wire.stall(true)
-			if a.How == sim.Dead { // the keepalive finds out
-				w.m.CutsDone()
-				<-time.After(5 * time.Second)
-				return
-			}
-			time.AfterFunc(ms, func() { s.wire.stall(false) })
-		}
-	case sim.Goodbye:
-		w.kill(a)
-		synctest.Wait()
-	case sim.Setup, sim.Interrupt: // the one is done, the other is for the step simulation
-	case sim.NoDial:
-		w.mu.Lock()
-		w.noDial = a.N
-		w.mu.Unlock()
-	case sim.Refuse:
-		w.mu.Lock()
-		w.refuse, w.reason = a.N, a.How
-		w.mu.Unlock()
+	case sim.Setup, sim.Together, sim.Odd: // the first is done, the others are for the step simulation
 	default:
-		w.begin(a)
-	}
-}
-
-// kill has the router end the session: by itself, or because a peer says so.
-func (w *simWorld) kill(a sim.Action) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	for _, info := range w.router.Sessions() {
-		switch {
-		case info.ID != w.s.ID():
-		case a.N == 0:
-			w.router.Kill(info.ID, a.How)
-		default:
-			_ = w.peer.Meta().KillSession(ctx, info.ID, wamp.KillReason(a.How))
+		if !w.fault(a) {
+			w.begin(a)
+			if w.sequential && a.Op > 0 {
+				synctest.Wait()
+			}
 		}
 	}
-}
-
-// cut breaks the link when so many octets have passed of what is under way.
-func (w *simWorld) cut(a sim.Action, notice time.Duration) {
-	s := w.up()
-	if s == nil {
-		return
-	}
-	w.m.CutsDone()
-	w.mu.Lock()
-	w.delay = notice
-	w.mu.Unlock()
-	s.wire.breakAt(a.Up, a.Down)
-	synctest.Wait()
-	_ = s.wire.Close()
-	synctest.Wait()
 }
 
 // callee is the peer's: it answers as the call says.

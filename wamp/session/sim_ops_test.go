@@ -10,53 +10,79 @@ import (
 	"github.com/connectanum/connectanum-go/wamp/proto"
 )
 
-// begin begins an operation, or ends one. The shell refuses all that comes
-// after the end.
+// begin begins an operation, or ends one: it is handed over to the actor, whose
+// next turn takes it.
 func (w *world) begin(a sim.Action) {
 	o := w.ops[a.Of]
-	var do op
 	switch a.Kind {
 	case sim.Cancel:
 		w.cancel(o)
-		return
 	case sim.Slow:
 		o.slow = true
-		return
 	case sim.Chunk:
 		o.chunks++
 		last := a.How == sim.Last
-		do = &Chunk{Call: o.call, Last: last, Args: sim.AppendJSON(nil, sim.ChunkNumbers(a.Of, o.chunks, last))}
-	case sim.Unsubscribe:
-		do = &leaveOp{sub: o.sub, done: make(chan error, 1)}
-	case sim.Unregister:
-		do = &unregisterOp{reg: o.reg, done: make(chan error, 1)}
+		w.put(&Chunk{Call: o.call, Last: last, Args: sim.AppendJSON(nil, sim.ChunkNumbers(a.Of, o.chunks, last))})
+	case sim.Unsubscribe, sim.Unregister:
+		w.leave(o)
 	case sim.Close:
-		do = &closeOp{}
+		w.put(&closeOp{})
+		w.at(time.Minute, func() { w.control(&closeOp{now: true}) }) // its context ends
 	case sim.Drain:
-		w.drain = &drainOp{done: make(chan struct{})}
+		drain := &drainOp{done: make(chan struct{})}
+		w.drain = drain
 		w.at(time.Minute, func() { // its context ends
-			if w.drain != nil && !w.core.ended {
+			if w.drain == drain && !w.core.ended {
 				w.m.JudgeDrain(false)
-				(&closeOp{}).apply(w.core)
+				w.put(&closeOp{})
+				w.control(&closeOp{now: true})
 			}
 		})
-		do = w.drain
+		w.put(drain)
 	default:
 		o = &simOp{w: w, n: a.Op}
 		o.ctx, o.cancel = context.WithCancel(context.Background())
 		w.ops[a.Op] = o
-		do = o.make(a)
+		o.begin(a)
+		if of, leaves := w.m.Leaves(a.Op); leaves {
+			w.leave(w.ops[of])
+		}
 	}
-	if w.core.ended {
-		do.refuse(&ClosedError{Reason: w.core.reason})
-		return
-	}
-	do.apply(w.core)
 }
 
-// simPatience is the time of an acknowledgement: more than all slow consumers
-// under policy Block together hold the link back.
-const simPatience = 10 * time.Minute
+// begin hands the engine's form of an operation over.
+func (o *simOp) begin(a sim.Action) {
+	if a.Kind != sim.States {
+		o.w.put(begun{o.make(a), o})
+		return
+	}
+	o.states = &stateWatcher{ch: make(chan State, 1)}
+	o.states.stop = func() bool { return true }
+	o.w.listeners = append(o.w.listeners, o)
+	o.w.control(begun{&statesOp{o.states}, o})
+}
+
+// begun is an operation that tells the model when it reaches the session.
+type begun struct {
+	op
+	o *simOp
+}
+
+func (b begun) apply(c *core) {
+	b.o.w.m.Applied(b.o.n)
+	b.op.apply(c)
+}
+
+// leave ends a handle as its user does.
+func (w *world) leave(o *simOp) {
+	done := make(chan error, 1)
+	w.leaving = append(w.leaving, simLeave{o.n, done})
+	if o.sub != nil {
+		w.put(&leaveOp{sub: o.sub, done: done})
+	} else {
+		w.put(&unregisterOp{reg: o.reg, done: done})
+	}
+}
 
 // make is the engine's form of an operation.
 func (o *simOp) make(a sim.Action) op {
@@ -64,7 +90,7 @@ func (o *simOp) make(a sim.Action) op {
 	switch a.Kind {
 	case sim.Call:
 		call := &Call{Ctx: o.ctx, URI: sim.ProcedureURI(a.Name), Args: args, Sink: (*simSink)(o), Grace: 10 * time.Second,
-			Progressive: a.Progressive(), Idempotent: a.Idempotent()}
+			Progressive: a.Progressive(), Idempotent: a.Idempotent(), Begun: o.w.now()}
 		o.call = call
 		switch a.How {
 		case sim.Chunks:
@@ -89,7 +115,6 @@ func (o *simOp) make(a sim.Action) op {
 	case sim.Subscribe:
 		o.sub = newSub(o.ctx, sim.TopicURI(a.Name), (*simSink)(o))
 		o.sub.Match, o.sub.Retained, o.policy = sim.TopicMatch(a.Name), a.How == sim.Retained, a.Policy
-		o.sub.AckTimeout = simPatience
 		o.ready = o.sub.Ready
 		o.w.waiting = append(o.w.waiting, o)
 		return o.sub
@@ -101,8 +126,10 @@ func (o *simOp) make(a sim.Action) op {
 		return &Testament{Call: call, Scope: a.How, Flush: a.Kind == sim.Unwill}
 	case sim.Register:
 		o.reg = newReg(o.ctx, (*simCallee)(o))
-		o.reg.AckTimeout = simPatience
-		o.reg.URI, o.ready = sim.RegistrationURI(a.Op), o.reg.Ready
+		o.reg.URI, o.ready, o.slots = sim.RegistrationURI(a.Op), o.reg.Ready, a.Steps
+		if a.Name > 0 {
+			o.reg.URI, o.reg.Options = sim.SharedURI(a.Name), proto.Dict{{Key: sim.OpKey, Value: a.Op}}
+		}
 		o.w.waiting = append(o.w.waiting, o)
 		return o.reg
 	}
@@ -114,8 +141,11 @@ func (o *simOp) make(a sim.Action) op {
 func (w *world) cancel(o *simOp) {
 	o.cancel()
 	tell := func() {
-		if g := w.core.watches.groups[o.ctx.Done()]; g != nil && !w.core.ended {
-			(&ctxDone{g}).apply(w.core)
+		if g := w.core.watches.groups[o.ctx.Done()]; g != nil {
+			w.control(&ctxDone{g})
+		}
+		if o.states != nil {
+			w.control(&unlistenOp{o.states})
 		}
 	}
 	if o.n%2 == 0 {
@@ -136,9 +166,10 @@ func endOf(e End) sim.End {
 	var timeout *TimeoutError
 	var canceled *CanceledError
 	var revoked *RevokedError
+	var odd *ProtocolError
 	switch {
 	case errors.As(e.Err, &unknown):
-		out.How, out.Delivered = sim.Unknown, unknown.Delivered
+		out.How, out.Delivered, out.Links, out.Silence = sim.Unknown, unknown.Delivered, unknown.Links, unknown.Reason == ErrAckTimeout
 	case errors.As(e.Err, &canceled):
 		out.How = sim.Canceled
 	case errors.As(e.Err, &timeout):
@@ -151,6 +182,10 @@ func endOf(e End) sim.End {
 		out.How = sim.Left
 	case errors.Is(e.Err, ErrDraining):
 		out.How = sim.Drained
+	case errors.Is(e.Err, ErrAckTimeout):
+		out.How = sim.Silent
+	case errors.As(e.Err, &odd):
+		out.How = sim.OddAnswer
 	case errors.As(e.Err, &revoked):
 		out.How, out.URI = sim.Revoked, revoked.Reason
 	case errors.As(e.Err, &peer):
@@ -161,96 +196,3 @@ func endOf(e End) sim.End {
 	}
 	return out
 }
-
-// simCallee is the sink of a registration, and its callee: it answers as the
-// caller has said, also when nobody waits any more.
-type simCallee simOp
-
-func (s *simCallee) End(e End) { s.w.m.Ended(s.n, endOf(e)) }
-
-func (s *simCallee) Invoke(m *proto.Message) (*Invocation, Verdict) {
-	if s.slow {
-		return nil, Overflow
-	}
-	w := s.w
-	a, run, _ := sim.FromValues(sim.ParseJSON(m.Args))
-	w.m.Invoked(a.Op, w.link)
-	over := false
-	inv := &Invocation{}
-	inv.Cancel = func(cause error) {
-		var interrupt *Interrupt
-		if errors.As(cause, &interrupt) {
-			w.m.Stopped(a.Op)
-			w.at(5*time.Millisecond, func() {
-				if !over && !w.core.ended {
-					w.m.Answers(a.Op)
-					(&Answer{Inv: inv, URI: proto.ErrURICanceled, Args: sim.AppendJSON(nil, sim.Tag{Op: a.Op, Run: run}.Numbers())}).apply(w.core)
-				}
-			})
-			return
-		}
-		over = true
-		w.m.Interrupted(a.Op)
-	}
-	say := func(n int, last bool) {
-		if w.core.ended {
-			return
-		}
-		answer := &Answer{Inv: inv, Progress: !last, Args: sim.AppendJSON(nil, sim.Tag{Op: a.Op, Run: run, N: n}.Numbers())}
-		switch {
-		case !last:
-		case a.End == sim.EndError:
-			answer.URI = sim.AppError
-		case a.End == sim.EndDecline:
-			answer.URI, answer.Args = proto.ErrURIUnavailable, nil
-		}
-		if last && !over {
-			w.m.Answers(a.Op)
-		}
-		answer.apply(w.core)
-	}
-	ms := time.Duration(a.After) * time.Millisecond
-	if m.Options.Bool("progress") {
-		inv.Chunks = &simChunks{w: w, run: run, end: func() {
-			if a.End == sim.EndResult {
-				w.at(0, func() { say(0, true) })
-			}
-		}}
-		if a.End == sim.EndResult {
-			return inv, Taken // behind the last chunk
-		}
-		ms /= 2 // before the last chunk
-	}
-	if m.Options.Bool("receive_progress") {
-		for n := 1; n <= a.Steps; n++ {
-			w.at(ms*time.Duration(n)/time.Duration(a.Steps+1), func() { say(n, false) })
-		}
-	}
-	if a.End != sim.EndNever {
-		w.at(ms, func() { say(0, true) })
-	}
-	return inv, Taken
-}
-
-// simChunks is the sink of the chunks of one invocation.
-type simChunks struct {
-	w    *world
-	run  int
-	end  func() // the last one is there
-	over bool
-}
-
-func (k *simChunks) Chunk(m *proto.Message, last bool) Verdict {
-	op, n, marked, ok := sim.ChunkOf(sim.ParseJSON(m.Args))
-	if !ok || marked != last || k.over {
-		k.w.m.Broken(sim.OwnAnswer, "chunk %s, last: %v, over: %v", m.Args, last, k.over)
-		return Taken
-	}
-	k.w.m.Chunked(op, k.run, n, last)
-	if last {
-		k.end()
-	}
-	return Taken
-}
-
-func (k *simChunks) End() { k.over = true }

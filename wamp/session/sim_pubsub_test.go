@@ -64,7 +64,7 @@ func (s *simSink) ungate() {
 	s.lying = 0
 	if s.gated {
 		s.gated = false
-		ungateOp{}.apply(s.w.core)
+		s.w.control(ungateOp{})
 	}
 }
 

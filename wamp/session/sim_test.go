@@ -94,10 +94,17 @@ func TestSimulationReplaysTheOther(t *testing.T) {
 // live plays one life.
 func live(t *testing.T, plan []sim.Action) *sim.Model {
 	t.Helper()
-	w := newWorld()
+	var setup sim.Action
+	if len(plan) > 0 {
+		setup = plan[0]
+	}
+	w := newWorld(setup)
 	for _, a := range plan {
 		if w.m.Act(a) {
 			w.act(a)
+		}
+		if w.gathers(a) {
+			continue
 		}
 		w.turn()
 		if len(w.m.Faults()) > 0 {

@@ -3,20 +3,17 @@ package session
 import (
 	"container/heap"
 	"context"
-	"encoding/binary"
 	"errors"
-	"fmt"
+	"log/slog"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp/codec"
 	"github.com/connectanum/connectanum-go/wamp/internal/sim"
-	"github.com/connectanum/connectanum-go/wamp/proto"
 )
 
 // world is the engine's surroundings in the step simulation: the host of a
-// core, a link of octets, and the model router at its other end.
+// core, a link of bytes, and the model router at its other end.
 type world struct {
 	m      *sim.Model
 	core   *core
@@ -26,17 +23,30 @@ type world struct {
 	later  agenda
 	steps  int
 
+	data, ctl []op // that wait for the actor, as in a mailbox
+	gather    int  // so many operations are to come before its next turn
+
 	link     int // 0: none
 	up, down pipe
 	stalled  bool
+	stuckUp  bool // what the session writes does not pass
+	broken   bool // the session is being told that its link is lost
 	dialing  bool
 	noDial   int
 	refuse   int
 	reason   string
 
-	ops     map[int]*simOp
-	waiting []*simOp // for Ready
-	drain   *drainOp
+	ops       map[int]*simOp
+	waiting   []*simOp // for Ready
+	leaving   []simLeave
+	listeners []*simOp
+	drain     *drainOp
+}
+
+// simLeave is an Unsubscribe or Unregister that waits for its end.
+type simLeave struct {
+	of   int
+	done chan error
 }
 
 // simOp is an operation with its context.
@@ -53,45 +63,21 @@ type simOp struct {
 	sub    *Subscription
 	reg    *Registration
 	call   *Call
+	states *stateWatcher
+	phase  Phase // the last one that its user was told of
 	chunks int
 	ready  chan error
+
+	slots   int // invocations that it runs at once, 0: all
+	running int
+	queue   []*simInvocation // those that wait for a slot
 }
 
-// pipe is one direction of a link: octets on their way, of which some have
+// pipe is one direction of a link: bytes on their way, of which some have
 // passed.
 type pipe struct {
-	octets []byte
+	bytes  []byte
 	passed int
-}
-
-func (p *pipe) put(m []byte) {
-	p.octets = binary.BigEndian.AppendUint32(p.octets, uint32(len(m)))
-	p.octets = append(p.octets, m...)
-}
-
-// pass lets up to n octets pass and returns the messages that are whole.
-func (p *pipe) pass(n int) (whole [][]byte) {
-	p.passed = min(p.passed+n, len(p.octets))
-	for p.passed >= 4 {
-		size := 4 + int(binary.BigEndian.Uint32(p.octets))
-		if p.passed < size {
-			break
-		}
-		whole = append(whole, slices.Clone(p.octets[4:size]))
-		p.octets = p.octets[size:]
-		p.passed -= size
-	}
-	return whole
-}
-
-// back takes messages back that had passed.
-func (p *pipe) back(whole [][]byte) {
-	var b pipe
-	for _, m := range whole {
-		b.put(m)
-	}
-	p.octets = append(b.octets, p.octets...)
-	p.passed += len(b.octets)
 }
 
 // agenda is what is to be done when, in order.
@@ -115,17 +101,19 @@ func (a *agenda) Pop() any {
 	return last
 }
 
-var simEpoch = time.Unix(1_000_000, 0)
-
-func newWorld() *world {
+func newWorld(setup sim.Action) *world {
 	w := &world{ops: map[int]*simOp{}, parser: codec.JSON.NewParser(codec.Limits{})}
 	w.m = sim.NewModel(func() time.Duration { return w.clock })
 	w.m.Exact = true
-	w.router = sim.NewRouter(w.m, w.toClient, w.at)
+	w.router = sim.NewRouter(w.m, w.toClient, w.at, func(int) { w.lose(errors.New("the router hangs up"), 0) })
 	cfg := &Config{Auth: noAuth{}, Reconnect: &Reconnect{Max: time.Second, Random: func() float64 { return 0.5 }}}
+	windows := setup.Windows()
+	cfg.Windows = Windows{Handles: windows[0], Publishes: windows[1]}
+	w.router.OneID = setup.Kind == sim.Setup && setup.To == sim.OneID
+	w.router.Queue = windows[0] + windows[1] + 8 // as 64 is to 32 and 24
 	cfg.setDefaults()
+	cfg.faults = slog.New(slog.DiscardHandler)
 	w.core = newCore(cfg, w)
-	w.core.life.policy = cfg.Reconnect
 	w.linkUp()
 	return w
 }
@@ -135,213 +123,63 @@ func (w *world) at(after time.Duration, f func()) {
 	heap.Push(&w.later, &entry{w.clock + after, w.steps, f})
 }
 
-// The host.
-
-func (w *world) now() time.Time { return simEpoch.Add(w.clock) }
-func (w *world) sessionEnded()  { w.m.SessionOver(fmt.Sprint(w.core.reason)) }
-
-func (w *world) watch(g *ctxGroup) {
-	if g.ctx.Err() != nil {
-		w.at(0, func() { (&ctxDone{g}).apply(w.core) })
-	}
-}
-
-func (w *world) linkDown(last bool) {
-	w.m.LinkLost(w.link)
-	if last {
-		for _, raw := range batchOf(w.core) {
-			w.written(raw)
-			w.toRouter(raw)
-		}
-		w.core.out.Reset(0)
-	}
-	w.hangUp()
-}
-
-func (w *world) dial(int) {
-	if w.dialing || w.link != 0 {
-		w.m.Broken(sim.OneLink, "an attempt to dial while there is a link or another attempt")
-	}
-	w.dialing = true
-	w.at(time.Millisecond, func() {
-		w.dialing = false
-		switch {
-		case w.core.ended:
-		case w.noDial > 0:
-			w.noDial--
-			w.core.dialFailed(&LinkError{Err: errors.New("refused")})
-		case w.refuse > 0:
-			w.refuse--
-			w.m.Heard(w.reason)
-			w.core.dialFailed(&AbortError{Reason: w.reason})
-		default:
-			w.linkUp()
-		}
-	})
-}
-
-func (w *world) linkUp() {
-	w.link = w.m.LinkUp()
-	w.router.Join(w.link)
-	w.core.joined(&Details{Session: proto.ID(w.link), Roles: routerRoles()}, codec.JSON, 1<<20)
-}
-
-func (w *world) hangUp() {
-	w.link, w.stalled, w.up, w.down = 0, false, pipe{}, pipe{}
-}
-
-// lose breaks the link; the router notices after a while.
-func (w *world) lose(err error, notice time.Duration) {
-	link := w.link
-	if link == 0 || w.core.ended {
-		return
-	}
-	if notice > 0 {
-		w.at(notice, func() { w.router.Gone(link) })
-	} else {
-		w.router.Gone(link)
-	}
-	w.core.linkLost(err)
-	w.hangUp()
-	w.m.JudgeLoss()
-}
-
-func batchOf(c *core) (raw [][]byte) {
-	for i := range c.out.Len() {
-		raw = append(raw, slices.Clone(c.out.Message(i)))
-	}
-	return raw
-}
-
-// flush hands the outbound batch to the link. The writer has one at a time:
-// while the link is stalled it waits.
-func (w *world) flush() {
-	if w.link == 0 || w.core.out.Len() == 0 || w.stalled && len(w.up.octets) > 0 {
-		return
-	}
-	w.core.handed()
-	for _, raw := range batchOf(w.core) {
-		w.written(raw)
-		w.up.put(raw)
-	}
-	w.core.out.Reset(0)
-	w.core.outCost = 0
-}
-
-func (w *world) parse(raw []byte) *proto.Message {
-	m := new(proto.Message)
-	if err := w.parser.Parse(raw, m); err != nil {
-		w.m.Broken(sim.Protocol, "%s does not parse: %v", raw, err)
-	}
-	return m
-}
-
-// written tells the model of a message that was handed to the link.
-func (w *world) written(raw []byte) {
-	switch m := w.parse(raw); m.Type {
-	case proto.Call, proto.Publish:
-		if a, _, ok := sim.FromValues(sim.ParseJSON(m.Args)); ok { // else a further chunk
-			w.m.Written(a.Op)
-		}
-	case proto.Register:
-		w.m.Written(number(m.URI))
-	case proto.Subscribe:
-		w.m.WrittenTopic(sim.TopicOf(m.URI, m.Options))
-	default:
-	}
-}
-
-func number(uri string) (n int) {
-	_, _ = fmt.Sscan(strings.TrimPrefix(uri, "sim.reg"), &n)
-	return n
-}
-
-func (w *world) toRouter(raw []byte) { w.router.Receive(w.link, w.parse(raw)) }
-
-func (w *world) toClient(link int, m *proto.Message) {
-	if link != w.link || link == 0 {
-		return
-	}
-	raw, err := codec.JSON.AppendMessage(nil, m)
-	if err != nil {
-		w.m.Broken(sim.Protocol, "the model router: %v", err)
-	}
-	w.down.put(raw)
-}
-
-// pump lets octets pass both ways. It reports whether a message arrived.
-func (w *world) pump(up, down int) (came bool) {
-	if w.stalled {
-		return false
-	}
-	for _, raw := range w.up.pass(up) {
-		w.toRouter(raw)
-		came = true
-	}
-	link := w.link
-	if w.core.gates > 0 {
-		return came
-	}
-	whole := w.down.pass(down)
-	for i, raw := range whole {
-		if w.core.ended || w.link != link {
-			break
-		}
-		if w.core.gates > 0 { // the rest waits
-			w.down.back(whole[i:])
-			break
-		}
-		came = true
-		m := w.parse(raw)
-		switch {
-		case m.Type == proto.Goodbye:
-			w.m.Heard(m.URI)
-		case m.Type == proto.Unsubscribed && m.Request == 0:
-			w.m.HeardRevoked(w.router.TopicOf(m.Options.ID("subscription")))
-		}
-		w.core.receive(m)
-		w.acks()
-		if w.link != link {
-			w.m.JudgeLoss()
-		}
-	}
-	return came
-}
+// control hands a control operation over, put one of data.
+func (w *world) control(o op) { w.ctl = append(w.ctl, o) }
+func (w *world) put(o op)     { w.data = append(w.data, o) }
 
 // turn is what the actor does on each of its turns, but for the flush.
 func (w *world) turn() {
 	c := w.core
-	if !c.ended && c.closing {
-		c.goodbyeNow()
+	var late []op
+	for again := true; again; again = len(w.ctl)+len(w.data) > 0 {
+		ctl, data := w.ctl, w.data
+		w.ctl, w.data = nil, nil
+		late = c.applyAll(ctl, late)
+		late = c.applyAll(data, late)
+		if !c.ended {
+			c.tick(w.now())
+		}
+		c.settle()
 	}
-	if !c.ended {
-		c.tick(w.now())
-	}
-	if len(c.drains) > 0 {
-		c.drained()
+	for _, o := range late {
+		o.refuse(&ClosedError{Reason: c.reason})
 	}
 	if c.ended && w.link != 0 { // the shell sends the last words and hangs up
 		if c.finished {
-			for _, raw := range batchOf(c) {
-				w.toRouter(raw)
-			}
+			w.lastWords()
 		}
 		w.router.Gone(w.link)
 		w.hangUp()
 	}
 	w.acks()
+	w.listen()
 	if w.drain != nil {
 		select {
 		case <-w.drain.done:
 			if !c.ended {
 				w.m.JudgeDrain(true)
-				(&closeOp{}).apply(c)
+				w.put(&closeOp{})
 			}
 			w.drain = nil
 			w.turn()
 		default:
 		}
 	}
+}
+
+// gathers reports whether the next operations are to come before the actor has
+// another turn.
+func (w *world) gathers(a sim.Action) bool {
+	switch {
+	case a.Kind == sim.Together:
+		w.gather = a.N
+	case a.Kind == sim.Goodbye, a.Kind == sim.Breach, a.Kind == sim.Pump: // they come before it
+	case w.gather > 0 && (a.Op > 0 || a.Of > 0 || a.Kind == sim.Close || a.Kind == sim.Drain):
+		w.gather--
+	default:
+		w.gather = 0
+	}
+	return w.gather > 0
 }
 
 // acks tells the model of subscriptions and registrations that stand.
@@ -357,14 +195,45 @@ func (w *world) acks() {
 			return false
 		}
 	})
+	w.leaving = slices.DeleteFunc(w.leaving, func(l simLeave) bool { return len(l.done) > 0 })
 }
+
+// listen tells the model of what listeners are told.
+func (w *world) listen() {
+	w.listeners = slices.DeleteFunc(w.listeners, func(o *simOp) bool {
+		for {
+			select {
+			case s, more := <-o.states.ch:
+				if more {
+					o.phase = s.Phase
+					continue
+				}
+				how := sim.Canceled
+				if o.phase == Closed {
+					how = sim.Closed
+				}
+				w.m.Ended(o.n, sim.End{How: how})
+				return true
+			default:
+				return false
+			}
+		}
+	})
+}
+
+// tooBusy is more turns than anything needs that takes no time.
+const tooBusy = 2000
 
 // settle lets happen what takes no time.
 func (w *world) settle() {
-	for {
+	for n := 0; ; n++ {
+		if n == tooBusy {
+			w.m.Broken(sim.Calm, "the session and the router keep each other busy")
+			return
+		}
 		w.turn()
 		w.flush()
-		if !w.pump(1<<30, 1<<30) && (w.core.out.Len() == 0 || w.link == 0 || w.stalled) {
+		if !w.pump(1<<30, 1<<30) && (w.core.out.Len() == 0 || w.link == 0 || w.busy()) && len(w.ctl)+len(w.data) == 0 {
 			return
 		}
 	}
@@ -373,7 +242,7 @@ func (w *world) settle() {
 // pass lets time pass.
 func (w *world) pass(d time.Duration) {
 	end := w.clock + d
-	for {
+	for len(w.m.Faults()) == 0 {
 		w.settle()
 		next := end + 1
 		if len(w.later) > 0 {
@@ -396,38 +265,15 @@ func (w *world) pass(d time.Duration) {
 
 // act carries out an action of the plan.
 func (w *world) act(a sim.Action) {
-	ms := time.Duration(a.After) * time.Millisecond
 	switch a.Kind {
 	case sim.Flush:
 		w.flush()
 	case sim.Pump:
 		w.pump(a.Up, a.Down)
 	case sim.Pass:
-		w.pass(ms)
+		w.pass(time.Duration(a.After) * time.Millisecond)
 	case sim.Check:
 		w.check()
-	case sim.Cut:
-		if w.link != 0 && !w.core.ended {
-			w.m.CutsDone()
-			w.pump(a.Up, a.Down)
-			w.lose(errors.New("cut"), ms)
-		}
-	case sim.Restart:
-		if w.link != 0 && !w.core.ended {
-			w.m.CutsDone()
-			w.lose(errors.New("restart"), 0)
-		}
-		w.router.Restart()
-	case sim.Stall:
-		w.stall(a, ms)
-	case sim.Goodbye:
-		if w.link != 0 {
-			w.router.Goodbye(w.link, a.How)
-		}
-	case sim.NoDial:
-		w.noDial = a.N
-	case sim.Refuse:
-		w.refuse, w.reason = a.N, a.How
 	case sim.Revoke:
 		w.router.Revoke(a.Of)
 	case sim.Take:
@@ -438,27 +284,12 @@ func (w *world) act(a sim.Action) {
 		w.router.Invoke(a)
 	case sim.Interrupt:
 		w.router.Interrupt(a.Of)
-	case sim.Setup: // what it says is about the shell
+	case sim.Setup, sim.Together: // done
 	default:
-		w.begin(a)
-	}
-}
-
-func (w *world) stall(a sim.Action, ms time.Duration) {
-	link := w.link
-	if link == 0 {
-		return
-	}
-	w.stalled = true
-	w.at(ms, func() {
-		if w.link != link {
-			return
+		if !w.fault(a) {
+			w.begin(a)
 		}
-		if w.stalled = false; a.How == sim.Dead {
-			w.m.CutsDone()
-			w.lose(ErrPongTimeout, 0)
-		}
-	})
+	}
 }
 
 func (w *world) check() {
@@ -466,9 +297,21 @@ func (w *world) check() {
 	var q sim.Quiet
 	q.Topics, q.Registrations = w.router.Holds(w.link)
 	q.Calls = w.router.Pending(w.link)
+	q.Uncancelled = w.router.Uncancelled(w.link)
 	q.Tables = sim.Tables(w.core.tables())
-	if w.core.gates != 0 {
+	if w.core.gates != 0 && !w.core.ended {
 		w.m.Broken(sim.NothingLeft, "%d gates are shut", w.core.gates)
+	}
+	for _, l := range w.leaving {
+		w.m.Broken(sim.EndsOnce, "the end of %d is not answered", l.of)
+	}
+	for _, o := range w.listeners {
+		if up := w.link != 0; up != (o.phase == Joined) {
+			w.m.Broken(sim.NothingLost, "listener %d was told last that the session is %s, there is a link: %v", o.n, o.phase, up)
+		}
+	}
+	if w.drain != nil && w.core.ended {
+		w.m.Broken(sim.EndsOnce, "the drain does not end with the session")
 	}
 	w.m.JudgeLoss()
 	w.m.JudgeQuiet(q)

@@ -12,14 +12,14 @@ type Kind string
 
 // The operations.
 const (
-	Call        Kind = "call"        // a call to a peer's procedure
-	Publish     Kind = "publish"     // a publish to the peers
+	Call        Kind = "call"        // a call to a peer's procedure; behind it the same goroutine unregisters Of
+	Publish     Kind = "publish"     // a publish to the peers; behind it the same goroutine unsubscribes Of
 	Subscribe   Kind = "subscribe"   // a subscription
 	Unsubscribe Kind = "unsubscribe" // Of ends by Unsubscribe
-	Register    Kind = "register"    // a registration, its procedure named by its number
+	Register    Kind = "register"    // a registration, its procedure named by its number or shared by all of its Name; Steps run at once
 	Unregister  Kind = "unregister"  // Of ends by Unregister
 	Cancel      Kind = "cancel"      // the context of Of ends
-	Slow        Kind = "slow"        // the consumer of Of stops reading
+	Slow        Kind = "slow"        // the consumer of Of stops reading; with How "dead" for ever
 	Chunk       Kind = "chunk"       // the progressive call Of sends one more, with How "last" the last
 	Invoke      Kind = "invoke"      // a peer calls the registration Of, in N further chunks
 	Event       Kind = "event"       // a peer publishes to a topic
@@ -28,14 +28,15 @@ const (
 	Guest       Kind = "guest"       // a peer comes, and leaves After
 	Will        Kind = "will"        // a testament, How its scope
 	Unwill      Kind = "unwill"      // the testaments of scope How are taken back
+	States      Kind = "states"      // somebody listens to the session's states
 	Drain       Kind = "drain"       // the session ends gracefully
 	Close       Kind = "close"       // the session ends
 )
 
 // The faults.
 const (
-	Cut       Kind = "cut"       // the link breaks when Up and Down more octets have passed; peers learn of it After
-	Stall     Kind = "stall"     // nothing passes; After, it goes on, or with How "dead" the link is given up
+	Cut       Kind = "cut"       // the link breaks when Up and Down more bytes have passed; peers learn of it After
+	Stall     Kind = "stall"     // nothing passes, with How "up" nothing of the session's; After, it goes on, or with How "dead" the link is given up
 	Restart   Kind = "restart"   // the router loses its links and all its state
 	Revoke    Kind = "revoke"    // the router takes the registration Of away
 	Take      Kind = "take"      // the router takes the subscription Of away
@@ -43,16 +44,27 @@ const (
 	Goodbye   Kind = "goodbye"   // the router says GOODBYE for the reason How; with N a peer has the session killed
 	NoDial    Kind = "nodial"    // the next N connections are refused
 	Refuse    Kind = "refuse"    // the next N logins are refused for the reason How
+	Mute      Kind = "mute"      // the router does not acknowledge the handle Of, or the publish Of, the next N times; or After, if that is set
+	Deny      Kind = "deny"      // the router refuses the next N requests of the kind How: subscribe, register, publish or will
+	Breach    Kind = "breach"    // the router breaks the protocol as How says
+	Odd       Kind = "odd"       // the next N messages of the kind How have details that they must not have
 )
 
 // The rest is about time. A world that has a schedule of its own may do less
 // than Flush and Pump say.
 const (
 	Flush Kind = "flush" // what is queued is handed to the link
-	Pump  Kind = "pump"  // Up and Down octets pass
+	Pump  Kind = "pump"  // Up and Down bytes pass
 	Pass  Kind = "pass"  // time passes, everything that can happen happens
-	Setup Kind = "setup" // first of all: with How "failfast" nothing begins without a link
 	Check Kind = "check" // time passes until all is quiet, then all must be well
+	// Together: the next N operations reach the session in one turn.
+	Together Kind = "together"
+	// Setup comes first of all. How "failfast": nothing begins without a link.
+	// Steps and N are the windows of handles and of publishes, 0 the defaults.
+	// To "oneid": the router gives several handles one id. Policy is how the
+	// user's logger behaves. After 1: each operation is handed over before the
+	// next one begins.
+	Setup Kind = "setup"
 )
 
 // The manners of operations (Action.How), and of the ends of calls
@@ -68,6 +80,8 @@ const (
 	Ack         = "ack"
 	Dead        = "dead"
 	Last        = "last"
+	Up          = "up"
+	OneID       = "oneid"
 	Retain      = "retain"   // a publish or event, acknowledged: it is kept
 	History     = "history"  // a subscription: it begins with the last N events, with all if that is 0
 	GoOn        = "goon"     // a stream: also behind an error
@@ -87,6 +101,27 @@ const (
 	EndError   = "error"
 	EndNever   = "never"
 	EndDecline = "decline" // the callee takes no part; of an invocation
+	EndKills   = "kills"   // the router hangs up on it; of what the session sends
+	EndPanic   = "panic"   // the handler panics
+	EndGoexit  = "goexit"  // the handler calls runtime.Goexit
+	EndStuck   = "stuck"   // the handler goes on for ever, whatever it is told
+)
+
+// The manners of Breach, Odd and of loggers.
+const (
+	Garbage    = "garbage"    // what is no message
+	UnknownID  = "unknownid"  // an answer to a request that never was
+	Impossible = "impossible" // a message that may not come now
+	Aborted    = "aborted"    // the router says that we have broken the protocol
+
+	OddResult     = "result"     // whether it is progressive cannot be told
+	OddInvocation = "invocation" // the same
+	OddEvent      = "event"      // something that only describes it
+	OddRevocation = "revocation" // of what cannot be told
+
+	LogBlocks = "blocks" // the logger takes seconds
+	LogPanics = "panics"
+	LogCalls  = "calls" // it uses the session it is told of
 )
 
 // Action is one line of a plan.
@@ -106,7 +141,7 @@ type Action struct {
 	Steps int
 	// After is a time in milliseconds.
 	After int
-	// Up and Down are octets, N a count.
+	// Up and Down are bytes, N a count.
 	Up, Down, N int
 }
 

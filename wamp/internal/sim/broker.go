@@ -36,7 +36,7 @@ func (r *Router) publish(p *peer, m *proto.Message) {
 	}
 	run := r.m.Executed(a.Op, p.link)
 	if m.Options.Bool("acknowledge") {
-		r.send(p.link, &proto.Message{Type: proto.Published, Request: m.Request, Publication: proto.ID(run)})
+		r.ack(p, a.Op, &proto.Message{Type: proto.Published, Request: m.Request, Publication: proto.ID(run)})
 	}
 	r.distribute(a, p.link)
 }
@@ -55,9 +55,14 @@ func (r *Router) distribute(a Action, from int) {
 		if r.dead(link) || link == from && !a.ForSelf() {
 			continue
 		}
+		var sent []proto.ID
 		for _, name := range slices.Sorted(maps.Keys(p.subs)) {
-			if Matches(name, a.Name) {
-				r.m.EventSent(a.Op, link, name)
+			if !Matches(name, a.Name) {
+				continue
+			}
+			r.m.EventSent(a.Op, link, name)
+			if id := p.subs[name]; !slices.Contains(sent, id) {
+				sent = append(sent, id)
 				r.event(p, name, a, nil)
 			}
 		}
@@ -65,11 +70,13 @@ func (r *Router) distribute(a Action, from int) {
 }
 
 func (r *Router) event(p *peer, name int, a Action, details proto.Dict) {
-	if TopicMatch(name) != proto.Exact {
+	if TopicMatch(name) != proto.Exact || r.OneID {
 		details = details.With("topic", TopicURI(a.Name))
 	}
-	r.send(p.link, &proto.Message{Type: proto.Event, ID: p.subs[name], Publication: r.id(), Options: details,
-		Args: AppendJSON(nil, Tag{a.Op, p.link, 0}.Numbers())})
+	m := &proto.Message{Type: proto.Event, ID: p.subs[name], Publication: r.id(), Options: details,
+		Args: AppendJSON(nil, Tag{a.Op, p.link, 0}.Numbers())}
+	r.oddly(OddEvent, m)
+	r.send(p.link, m)
 }
 
 // dead reports whether a newer link has taken the place of this one.
@@ -88,13 +95,17 @@ func (r *Router) subscribe(p *peer, m *proto.Message) {
 		r.m.Broken(Protocol, "SUBSCRIBE to %s with options %v", m.URI, m.Options)
 		return
 	}
-	if r.topics[n] == 0 {
-		r.topics[n] = r.id()
-		r.names[r.topics[n]] = n
+	same := n
+	if r.OneID {
+		same = SameTopic(n)
 	}
-	p.subs[n] = r.topics[n]
-	r.send(p.link, &proto.Message{Type: proto.Subscribed, Request: m.Request, ID: p.subs[n]})
-	if !m.Options.Bool("get_retained") {
+	if r.topics[same] == 0 {
+		r.topics[same] = r.id()
+		r.names[r.topics[same]] = n
+	}
+	p.subs[n] = r.topics[same]
+	sent := r.ack(p, r.m.MutedTopic(n, r.muted), &proto.Message{Type: proto.Subscribed, Request: m.Request, ID: p.subs[n]})
+	if !sent || !m.Options.Bool("get_retained") {
 		return
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.store)) {
@@ -108,9 +119,10 @@ func (r *Router) subscribe(p *peer, m *proto.Message) {
 // left is when the session has no subscription any more. That to an even one
 // lives on, because a peer has it: the next SUBSCRIBE gets the same id.
 func (r *Router) left(p *peer, n int) {
-	delete(p.subs, n)
+	id := p.subs[n]
+	maps.DeleteFunc(p.subs, func(_ int, other proto.ID) bool { return other == id })
 	if n%2 == 1 {
-		delete(r.topics, n)
+		maps.DeleteFunc(r.topics, func(_ int, other proto.ID) bool { return other == id })
 	}
 }
 
@@ -118,20 +130,28 @@ func (r *Router) unsubscribe(p *peer, m *proto.Message) {
 	for n, id := range p.subs {
 		if id == m.ID {
 			r.left(p, n)
-			r.send(p.link, &proto.Message{Type: proto.Unsubscribed, Request: m.Request})
+			r.ack(p, r.m.MutedTopic(n, r.muted), &proto.Message{Type: proto.Unsubscribed, Request: m.Request})
 			return
 		}
 	}
-	if p.revoked[m.ID] {
-		r.send(p.link, &proto.Message{Type: proto.Error, RequestType: proto.Unsubscribe, Request: m.Request,
+	if p.revoked[m.ID] || p.late {
+		r.ack(p, 0, &proto.Message{Type: proto.Error, RequestType: proto.Unsubscribe, Request: m.Request,
 			URI: proto.ErrURINoSuchSubscription})
 		return
 	}
 	r.m.Broken(Protocol, "UNSUBSCRIBE of %d, which it does not have", m.ID)
 }
 
-// TopicOf is the number of the topic or pattern of a subscription.
-func (r *Router) TopicOf(id proto.ID) int { return r.names[id] }
+// TopicsOf are the topics and patterns of a subscription.
+func (r *Router) TopicsOf(id proto.ID) (names []int) {
+	n := r.names[id]
+	for other := range uris {
+		if other == n || r.OneID && uris[other].uri == uris[n].uri {
+			names = append(names, other)
+		}
+	}
+	return names
+}
 
 // Take takes a subscription away.
 func (r *Router) Take(link, name int) {

@@ -29,26 +29,6 @@ func (m *Model) NameOf(n int) int {
 	return m.ops[n].Name
 }
 
-// WrittenTopic says that a SUBSCRIBE for a topic was handed to the link.
-func (m *Model) WrittenTopic(name int) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.note("written subscribe %d link=%d", name, m.link)
-	if m.asked[name] == m.link {
-		return // not by the restore
-	}
-	m.asked[name] = m.link
-	for n, o := range m.ops {
-		if o != nil && o.Kind == Subscribe && o.Name == name && (o.ended == 0 || o.endedOn == m.link) {
-			if o.applied < m.link { // a restore; otherwise one that has ended may have asked
-				m.inOrder(1, n)
-				m.restoredFirst(o)
-			}
-			return
-		}
-	}
-}
-
 // EventSent says that the router sends what an operation publishes to the
 // session, for its subscription to name.
 func (m *Model) EventSent(n, link, name int) {
@@ -134,8 +114,8 @@ func (m *Model) HeardRevoked(name int) {
 	m.note("heard that topic %d is revoked", name)
 	for _, o := range m.ops {
 		if o != nil && o.Kind == Subscribe && o.Name == name && o.ended == 0 {
-			o.gone = o.acked && m.up
-			o.revoked = o.acked || !m.Exact // elsewhere its user may not know yet
+			o.gone = o.acked && m.up && m.topicAcked[name] == m.link // before that it does not know the id
+			o.revoked = o.acked || !m.Exact                          // elsewhere its user may not know yet
 		}
 	}
 }
@@ -186,7 +166,7 @@ func (m *Model) judgeEvent(o *op, got Tag, gap bool, lost int) {
 		m.broken(NothingLost, "subscription %d missed %d events before %d, and is told of %d", o.Op, ix-o.lastIx-1, got.Op, lost)
 	case o.lastLink < got.Run && o.ackedOn == got.Run && ix > o.from+lost:
 		m.broken(NothingLost, "subscription %d missed the first event since it stood, before %d", o.Op, got.Op)
-	case o.lastLink < got.Run && o.acked && o.ackedOn < got.Run && ix > lost:
+	case o.lastLink < got.Run && o.acked && o.ackedOn < got.Run && ix > m.topicFrom[[2]int{got.Run, o.Name}]+lost:
 		m.broken(NothingLost, "subscription %d missed the first event of link %d", o.Op, got.Run)
 	case o.lastLink > 0 && got.Run > o.lastLink && !gap && o.told != got.Run:
 		m.broken(NothingLost, "subscription %d: event %d does not tell of the gap before link %d", o.Op, got.Op, got.Run)
@@ -242,7 +222,11 @@ func (m *Model) judgeSubscription(o *op) {
 		return
 	}
 	list := m.sent[[2]int{m.link, o.Name}]
-	if want := len(list) > 0 && (o.ackedOn < m.link || len(list) > o.from); want && (o.Policy != Newest || m.Exact) &&
+	from := o.from
+	if o.ackedOn < m.link {
+		from = m.topicFrom[[2]int{m.link, o.Name}]
+	}
+	if want := len(list) > from; want && (o.Policy != Newest || m.Exact) &&
 		(o.lastLink != m.link || o.lastIx != len(list)-1) {
 		m.broken(NothingLost, "subscription %d has not got the last event of its topic", o.Op)
 	}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/connectanum/connectanum-go/wamp/proto"
 )
 
 // CallTimeout is the limit of calls in manner Timeout.
@@ -39,6 +41,10 @@ const (
 	Revoked  Outcome = "revoked"
 	// NotConnected: there was no link, and it was not to wait for one.
 	NotConnected Outcome = "notconnected"
+	// Silent: the router has not acknowledged it in time.
+	Silent Outcome = "silent"
+	// OddAnswer: the answer could not be understood.
+	OddAnswer Outcome = "odd"
 )
 
 // End is the end of an operation as its user saw it.
@@ -47,6 +53,8 @@ type End struct {
 	URI       string // with Error
 	Tag       Tag    // of the last payload
 	Delivered int    // with Unknown: what it says of progressive results
+	Links     int    // and of links that ended with it
+	Silence   bool   // and whether it is for want of an acknowledgement
 	Text      string // for the log
 }
 
@@ -54,6 +62,7 @@ type End struct {
 type Tables struct {
 	Requests, Subscriptions, Registrations, Invocations int
 	Handles, Procedures, Watches, Timers, Parked        int
+	Queued                                              int
 }
 
 // run is one execution of a call by a callee.
@@ -66,8 +75,15 @@ type op struct {
 	cancelled bool // its context has ended
 	leaving   bool // Unsubscribe or Unregister was asked for
 	slow      bool
-	writes    []int // the links it was written to
+	stuck     bool // its consumer does not read any more
+	writes    []write
 	wrote     time.Duration
+	waits     [2]bool // for a window, perhaps
+	suspect   bool    // it was sent alone, and so perhaps late, also on the links that followed
+	lapsed    bool    // a testament that may have been given up
+	leaves    bool    // behind it the same goroutine leaves Of
+	odd       bool    // a message for it was odd
+	denied    bool    // the router has refused it
 	runs      []run
 	delivered int // progressive results, of the last run
 	lastRun   int
@@ -75,7 +91,7 @@ type op struct {
 	acked     bool
 	ended     int
 	endedOn   int // the link that was up then
-	upAt      int // the link that was up when it began, 0 if none was
+	upAt      int // the link that was up when it reached the session, 0 if none was
 	beganAt   int // moments in the order of all that the model was told of
 	endedAt   int
 	outcome   Outcome
@@ -86,15 +102,21 @@ type op struct {
 	came     chunksCame // to its callee
 
 	// of a subscription or a registration
-	revoked bool
-	applied int // the link on which it was first asked for, 0 if none yet
+	revoked   bool
+	reached   bool // it has reached the session
+	applied   int  // the link on which it did, or the next one; 0 if none yet
+	ackedLink int  // the last one on which it was acknowledged
+	silences  int  // links that were given up for it since then, at least
+	givenUp   int  // and at most
 	subscribed
 	streamed
 	// of an invocation
-	asked    int  // the link on which the router has interrupted it
+	asked    int // the link on which the router has interrupted it
+	askedAt  time.Duration
 	stopped  bool // the callee was told so
 	running  int  // the link on which it runs, 0 if it does not
 	given    int  // the link on which it was given
+	handled  bool // its handler has begun
 	answered bool
 	cut      bool
 }
@@ -120,7 +142,9 @@ type Model struct {
 	ops       []*op // by number; 0 is nobody's
 	link      int   // the last one
 	up        bool
-	cut       int // the last one that was cut
+	links     map[int]*linkLife
+	falls     []*linkLife // the links that ended, and the logins that were refused for a breach, in their order
+	cut       int         // the last one that was cut
 	runs      int
 	sent      map[[2]int][]int // events by link and subscription
 	keptSent  map[[2]int][]int // retained ones
@@ -133,6 +157,26 @@ type Model struct {
 	logAt     map[int]int       // where it has an operation
 	streams   map[uint64][2]int // publications of streams
 	moment    int
+
+	open        map[proto.ID]*request // on the present link
+	windows     [2]int
+	oneID       bool
+	sequential  bool
+	topicWrites map[int][]write // SUBSCRIBEs
+	topicSince  map[int]int     // how many there were when a topic was last nobody's
+	topicAcked  map[int]int     // the link on which one was acknowledged last
+	topicFrom   map[[2]int]int  // how many events were sent on a link before the router acknowledged a topic, where that was late
+	topicDenied map[int]int     // the link on which one was refused last
+	silences    map[int]int     // links that were given up for a topic since then, at least
+	topicGiven  map[int]int     // and at most
+	lastPublish map[int]int     // the last one to a topic that was first written to this link
+	leaves      int             // handles that end, and of which nothing was written yet
+	closing     int             // how many operations there were when Close was called
+
+	killed    bool // by the router
+	refusals  int  // in a row
+	refusedAt time.Duration
+
 	failFast  bool
 	downAt    time.Duration // when the link was lost
 	restarted time.Duration // when the router was last restarted
@@ -141,8 +185,7 @@ type Model struct {
 	leaving   int           // the link that the router has said GOODBYE on
 	asked     map[int]int   // the link on which a topic was last asked for
 	lastSent  [2]int        // the last call or publish, and the last handle, first written to this link
-	ending    string        // why the session may be over
-	final     string        // it heard that it must be over
+	ending    string        // how its user has ended it
 	over      bool
 	draining  bool
 	resting   bool
@@ -154,12 +197,18 @@ type Model struct {
 // Counts are figures.
 type Counts struct {
 	Cuts, Links, Operations, Events, Retained, Testaments, Historic, Streamed, Resent, Unknown int
+	// Breaches of the protocol, operations that the router has hung up on,
+	// acknowledgements that it has left out, requests that it has refused, odd
+	// messages, and invocations of the session.
+	Breaches, Kills, Muted, Denied, Odd, Invoked int
 }
 
 // NewModel returns a model. now is the time since the start.
 func NewModel(now func() time.Duration) *Model {
 	return &Model{now: now, ops: []*op{nil}, sent: map[[2]int][]int{}, keptSent: map[[2]int][]int{}, store: map[int]int{}, asked: map[int]int{},
-		logAt: map[int]int{}, streams: map[uint64][2]int{}, apart: map[int]bool{}, wills: map[int][]int{}, published: map[int][]int{}}
+		logAt: map[int]int{}, streams: map[uint64][2]int{}, apart: map[int]bool{}, wills: map[int][]int{}, published: map[int][]int{},
+		links: map[int]*linkLife{}, open: map[proto.ID]*request{}, windows: defaultWindows, topicWrites: map[int][]write{}, topicSince: map[int]int{}, topicDenied: map[int]int{}, topicFrom: map[[2]int]int{}, topicAcked: map[int]int{},
+		silences: map[int]int{}, topicGiven: map[int]int{}, lastPublish: map[int]int{}}
 }
 
 // Faults are the invariants that were broken, in their order.
@@ -224,58 +273,132 @@ func (m *Model) Act(a Action) bool {
 	if m.Exact && (a.Kind == Stream || a.Kind == Follow || a.Kind == Guest) {
 		return false // the engine has no part in it
 	}
+	of := m.op(a.Of)
 	if a.Op > 0 {
-		for len(m.ops) <= a.Op {
-			m.ops = append(m.ops, nil)
-		}
-		o := &op{Action: a, began: m.now()}
-		if o.lastIx = -1; a.How == Retained {
-			o.due = maps.Clone(m.store)
-		}
-		m.moment++
-		o.beganAt = m.moment
-		if m.up {
-			o.applied, o.upAt = m.link, m.link
-		}
-		m.ops[a.Op] = o
-		m.Counts.Operations++
+		m.begin(a, of)
 	}
-	if a.Of > 0 && m.op(a.Of) == nil {
+	if a.Of > 0 && of == nil && a.Kind != Call && a.Kind != Publish {
 		return false
 	}
 	switch a.Kind {
 	case Cancel:
-		m.ops[a.Of].cancelled = true
+		of.cancelled = true
+		m.ends(of)
 	case Unsubscribe, Unregister:
-		if !m.ops[a.Of].acked {
+		if !of.acked {
 			return false // its user does not have it yet
 		}
-		m.ops[a.Of].leaving = true
+		of.leaving = true
+		m.ends(of)
 	case Chunk:
-		o := m.ops[a.Of]
-		if o.complete {
+		if of.complete {
 			return false
 		}
-		o.chunks++
-		o.complete = a.How == Last
+		of.chunks++
+		of.complete = a.How == Last
 	case Slow:
-		m.ops[a.Of].slow = true
+		of.slow = true
+		of.stuck = of.stuck || a.How == Dead
 	case Setup:
-		m.failFast = a.How == FailFast
-	case Close:
-		m.ending = "close"
-	case Drain:
-		m.ending, m.draining = "drain", true
-	case Goodbye, Refuse:
-		if final[a.How] {
-			m.ending = a.How
-		}
+		m.setup(a)
+	case Close, Drain:
+		m.ending, m.closing = string(a.Kind), len(m.ops)
+		m.draining = m.draining || a.Kind == Drain
+	default:
 	}
 	return true
 }
 
-// final are the reasons after which a session is not to come back.
-var final = map[string]bool{"wamp.close.killed": true, "wamp.close.normal": true, "wamp.error.not_authorized": true}
+// begin notes an operation that begins. of is the one that it is about.
+func (m *Model) begin(a Action, of *op) {
+	for len(m.ops) <= a.Op {
+		m.ops = append(m.ops, nil)
+	}
+	o := &op{Action: a, began: m.now()}
+	if a.Kind == Register && !m.Exact {
+		o.Name = 0 // there no router shares
+	}
+	if o.lastIx = -1; a.How == Retained {
+		o.due = maps.Clone(m.store)
+	}
+	m.moment++
+	o.beganAt = m.moment
+	m.ops[a.Op] = o
+	if of != nil && (a.Kind == Publish || a.Kind == Call) && of.acked && of.ended == 0 {
+		o.leaves, of.leaving = true, true
+		m.ends(of)
+	}
+	if !m.Exact {
+		m.applied(o)
+	}
+	m.Counts.Operations++
+}
+
+// ends notes that a handle ends: the router will be told.
+func (m *Model) ends(of *op) {
+	if of.Kind == Subscribe || of.Kind == Register || of.Kind == Follow {
+		m.leaves++
+	}
+}
+
+// setup notes what holds for the whole life.
+func (m *Model) setup(a Action) {
+	m.failFast, m.oneID, m.sequential = a.How == FailFast, a.To == OneID && m.Exact, a.After > 0
+	m.windows = a.Windows()
+}
+
+// Windows are those of a Setup, or the defaults.
+func (a Action) Windows() [2]int {
+	w := defaultWindows
+	if a.Kind == Setup && a.Steps > 0 && a.N > 0 {
+		w = [2]int{a.Steps, a.N}
+	}
+	return w
+}
+
+// Applied says that an operation reaches the session.
+func (m *Model) Applied(n int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.applied(m.ops[n])
+}
+
+func (m *Model) applied(o *op) {
+	o.reached = true
+	if m.up {
+		o.applied, o.upAt = m.link, m.link
+	}
+	m.alone(o)
+	m.crowd(o)
+}
+
+// alone notes that a subscription which begins or ends has the topic to itself:
+// what has happened to the topic before is forgotten.
+func (m *Model) alone(o *op) {
+	if o.Kind == Subscribe && m.siblings(o) == 0 {
+		m.topicSince[o.Name] = len(m.topicWrites[o.Name])
+	}
+}
+
+// siblings counts the other subscriptions to the topic of one that have been
+// asked for.
+func (m *Model) siblings(o *op) (n int) {
+	for _, p := range m.ops {
+		if p != nil && p != o && p.Kind == Subscribe && p.Name == o.Name && p.ended == 0 && p.applied > 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// Leaves reports whether the goroutine that begins an operation leaves another
+// one behind it, and which.
+func (m *Model) Leaves(n int) (of int, leaves bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	o := m.ops[n]
+	return o.Of, o.leaves
+}
 
 func (m *Model) op(n int) *op {
 	if n <= 0 || n >= len(m.ops) {
@@ -284,21 +407,13 @@ func (m *Model) op(n int) *op {
 	return m.ops[n]
 }
 
-// Heard says that the session was told a reason why its link ends.
-func (m *Model) Heard(reason string) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.note("heard %s", reason)
-	m.leaving = m.link
-	if final[reason] {
-		m.final = reason
-	}
-}
-
 // LinkUp says that the session has joined on a new link, before it uses it.
 func (m *Model) LinkUp() (link int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if l := m.linkOf(m.link); !m.Exact && (l.breach || l.gentle != no) {
+		m.linkLost(m.link) // the last words may still be on their way
+	}
 	m.link++
 	m.Counts.Links++
 	m.note("link %d is up", m.link)
@@ -307,12 +422,23 @@ func (m *Model) LinkUp() (link int) {
 	}
 	m.up = true
 	m.upAt = m.now()
+	m.refusals = 0
+	m.leaves = 0
+	clear(m.open)
+	clear(m.lastPublish)
 	m.lastSent = [2]int{}
 	m.storeAt = maps.Clone(m.store)
+	var waiting []*op
 	for _, o := range m.ops {
-		if o != nil && (o.Kind == Subscribe || o.Kind == Register) && o.ended == 0 && o.applied == 0 {
-			o.applied = m.link
+		if o != nil && o.ended == 0 && o.reached && o.Kind != Invoke && o.Kind != Event {
+			if waiting = append(waiting, o); o.applied == 0 {
+				m.alone(o)
+				o.applied = m.link
+			}
 		}
+	}
+	for _, o := range waiting {
+		m.crowd(o)
 	}
 	return m.link
 }
@@ -322,9 +448,14 @@ func (m *Model) LinkUp() (link int) {
 func (m *Model) LinkLost(link int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.linkLost(link)
+}
+
+func (m *Model) linkLost(link int) {
 	if !m.up || link != m.link {
 		return
 	}
+	m.fallen(link)
 	m.up, m.downAt = false, m.now()
 	m.apart[m.link] = m.epoch > 0 && m.now()-m.restarted < peersBack
 	m.note("link %d is lost", m.link)
@@ -366,21 +497,6 @@ func (m *Model) Over() bool {
 	return m.over
 }
 
-// Written says that the message of an operation was handed to the link.
-func (m *Model) Written(n int) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	o := m.op(n)
-	if o == nil {
-		m.broken(OwnAnswer, "a message of operation %d, which never was, was written", n)
-		return
-	}
-	m.note("written op=%d link=%d", n, m.link)
-	m.judgeWrite(o)
-	o.writes = append(o.writes, m.link)
-	o.wrote = m.now()
-}
-
 // Executed says that a peer carries out an operation: a callee runs a call, the
 // router takes a publish. It returns the number of that run.
 func (m *Model) Executed(n, link int) (runID int) {
@@ -411,6 +527,7 @@ func (m *Model) Progress(n int, got Tag) {
 		}
 		o.lastRun = got.Run
 	}
+	m.judgeLimit(o)
 	if o.delivered++; got.N != o.delivered {
 		m.broken(Order, "progressive result %d of operation %d came as number %d", got.N, n, o.delivered)
 	}
@@ -448,6 +565,70 @@ func (m *Model) Revoked(op int) {
 	m.ops[op].revoked = true
 }
 
+// Kills reports whether the router cannot stand an operation.
+func (m *Model) Kills(n int) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	o := m.op(n)
+	return o != nil && o.Action.End == EndKills
+}
+
+// Killed says that the router hangs up because of an operation, or where n is 0
+// of a topic.
+func (m *Model) Killed(n int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.note("the router hangs up on op=%d", n)
+	m.Counts.Kills++
+}
+
+// Denied says that the router refuses a SUBSCRIBE of a topic, or what an
+// operation asks for.
+func (m *Model) Denied(kind Kind, n int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.note("%s %d is refused", kind, n)
+	m.Counts.Denied++
+	if kind == Subscribe {
+		m.topicDenied[n] = m.link
+		return
+	}
+	o := m.op(n)
+	o.denied = true
+	o.lapsed = kind == Will // set again, it is forgotten then
+}
+
+// Muted says that the router does not acknowledge what an operation asks for.
+func (m *Model) Muted(n int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.note("op=%d is not acknowledged", n)
+	m.Counts.Muted++
+}
+
+// MutedTopic returns the operation by which a SUBSCRIBE of a topic is not to be
+// acknowledged, 0 if there is none.
+func (m *Model) MutedTopic(name int, muted func(op int) bool) int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for n, o := range m.ops {
+		if o != nil && o.Kind == Subscribe && o.Name == name && muted(n) {
+			return n
+		}
+	}
+	return 0
+}
+
+// URIOf is the procedure of a registration.
+func (m *Model) URIOf(n int) string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if o := m.op(n); o != nil && o.Name > 0 {
+		return SharedURI(o.Name)
+	}
+	return RegistrationURI(n)
+}
+
 // Acked says that a subscription or registration stands.
 func (m *Model) Acked(n int) {
 	m.mu.Lock()
@@ -470,6 +651,7 @@ func (m *Model) Ended(n int, e End) {
 		m.broken(EndsOnce, "operation %d ended %d times", n, o.ended)
 		return
 	}
+	m.alone(o)
 	m.moment++
 	o.endedAt = m.moment
 	if o.outcome = e.How; m.up {
@@ -493,4 +675,10 @@ func (c *Counts) Add(o Counts) {
 	c.Streamed += o.Streamed
 	c.Resent += o.Resent
 	c.Unknown += o.Unknown
+	c.Breaches += o.Breaches
+	c.Kills += o.Kills
+	c.Muted += o.Muted
+	c.Denied += o.Denied
+	c.Odd += o.Odd
+	c.Invoked += o.Invoked
 }

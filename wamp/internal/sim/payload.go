@@ -2,6 +2,7 @@ package sim
 
 import (
 	"bytes"
+	"slices"
 	"strconv"
 )
 
@@ -12,16 +13,18 @@ import (
 // Values are the arguments of a call, publish or event: the operation, its run
 // or link, and for a call how to answer it.
 func Values(a Action, run int) []int {
-	end := map[string]int{EndError: 1, EndNever: 2, EndDecline: 3}[a.End]
-	return []int{a.Op, run, a.Steps, a.After, end}
+	return []int{a.Op, run, a.Steps, a.After, max(slices.Index(ends[:], a.End), 0)}
 }
+
+// ends are the ends of calls by their number in a payload.
+var ends = [...]string{EndResult, EndError, EndNever, EndDecline, EndKills, EndPanic, EndGoexit, EndStuck}
 
 // FromValues is the reverse of Values.
 func FromValues(v []int) (a Action, run int, ok bool) {
-	if len(v) != 5 || v[4] < 0 || v[4] > 3 {
+	if len(v) != 5 || v[4] < 0 || v[4] >= len(ends) {
 		return a, 0, false
 	}
-	return Action{Op: v[0], Steps: v[2], After: v[3], End: []string{EndResult, EndError, EndNever, EndDecline}[v[4]]}, v[1], true
+	return Action{Op: v[0], Steps: v[2], After: v[3], End: ends[v[4]]}, v[1], true
 }
 
 // Numbers are the arguments of an answer.

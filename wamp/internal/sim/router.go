@@ -3,7 +3,6 @@ package sim
 import (
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -14,38 +13,54 @@ import (
 // peers, in one goroutine and without a clock. It believes nothing: what no
 // client may say is a broken invariant. Payloads are JSON.
 type Router struct {
+	// OneID: several handles of the session get one id where they are for one
+	// procedure, or for topics and patterns of one URI.
+	OneID bool
+	// Queue is how many acknowledgements it keeps for a client that does not
+	// read them; more are dropped.
+	Queue int
+
 	m    *Model
 	send func(link int, m *proto.Message)
 	at   func(after time.Duration, f func())
+	cut  func(link int)
+
+	mute map[int]*mute  // operations whose acknowledgements are left out or late
+	odd  map[string]int // what is to be odd, and how often
+	deny map[string]int // what is to be refused, and how often
 
 	nextID proto.ID
 	links  map[int]*peer
 	topics map[int]proto.ID // their subscriptions, while there is one
 	names  map[proto.ID]int // of all subscriptions that ever were
-	procs  map[int]*peer    // who holds a registration
+	procs  map[string]*peer // who holds a procedure
 	store  map[int]kept     // the retained event of each topic
 }
 
 // peer is the session on one link.
 type peer struct {
-	link    int
-	lastID  proto.ID
-	gone    bool // the router has noticed its end
-	subs    map[int]proto.ID
-	regs    map[int]proto.ID
-	calls   map[proto.ID]*Action // that have no answer yet
-	invs    map[proto.ID]*invocation
-	invoked proto.ID
-	invOf   []proto.ID // invocations in their order
-	chunked map[proto.ID]*chunked
-	revoked map[proto.ID]bool // registrations and subscriptions that were taken away
+	link     int
+	lastID   proto.ID
+	gone     bool // the router has noticed its end
+	breached bool // it has broken the protocol on it
+	late     bool // an acknowledgement was late: what it says may be over
+	subs     map[int]proto.ID
+	regs     map[int]proto.ID     // by their operations
+	waiting  int                  // acknowledgements that it has not read
+	calls    map[proto.ID]*Action // that have no answer yet
+	invs     map[proto.ID]*invocation
+	invoked  proto.ID
+	invOf    []proto.ID // invocations in their order
+	chunked  map[proto.ID]*chunked
+	revoked  map[proto.ID]bool // registrations and subscriptions that were taken away
 }
 
 // chunked is a progressive call of the session.
 type chunked struct {
-	a    Action
-	run  int
-	more bool // chunks are to come
+	a         Action
+	run       int
+	more      bool // chunks are to come
+	cancelled bool
 }
 
 // invocation is one that the session has not answered yet.
@@ -54,10 +69,10 @@ type invocation struct {
 }
 
 // NewRouter returns a router. send sends a message on a link, at has something
-// done later.
-func NewRouter(m *Model, send func(int, *proto.Message), at func(time.Duration, func())) *Router {
-	return &Router{m: m, send: send, at: at, nextID: 1000,
-		links: map[int]*peer{}, topics: map[int]proto.ID{}, procs: map[int]*peer{}, store: map[int]kept{}, names: map[proto.ID]int{}}
+// done later, and cut hangs up on a link.
+func NewRouter(m *Model, send func(int, *proto.Message), at func(time.Duration, func()), cut func(int)) *Router {
+	return &Router{m: m, send: send, at: at, cut: cut, nextID: 1000, Queue: 64, mute: map[int]*mute{}, odd: map[string]int{}, deny: map[string]int{},
+		links: map[int]*peer{}, topics: map[int]proto.ID{}, procs: map[string]*peer{}, store: map[int]kept{}, names: map[proto.ID]int{}}
 }
 
 func (r *Router) id() proto.ID { r.nextID++; return r.nextID }
@@ -76,11 +91,7 @@ func (r *Router) Gone(link int) {
 	}
 	delete(r.links, link)
 	p.gone = true
-	for n, holder := range r.procs {
-		if holder == p {
-			delete(r.procs, n)
-		}
-	}
+	maps.DeleteFunc(r.procs, func(_ string, holder *peer) bool { return holder == p })
 	for _, id := range p.invOf {
 		if inv := p.invs[id]; inv != nil {
 			delete(p.invs, id)
@@ -137,12 +148,18 @@ func (r *Router) Pending(link int) (ops []int) {
 	return ops
 }
 
-func number(uri, prefix string) int {
-	n, err := strconv.Atoi(strings.TrimPrefix(uri, prefix))
-	if err != nil {
-		return -1
+// Uncancelled returns the calls on a link that ended before their last chunk,
+// and that were not cancelled.
+func (r *Router) Uncancelled(link int) (ops []int) {
+	if p := r.links[link]; p != nil {
+		for id, c := range p.chunked {
+			if p.calls[id] == nil && c.more && !c.cancelled {
+				ops = append(ops, c.a.Op)
+			}
+		}
 	}
-	return n
+	slices.Sort(ops)
+	return ops
 }
 
 // Receive takes a message of the session.
@@ -155,6 +172,9 @@ func (r *Router) Receive(link int, m *proto.Message) {
 		r.chunk(p, c, m)
 		return
 	}
+	if r.kills(p, m) {
+		return
+	}
 	switch m.Type {
 	case proto.Call, proto.Publish, proto.Subscribe, proto.Unsubscribe, proto.Register, proto.Unregister:
 		if m.Request != p.lastID+1 {
@@ -162,6 +182,9 @@ func (r *Router) Receive(link int, m *proto.Message) {
 		}
 		p.lastID = m.Request
 	default:
+	}
+	if r.denies(p, m) {
+		return
 	}
 	switch m.Type {
 	case proto.Call:
@@ -185,6 +208,11 @@ func (r *Router) Receive(link int, m *proto.Message) {
 	case proto.Goodbye:
 		r.Gone(link)
 		r.send(link, &proto.Message{Type: proto.Goodbye, URI: proto.CloseURIGoodbyeAndOut})
+	case proto.Abort:
+		r.Gone(link)
+		if !p.breached {
+			r.m.Broken(Protocol, "the client aborts: %s", m.Options.Str("message"))
+		}
 	default:
 		r.m.Broken(Protocol, "the client sends %s %s", m.Type, m.Options.Str("message"))
 	}
@@ -205,7 +233,7 @@ func (r *Router) call(p *peer, m *proto.Message) {
 	run := r.m.Executed(a.Op, p.link)
 	p.calls[id] = &a
 	if m.Options.Bool("progress") {
-		p.chunked[id] = &chunked{a, run, true}
+		p.chunked[id] = &chunked{a: a, run: run, more: true}
 		if a.End == EndResult {
 			return // behind the last chunk
 		}
@@ -250,6 +278,13 @@ func (r *Router) answer(p *peer, m *proto.Message, a Action, run int) {
 		if last {
 			delete(p.calls, id)
 		}
+		if out.Type == proto.Result && r.oddly(OddResult, out) {
+			r.m.OddSent(a.Op)
+			delete(p.calls, id)
+			if c := p.chunked[id]; c != nil {
+				c.more = false
+			}
+		}
 		r.send(p.link, out)
 	})
 }
@@ -266,6 +301,9 @@ func (r *Router) steps(a Action, say func(n int, last bool)) {
 }
 
 func (r *Router) cancel(p *peer, m *proto.Message) {
+	if c := p.chunked[m.Request]; c != nil {
+		c.cancelled = true
+	}
 	if p.calls[m.Request] == nil {
 		if m.Request > p.lastID {
 			r.m.Broken(Protocol, "CANCEL for request %d, which never was", m.Request)
@@ -286,121 +324,4 @@ func (r *Router) cancel(p *peer, m *proto.Message) {
 			r.send(p.link, out)
 		}
 	})
-}
-
-func (r *Router) register(p *peer, m *proto.Message) {
-	n := number(m.URI, "sim.reg")
-	if r.procs[n] != nil {
-		if r.procs[n] == p {
-			r.m.Broken(Protocol, "registration %d is registered twice on one link", n)
-		}
-		r.send(p.link, &proto.Message{Type: proto.Error, RequestType: proto.Register, Request: m.Request,
-			URI: proto.ErrURIProcedureAlreadyExists})
-		return
-	}
-	r.procs[n], p.regs[n] = p, r.id()
-	r.send(p.link, &proto.Message{Type: proto.Registered, Request: m.Request, ID: p.regs[n]})
-}
-
-func (r *Router) unregister(p *peer, m *proto.Message) {
-	for n, id := range p.regs {
-		if id == m.ID {
-			delete(p.regs, n)
-			delete(r.procs, n)
-			r.send(p.link, &proto.Message{Type: proto.Unregistered, Request: m.Request})
-			return
-		}
-	}
-	if p.revoked[m.ID] {
-		r.send(p.link, &proto.Message{Type: proto.Error, RequestType: proto.Unregister, Request: m.Request,
-			URI: proto.ErrURINoSuchRegistration})
-		return
-	}
-	r.m.Broken(Protocol, "UNREGISTER of %d, which it does not have", m.ID)
-}
-
-// Revoke takes a registration away.
-func (r *Router) Revoke(op int) {
-	p := r.procs[op]
-	if p == nil {
-		return
-	}
-	id := p.regs[op]
-	delete(p.regs, op)
-	delete(r.procs, op)
-	p.revoked[id] = true
-	r.m.Revoked(op)
-	r.send(p.link, &proto.Message{Type: proto.Unregistered, Options: proto.Dict{{Key: "registration", Value: uint64(id)}}})
-}
-
-// Invoke lets a peer call a registration of the session.
-func (r *Router) Invoke(a Action) {
-	p := r.procs[a.Of]
-	if p == nil {
-		r.m.Ended(a.Op, End{How: Error, URI: proto.ErrURINoSuchProcedure})
-		return
-	}
-	run := r.m.Executed(a.Op, p.link)
-	p.invoked++
-	p.invs[p.invoked] = &invocation{op: a.Op, run: run}
-	p.invOf = append(p.invOf, p.invoked)
-	var options proto.Dict
-	if a.Progressive() {
-		options = proto.Dict{{Key: "receive_progress", Value: true}}
-	}
-	if a.How == Chunks {
-		options = chunkMore
-	}
-	id, reg := p.invoked, p.regs[a.Of]
-	r.send(p.link, &proto.Message{Type: proto.Invocation, Request: id, ID: reg, Options: options, Args: AppendJSON(nil, Values(a, run))})
-	for n := range a.N { // also when the callee has ended it: late chunks are its to drop
-		last := n == a.N-1
-		r.at(time.Duration(a.After*(n+1)/(a.N+1))*time.Millisecond, func() {
-			if p.gone {
-				return
-			}
-			m := &proto.Message{Type: proto.Invocation, Request: id, ID: reg, Options: chunkMore, Args: AppendJSON(nil, ChunkNumbers(a.Op, n+1, last))}
-			if last {
-				m.Options = nil
-			}
-			r.send(p.link, m)
-		})
-	}
-}
-
-// Interrupt interrupts an invocation that is under way.
-func (r *Router) Interrupt(op int) {
-	for _, link := range slices.Sorted(maps.Keys(r.links)) {
-		p := r.links[link]
-		for _, id := range p.invOf {
-			if inv := p.invs[id]; inv != nil && inv.op == op && !r.dead(link) {
-				r.m.Interrupts(op)
-				r.send(link, &proto.Message{Type: proto.Interrupt, Request: id, Options: proto.Dict{{Key: "mode", Value: "kill"}}})
-			}
-		}
-	}
-}
-
-var chunkMore = proto.Dict{{Key: "progress", Value: true}}
-
-// yield takes an answer of the session's callee.
-func (r *Router) yield(p *peer, m *proto.Message, e End) {
-	inv := p.invs[m.Request]
-	if inv == nil {
-		r.m.Broken(OwnAnswer, "the client answers invocation %d of link %d, which is over or never was", m.Request, p.link)
-		return
-	}
-	if e.URI != proto.ErrURIUnavailable {
-		e.Tag = TagOf(ParseJSON(m.Args))
-		if e.Tag.Op != inv.op || e.Tag.Run != inv.run {
-			r.m.Broken(OwnAnswer, "invocation %d, operation %d, run %d, got the answer %v", m.Request, inv.op, inv.run, e.Tag)
-		}
-	}
-	if m.Options.Bool("progress") {
-		inv.progress++
-		r.m.Progress(inv.op, e.Tag)
-		return
-	}
-	delete(p.invs, m.Request)
-	r.m.Ended(inv.op, e)
 }

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/connectanum/connectanum-go/wamp/proto"
 )
 
 // Invariant names a rule that every run keeps.
@@ -46,8 +48,16 @@ const (
 	// DrainWaits: a drain lets finish what is under way and lets nothing new
 	// in, and it ends.
 	DrainWaits Invariant = "drain waits"
-	// Windowed: a publish stream keeps to its window, and stops at an error.
+	// Windowed: no more requests than allowed wait for the router's
+	// acknowledgement; a publish stream stops at an error.
 	Windowed Invariant = "windowed"
+	// Blame: what seems to end links is tried three times, from the third on
+	// alone, and then it ends, and not the session.
+	Blame Invariant = "blame"
+	// Calm: what takes no time comes to an end.
+	Calm Invariant = "calm"
+	// LastWords: nothing is written to a link behind its GOODBYE or ABORT.
+	LastWords Invariant = "last words"
 	// CutsInvocations: the invocations of a lost link are interrupted.
 	CutsInvocations Invariant = "cuts invocations"
 )
@@ -56,25 +66,27 @@ const (
 // true then: "" or what is wrong.
 var truths = map[Kind]map[Outcome]func(m *Model, o *op, e End) string{
 	Call: {
-		Result: resultTrue, Error: errorTrue, Canceled: canceledTrue, Closed: closedTrue,
+		Result: resultTrue, Error: errorTrue, Canceled: canceledTrue, Closed: closedTrue, OddAnswer: oddTrue,
 		Unknown: unknownTrue, TooSlow: slowTrue, TimedOut: timeoutTrue, NotConnected: failFastTrue,
 	},
-	Publish: {Result: takenTrue, Canceled: canceledTrue, Closed: closedTrue, Unknown: unknownTrue, NotConnected: failFastTrue},
+	Publish: {Result: takenTrue, Error: deniedTrue, Canceled: canceledTrue, Closed: closedTrue, Unknown: unknownTrue, NotConnected: failFastTrue},
 	Stream:  {Canceled: canceledTrue, Closed: closedTrue, Unknown: unknownStream, NotConnected: failFastTrue},
-	Follow: {Canceled: canceledTrue, Closed: closedTrue, NotConnected: func(m *Model, o *op, e End) string {
+	Follow: {Canceled: canceledTrue, Closed: closedTrue, Unknown: blameTrue, NotConnected: func(m *Model, o *op, e End) string {
 		if o.acked {
 			return "it was there already"
 		}
 		return failFastTrue(m, o, e)
 	}},
-	Will:   {Result: takenTrue, Canceled: canceledTrue, Closed: closedTrue, NotConnected: failFastTrue},
-	Unwill: {Result: flushedTrue, Canceled: canceledTrue, Closed: closedTrue, NotConnected: failFastTrue},
-	Subscribe: {Canceled: canceledTrue, Closed: closedTrue, Left: leftTrue, TooSlow: slowTrue, Revoked: goneTrue,
-		NotConnected: failFastTrue},
-	Register: {Canceled: canceledTrue, Closed: closedTrue, Left: leftTrue, Drained: drainedTrue, Revoked: revokedTrue,
-		NotConnected: failFastTrue},
-	Invoke: {Result: resultTrue, Error: errorTrue,
-		Unknown: func(m *Model, _ *op, _ End) string { return unless(!m.Exact, "peers are not cut") }},
+	Will:   {Result: takenTrue, Error: deniedTrue, Canceled: canceledTrue, Closed: closedTrue, Unknown: blameTrue, NotConnected: failFastTrue},
+	Unwill: {Result: flushedTrue, Canceled: canceledTrue, Closed: closedTrue, Unknown: blameTrue, NotConnected: failFastTrue},
+	Subscribe: {Error: deniedTrue, Canceled: canceledTrue, Closed: closedTrue, Left: leftTrue, TooSlow: slowTrue, Revoked: goneTrue,
+		Unknown: blameTrue, Silent: silentTrue, NotConnected: failFastTrue},
+	Register: {Error: deniedTrue, Canceled: canceledTrue, Closed: closedTrue, Left: leftTrue, Drained: drainedTrue, Revoked: revokedTrue,
+		Unknown: blameTrue, Silent: silentTrue, NotConnected: failFastTrue},
+	Invoke: {Result: resultTrue, Error: errorTrue, Canceled: func(m *Model, o *op, _ End) string {
+		return unless(!m.Exact && o.asked > 0, "its caller has not cancelled it")
+	}, Unknown: func(m *Model, _ *op, _ End) string { return unless(!m.Exact, "peers are not cut") }},
+	States: {Canceled: canceledTrue, Closed: closedTrue},
 }
 
 func unless(ok bool, text string) string {
@@ -103,7 +115,7 @@ func failFastTrue(m *Model, o *op, _ End) string {
 		return "it is to wait for a link"
 	case len(o.writes) > 0:
 		return "it was written"
-	case m.up && o.upAt == m.link && m.leaving != m.link && o.began > m.upAt:
+	case m.up && o.upAt == m.link && m.leaving != m.link && !m.linkOf(m.link).breach && o.began > m.upAt:
 		return "there is a link"
 	}
 	return ""
@@ -121,6 +133,61 @@ func slowTrue(m *Model, o *op, _ End) string {
 	}
 	return unless(o.slow || o.Kind == Subscribe && len(m.sent[[2]int{m.link, o.Name}]) >= Room, "its consumer is not slow")
 }
+
+// deniedTrue judges what the router has refused. A shared procedure may still be
+// held by the session's last life, but one that has been there is tried again for
+// ever.
+func deniedTrue(m *Model, o *op, e End) string {
+	if o.Kind == Register && e.URI == proto.ErrURIProcedureAlreadyExists {
+		return unless(o.Name > 0 && !o.acked, "nobody else has it")
+	}
+	denied := o.denied || o.Kind == Subscribe && m.topicDenied[o.Name] > 0 && (m.topicDenied[o.Name] == m.link || !m.Exact)
+	return unless(denied && (e.URI == AppError || e.URI == proto.ErrURIInvalidURI && !m.Exact), "the router has not refused it")
+}
+
+func oddTrue(_ *Model, o *op, _ End) string { return unless(o.odd, "its answer was not odd") }
+
+func blameTrue(m *Model, o *op, e End) string {
+	return m.deathsTrue(o, e)
+}
+
+// writesOf are those of an operation; subscriptions to a topic share theirs.
+func (m *Model) writesOf(o *op) []write {
+	if o.Kind == Subscribe {
+		return m.topicWrites[o.Name]
+	}
+	return o.writes
+}
+
+// silentTrue: it was asked for long enough ago, and where it had been there
+// before two links were given up for it.
+func silentTrue(m *Model, o *op, _ End) string {
+	givenUp := o.givenUp
+	var asked *request
+	for _, r := range m.open {
+		switch {
+		case o.Kind == Register && r.op == o, o.Kind == Subscribe && r.kind == proto.Subscribe && r.name == o.Name:
+			if asked == nil || r.at < asked.at {
+				asked = r
+			}
+		}
+	}
+	if o.Kind == Subscribe {
+		givenUp = m.topicGiven[o.Name]
+	}
+	switch {
+	case !m.Exact:
+		return ""
+	case asked == nil:
+		return "the router was not asked, or has answered"
+	case m.now()-asked.at < AckTimeout:
+		return "it was asked for " + (m.now() - asked.at).String() + " ago"
+	case o.acked && givenUp < mostSilences:
+		return "no two links were given up for it"
+	}
+	return ""
+}
+
 func drainedTrue(m *Model, _ *op, _ End) string {
 	return unless(m.draining, "the session is not drained")
 }
@@ -135,7 +202,7 @@ func goneTrue(m *Model, o *op, e End) string {
 }
 
 func closedTrue(m *Model, _ *op, _ End) string {
-	return unless(m.ending != "", "the session has no reason to be over")
+	return unless(m.over || m.mayEnd(), "the session has no reason to be over")
 }
 
 func resultTrue(_ *Model, o *op, e End) string {
@@ -162,32 +229,53 @@ func errorTrue(m *Model, o *op, e End) string {
 	switch {
 	case e.URI == AppError:
 		return unless(o.Action.End == EndError, "the callee does not end it with an error")
-	case e.URI == "wamp.error.canceled" && o.Kind == Invoke:
-		return "" // the session that ran it was lost
+	case o.Kind == Invoke:
+		return invokeErrorTrue(m, o, e)
 	case e.URI == "wamp.error.canceled":
 		return unless(!m.Exact, "the router does not cancel it by itself")
 	case e.URI == "wamp.error.timeout":
 		return unless(o.How == Timeout, "it has no limit")
 	case slices.Contains(routerErrors, e.URI):
-		if o.Kind == Call && m.Exact {
-			return "every procedure is there"
-		}
-		return ""
+		return unless(!m.Exact, "every procedure is there")
 	}
 	return "nobody says so"
 }
 
+// invokeErrorTrue judges an error by which a call to the session has ended.
+func invokeErrorTrue(m *Model, o *op, e End) string {
+	r := m.op(o.Of)
+	switch e.URI {
+	case "wamp.error.canceled":
+		return "" // the session that ran it was lost; where the session says so it is judged there
+	case "wamp.error.runtime_error":
+		return unless(o.Action.End == EndPanic || o.Action.End == EndGoexit, "its handler neither panics nor exits")
+	case "wamp.error.invalid_argument":
+		return unless(o.odd, "it was not odd")
+	case "wamp.error.unavailable":
+		over := r.ended > 0 || r.leaving || r.cancelled || r.revoked || !r.acked || m.draining || m.over || m.ending != ""
+		full := r.slow || !m.Exact && r.Steps == 0
+		return unless(o.Action.End == EndDecline || over || full || r.Name > 0 || m.restarts(r), "its registration is there and has room")
+	}
+	return unless(slices.Contains(routerErrors, e.URI), "nobody says so")
+}
+
+// restarts reports whether a registration is not there for the moment.
+func (m *Model) restarts(r *op) bool { return r.ackedLink != m.link || !m.up }
+
 func unknownTrue(m *Model, o *op, e End) string {
-	if len(o.writes) == 0 {
+	switch {
+	case e.Links > 0:
+		return m.deathsTrue(o, e)
+	case len(o.writes) == 0:
 		return "" // judged as OnlyWritten
-	}
-	if o.Idempotent() && o.delivered == 0 {
+	case e.Silence:
+		waited := m.now() - o.wrote
+		return unless(o.Kind == Publish && waited >= AckTimeout, "the router has had "+waited.String())
+	case o.Idempotent() && o.delivered == 0:
 		return "it is idempotent"
-	}
-	if e.Delivered != o.delivered {
+	case e.Delivered != o.delivered:
 		return fmt.Sprintf("it says %d results were delivered, not %d", e.Delivered, o.delivered)
-	}
-	if m.Exact && m.up && o.writes[len(o.writes)-1] == m.link {
+	case m.Exact && m.up && o.writes[len(o.writes)-1].link == m.link:
 		return "its link is up"
 	}
 	return ""
@@ -197,11 +285,15 @@ func timeoutTrue(m *Model, o *op, _ End) string {
 	if o.How != Timeout {
 		return "it has no limit"
 	}
-	if len(o.writes) == 0 {
-		return "its time runs before it was written"
-	}
-	waited := m.now() - max(o.wrote, o.news)
+	waited := m.now() - max(o.began, o.news)
 	return unless(waited >= CallTimeout, "its time is not over: "+waited.String())
+}
+
+// judgeLimit judges that a call with a limit of its own does not outlive it.
+func (m *Model) judgeLimit(o *op) {
+	if waited := m.now() - max(o.began, o.news); m.Exact && o.How == Timeout && waited > CallTimeout {
+		m.broken(TrueOutcome, "%s goes on after %v", o.Action, waited)
+	}
 }
 
 // judgeOwner judges whom an answer is for.
@@ -222,11 +314,14 @@ func (m *Model) judgeOwner(o *op, got Tag) {
 
 // judgeEnd judges the end of an operation.
 func (m *Model) judgeEnd(o *op, e End) {
-	if e.How == Result && (o.Kind == Call || o.Kind == Invoke) || e.How == Error && e.URI == AppError {
+	if (o.Kind == Call || o.Kind == Invoke) && (e.How == Result || e.How == Error && e.URI == AppError) {
 		m.judgeOwner(o, e.Tag)
 	}
-	if e.How == Unknown && m.Exact && len(o.writes) == 0 { // else judged when all is quiet
+	if e.How == Unknown && m.Exact && len(m.writesOf(o)) == 0 { // else judged when all is quiet
 		m.broken(OnlyWritten, "the outcome of %s is unknown, but it was never written", o.Action)
+	}
+	if o.Kind == Call {
+		m.judgeLimit(o)
 	}
 	rule := truths[o.Kind][e.How]
 	if rule == nil {
@@ -235,65 +330,6 @@ func (m *Model) judgeEnd(o *op, e End) {
 	}
 	if wrong := rule(m, o, e); wrong != "" {
 		m.broken(TrueOutcome, "%s ended with %s %s %s: %s", o.Action, e.How, e.URI, e.Text, wrong)
-	}
-}
-
-// judgeWrite judges that an operation is written.
-func (m *Model) judgeWrite(o *op) {
-	again := slices.Contains(o.writes, m.link)
-	if m.failFast && o.upAt == 0 && len(o.writes) == 0 && o.began > m.downAt && m.now() > o.began && m.link > 0 {
-		m.judgeFailFast(o)
-	}
-	if o.Kind == Will || o.Kind == Unwill {
-		m.judgeWillWrite(o)
-		return
-	}
-	if o.Kind == Register {
-		if !again {
-			m.inOrder(1, o.Op)
-			m.restoredFirst(o)
-		}
-		return
-	}
-	if o.ended > 0 && m.Exact && o.outcome != Canceled { // the CANCEL goes behind it
-		m.broken(TrueOutcome, "%s is written after its end", o.Action)
-	}
-	if len(o.writes) > 0 {
-		m.Counts.Resent++
-		if !o.Idempotent() {
-			m.broken(AtMostOnce, "%s is written again", o.Action)
-		}
-	}
-	if again {
-		m.broken(AtMostOnce, "%s is written twice to one link", o.Action)
-		return
-	}
-	m.inOrder(0, o.Op)
-}
-
-// judgeFailFast: it was begun without a link, and has waited for one.
-func (m *Model) judgeFailFast(o *op) {
-	if !m.Exact { // there the part of the library that refuses it is missing
-		m.broken(TrueOutcome, "%s has waited for a link", o.Action)
-	}
-}
-
-// inOrder judges the order in which operations are first written to a link.
-func (m *Model) inOrder(lane, n int) {
-	if !m.Exact {
-		return
-	}
-	if n < m.lastSent[lane] {
-		m.broken(Order, "operation %d is written behind %d", n, m.lastSent[lane])
-	}
-	m.lastSent[lane] = max(n, m.lastSent[lane])
-}
-
-// restoredFirst judges that what the session had comes back before anything
-// else is written to a link.
-func (m *Model) restoredFirst(o *op) {
-	if m.Exact && o.applied > 0 && o.applied < m.link && m.lastSent[0] > 0 {
-		m.broken(Order, "%s is restored behind operation %d", o.Action, m.lastSent[0])
 	}
 }
 
@@ -350,8 +386,11 @@ func (m *Model) SessionOver(reason string) {
 	if m.over {
 		m.broken(EndsOnce, "the session ended twice")
 	}
+	if m.up {
+		m.fallen(m.link)
+	}
 	m.over, m.up = true, false
-	if m.ending == "" {
+	if !m.mayEnd() {
 		m.broken(Final, "the session ended by itself: %s", reason)
 	}
 }
@@ -363,8 +402,11 @@ type Quiet struct {
 	Registrations []int
 	// Calls are those that the router holds for it.
 	Calls []int
-	// Octets are those that count against the outbound bound.
-	Octets int
+	// Uncancelled are those that have ended before their last chunk, and for
+	// which no CANCEL has come.
+	Uncancelled []int
+	// Bytes are those that count against the outbound bound.
+	Bytes  int
 	Tables Tables
 
 	follows []string
@@ -374,8 +416,8 @@ type Quiet struct {
 func (m *Model) JudgeQuiet(q Quiet) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.final != "" && !m.over {
-		m.broken(Final, "the session goes on after %s", m.final)
+	if why := m.mustEnd(); why != "" && !m.over {
+		m.broken(Final, "the session goes on: %s", why)
 	}
 	var want Quiet
 	for _, o := range m.ops {
@@ -392,37 +434,81 @@ func (m *Model) JudgeQuiet(q Quiet) {
 	if !m.over {
 		m.judgeWills()
 	}
-	slices.Sort(want.Topics)
-	want.Topics = slices.Compact(want.Topics)
 	if !m.over {
-		slices.Sort(want.follows)
-		want.Tables.Subscriptions = len(want.Topics) + 2*len(slices.Compact(want.follows))
-		slices.Sort(q.Topics)
-		slices.Sort(q.Registrations)
-		if !slices.Equal(q.Topics, want.Topics) {
-			m.broken(Restored, "the router holds subscriptions to topics %v, not %v", q.Topics, want.Topics)
-		}
-		if !slices.Equal(q.Registrations, want.Registrations) {
-			m.broken(Restored, "the router holds registrations %v, not %v", q.Registrations, want.Registrations)
-		}
+		m.judgeHeld(&q, &want)
 	}
 	for _, n := range q.Calls {
 		if m.ops[n].ended > 0 {
 			m.broken(NothingLeft, "the router still has %s, which has ended", m.ops[n].Action)
 		}
 	}
-	if q.Octets != 0 {
-		m.broken(NothingLeft, "%d octets count as queued", q.Octets)
+	for _, n := range q.Uncancelled {
+		m.broken(NothingLeft, "%s ended before its last chunk, and was not cancelled: a chunk under way would be a new call", m.ops[n].Action)
+	}
+	if q.Bytes != 0 {
+		m.broken(NothingLeft, "%d bytes count as queued", q.Bytes)
 	}
 	if q.Tables != want.Tables {
 		m.broken(NothingLeft, "tables %+v, not %+v", q.Tables, want.Tables)
 	}
 }
 
+// judgeHeld judges what the router holds for the session. What it has not
+// acknowledged it may hold all the same.
+func (m *Model) judgeHeld(q, want *Quiet) {
+	half := map[Kind][]int{}
+	for _, r := range m.open {
+		switch r.kind {
+		case proto.Subscribe:
+			half[Subscribe] = append(half[Subscribe], m.idOf(Subscribe, r.name))
+			want.Tables.Requests++
+		case proto.Register:
+			half[Register] = append(half[Register], m.idOf(Register, r.op.Op))
+			want.Tables.Requests++
+		default:
+		}
+	}
+	judge := func(kind Kind, holds, wanted []int) (ids []int) {
+		of := func(all []int) (ids []int) {
+			for _, n := range all {
+				ids = append(ids, m.idOf(kind, n))
+			}
+			slices.Sort(ids)
+			return slices.Compact(ids)
+		}
+		ids = of(wanted)
+		got := slices.DeleteFunc(of(holds), func(id int) bool { return slices.Contains(half[kind], id) && !slices.Contains(ids, id) })
+		if !slices.Equal(got, ids) {
+			m.broken(Restored, "the router holds %ss %v, not %v", kind, got, ids)
+		}
+		return ids
+	}
+	topics := judge(Subscribe, q.Topics, want.Topics)
+	regs := judge(Register, q.Registrations, want.Registrations)
+	slices.Sort(want.follows)
+	want.Tables.Subscriptions = len(topics) + 2*len(slices.Compact(want.follows))
+	want.Tables.Registrations = len(regs)
+}
+
+// idOf stands for the id that the router gives a topic, or the registration of
+// an operation: several may have the same.
+func (m *Model) idOf(kind Kind, n int) int {
+	if kind == Register {
+		if o := m.op(n); o != nil && o.Name > 0 {
+			return -1
+		}
+		return n
+	}
+	if m.oneID {
+		return SameTopic(n)
+	}
+	return n
+}
+
 // judgeLeft judges an operation when all is quiet, and counts what it is to
 // leave in the tables.
 func (m *Model) judgeLeft(o *op, want *Quiet) {
-	if !m.Exact && o.outcome == Unknown && o.Kind != Invoke && len(o.writes) == 0 {
+	if !m.Exact && o.outcome == Unknown && o.Kind != Invoke && o.Kind != Follow && len(m.writesOf(o)) == 0 {
 		m.broken(OnlyWritten, "the outcome of %s is unknown, but it was never written", o.Action)
 	}
 	m.judgeUnknown(o)
@@ -438,9 +524,20 @@ func (m *Model) judgeLeft(o *op, want *Quiet) {
 				m.broken(NothingLost, "invocation %d was not told of its interrupt", o.Op)
 			}
 		}
-		if o.Action.End == EndNever && (!m.over || !m.Exact) && o.running > 0 {
+		if (o.Action.End == EndNever || o.Action.End == EndStuck) && (!m.over || !m.Exact) && o.running > 0 &&
+			(o.Action.End == EndNever || o.asked != o.running) {
 			return
 		}
+		if m.behindNever(o) {
+			if o.running == 0 {
+				want.Tables.Invocations++
+			}
+			return
+		}
+	case o.Kind == States && !m.over && !o.cancelled:
+		return
+	case m.over && o.stuck && !m.Exact: // its user will never know
+		return
 	case m.over:
 		pending = "has not ended with the session"
 	case o.cancelled || o.leaving:
@@ -455,7 +552,9 @@ func (m *Model) judgeLeft(o *op, want *Quiet) {
 		want.Topics = append(want.Topics, o.Name)
 		want.Tables.Handles++
 		want.Tables.Watches++
-		m.judgeSubscription(o)
+		if !o.stuck {
+			m.judgeSubscription(o)
+		}
 		return
 	case o.Kind == Follow && o.acked:
 		want.Tables.Handles += 2
@@ -464,7 +563,6 @@ func (m *Model) judgeLeft(o *op, want *Quiet) {
 		return
 	case o.Kind == Register && o.acked:
 		want.Registrations = append(want.Registrations, o.Op)
-		want.Tables.Registrations++
 		want.Tables.Procedures++
 		want.Tables.Watches++
 		return
@@ -472,12 +570,41 @@ func (m *Model) judgeLeft(o *op, want *Quiet) {
 	m.broken(EndsOnce, "%s %s", o.Action, pending)
 }
 
+// behindNever reports whether an invocation waits for handlers that never end.
+func (m *Model) behindNever(o *op) bool {
+	r := m.op(o.Of)
+	if r.Steps == 0 || m.over || r.ended > 0 && r.outcome != Drained {
+		return false
+	}
+	n := 0
+	for _, p := range m.ops {
+		if p == nil || p == o || p.Kind != Invoke || p.Of != o.Of || !p.handled {
+			continue
+		}
+		runs := p.running == m.link && !p.answered && !p.cut
+		switch p.Action.End {
+		case EndNever:
+			if runs {
+				n++
+			}
+		case EndStuck:
+			if runs || !m.Exact { // it keeps its slot whatever becomes of its link
+				n++
+			}
+		}
+	}
+	return n >= r.Steps
+}
+
 // ProcedureURI is the procedure of a peer.
 func ProcedureURI(n int) string { return "sim.proc" + strconv.Itoa(n) }
 
 // RegistrationURI is the procedure of the session's registration of that
-// number.
+// number, SharedURI one that several registrations share.
 func RegistrationURI(op int) string { return "sim.reg" + strconv.Itoa(op) }
+
+// SharedURI is a procedure that several registrations share.
+func SharedURI(name int) string { return "sim.shared" + strconv.Itoa(name) }
 
 // QuietTime is how long a check waits: longer than any delay, retry or grace
 // period of the library.

@@ -1,17 +1,23 @@
 package sim
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+
+	"github.com/connectanum/connectanum-go/wamp/proto"
+)
 
 // What the model knows of publish streams. Their payloads are counted from 1.
 
 // streamed is the part of an operation that is a publish stream.
 type streamed struct {
-	fed     int         // payloads that it has taken from its producer
-	acks    int         // answers that its user has seen
-	failed  int         // the first that was an error
-	unknown []int       // whose outcome is unknown
-	over    bool        // it was ended by its context or with its session
-	written map[int]int // how often each was written
+	fed     int          // payloads that it has taken from its producer
+	acks    int          // answers that its user has seen
+	failed  int          // the first that was an error
+	unknown []int        // whose outcome is unknown
+	silent  map[int]bool // of those, the ones that the router has not acknowledged
+	over    bool         // it was ended by its context or with its session
+	written map[int][]write
 	taken   map[int]int // how often the router took each
 	flight  []int       // written on this link, and not answered
 }
@@ -24,24 +30,32 @@ func (m *Model) StreamFed(n int) {
 }
 
 // StreamWritten says that a publish of a stream was handed to the link.
-func (m *Model) StreamWritten(n, k, link int) {
+func (m *Model) StreamWritten(n, k, link int, id proto.ID) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.note("written op=%d publish %d link=%d", n, k, link)
 	o := m.ops[n]
 	if o.written == nil {
-		o.written, o.taken = map[int]int{}, map[int]int{}
+		o.written, o.taken = map[int][]write{}, map[int]int{}
 	}
-	if o.written[k]++; o.written[k] > 1 && o.How != Idempotent {
+	if len(o.written[k]) > 0 && o.How != Idempotent {
 		m.broken(AtMostOnce, "publish %d of stream %d is written again", k, n)
 	}
+	defer func() { o.written[k] = append(o.written[k], write{link: link, at: m.now()}) }()
 	if !m.up || link != m.link {
 		return // the writer learns of the loss last
 	}
-	if len(o.flight) > 0 && k < slices.Max(o.flight) {
+	r := &request{op: o, kind: proto.Publish, window: noWindow, users: perhaps}
+	if o.Steps == 0 {
+		r.window = ackWindow
+	}
+	m.judgeAgain(fmt.Sprintf("publish %d of stream %d", k, n), o.written[k], r)
+	o.suspect = o.suspect || m.suspected(o.written[k]) != no
+	m.ask(id, r)
+	if len(o.flight) > 0 && k < slices.Max(o.flight) && !o.suspect {
 		m.broken(Order, "publish %d of stream %d is written behind %d", k, n, slices.Max(o.flight))
 	}
-	if o.flight = append(o.flight, k); len(o.flight) > o.Steps {
+	if o.flight = append(o.flight, k); o.Steps > 0 && len(o.flight) > o.Steps {
 		m.broken(Windowed, "stream %d has %d publishes under way, its window is %d", n, len(o.flight), o.Steps)
 	}
 }
@@ -96,6 +110,12 @@ func (m *Model) StreamAck(n int, id uint64, e End) {
 	}
 	if e.How == Unknown {
 		o.unknown = append(o.unknown, o.acks)
+		if e.Silence {
+			if o.silent == nil {
+				o.silent = map[int]bool{}
+			}
+			o.silent[o.acks] = true
+		}
 	}
 	if rule := truths[Stream][e.How]; rule == nil {
 		m.broken(TrueOutcome, "publish %d of stream %d ended with %s %s", o.acks, n, e.How, e.Text)
@@ -108,11 +128,19 @@ func (m *Model) StreamAck(n int, id uint64, e End) {
 	o.over = e.How == Canceled || e.How == Closed
 }
 
+// windowOf is how many publishes of a stream may be under way.
+func (m *Model) windowOf(o *op) int {
+	if o.Steps == 0 {
+		return m.windows[ackWindow]
+	}
+	return o.Steps
+}
+
 // judgeUnknown judges when all is quiet that an outcome is unknown only of what
 // was written, once.
 func (m *Model) judgeUnknown(o *op) {
 	for _, k := range o.unknown {
-		if o.How == Idempotent || o.written[k] == 0 {
+		if len(o.written[k]) == 0 || o.How == Idempotent && m.deaths(o.written[k], true) < mostDeaths && !o.silent[k] {
 			m.broken(OnlyWritten, "the outcome of publish %d of stream %d is unknown", k, o.Op)
 		}
 	}
@@ -133,7 +161,7 @@ func (m *Model) StreamEnded(n int) {
 		m.broken(EndsOnce, "stream %d has taken %d payloads, and has answered %d", n, o.fed, o.acks)
 	case !stops && o.fed != o.N:
 		m.broken(EndsOnce, "stream %d has ended after %d of %d payloads", n, o.fed, o.N)
-	case stops && o.fed > o.failed-1+o.Steps:
+	case stops && o.fed > o.failed-1+m.windowOf(o):
 		m.broken(Windowed, "stream %d has taken %d payloads, though number %d has failed", n, o.fed, o.failed)
 	}
 }

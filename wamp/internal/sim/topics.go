@@ -20,7 +20,7 @@ var uris = []topic{
 	{"sim.topic.b.", proto.Wildcard}, {"sim.topic.a.0", proto.Prefix},
 	logTopic:     {"sim.log.0", proto.Exact},
 	logTopic + 1: {"sim.log.1", proto.Exact}, logTopic + 2: {"sim.log", proto.Prefix}, logTopic + 3: {"sim.log.", proto.Wildcard},
-	WillTopic: {"sim.will", proto.Exact}, StreamTopic: {"sim.stream", proto.Exact},
+	WillTopic: {"sim.will", proto.Exact}, StreamTopic: {"sim.stream", proto.Exact}, DeadlyTopic: {"sim.deadly", proto.Exact},
 }
 
 // The topics of plans: those of events, with patterns behind them, those of
@@ -31,9 +31,11 @@ const (
 	logTopic  = 10
 	logTopics = 2
 	logNames  = 4 // with patterns
-	// WillTopic is that of testaments, StreamTopic that of publish streams.
+	// WillTopic is that of testaments, StreamTopic that of publish streams, and
+	// DeadlyTopic one at whose SUBSCRIBE the router hangs up.
 	WillTopic   = 14
 	StreamTopic = 15
+	DeadlyTopic = 16
 )
 
 // TopicURI is the topic or pattern of that number.
@@ -49,6 +51,12 @@ func TopicOf(uri string, options proto.Dict) int {
 		t.match = proto.MatchPolicy(match)
 	}
 	return slices.Index(uris, t)
+}
+
+// SameTopic stands for all topics and patterns to which a router with one id for
+// several handles gives the same: those of one URI, however they match.
+func SameTopic(n int) int {
+	return slices.IndexFunc(uris, func(t topic) bool { return t.uri == uris[n].uri })
 }
 
 // Matches reports whether a subscription to one gets the events of the other.

@@ -57,14 +57,14 @@ func (m *Model) WillPublished(n, link int) {
 // judgeWillWrite judges that a testament is written: on each link once, and
 // when it is set again before all that waited.
 func (m *Model) judgeWillWrite(o *op) {
-	if slices.Contains(o.writes, m.link) {
+	if o.wroteTo(m.link) {
 		m.broken(AtMostOnce, "%s is written twice to one link", o.Action)
 	}
 	switch {
 	case o.outcome != Result:
-		m.inOrder(0, o.Op)
-	case m.Exact && m.lastSent[0] > 0:
-		m.broken(Order, "%s is set again behind operation %d", o.Action, m.lastSent[0])
+		m.inOrder(ackWindow, o, m.mayBeAlone(o))
+	case m.Exact && m.lastSent[ackWindow] > 0:
+		m.broken(Order, "%s is set again behind operation %d", o.Action, m.lastSent[ackWindow])
 	}
 }
 
@@ -80,7 +80,7 @@ const (
 // fateOf follows from the order of the operations where they are queued one by
 // one, otherwise from which was over before the other began.
 func (m *Model) fateOf(o *op) fate {
-	if o.outcome != Result {
+	if o.outcome != Result || o.lapsed {
 		return maybe
 	}
 	f := there
@@ -102,7 +102,7 @@ func (m *Model) fateOf(o *op) fate {
 
 // order reports whether one operation came surely before the other.
 func (m *Model) order(a, b *op) bool {
-	if m.Exact {
+	if m.Exact && !a.suspect && !b.suspect {
 		return a.Op < b.Op
 	}
 	return a.endedAt > 0 && a.endedAt < b.beganAt
