@@ -514,8 +514,9 @@ func TestLoginInTurn(t *testing.T) {
 	})
 }
 
-// A provider that fails at a reconnect is a loss, not an end; a refused login is
-// an end.
+// A provider that fails at a reconnect is a loss, not an end. Neither is a login
+// that is refused after the session has been joined, until that is so for the
+// fifth time, and for a minute.
 func TestLoginProviderFailsAtReconnect(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := wamptest.NewRouter(t, wamptest.WithLogins(ticketLogin("t")))
@@ -525,7 +526,10 @@ func TestLoginProviderFailsAtReconnect(t *testing.T) {
 				switch asked++; asked {
 				case 2, 3:
 					return "", errors.New("the vault is down")
-				case 5:
+				case 6, 7, 8, 9:
+					return "revoked", nil
+				}
+				if asked > 11 {
 					return "revoked", nil
 				}
 				return "t", nil
@@ -538,8 +542,23 @@ func TestLoginProviderFailsAtReconnect(t *testing.T) {
 		if d := <-rejoined; d.AuthMethod != "ticket" || asked != 4 {
 			t.Fatalf("%+v, asked %d times", d, asked)
 		}
+		for _, times := range []int{5, 10} { // the second time four refusals come first
+			was := s.ID()
+			r.Cut(was)
+			for s.ID() == was {
+				<-time.After(time.Second)
+			}
+			if asked != times {
+				t.Errorf("asked %d times, want %d", asked, times)
+			}
+		}
+		asked = 11
+		start := time.Now()
 		r.Cut(s.Details().Session)
 		<-s.Done()
+		if took := time.Since(start); asked < 11+5 || took < time.Minute || took > 3*time.Minute {
+			t.Errorf("given up after %v and %d refusals", took, asked-11)
+		}
 		if err := s.Err(); !errors.Is(err, wamp.ErrAuthenticationFailed) || !as[*authn.Refusal](err) {
 			t.Errorf("%v", err)
 		}

@@ -314,7 +314,7 @@ func TestOptionsIgnoredAndEmulated(t *testing.T) {
 		// Assume sends it after all.
 		sure := join(t, r, wamp.Assume("call_timeout"), wamp.Assume("event_retention"), wamp.Assume("progressive_call_results"))
 		p.take()
-		if _, err := sure.Call(t.Context(), "com.example.count", wamp.Args(0), wamp.Timeout(time.Second), wamp.Progressive()).Final(); err != nil {
+		if _, err := sure.Call(t.Context(), "com.example.count", wamp.Args(0), wamp.Timeout(time.Second), wamp.Progressive(), wamp.PassDeadline(true)).Final(); err != nil {
 			t.Error(err)
 		}
 		p.options(t, proto.Call, o{"timeout": int64(1000), "receive_progress": true})

@@ -558,7 +558,7 @@ func TestDeadlineIsPassedOn(t *testing.T) {
 			{"not passed on", "com.example.keeps", []wamp.CallOption{wamp.PassDeadline(false)}, 2 * time.Second, 0, 2 * time.Second, false, &in},
 			{"the shorter one", "com.example.keeps", []wamp.CallOption{wamp.Timeout(time.Second)}, 2 * time.Second, 1000, time.Second, true, nil},
 			{"no deadline", "com.example.keeps", []wamp.CallOption{wamp.Timeout(time.Second)}, 0, 1000, time.Second, true, nil},
-			{"between results", "com.example.keeps", []wamp.CallOption{wamp.Progressive(), wamp.Timeout(2 * time.Second)}, 0, 2000, 6500 * time.Millisecond, false, nil},
+			{"between results", "com.example.keeps", []wamp.CallOption{wamp.Progressive(), wamp.Timeout(2 * time.Second), wamp.PassDeadline(true)}, 0, 2000, 6500 * time.Millisecond, false, nil},
 		} {
 			ctx := t.Context()
 			if tt.deadline > 0 {

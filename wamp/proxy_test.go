@@ -9,11 +9,13 @@ import (
 	"net/url"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp"
 	"github.com/connectanum/connectanum-go/wamp/internal/faults"
+	"github.com/connectanum/connectanum-go/wamp/proto"
 	"github.com/connectanum/connectanum-go/wamp/wamptest"
 )
 
@@ -94,7 +96,13 @@ func (l *line) connect(t *testing.T, address string, options ...wamp.Option) *wa
 // and com.example.hung.
 func newLine(t *testing.T, kind string, options ...wamp.Option) *line {
 	t.Helper()
-	l := behindProxy(t, wamptest.NewRouter(t), kind)
+	return newLineTo(t, wamptest.NewRouter(t), kind, options...)
+}
+
+// newLineTo is newLine to a router of the test's.
+func newLineTo(t *testing.T, r *wamptest.Router, kind string, options ...wamp.Option) *line {
+	t.Helper()
+	l := behindProxy(t, r, kind)
 	l.peer = l.connect(t, l.direct)
 	handle(t, l.peer, "com.example.add", add)
 	handle(t, l.peer, "com.example.count", countTo)
@@ -522,10 +530,18 @@ func TestProxyBlackHole(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			k := wamp.Keepalive{Interval: 50 * time.Millisecond, Timeout: 250 * time.Millisecond}
+			calls := kind == "tcp" || kind == "tcps" // where a ping may cost the connection
 			if kind == "tcp ping" || kind == "tcps ping" {
-				kind, k.RawSocket = kind[:len(kind)-len(" ping")], true
+				kind, k.RawSocket, calls = kind[:len(kind)-len(" ping")], true, false
 			}
-			l := newLine(t, kind, wamp.WithKeepalive(k), wamp.WithOutbound(1<<20))
+			var probes atomic.Int64
+			r := wamptest.NewRouter(t, wamptest.WithReceive(func(_ proto.ID, m *proto.Message) wamptest.Action {
+				if m.Type == proto.Call && m.URI == "wamp.session.count" {
+					probes.Add(1)
+				}
+				return wamptest.Pass()
+			}))
+			l := newLineTo(t, r, kind, wamp.WithKeepalive(k), wamp.WithOutbound(1<<20))
 			ld := l.begin(t)
 			l.works(t)
 			for _, tt := range []struct {
@@ -578,6 +594,9 @@ func TestProxyBlackHole(t *testing.T) {
 				l.works(t)
 			}
 			ld.end(t)
+			if n := probes.Load(); calls != (n > 0) {
+				t.Errorf("%d calls to keep the link alive, RawSocket: %v", n, k.RawSocket)
+			}
 		})
 	}
 }

@@ -2,6 +2,7 @@ package wamp_test
 
 import (
 	"flag"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -28,6 +29,9 @@ var (
 //	go test ./wamp -run TestSimulation -sim.seed=7 -sim.cuts=1
 //	go test ./wamp/session -run TestSimulation -sim.replay=FILE
 func TestSimulation(t *testing.T) {
+	usual := slog.Default()
+	slog.SetDefault(slog.New(slog.DiscardHandler)) // the handlers of the plans panic
+	defer slog.SetDefault(usual)
 	var sum sim.Counts
 	start, seed := time.Now(), *simSeed
 	for ; sum.Cuts < *simCuts && !t.Failed(); seed++ {
@@ -70,7 +74,11 @@ func simLive(t *testing.T, seed uint64, plan []sim.Action) (m *sim.Model) {
 		}
 	}()
 	synctest.Test(t, func(t *testing.T) {
-		w := newSimWorld(t, seed, len(plan) > 0 && plan[0].How == sim.FailFast)
+		var setup sim.Action
+		if len(plan) > 0 {
+			setup = plan[0]
+		}
+		w := newSimWorld(t, seed, setup)
 		m = w.m
 		for _, a := range plan {
 			if w.m.Act(a) {

@@ -81,7 +81,7 @@ func TestCloseWaitsForReaders(t *testing.T) {
 		start := time.Now()
 		closed := make(chan error, 1)
 		go func() { closed <- s.Close(within(t, 10*time.Second)) }()
-		<-time.After(time.Second)
+		<-time.After(time.Second / 2)
 		select {
 		case err := <-closed:
 			t.Fatalf("Close did not wait: %v", err)
@@ -99,7 +99,7 @@ func TestCloseWaitsForReaders(t *testing.T) {
 				t.Errorf("%s: %v", what, err)
 			}
 		}
-		if err := <-closed; err != nil || time.Since(start) != time.Second {
+		if err := <-closed; err != nil || time.Since(start) != time.Second/2 {
 			t.Errorf("Close after %v: %v", time.Since(start), err)
 		}
 	})
@@ -111,7 +111,7 @@ func TestCloseCutsUnreadStreams(t *testing.T) {
 		_, s, other := slowRig(t)
 		u := leaveUnread(t, s, other, n)
 		start := time.Now()
-		if err := s.Close(within(t, 2*time.Second)); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != 2*time.Second {
+		if err := s.Close(within(t, 5*time.Second)); err != nil || time.Since(start) != time.Second {
 			t.Errorf("Close after %v: %v", time.Since(start), err)
 		}
 		var e *wamp.ClosedError
@@ -208,7 +208,7 @@ func TestCloseCutsAfterLoss(t *testing.T) {
 		u := leaveUnread(t, s, other, n)
 		r.Cut(s.ID())
 		<-s.Done()
-		if err := s.Close(within(t, time.Second)); !errors.Is(err, context.DeadlineExceeded) {
+		if err := s.Close(within(t, 5*time.Second)); err != nil {
 			t.Errorf("Close: %v", err)
 		}
 		events, _ := u.rest(t)

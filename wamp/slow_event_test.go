@@ -38,7 +38,7 @@ func held(bound int) (least, most int) { return bound, bound + eventsInChannel +
 
 func TestSlowSubscriptionDrops(t *testing.T) {
 	const n, bound = 2000, 100
-	filler := strings.Repeat("x", 1000-160-5) // so that an event costs about 1,000 octets
+	filler := strings.Repeat("x", 1000-256-5) // so that an event costs about 1,000 bytes
 	for name, buffer := range map[string]wamp.BufferOption{
 		"by messages": wamp.Buffer(bound, 0),
 		"by octets":   wamp.Buffer(0, bound*1000),
@@ -189,7 +189,7 @@ func TestSlowRegistrationRefuses(t *testing.T) {
 	const n, bound = 500, 100
 	for name, buffer := range map[string]wamp.BufferOption{
 		"by messages": wamp.Buffer(bound, 0),
-		"by octets":   wamp.Buffer(0, bound*164),
+		"by octets":   wamp.Buffer(0, bound*260),
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -21,7 +21,10 @@ func newLifeRig(t *testing.T) *rig {
 }
 
 // lose cuts the link.
-func (r *rig) lose() { r.core.linkLost(errors.New("cut")) }
+func (r *rig) lose() {
+	r.core.linkLost(errors.New("cut"))
+	r.settle()
+}
 
 // rejoin joins again, on a router with the given roles.
 func (r *rig) rejoin(roles proto.Roles) {
@@ -40,8 +43,7 @@ func TestStepEndLetsGoOfWhatWaits(t *testing.T) {
 	r.do(&Publish{Ctx: ctx, URI: "a.b", Sink: ack})
 	r.do(sub)
 	r.do(newReg(ctx, &callee{}))
-	r.core.closing = true
-	r.core.goodbyeNow()
+	r.do(&closeOp{})
 	for _, err := range []error{s.err(t), ack.err(t), <-sub.Ready} {
 		if !errors.Is(err, ErrSessionClosed) {
 			t.Errorf("err %v", err)

@@ -30,8 +30,7 @@ func TestReconnectDelay(t *testing.T) {
 		{30, 0.999999, 2999 * time.Millisecond, 3 * time.Second},
 		{1000, 0.999999, 2999 * time.Millisecond, 3 * time.Second},
 	} {
-		p.Random = func() float64 { return tt.random }
-		if d := p.delay(tt.attempt); d < tt.least || d > tt.ceiled {
+		if d := p.delay(tt.attempt, tt.random); d < tt.least || d > tt.ceiled {
 			t.Errorf("attempt %d, random %v: %v", tt.attempt, tt.random, d)
 		}
 	}
@@ -61,24 +60,24 @@ func TestReconnectFinal(t *testing.T) {
 		{status(404), false, false},
 		{status(503), false, false},
 		{status(502), false, false},
-		{status(401), true, true},
-		{status(403), true, true},
+		{status(401), true, false}, // the refusals are counted once it has been joined
+		{status(403), true, false},
 		{goodbye(proto.CloseURISystemShutdown), false, false},
 		{goodbye(proto.CloseURICloseRealm), false, false},
 		{goodbye("com.example.reason"), false, false},
 		{goodbye(proto.CloseURIKilled), true, true},
-		{goodbye(proto.CloseURINormal), true, true},
-		{goodbye(proto.CloseURIGoodbyeAndOut), true, true},
+		{goodbye(proto.CloseURINormal), false, false}, // a worker behind a proxy has died
+		{goodbye(proto.CloseURIGoodbyeAndOut), false, false},
 		{abort(proto.ErrURINoSuchRealm), true, false},
 		{abort(proto.ErrURIUnavailable), false, false},
 		{abort("com.example.booting"), false, false},
-		{abort(proto.ErrURINotAuthorized), true, true},
-		{abort(proto.ErrURIAuthenticationFailed), true, true},
-		{abort(proto.ErrURINoMatchingAuthMethod), true, true},
-		{abort(proto.ErrURINoSuchPrincipal), true, true},
-		{abort(proto.ErrURIProtocolViolation), true, true},
-		{&ProtocolError{Reason: "x"}, true, true},
-		{&LoginError{Err: errors.New("the router could not prove itself")}, true, true},
+		{abort(proto.ErrURINotAuthorized), true, false},
+		{abort(proto.ErrURIAuthenticationFailed), true, false},
+		{abort(proto.ErrURINoMatchingAuthMethod), true, false},
+		{abort(proto.ErrURINoSuchPrincipal), true, false},
+		{abort(proto.ErrURIProtocolViolation), false, false}, // these are counted
+		{&ProtocolError{Reason: "x"}, false, false},
+		{&LoginError{Err: errors.New("the router could not prove itself")}, true, false},
 		{&LoginError{Err: &authn.CredentialError{Err: errors.New("the vault is sealed")}}, false, false},
 	} {
 		p := Reconnect{}
@@ -97,11 +96,11 @@ func TestReconnectFinal(t *testing.T) {
 func TestStepReconnectHold(t *testing.T) {
 	for _, held := range []bool{false, true} {
 		r := newRig(t)
-		policy := &Reconnect{Hold: 10 * time.Second, Random: func() float64 { return 0 }}
+		policy := &Reconnect{Hold: 10 * time.Second, Min: 100 * time.Millisecond, Random: func() float64 { return 0 }}
 		policy.setDefaults()
 		r.core.life.policy = policy
 		for range 3 {
-			r.core.linkLost(errors.New("cut"))
+			r.lose()
 			r.pass(policy.Min)
 			if held {
 				r.core.joined(&Details{Session: 8, Roles: routerRoles()}, r.codec, 1<<20)
@@ -132,6 +131,7 @@ func TestStepReconnectGivesUp(t *testing.T) {
 		for i := 0; !r.core.ended && i < 100; i++ {
 			r.pass(time.Second)
 			r.core.dialFailed(why)
+			r.settle()
 		}
 		var gaveUp *GaveUpError
 		if !errors.As(r.core.reason, &gaveUp) || gaveUp.Attempts != 4 || !errors.Is(gaveUp, why) || len(r.dials) != 4 {

@@ -40,3 +40,25 @@ func TestStepRetainedOfAPattern(t *testing.T) {
 		}
 	}
 }
+
+// Where a router gives a topic and a pattern the same id, the retained events
+// that one of them asks for are not the other's.
+func TestStepRetainedOfASharedID(t *testing.T) {
+	r := newRig(t)
+	a, b := &tape{}, &tape{}
+	sub := newSub(t.Context(), "com.example", a)
+	sub.Retained = true
+	r.do(sub)
+	r.do(patternSub(t, b))
+	r.want(proto.Subscribe, proto.Subscribe)
+	for id := range proto.ID(2) {
+		r.feed(proto.Message{Type: proto.Subscribed, Request: 1 + id, ID: 55})
+		r.feed(proto.Message{Type: proto.Event, ID: 55, Publication: 1,
+			Options: proto.Dict{{Key: "retained", Value: true}, {Key: "topic", Value: "com.example"}}})
+	}
+	for name, s := range map[string]*tape{"first": a, "second": b} {
+		if len(s.log) != 1 {
+			t.Errorf("the %s has %v", name, s.log)
+		}
+	}
+}

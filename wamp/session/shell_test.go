@@ -139,7 +139,7 @@ func open(t *testing.T, change func(*Config, *wire)) (*Session, *far) {
 func (f *far) close(s *Session) {
 	f.t.Helper()
 	done := make(chan error)
-	go func() { done <- s.Close(context.Background()) }()
+	go func() { done <- s.Close(context.Background(), nil) }()
 	f.expect(proto.Goodbye)
 	f.send(proto.Message{Type: proto.Goodbye, URI: proto.CloseURIGoodbyeAndOut})
 	if err := <-done; err != nil {
@@ -176,7 +176,7 @@ func TestShellCallAndClose(t *testing.T) {
 		if err := s.Err(); !errors.Is(err, ErrSessionClosed) {
 			t.Errorf("Err %v", err)
 		}
-		if err := s.Close(t.Context()); err != nil {
+		if err := s.Close(t.Context(), nil); err != nil {
 			t.Errorf("second Close: %v", err)
 		}
 		if err := s.Call(newCall(t.Context(), sink)); !errors.Is(err, ErrSessionClosed) {
@@ -214,7 +214,7 @@ func TestShellCloseWithSilentRouter(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
 		start := time.Now()
-		if err := s.Close(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		if err := s.Close(ctx, nil); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("Close: %v", err)
 		}
 		if d := time.Since(start); d != 3*time.Second {
@@ -253,7 +253,7 @@ func TestShellStuckWriter(t *testing.T) {
 		}
 		ctx2, cancel2 := context.WithTimeout(t.Context(), time.Second)
 		defer cancel2()
-		if err := s.Close(ctx2); !errors.Is(err, context.DeadlineExceeded) {
+		if err := s.Close(ctx2, nil); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("Close: %v", err)
 		}
 	})
@@ -376,7 +376,7 @@ func TestShellLossReachesEverybody(t *testing.T) {
 				t.Errorf("waiter: %v", err)
 			}
 		}
-		if err := s.Close(t.Context()); err != nil {
+		if err := s.Close(t.Context(), nil); err != nil {
 			t.Errorf("Close: %v", err)
 		}
 	})
@@ -393,7 +393,7 @@ func TestShellBrokenMessage(t *testing.T) {
 			t.Errorf("Err %v", err)
 		}
 		f.expect(proto.Abort)
-		if err := s.Close(t.Context()); err != nil {
+		if err := s.Close(t.Context(), nil); err != nil {
 			t.Errorf("Close: %v", err)
 		}
 	})

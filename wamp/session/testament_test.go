@@ -2,6 +2,7 @@ package session
 
 import (
 	"testing"
+	"time"
 
 	"github.com/connectanum/connectanum-go/wamp/proto"
 )
@@ -22,6 +23,7 @@ func TestStepTestamentsAreSetOnce(t *testing.T) {
 			r.feed(proto.Message{Type: proto.Result, Request: i + 1})
 		}
 		for range 3 {
+			r.pass(deathTime + time.Second) // nobody shall take it for what ends the links
 			r.lose()
 			r.rejoin(routerRoles())
 			r.want(proto.Call, proto.Call)

@@ -1,0 +1,420 @@
+package wamp_test
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/connectanum/connectanum-go/wamp"
+	"github.com/connectanum/connectanum-go/wamp/proto"
+	"github.com/connectanum/connectanum-go/wamp/transport"
+	"github.com/connectanum/connectanum-go/wamp/wamptest"
+)
+
+// endsWithin checks that something ends in no more than d of fake time.
+func endsWithin(t *testing.T, what string, d time.Duration, f func() error) error {
+	t.Helper()
+	start := time.Now()
+	done := make(chan error, 1)
+	go func() { done <- f() }()
+	limit := time.NewTimer(time.Hour)
+	defer limit.Stop()
+	select {
+	case err := <-done:
+		if took := time.Since(start); took > d {
+			t.Errorf("%s took %v, longer than %v", what, took, d)
+		}
+		return err
+	case <-limit.C:
+		t.Errorf("%s does not end", what)
+		return nil
+	}
+}
+
+// leavers are the ways to leave a session.
+var leavers = map[string]func(*wamp.Session, context.Context) error{
+	"Close": (*wamp.Session).Close,
+	"Drain": (*wamp.Session).Drain,
+}
+
+// Nobody reads any more what has arrived: the README's first example with an
+// early return.
+func TestCloseDoesNotWaitForUnreadStreams(t *testing.T) {
+	for name, leave := range leavers {
+		synctest.Test(t, func(t *testing.T) {
+			r, s, other := slowRig(t)
+			results := s.Call(t.Context(), "com.example.count", wamp.Args(1000), wamp.Progressive())
+			sub := subscribe(t, s, "com.example.topic")
+			publish(t, other, "com.example.topic", 0, 1000)
+			joins, err := s.Meta().OnJoin(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, changes, err := s.Meta().FollowSessions(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			acks := s.PublishStream(t.Context(), "com.example.other", feeding(t.Context(), 500))
+			states := s.States(t.Context())
+			for range 200 {
+				join(t, r)
+			}
+			<-results
+			synctest.Wait()
+			if err := endsWithin(t, name, time.Second, func() error { return leave(s, context.Background()) }); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			var closed *wamp.ClosedError
+			last, lastErr := wamp.Result{}, error(nil)
+			for last = range results {
+			}
+			if lastErr = last.Err; !errors.As(lastErr, &closed) || closed.Undelivered == 0 {
+				t.Errorf("%s: the call ended with %v", name, lastErr)
+			}
+			for range sub.Events() {
+			}
+			if !errors.As(sub.Err(), &closed) || closed.Undelivered == 0 {
+				t.Errorf("%s: the subscription ended with %v", name, sub.Err())
+			}
+			for range joins {
+			}
+			for range changes {
+			}
+			for range acks {
+			}
+			for range states {
+			}
+		})
+	}
+}
+
+// Inside a handler, with its context or one that derives from it, Close and Drain
+// do not wait for that handler.
+func TestCloseInsideHandler(t *testing.T) {
+	type key struct{}
+	for name, leave := range leavers {
+		for how, derive := range map[string]func(context.Context) (context.Context, context.CancelFunc){
+			"its own": func(ctx context.Context) (context.Context, context.CancelFunc) { return ctx, func() {} },
+			"derived": func(ctx context.Context) (context.Context, context.CancelFunc) {
+				return context.WithTimeout(context.WithValue(ctx, key{}, 1), time.Minute)
+			},
+		} {
+			synctest.Test(t, func(t *testing.T) {
+				r := wamptest.NewRouter(t)
+				s, c := join(t, r), join(t, r)
+				ended := make(chan error, 1)
+				handle(t, s, "com.example.leave", func(ctx context.Context, _ *wamp.Invocation) error {
+					inner, cancel := derive(ctx)
+					defer cancel()
+					ended <- endsWithin(t, name+" with "+how, 0, func() error { return leave(s, inner) })
+					return nil
+				})
+				c.Call(t.Context(), "com.example.leave", wamp.Args())
+				if err := <-ended; err != nil {
+					t.Errorf("%s with %s: %v", name, how, err)
+				}
+			})
+		}
+	}
+}
+
+// With a context of another kind it is one of the handlers that are waited for.
+func TestCloseInsideHandlerWithOtherContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := wamptest.NewRouter(t)
+		s, c := join(t, r), join(t, r)
+		ended := make(chan error, 1)
+		handle(t, s, "com.example.leave", func(context.Context, *wamp.Invocation) error {
+			ended <- endsWithin(t, "Close", time.Second, func() error { return s.Close(context.Background()) })
+			return nil
+		})
+		c.Call(t.Context(), "com.example.leave", wamp.Args())
+		if err := <-ended; err == nil || !strings.Contains(err.Error(), "1 invocation of com.example.leave still runs") {
+			t.Error(err)
+		}
+	})
+}
+
+// Inside the loop that reads, there is nobody else to read.
+func TestCloseInsideLoops(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, s, other := slowRig(t)
+		sub := subscribe(t, s, "com.example.topic")
+		publish(t, other, "com.example.topic", 0, 1000)
+		closed := false
+		for range sub.Events() {
+			if closed {
+				break
+			}
+			closed = true
+			if err := endsWithin(t, "Close", time.Second, func() error { return s.Close(context.Background()) }); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+// Handlers that do not end: Close waits a second for them, Drain within its ctx,
+// and the error names them.
+func TestLeavingNamesHandlers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for name, wait := range map[string]time.Duration{"Close": time.Second, "Drain": 3 * time.Second} {
+			r := wamptest.NewRouter(t)
+			s, c := join(t, r), join(t, r)
+			wake := make(chan struct{})
+			deaf := func(context.Context, *wamp.Invocation) error { <-wake; return nil }
+			handle(t, s, "com.example.a", deaf)
+			handle(t, s, "com.example.b", deaf)
+			for _, procedure := range []string{"com.example.a", "com.example.b", "com.example.b"} {
+				c.Call(t.Context(), procedure, wamp.Args())
+			}
+			synctest.Wait()
+			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+			err := endsWithin(t, name, wait, func() error { return leavers[name](s, ctx) })
+			cancel()
+			if err == nil || !strings.Contains(err.Error(), "1 invocation of com.example.a still runs, 2 invocations of com.example.b still run") {
+				t.Errorf("%s: %v", name, err)
+			}
+			close(wake)
+		}
+	})
+}
+
+// A router that does not answer GOODBYE, one that does not read, and both without
+// a deadline.
+func TestCloseAtSilentRouter(t *testing.T) {
+	for name, mute := range map[string]func(*wamptest.Router, *wamp.Session){
+		"no answer": func(r *wamptest.Router, _ *wamp.Session) {
+			r.SetHook(func(x *wamptest.Exchange) wamptest.Action {
+				if x.Message.Type == proto.Goodbye {
+					return wamptest.Drop()
+				}
+				return wamptest.Pass()
+			})
+		},
+		"does not read": func(r *wamptest.Router, s *wamp.Session) { r.Stall(s.ID()) },
+	} {
+		for how, leave := range leavers {
+			synctest.Test(t, func(t *testing.T) {
+				r := wamptest.NewRouter(t)
+				s := join(t, r, wamp.CloseTimeout(4*time.Second))
+				mute(r, s)
+				start := time.Now()
+				err := endsWithin(t, how, 4*time.Second, func() error { return leave(s, context.Background()) })
+				if !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != 4*time.Second || !strings.Contains(err.Error(), "GOODBYE") {
+					t.Errorf("%s, %s: %v", name, how, err)
+				}
+			})
+		}
+	}
+}
+
+// A context that has ended already: GOODBYE goes out all the same, behind what
+// was begun before, and nothing is waited for.
+func TestCloseWithEndedContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var p tap
+		r := wamptest.NewRouter(t, wamptest.WithHook(p.hook))
+		s := join(t, r)
+		synctest.Wait()
+		p.take()
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		s.Publish(t.Context(), "com.example.topic", wamp.Args(1))
+		if err := endsWithin(t, "Close", 0, func() error { return s.Close(ctx) }); !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+		synctest.Wait()
+		if got := p.take(proto.Publish, proto.Goodbye); len(got) != 2 || got[0].Type != proto.Publish {
+			t.Errorf("the router got %d messages", len(got))
+		}
+	})
+}
+
+// blockedConn is a connection of the user's whose methods block for ever, as it
+// was told.
+type blockedConn struct {
+	transport.Conn
+	read, write, close bool
+	never              chan struct{}
+	armed              chan struct{} // closed when it begins to block
+}
+
+func (c *blockedConn) blocks(on bool) {
+	if !on {
+		return
+	}
+	select {
+	case <-c.armed:
+		<-c.never
+	default:
+	}
+}
+
+func (c *blockedConn) Read() ([]byte, error) {
+	b, err := c.Conn.Read()
+	c.blocks(c.read)
+	return b, err
+}
+
+func (c *blockedConn) Write(b *transport.Batch) error { c.blocks(c.write); return c.Conn.Write(b) }
+func (c *blockedConn) Close(ctx context.Context) error {
+	c.blocks(c.close)
+	return c.Conn.Close(ctx)
+}
+
+func (c *blockedConn) CloseNow() error {
+	c.blocks(c.close)
+	return c.Conn.CloseNow()
+}
+func (c *blockedConn) TLS() *tls.ConnectionState { return nil }
+
+// Nobody waits for a user's connection for longer than it was asked to.
+func TestCloseWithBlockedConnection(t *testing.T) {
+	for name, conn := range map[string]blockedConn{"Read": {read: true}, "Write": {write: true}, "Close": {close: true}, "all": {read: true, write: true, close: true}} {
+		for how, leave := range leavers {
+			for _, deadline := range []bool{false, true} {
+				synctest.Test(t, func(t *testing.T) {
+					r := wamptest.NewRouter(t)
+					c := conn
+					c.never, c.armed = make(chan struct{}), make(chan struct{})
+					s, err := wamp.Connect(t.Context(), "", "realm1", wamp.CloseTimeout(5*time.Second), wamp.WithTransport(
+						func(ctx context.Context, p []transport.Protocol) (_ transport.Conn, err error) {
+							c.Conn, err = r.Dial(ctx, p)
+							return &c, err
+						}))
+					if err != nil {
+						t.Fatal(err)
+					}
+					close(c.armed)
+					ctx, limit := context.Background(), 5*time.Second
+					if deadline {
+						limit = 2 * time.Second
+						var cancel context.CancelFunc
+						ctx, cancel = context.WithTimeout(ctx, limit)
+						defer cancel()
+					}
+					if err := endsWithin(t, how, limit, func() error { return leave(s, ctx) }); err == nil {
+						t.Errorf("%s blocks, %s: no error", name, how)
+					}
+					<-time.After(time.Minute)
+					close(c.never) // what was left behind ends now
+					_ = c.Conn.CloseNow()
+				})
+			}
+		}
+	}
+}
+
+// Operations that come when the session is over are refused, all of them, also
+// those that were on their way.
+func TestNothingIsAppliedBehindTheEnd(t *testing.T) {
+	for range 200 {
+		synctest.Test(t, func(t *testing.T) {
+			r := wamptest.NewRouter(t)
+			s := join(t, r)
+			echoed := handle(t, s, "com.example.echo", echo)
+			var all sync.WaitGroup
+			all.Go(func() { closeIt(t, s) })
+			for range 4 {
+				all.Go(func() {
+					for st := range s.States(t.Context()) {
+						_ = st
+					}
+				})
+				all.Go(func() { _ = s.Drain(context.Background()) })
+				all.Go(func() { _ = echoed.Unregister(t.Context()) })
+				all.Go(func() {
+					if st := s.Stats(); st.Sent == 0 {
+						t.Error("Stats are zero")
+					}
+				})
+				all.Go(func() { _, _ = s.Subscribe(t.Context(), "com.example.topic") })
+			}
+			done := make(chan struct{})
+			go func() { all.Wait(); close(done) }()
+			select {
+			case <-done:
+			case <-time.After(time.Minute):
+				t.Fatal("something hangs")
+			}
+		})
+	}
+}
+
+// A logger is a user's code: it may use the session that it logs for, block, or
+// panic.
+func TestLoggersThatMisbehave(t *testing.T) {
+	for name, misbehave := range map[string]func(*wamp.Session){
+		"uses the session": func(s *wamp.Session) {
+			_ = s.Stats()
+			_ = s.Publish(context.Background(), "com.example.log", wamp.Args("x"))
+			_, _ = s.Call(context.Background(), "com.example.echo", wamp.Args()).Final()
+		},
+		"blocks":  func(*wamp.Session) { <-time.After(time.Hour) },
+		"panics":  func(*wamp.Session) { panic("the logger") },
+		"goexits": func(*wamp.Session) { runtime.Goexit() },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r := wamptest.NewRouter(t)
+			h := &userHandler{}
+			s, err := wamp.Connect(t.Context(), "", "realm1", wamp.WithTransport(r.Dial), wamp.WithReconnect(quick()), wamp.WithLogger(slog.New(h)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			h.set(func() { misbehave(s) })
+			other := join(t, r)
+			handle(t, other, "com.example.echo", echo)
+			for range 3 {
+				r.Cut(s.ID())
+				<-time.After(time.Minute)
+				if _, err := s.Call(within(t, time.Second), "com.example.echo", wamp.Args(1)).Final(); err != nil {
+					t.Fatalf("the logger %s: %v", name, err)
+				}
+			}
+			if h.count() == 0 {
+				t.Errorf("the logger that %s was not asked", name)
+			}
+			if err := endsWithin(t, "Close", 2*time.Second, func() error { return s.Close(context.Background()) }); err != nil {
+				t.Error(err)
+			}
+			h.set(nil)
+			<-time.After(2 * time.Hour)
+		})
+	}
+}
+
+// userHandler is a slog.Handler that does something of its own.
+type userHandler struct {
+	mu sync.Mutex
+	f  func()
+	n  int
+}
+
+func (h *userHandler) set(f func()) { h.mu.Lock(); h.f = f; h.mu.Unlock() }
+func (h *userHandler) count() int   { h.mu.Lock(); defer h.mu.Unlock(); return h.n }
+
+func (h *userHandler) do() bool {
+	h.mu.Lock()
+	f := h.f
+	if f != nil {
+		h.n++
+	}
+	h.mu.Unlock()
+	if f != nil {
+		f()
+	}
+	return true
+}
+
+func (h *userHandler) Enabled(context.Context, slog.Level) bool  { return h.do() }
+func (h *userHandler) Handle(context.Context, slog.Record) error { h.do(); return nil }
+func (h *userHandler) WithAttrs([]slog.Attr) slog.Handler        { return h }
+func (h *userHandler) WithGroup(string) slog.Handler             { return h }
