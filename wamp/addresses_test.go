@@ -86,4 +86,22 @@ func TestConnectErrorsNameTheAddress(t *testing.T) {
 		!strings.Contains(err.Error(), address+"/ws: websocket upgrade: 404 Not Found (hint: the path \"/ws\"") {
 		t.Errorf("%v", err)
 	}
+	host := strings.TrimPrefix(server.URL, "http://")
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // whom it lets in waits for ever
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = silent.Close() }()
+	quiet := silent.Addr().String()
+	for given, want := range map[string]string{
+		"tcp://user:secret@" + host + "/path": "wamp: connect tcp://" + host + ": rawsocket handshake: context deadline exceeded",
+		"ws://" + quiet + "/ws?token=secret":  "wamp: connect ws://" + quiet + "/ws: websocket upgrade: context deadline exceeded",
+		"wss://" + quiet + "/ws":              "wamp: connect wss://" + quiet + "/ws: tls handshake: context deadline exceeded",
+		"unix://@wamp-nobody-listens":         "wamp: connect unix://@wamp-nobody-listens: dial: ",
+	} {
+		_, err := wamp.Connect(within(t, 100*time.Millisecond), given, "realm1")
+		if err == nil || !strings.HasPrefix(err.Error(), want) || strings.Count(err.Error(), "://") != 1 {
+			t.Errorf("%s: %v, want %s...", given, err, want)
+		}
+	}
 }

@@ -423,11 +423,10 @@ func (c *config) dialURLs(addresses []string) (transport.Dialer, error) {
 	}, nil
 }
 
-// noting notes the address that is dialled, without what it says of a user.
+// noting notes the address that is dialled, as transport names it.
 func (c *config) noting(address string, dial transport.Dialer) transport.Dialer {
-	if u, err := url.Parse(address); err == nil {
-		u.User = nil
-		address = u.String()
+	if a, err := transport.ParseAddress(address); err == nil {
+		address = a.String()
 	}
 	return func(ctx context.Context, protocols []transport.Protocol) (transport.Conn, error) {
 		c.current.Store(&address)

@@ -116,7 +116,10 @@ func TestConnectDeadline(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				script := wamptest.NewScript(t, tt.steps...)
-				checkDeadline(t, wamp.WithTransport(script.Dial), wamp.WithAuth(tt.auth))
+				err := checkDeadline(t, wamp.WithTransport(script.Dial), wamp.WithAuth(tt.auth))
+				if err.Error() != "wamp: connect: login: context deadline exceeded" {
+					t.Errorf("where it was is not told: %v", err)
+				}
 			})
 		})
 	}
@@ -140,7 +143,7 @@ func TestConnectDeadline(t *testing.T) {
 	})
 }
 
-func checkDeadline(t *testing.T, options ...wamp.Option) {
+func checkDeadline(t *testing.T, options ...wamp.Option) error {
 	t.Helper()
 	start := time.Now()
 	_, err := wamp.Connect(within(t, 300*time.Millisecond), "", "realm1", options...)
@@ -151,6 +154,7 @@ func checkDeadline(t *testing.T, options ...wamp.Option) {
 	if d := time.Since(start); d != 300*time.Millisecond {
 		t.Errorf("after %v", d)
 	}
+	return err
 }
 
 func TestConnectSilentSockets(t *testing.T) {

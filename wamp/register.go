@@ -427,7 +427,8 @@ func (inv *Invocation) Decline() error {
 }
 
 // end answers. A payload that cannot be encoded, or whose marshaler panics or
-// calls runtime.Goexit, leaves the caller an error.
+// calls runtime.Goexit, leaves the caller an error, and is logged: the caller is
+// not told what was wrong with it.
 func (inv *Invocation) end(uri string, p Payload) error {
 	if !inv.ended.CompareAndSwap(false, true) {
 		return ErrAnswered
@@ -458,6 +459,7 @@ func (inv *Invocation) end(uri string, p Payload) error {
 	if err := answer(); bad == nil {
 		return err
 	}
+	inv.reg.s.eng.Faults().Error("wamp: an answer was not sent", "procedure", inv.Procedure(), "error", errorText(bad))
 	return bad
 }
 
@@ -528,15 +530,11 @@ func (inv *Invocation) run(h Handler) {
 			_ = inv.end(proto.ErrURIRuntimeError, Payload{})
 		}
 	}()
-	var err error
 	answered = inv.reg.s.eng.Guard(inv.reg.what, func() {
-		if err = h(inv.ctx, inv); err != nil {
-			err, _ = inv.fail(err) // its methods are the user's too
+		if err := h(inv.ctx, inv); err != nil {
+			_, _ = inv.fail(err) // its methods are the user's too
 		} else {
-			err = inv.end("", Payload{})
+			_ = inv.end("", Payload{})
 		}
 	})
-	if err != nil && err != ErrAnswered && !errors.Is(err, ErrSessionClosed) {
-		inv.reg.s.eng.Faults().Error("wamp: an answer was not sent", "procedure", inv.Procedure(), "error", errorText(err))
-	}
 }

@@ -422,6 +422,9 @@ type CanceledError struct {
 	// Offline is why there was no connection, where there was none: how the last
 	// one was lost, or how the last attempt failed.
 	Offline error
+	// Attempt says where an attempt to connect was that the context has ended,
+	// nil if it was none: a *transport.DialError, or the login.
+	Attempt error
 }
 
 func newCanceled(ctx context.Context) *CanceledError {
@@ -441,6 +444,9 @@ func Canceled(ctx context.Context) error { return newCanceled(ctx) }
 
 func (e *CanceledError) Error() string {
 	s := "wamp: " + e.Err.Error()
+	if e.Attempt != nil {
+		s = "wamp: " + e.Attempt.Error()
+	}
 	if e.Cause != nil && e.Cause != e.Err {
 		s += ": " + bare(e.Cause)
 	}
@@ -481,6 +487,9 @@ func (e *CanceledError) Unwrap() []error {
 	}
 	if e.Offline != nil {
 		errs = append(errs, e.Offline)
+	}
+	if e.Attempt != nil {
+		errs = append(errs, e.Attempt)
 	}
 	return errs
 }

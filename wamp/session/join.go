@@ -100,7 +100,7 @@ func connectAs(ctx context.Context, cfg *Config, auth authn.Authenticator, rejoi
 		if !late {
 			j.hangUp(err)
 		}
-		return nil, ctxError(ctx, loginError(login, err))
+		return nil, ctxError(ctx, loginError(login, err), "login")
 	}
 	return j, nil
 }
@@ -183,7 +183,7 @@ func dial(ctx context.Context, cfg *Config) (transport.Conn, error) {
 		}
 	}
 	if d.err != nil {
-		return nil, ctxError(ctx, d.err)
+		return nil, ctxError(ctx, d.err, "")
 	}
 	return d.conn, nil
 }
@@ -214,8 +214,9 @@ func (j *joiner) hangUp(err error) {
 	_, _ = within(ctx, func() error { closeInOrder(ctx, j.conn, j.cfg.fault); return nil }, func() { closeNow(j.conn, j.cfg.fault) })
 }
 
-// ctxError says that ctx was the reason where it was.
-func ctxError(ctx context.Context, err error) error {
+// ctxError says that ctx was the reason where it was, and in which phase of an
+// attempt to connect; a dialer knows that itself.
+func ctxError(ctx context.Context, err error, phase string) error {
 	if ctx.Err() == nil {
 		return err
 	}
@@ -224,8 +225,14 @@ func ctxError(ctx context.Context, err error) error {
 		return err
 	}
 	e := newCanceled(ctx)
-	if err != nil && !errors.Is(err, e.Err) {
+	var dialed *transport.DialError
+	switch {
+	case err != nil && !errors.Is(err, e.Err):
 		e.Offline = err
+	case errors.As(err, &dialed):
+		e.Attempt = dialed
+	case phase != "":
+		e.Attempt = fmt.Errorf("%s: %w", phase, e.Err)
 	}
 	return e
 }

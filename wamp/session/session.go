@@ -310,7 +310,7 @@ func (s *Session) Ping(ctx context.Context) (time.Duration, error) {
 	}
 	start := time.Now()
 	if err := l.ask(ctx, s); err != nil {
-		return 0, ctxError(ctx, err)
+		return 0, ctxError(ctx, err, "")
 	}
 	d := time.Since(start)
 	s.rtt.add(d)
