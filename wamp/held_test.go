@@ -75,11 +75,11 @@ func TestKeepaliveOfAHeldLink(t *testing.T) {
 		publish(t, other, "com.example.topic", 0, n)
 		was := s.ID()
 		<-time.After(time.Minute)
-		if conn.Load().reading.Load() {
-			t.Fatal("the connection is not held back")
-		}
 		if s.ID() != was {
 			t.Fatal("it was given up")
+		}
+		if conn.Load().reading.Load() {
+			t.Fatal("the connection is not held back")
 		}
 		for i := range n {
 			if got := number(t, (<-sub.Events()).Payload); got != i {
@@ -156,6 +156,31 @@ func TestEndOfACanceledCallDoesNotWait(t *testing.T) {
 			t.Errorf("%d elements, then %v", n, last.Err)
 		}
 	})
+}
+
+// Nor does the end of one that is over: its feeder has it in hand, or it waits in
+// the backlog.
+func TestEndOfAFinishedCallDoesNotWait(t *testing.T) {
+	for _, results := range []int{inChannel, inChannel + inHand/2, 1000} {
+		synctest.Test(t, func(t *testing.T) {
+			_, s, _ := slowRig(t)
+			ctx, cancel := context.WithCancel(t.Context())
+			call := s.Call(ctx, "com.example.count", wamp.Args(results), wamp.Progressive())
+			synctest.Wait()
+			if n := s.Stats().Tables.Requests; n != 0 {
+				t.Fatalf("%d requests are unanswered", n)
+			}
+			cancel()
+			synctest.Wait()
+			n, last := 0, wamp.Result{}
+			for last = range call {
+				n++
+			}
+			if last.Progress || last.Err != nil || n > inChannel {
+				t.Errorf("%d results: %d elements, then %+v", results, n, last)
+			}
+		})
+	}
 }
 
 // A timeout that is too long for a time.Duration is a long one, and none that has

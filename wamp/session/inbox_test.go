@@ -18,7 +18,7 @@ func TestInboxIsBounded(t *testing.T) {
 			stop := make(chan struct{})
 			put, ended := 0, false
 			go func() {
-				for {
+				for put <= 10*tt.runs { // not without end where nothing holds it back
 					if _, ok := b.put(make([]proto.Message, tt.messages), tt.size, stop); !ok {
 						ended = true
 						return
