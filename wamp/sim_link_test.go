@@ -131,12 +131,19 @@ func (s *linkSpy) Read() ([]byte, error) {
 	return data, nil
 }
 
+// breach tells the model that the session is about to be given what breaks the
+// protocol.
+func (s *linkSpy) breach() {
+	s.w.m.HeardBreach(s.link)
+	s.w.beginGathered()
+}
+
 // read tells the model of a message that the session is about to be given.
 func (s *linkSpy) read(data []byte) {
 	var m proto.Message
 	w := s.w.m
 	if s.parser.Parse(data, &m) != nil {
-		w.HeardBreach(s.link)
+		s.breach()
 		return
 	}
 	if s.link > 0 && s.w.m.Link() == s.link {
@@ -145,18 +152,19 @@ func (s *linkSpy) read(data []byte) {
 	switch m.Type {
 	case proto.Welcome:
 		if s.link > 0 {
-			w.HeardBreach(s.link)
+			s.breach()
 			return
 		}
 		s.link, s.id = w.LinkUp(), m.ID
 		s.w.linkIs(s, m.ID)
 	case proto.Goodbye:
 		w.Heard(s.link, m.URI)
+		s.w.beginGathered()
 	case proto.Abort:
 		if s.link == 0 {
 			w.Refused(m.URI)
 		} else {
-			w.HeardBreach(s.link)
+			s.breach()
 		}
 	case proto.Subscribed, proto.Registered:
 		w.Acknowledged(s.link, m.Request)
@@ -178,7 +186,7 @@ func (s *linkSpy) read(data []byte) {
 		s.w.acknowledged(s)
 	case proto.Result, proto.Error:
 		if uint64(m.Request) > s.last.Load() {
-			w.HeardBreach(s.link)
+			s.breach()
 			return
 		}
 		w.Came(s.link, m.Request, m.Options.Bool("progress"))

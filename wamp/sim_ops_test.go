@@ -47,6 +47,9 @@ func (w *simWorld) begin(a sim.Action) {
 		go func() { _ = w.opOf(a.Of).reg.Unregister(context.Background()) }()
 		return
 	case sim.Close:
+		w.mu.Lock()
+		w.closing = true
+		w.mu.Unlock()
 		go w.close()
 		return
 	case sim.Drain:
@@ -86,7 +89,48 @@ func (w *simWorld) begin(a sim.Action) {
 	case sim.Will, sim.Unwill:
 		go w.will(o, a)
 	case sim.States:
-		go w.states(o, a)
+		go w.states(a, w.s.States(o.ctx))
+	}
+}
+
+// gathers reports whether an action waits, to reach the session with others. Where
+// the router ends the link they wait for its last message: whoever reads that
+// hands them over first.
+func (w *simWorld) gathers(a sim.Action) bool {
+	if w.gather == 0 {
+		return false
+	}
+	switch a.Kind {
+	case sim.Call, sim.Publish, sim.Subscribe, sim.Unsubscribe, sim.Register, sim.Unregister, sim.Cancel, sim.Chunk, sim.Will, sim.Unwill,
+		sim.States, sim.Close, sim.Drain:
+		w.mu.Lock()
+		w.gathered = append(w.gathered, a)
+		w.mu.Unlock()
+		if w.gather--; w.gather == 0 {
+			w.beginGathered()
+		}
+		return true
+	case sim.Goodbye, sim.Breach:
+		w.fault(a)
+		synctest.Wait()
+	}
+	w.gather = 0
+	w.beginGathered()
+	return a.Kind == sim.Goodbye || a.Kind == sim.Breach
+}
+
+// beginGathered begins the operations that have waited for each other.
+func (w *simWorld) beginGathered() {
+	w.mu.Lock()
+	all := w.gathered
+	w.gathered = nil
+	w.mu.Unlock()
+	for _, a := range all {
+		if a.Kind == sim.Drain { // it does not wait for those before it
+			go w.drainIt()
+		} else {
+			w.begin(a)
+		}
 	}
 }
 

@@ -55,8 +55,7 @@ func (l *simLogger) Handle(context.Context, slog.Record) error {
 }
 
 // states listens to the session's states, and asks for its counters.
-func (w *simWorld) states(o *simOp, a sim.Action) {
-	ch := w.s.States(o.ctx)
+func (w *simWorld) states(a sim.Action, ch <-chan wamp.State) {
 	w.judgeStats(w.s.Stats())
 	var last wamp.State
 	for last = range ch {

@@ -46,12 +46,16 @@ type simWorld struct {
 	got     atomic.Uint64                // messages that the session was given, but for those of logins
 	delay   time.Duration                // until the router notices the next loss
 	drain   context.Context
+	closing bool // Close was called
 	mutes   map[int]*simMute
 	deny    map[string]int
 
 	queue      int           // acknowledgements that the router keeps for the session
 	sequential bool          // operations are handed over one after the other
 	letGo      chan struct{} // closed when handlers that never end may
+
+	gather   int          // so many operations are to reach the session in one turn
+	gathered []sim.Action // those that have come; under the lock
 }
 
 // simMute is how often the router does not acknowledge something, or does it late.
@@ -207,11 +211,11 @@ func (w *simWorld) here(link int) *holding {
 	return nil
 }
 
-// goodbye judges a drain when the session says GOODBYE.
+// goodbye judges a drain when the session says GOODBYE, unless a Close does.
 func (w *simWorld) goodbye() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.drain != nil {
+	if w.drain != nil && !w.closing {
 		w.m.JudgeDrain(w.drain.Err() == nil)
 		w.drain = nil
 	}
@@ -302,6 +306,9 @@ func (w *simWorld) read() {
 
 // act carries out an action of the plan.
 func (w *simWorld) act(a sim.Action) {
+	if w.gathers(a) {
+		return
+	}
 	switch a.Kind {
 	case sim.Flush, sim.Pump:
 		synctest.Wait()
@@ -310,7 +317,11 @@ func (w *simWorld) act(a sim.Action) {
 		synctest.Wait()
 	case sim.Check:
 		w.check()
-	case sim.Setup, sim.Together, sim.Odd: // the first is done, the others are for the step simulation
+	case sim.Setup, sim.Odd: // the first is done, the other is for the step simulation
+	case sim.Together:
+		if !w.sequential {
+			w.gather = a.N
+		}
 	default:
 		if !w.fault(a) {
 			w.begin(a)
