@@ -196,16 +196,20 @@ func (g *gen) behind(a Action) (plan []Action) {
 	return plan
 }
 
-// crowd is more invocations than a registration has slots, and mostly its end
-// while they wait.
+// crowd is more invocations than a registration has slots, sometimes more than
+// fit into the channel of its handler, and mostly its end while they wait.
 func (g *gen) crowd(reg Action) []Action {
 	plan := []Action{{Kind: Pass, After: 50}}
-	for range 3 + g.r.IntN(5) {
+	n := 3 + g.r.IntN(5)
+	if g.r.IntN(4) == 0 {
+		n += 30
+	}
+	for range n {
 		a := g.invocation(Action{Kind: Invoke, Of: reg.Op})
 		a.After += 200
 		plan = append(plan, a)
 	}
-	plan = append(plan, Action{Kind: Flush}, Action{Kind: Pump, Up: 2000, Down: 2000}, Action{Kind: Pass, After: g.r.IntN(400)})
+	plan = append(plan, Action{Kind: Flush}, Action{Kind: Pump, Up: 9000, Down: 9000}, Action{Kind: Pass, After: g.r.IntN(400)})
 	if a, ok := g.about(Interrupt, Invoke); ok && g.r.IntN(2) == 0 {
 		plan = append(plan, a, Action{Kind: Pass, After: 1000 * g.r.IntN(20)})
 	}
