@@ -3,6 +3,7 @@
 #   CROSSBAR  the crossbar executable          (default: the one that setup.sh installs)
 #   NODE      folder of the node               (default wamp-interop/node in the user's cache folder)
 #   PORTBASE  first of five ports              (default 18080; others are taken where these are busy)
+#   KIND      proxy: the node of node/proxy.yaml.in, a proxy worker before two router workers
 # start writes NODE/rig.json: addresses, CA certificate, log. stop ends the router in order, kill with SIGKILL, all its
 # processes at once. A node that is started again keeps its addresses.
 set -u
@@ -23,9 +24,9 @@ node = pathlib.Path(sys.argv[1])
 rig = json.loads((node / "rig.json").read_text())
 for p in rig["ports"]:
     socket.create_connection(("127.0.0.1", p), 1).close()
-for name in ("rs.sock", "rs-small.sock"):
+for path in rig["sockets"]:
     s = socket.socket(socket.AF_UNIX)
-    s.connect(str(node / name))
+    s.connect(path)
     s.close()
 urllib.request.build_opener(urllib.request.ProxyHandler({})).open(rig["info"], timeout=2).read()
 EOF
@@ -41,7 +42,7 @@ start() {
   [ -x "$CROSSBAR" ] || fail "$CROSSBAR is not there; run setup.sh, or set CROSSBAR"
   alive && fail "already running, pid $(pid)"
   mkdir -p "$NODE" || exit 1
-  "$py" "$here/tools/mknode.py" "$NODE" "${PORTBASE:-18080}" || exit 1
+  "$py" "$here/tools/mknode.py" "$NODE" "${PORTBASE:-18080}" "${KIND:-router}" || exit 1
   # what a killed node leaves behind: the next one looks for a process of that number, and stumbles over a zombie
   rm -f "$NODE/.crossbar/node.pid"
   # setsid and no stdin: no terminal, no signals that were meant for the caller's group
@@ -89,5 +90,5 @@ case "${1:-}" in
   kill) stop KILL ;;
   restart) stop TERM && start ;;
   status) if alive && ready; then echo up; else echo down; exit 1; fi ;;
-  *) sed -n '2,7s/^# \{0,1\}//p' "$0"; exit 2 ;;
+  *) sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 2 ;;
 esac

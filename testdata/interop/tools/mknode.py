@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Write a node: its Crossbar config, its certificates, and rig.json, which tells tests where everything is.
 
-usage: mknode.py NODEDIR [PORTBASE]
+usage: mknode.py NODEDIR [PORTBASE [proxy]]
 
-Five ports in a row are used. A node that is started again keeps its ports. Where a port is taken, five free ones are
+With proxy it is the node of node/proxy.yaml.in: a proxy worker before two router workers, without logins and TLS. Five ports in a row are used. A node that is started again keeps its ports. Where a port is taken, five free ones are
 looked for, so two runs on one machine do not meet.
 """
 import datetime, ipaddress, json, pathlib, random, socket, string, sys
@@ -104,23 +104,24 @@ def config(node, base):
         WEB=base, RAW=base + 1, WSS=base + 2, RAWTLS=base + 3, MTLS=base + 4)
 
 
-def main():
-    node = pathlib.Path(sys.argv[1]).resolve()
-    if len(str(node / "rs-small.sock")) > 100:
-        sys.exit(f"{node}: too long for the path of a Unix socket, choose another NODE")
-    (node / ".crossbar").mkdir(parents=True, exist_ok=True)
-    rig = node / "rig.json"
-    wanted = int(sys.argv[2]) if len(sys.argv) > 2 else 18080
-    if rig.exists():
-        wanted = json.loads(rig.read_text())["ports"][0]
-    base = ports(wanted)
+def proxy(node, base):
+    """The node with a proxy: its config, and its part of rig.json."""
+    first, second = str(node / "w1.sock"), str(node / "w2.sock")
+    text = string.Template((here / "node" / "proxy.yaml.in").read_text()).substitute(
+        SOCK1=first, SOCK2=second, WEB=base, RAW=base + 1)
+    return text, {
+        "ports": [base, base + 1],
+        "sockets": [first, second],
+        "urls": {"ws": f"ws://127.0.0.1:{base}/ws", "raw": f"tcp://127.0.0.1:{base + 1}"},
+    }
+
+
+def router(node, base):
+    """The node with one router worker."""
     certificates(node / "certs")
-    for sock in ("rs.sock", "rs-small.sock"):
-        (node / sock).unlink(missing_ok=True)
-    (node / ".crossbar" / "config.yaml").write_text(config(node, base))
-    rig.write_text(json.dumps({
+    return config(node, base), {
         "ports": list(range(base, base + PORTS)),
-        "info": f"http://127.0.0.1:{base}/info",
+        "sockets": [str(node / "rs.sock"), str(node / "rs-small.sock")],
         "urls": {
             "ws": f"ws://127.0.0.1:{base}/ws",
             "ws-deflate": f"ws://127.0.0.1:{base}/ws-deflate",
@@ -134,6 +135,25 @@ def main():
         },
         "certs": str(node / "certs"),
         "ca": str(node / "certs" / "ca.pem"),
+    }
+
+
+def main():
+    node = pathlib.Path(sys.argv[1]).resolve()
+    if len(str(node / "rs-small.sock")) > 100:
+        sys.exit(f"{node}: too long for the path of a Unix socket, choose another NODE")
+    (node / ".crossbar").mkdir(parents=True, exist_ok=True)
+    rig = node / "rig.json"
+    wanted = int(sys.argv[2]) if len(sys.argv) > 2 else 18080
+    if rig.exists():
+        wanted = json.loads(rig.read_text())["ports"][0]
+    base = ports(wanted)
+    text, told = (proxy if sys.argv[3:] == ["proxy"] else router)(node, base)
+    for sock in told["sockets"]:
+        pathlib.Path(sock).unlink(missing_ok=True)
+    (node / ".crossbar" / "config.yaml").write_text(text)
+    rig.write_text(json.dumps(told | {
+        "info": f"http://127.0.0.1:{base}/info",
         "log": str(node / "crossbar.log"),
         "pid": str(node / "pid"),
     }, indent=1) + "\n")

@@ -95,8 +95,14 @@ func findRig() error {
 // rigScript runs testdata/interop/rig.sh on the router of these tests.
 func rigScript(t *testing.T, command string) {
 	t.Helper()
+	runRig(t, filepath.Dir(rig.file), command)
+}
+
+// runRig runs it on the node in a folder.
+func runRig(t *testing.T, node, command string, env ...string) {
+	t.Helper()
 	cmd := exec.Command(filepath.Join(rig.source, "rig.sh"), command)
-	cmd.Env = append(os.Environ(), "NODE="+filepath.Dir(rig.file))
+	cmd.Env = append(append(os.Environ(), "NODE="+node), env...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("rig.sh %s: %v\n%s", command, err, out)
 	}
