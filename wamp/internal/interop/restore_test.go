@@ -27,7 +27,7 @@ func TestManyHandlesComeBack(t *testing.T) {
 	for i := range n {
 		all.Go(func() {
 			var err error
-			if regs[i], err = s.Handle(context.Background(), fmt.Sprintf("%s.proc%d", prefix, i), func(_ context.Context, inv *wamp.Invocation) error {
+			if regs[i], err = s.Handle(s.Context(), fmt.Sprintf("%s.proc%d", prefix, i), func(_ context.Context, inv *wamp.Invocation) error {
 				return inv.Return(wamp.Args(i))
 			}); err != nil {
 				t.Errorf("procedure %d: %v", i, err)
@@ -35,7 +35,7 @@ func TestManyHandlesComeBack(t *testing.T) {
 		})
 		all.Go(func() {
 			var err error
-			if subs[i], err = s.Subscribe(context.Background(), topic(i)); err != nil {
+			if subs[i], err = s.Subscribe(s.Context(), topic(i)); err != nil {
 				t.Errorf("topic %d: %v", i, err)
 			}
 		})
