@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The library against Crossbar and autobahn-python: testdata/interop. Installs them once into the user's cache folder,
-# starts a router of its own on free loopback ports, runs the tests, stops it.
+# starts a router of its own on free loopback ports, runs the tests, which start one with a proxy, stops it.
 #   RESTARTS   how often the router is killed and started again under load (default 20)
 #   RUN        only the tests that match      VENV, CROSSBAR, PORTBASE   see testdata/interop/*.sh
 . "$(dirname "$0")/lib.sh"
@@ -16,7 +16,9 @@ export NODE
 over() {
   local code=$?
   trap - EXIT
-  [ ! -f "$NODE/pid" ] || bash "$rig/rig.sh" stop || true
+  for node in "$NODE" "$NODE/proxy"; do # the tests start the second one and stop it, unless they are killed
+    [ ! -f "$node/pid" ] || NODE=$node bash "$rig/rig.sh" stop || true
+  done
   if [ $code -ne 0 ] && [ -f "$NODE/crossbar.log" ]; then
     echo "--- end of the router's log"
     tail -n 40 "$NODE/crossbar.log"

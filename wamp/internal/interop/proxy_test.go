@@ -25,7 +25,7 @@ import (
 // clients GOODBYE wamp.close.normal, and goes on to give it every second new
 // connection, which it refuses with ABORT wamp.error.authentication_failed. Both
 // are losses to a session that had joined before: it dials again until it gets to
-// the other worker, with its handles.
+// the other worker, with its handles. What was under way has an unknown outcome.
 func TestWorkerKilled(t *testing.T) {
 	node, urls := startProxy(t)
 	const procedure, topic = "com.interop.proxy.proc", "com.interop.proxy.topic"
@@ -35,6 +35,9 @@ func TestWorkerKilled(t *testing.T) {
 		was *wamp.Details
 		reg *wamp.Registration
 		sub *wamp.Subscription
+
+		call wamp.Results // under way when it happens
+		inv  *wamp.Invocation
 	}
 	var clients []*client
 	workers := map[int][]*client{}
@@ -53,6 +56,12 @@ func TestWorkerKilled(t *testing.T) {
 			t.Fatal(err)
 		}
 		c.sub = subscribe(t, c.s, fmt.Sprint(topic, i))
+		hung, err := c.s.Register(c.s.Context(), fmt.Sprint(procedure, i, ".hang"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.call = c.s.Call(limit(t), hung.Procedure(), wamp.Args())
+		c.inv = <-hung.Invocations()
 		clients = append(clients, c)
 		workers[workerOf(t, c.was)] = append(workers[workerOf(t, c.was)], c)
 	}
@@ -72,6 +81,15 @@ func TestWorkerKilled(t *testing.T) {
 		}
 		if hit && !c.log.has("wamp: the connection is lost", proto.CloseURINormal) {
 			t.Errorf("client %d was not told wamp.close.normal: %v", i, c.log)
+		}
+		if !hit {
+			if err := c.inv.Return(); err != nil {
+				t.Error(err)
+			}
+		}
+		var unknown *wamp.OutcomeUnknown
+		if _, err := c.call.Final(); hit != errors.As(err, &unknown) || !hit && err != nil {
+			t.Errorf("client %d: the call that was under way: %v", i, err)
 		}
 		goodbyes += c.log.count("wamp: the connection is lost", proto.CloseURINormal)
 		refusals += c.log.count("wamp: session reconnecting", "authentication_failed")
@@ -113,7 +131,7 @@ func TestWorkerKilled(t *testing.T) {
 	}
 	// To one that never joined the refusal is what it says.
 	for i := 0; ; i++ {
-		s, err := wamp.Connect(limit(t), urls["raw"], realm, wamp.WithReconnect(wamp.Backoff{}))
+		s, err := wamp.Connect(limit(t), urls["raw"], realm, wamp.WithReconnect(wamp.Backoff{Initial: true}))
 		if err == nil {
 			leave(t, s)
 			if i == 10 {
