@@ -53,8 +53,13 @@ func TestBadErrorURI(t *testing.T) {
 						}
 						if how == "fail" {
 							var bad *wamp.URIError
-							if err := <-failed; !errors.As(err, &bad) {
-								t.Errorf("Fail of %q: %v", what, err)
+							select {
+							case err := <-failed:
+								if !errors.As(err, &bad) {
+									t.Errorf("Fail of %q: %v", what, err)
+								}
+							case <-time.After(patience):
+								t.Fatal("the invocation did not come")
 							}
 						}
 					}

@@ -50,6 +50,7 @@ func TestWideWindows(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			s := cell{kind, codec.CBOR}.join(t, wamp.WithWindow(2*n, n))
 			topic := fresh("com.interop.window.")
+			under := underWay(t, s)
 			if acked, unknown := streamed(t, s, topic, 3*n, n); acked != 3*n || unknown != 0 {
 				t.Errorf("%d acknowledgements of %d, %d unknown", acked, 3*n, unknown)
 			}
@@ -61,6 +62,9 @@ func TestWideWindows(t *testing.T) {
 				if _, err := a.Wait(); err != nil {
 					t.Fatalf("publish %d: %v", i, err)
 				}
+			}
+			if most := under(); most <= 64 {
+				t.Errorf("%d publishes were under way at most", most)
 			}
 			var all sync.WaitGroup
 			for i := range n {
@@ -84,9 +88,32 @@ func TestWideWindows(t *testing.T) {
 				})
 			}
 			all.Wait()
+			if most := under(); most <= 64 {
+				t.Errorf("%d requests about handles were under way at most", most)
+			}
 			idle(t, s)
 		})
 	}
+}
+
+// underWay looks how many requests of the session wait for their answers. The
+// function that it returns gives the most that there were since the last time.
+func underWay(t *testing.T, s *wamp.Session) func() int {
+	var most atomic.Int64
+	stop := make(chan struct{})
+	var looking sync.WaitGroup
+	looking.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			case <-time.After(time.Millisecond):
+				most.Store(max(most.Load(), int64(s.Stats().Tables.Requests)))
+			}
+		}
+	})
+	t.Cleanup(func() { close(stop); looking.Wait() })
+	return func() int { return int(most.Swap(0)) }
 }
 
 // far is a connection to the router's RawSocket that takes some time each way.
