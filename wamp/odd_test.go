@@ -2,6 +2,7 @@ package wamp_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp"
+	"github.com/connectanum/connectanum-go/wamp/authn"
 	"github.com/connectanum/connectanum-go/wamp/codec"
 	"github.com/connectanum/connectanum-go/wamp/proto"
 	"github.com/connectanum/connectanum-go/wamp/wamptest"
@@ -277,5 +279,107 @@ func TestOddRevocations(t *testing.T) {
 			t.Error(s.sub.Err(), s.reg.Err())
 		}
 		closeIt(t, s.Session)
+	})
+}
+
+// What is odd in WELCOME and CHALLENGE is left out, and counted as elsewhere.
+func TestOddDetailsAtTheJoin(t *testing.T) {
+	inEach(t, "join", func(t *testing.T, c codec.Codec) {
+		roles := d{"broker": d{"features": "all"}, "dealer": d{}}
+		script := wamptest.NewScript(t, wamptest.Expect(proto.Hello),
+			sayDeep(m{4, "ticket", d{"x_deep": tooDeep}}), wamptest.Expect(proto.Authenticate),
+			sayDeep(m{2, 77, d{"roles": roles, "authid": d{}, "authextra": tooDeep, "x_deep": tooDeep}}),
+			wamptest.Expect(proto.Goodbye), wamptest.Send(&proto.Message{Type: proto.Goodbye, URI: proto.CloseURIGoodbyeAndOut}))
+		var log logged
+		s, err := wamp.Connect(t.Context(), "", "realm1", wamp.WithTransport(script.Dial), wamp.WithSerializers(c),
+			wamp.WithAuth(obliging{}), log.option())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := s.Details(); d.AuthID != "" || d.AuthExtra != nil || d.Session != 77 {
+			t.Errorf("%+v", d)
+		}
+		if n := s.Stats().Odd; n != 2 {
+			t.Errorf("%d odd messages were counted", n)
+		}
+		closeIt(t, s)
+		log.has(t, "WARN", "CHALLENGE")
+		script.Wait()
+	})
+}
+
+// However long the texts are that a peer puts into a message, those of the errors
+// are short.
+func TestLongTextsOfPeers(t *testing.T) {
+	long := "com.example." + strings.Repeat("x", 1<<20)
+	said := proto.Dict{{Key: "message", Value: long}, {Key: "reason", Value: long}, {Key: "mode", Value: "kill"}}
+	short := func(t *testing.T, what string, err error) {
+		t.Helper()
+		if text := fmt.Sprint(err); err == nil || len(text) > 700 {
+			t.Errorf("%s: %d bytes: %.100s", what, len(text), text)
+		}
+	}
+	revoked := func(key string, id wamp.ID) proto.Dict {
+		return proto.Dict{{Key: "reason", Value: long}, {Key: key, Value: id}}
+	}
+	for _, end := range []proto.MessageType{proto.Abort, proto.Goodbye} {
+		inEach(t, end.String(), func(t *testing.T, c codec.Codec) {
+			s, script := busyWith(t, c, []wamptest.Step{
+				wamptest.Send(&proto.Message{Type: proto.Invocation, Request: 1, ID: procID}),
+				wamptest.Send(&proto.Message{Type: proto.Interrupt, Request: 1, Options: said}),
+				wamptest.Send(&proto.Message{Type: proto.Error, RequestType: proto.Call, Request: callID, URI: long}),
+				wamptest.Send(&proto.Message{Type: proto.Unsubscribed, Options: revoked("subscription", topicID)}),
+				wamptest.Send(&proto.Message{Type: proto.Unregistered, Options: revoked("registration", procID)}),
+				wamptest.Send(&proto.Message{Type: end, Options: said, URI: long}),
+			})
+			inv := <-s.reg.Invocations()
+			<-inv.Context().Done()
+			short(t, "interrupt", context.Cause(inv.Context()))
+			_, err := s.results.Final()
+			if wamp.ErrorURI(err) != long {
+				t.Error("the URI of the error is another one")
+			}
+			short(t, "error", err)
+			<-s.Done()
+			short(t, "subscription", s.sub.Err())
+			short(t, "registration", s.reg.Err())
+			short(t, "session", s.Err())
+			closeIt(t, s.Session)
+			script.Wait()
+		})
+	}
+	for _, reason := range []string{long, proto.ErrURIAuthenticationFailed} {
+		synctest.Test(t, func(t *testing.T) {
+			script := wamptest.NewScript(t, wamptest.Expect(proto.Hello), wamptest.Send(&proto.Message{Type: proto.Abort, Options: said, URI: reason}))
+			err := fails(t, "", wamp.WithTransport(script.Dial))
+			short(t, "login", err)
+			var refusal *authn.Refusal
+			if errors.As(err, &refusal) {
+				short(t, "refusal", refusal)
+			}
+		})
+	}
+}
+
+// The router's ids begin with 1. Who got another one could not be told from
+// somebody who waits for one.
+func TestHandlesWithTheIDZero(t *testing.T) {
+	inEach(t, "id", func(t *testing.T, c codec.Codec) {
+		for _, typ := range []proto.MessageType{proto.Subscribed, proto.Registered} {
+			script := wamptest.NewScript(t, wamptest.Welcome(), wamptest.Expect(proto.MessageType(typ-1)),
+				wamptest.Answer(&proto.Message{Type: typ}), accused(typ))
+			s, err := wamp.Connect(t.Context(), "", "realm1", wamp.WithTransport(script.Dial), wamp.WithSerializers(c))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if typ == proto.Subscribed {
+				_, err = s.Subscribe(t.Context(), "com.example.topic")
+			} else {
+				_, err = s.Register(t.Context(), "com.example.proc")
+			}
+			violated(t, typ.String(), err, typ)
+			script.Wait()
+			closeIt(t, s)
+		}
 	})
 }

@@ -50,9 +50,9 @@ type Refusal struct {
 }
 
 func (r *Refusal) Error() string {
-	s := "login refused: " + r.Kind.String() + " (" + r.URI + ")"
+	s := "login refused: " + r.Kind.String() + " (" + proto.Short(r.URI) + ")"
 	if r.Message != "" {
-		s += ": " + r.Message
+		s += ": " + proto.Short(r.Message)
 	}
 	return s
 }

@@ -265,6 +265,9 @@ func (s *Session) linkUp(j *joiner) {
 		l.done.start(func() { l.keep(s, k) }) // ends with the link; s.link is the actor's, and may be gone by then
 	}
 	s.core.joined(j.details, j.codec, j.maxSend)
+	for _, o := range j.odds {
+		s.core.odd(o)
+	}
 	s.box.setOnline()
 }
 

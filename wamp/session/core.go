@@ -261,7 +261,7 @@ func (c *core) lastWords(m *proto.Message) {
 func (c *core) receive(m *proto.Message) {
 	c.stats.Received++
 	if m.Odd != nil {
-		c.odd(m)
+		c.odd(m.Odd)
 	}
 	if c.state == proto.StateClosing && m.Type != proto.Goodbye && m.Type != proto.Abort {
 		if tr := m.Type.Traits(); tr != nil && tr.FromRouter&proto.StateClosing != 0 {
@@ -351,6 +351,10 @@ func replyTo(t proto.MessageType) proto.MessageType {
 }
 
 func (c *core) onReply(m *proto.Message) {
+	if m.ID == 0 && (m.Type == proto.Subscribed || m.Type == proto.Registered) {
+		c.violation(m.Type, "its id is 0", nil)
+		return
+	}
 	if r := c.answered(m, replyTo(m.Type)); r != nil {
 		c.life.heard(r)
 		if !r.reply(c, m) {

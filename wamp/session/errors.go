@@ -37,9 +37,9 @@ func (e *Error) Error() string {
 		return "wamp: a nil *Error"
 	}
 	if text, ok := e.Text(maxText); ok && text != "" {
-		return "wamp: " + e.URI + ": " + text
+		return "wamp: " + proto.Short(e.URI) + ": " + text
 	}
-	return "wamp: " + e.URI
+	return "wamp: " + proto.Short(e.URI)
 }
 
 // Is reports whether target is the sentinel of the error's URI. A timeout that
@@ -185,7 +185,7 @@ type GoodbyeError struct {
 }
 
 func (e *GoodbyeError) Error() string {
-	return joinText("wamp: the router said goodbye: "+e.Reason, e.Message)
+	return joinText("wamp: the router said goodbye: "+proto.Short(e.Reason), e.Message)
 }
 
 // Is matches the sentinel of the reason.
@@ -218,9 +218,9 @@ func (e *AbortError) Unwrap() error {
 
 func (e *AbortError) Error() string {
 	if e.Refusal != nil {
-		return joinText("wamp: login refused: "+e.Refusal.Kind.String()+": "+e.Reason, e.Message)
+		return joinText("wamp: login refused: "+e.Refusal.Kind.String()+": "+proto.Short(e.Reason), e.Message)
 	}
-	return joinText("wamp: the router aborted: "+e.Reason, e.Message)
+	return joinText("wamp: the router aborted: "+proto.Short(e.Reason), e.Message)
 }
 
 // Is matches the sentinel of the reason.
@@ -229,11 +229,12 @@ func (e *AbortError) Is(target error) bool {
 	return ok && string(s) == e.Reason
 }
 
+// joinText puts what a peer has said behind head, in short.
 func joinText(head, tail string) string {
 	if tail == "" {
 		return head
 	}
-	return head + " (" + tail + ")"
+	return head + " (" + proto.Short(tail) + ")"
 }
 
 // ProtocolError is the end of a link whose router broke the protocol, or of the
@@ -337,7 +338,7 @@ type Interrupt struct {
 func (e *Interrupt) Error() string {
 	s := "wamp: interrupted"
 	if e.Mode != "" {
-		s += ": mode " + e.Mode
+		s += ": mode " + proto.Short(e.Mode)
 	}
 	return joinText(s, e.Reason)
 }

@@ -28,7 +28,8 @@ type joiner struct {
 	parser   codec.Parser
 	out      transport.Batch
 	state    proto.State
-	details  *Details // once it has joined
+	details  *Details        // once it has joined
+	odds     []*proto.Oddity // of what the router said meanwhile
 }
 
 // abandon tears the connection down and waits for nobody: it may be a user's.
@@ -372,6 +373,9 @@ func (j *joiner) receive() (*proto.Message, error) {
 	if err := j.parser.Parse(data, m); err != nil {
 		j.abort(proto.ErrURIProtocolViolation, err.Error())
 		return nil, parseViolation(err)
+	}
+	if m.Odd != nil {
+		j.odds = append(j.odds, m.Odd)
 	}
 	m.Args, m.Kwargs = clonePayload(m.Args, m.Kwargs, nil)
 	if tr := m.Type.Traits(); tr.FromRouter&j.state == 0 {

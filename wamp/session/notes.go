@@ -65,11 +65,11 @@ func (n *notes) panicked(what string, p any, stack string) {
 func odd(m *proto.Message, what proto.Oddities) bool { return m.Odd != nil && m.Odd.What&what != 0 }
 
 // odd counts a message of which something was left out.
-func (c *core) odd(m *proto.Message) {
+func (c *core) odd(o *proto.Oddity) {
 	c.stats.Odd++
 	n := &c.notes
 	n.odds++
-	n.oddText = m.Odd.Reason
+	n.oddText = o.Reason
 	if n.oddTimer == nil {
 		n.oddNow(c)
 	}
