@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/connectanum/connectanum-go/wamp/codec"
 	"github.com/connectanum/connectanum-go/wamp/proto"
 	"github.com/connectanum/connectanum-go/wamp/session"
 )
@@ -207,22 +208,14 @@ func (sub *Subscription) historyOf(ctx context.Context, id ID, kw map[string]any
 	if err != nil {
 		return nil, err
 	}
-	list, err := r.Args()
+	list, err := entriesOf(r.Payload)
 	if err != nil {
 		return nil, err
 	}
-	if len(list) == 1 { // one list of events, instead of events
-		switch inner := list[0].(type) {
-		case []any:
-			list = inner
-		case nil:
-			list = nil
-		}
-	}
 	events := make([]Event, 0, len(list))
 	seen := make(map[ID]bool, len(list))
-	for i, v := range list {
-		ev, err := sub.historic(v)
+	for i, raw := range list {
+		ev, err := sub.historic(r.Codec(), raw)
 		if err != nil {
 			return nil, fmt.Errorf("entry %d of the answer: %w", i, err)
 		}
@@ -232,6 +225,26 @@ func (sub *Subscription) historyOf(ctx context.Context, id ID, kw map[string]any
 		}
 	}
 	return events, nil
+}
+
+// entriesOf returns the entries of an answer, each as it came: what is wrong inside
+// of one of them is not the others' business.
+func entriesOf(p Payload) ([][]byte, error) {
+	if p.RawArgs() == nil {
+		return nil, nil
+	}
+	list, err := codec.Items(p.Codec(), p.RawArgs())
+	if err == nil && len(list) == 1 { // one list of events, instead of events
+		if inner, bad := codec.Items(p.Codec(), list[0]); bad == nil {
+			return inner, nil
+		}
+		if _, bad := codec.Entries(p.Codec(), list[0]); bad != nil {
+			if v, bad := p.Codec().Plain(list[0]); bad == nil && v == nil {
+				return nil, nil
+			}
+		}
+	}
+	return list, err
 }
 
 // trim leaves out what a router has given though it was not asked for: not all of
@@ -302,14 +315,15 @@ func outside(t time.Time, key string, bound time.Time) bool {
 }
 
 // historic reads an event of the history. Routers name its parts variously, and
-// some begin their names with an upper-case letter.
-func (sub *Subscription) historic(v any) (Event, error) {
-	m, ok := v.(map[string]any)
-	if !ok {
-		return Event{}, fmt.Errorf("%T is no event", v)
+// some begin their names with an upper-case letter. Its details are read as those
+// of an EVENT are, and its payload is left as it came.
+func (sub *Subscription) historic(c codec.Codec, raw []byte) (Event, error) {
+	m, err := codec.Entries(c, raw)
+	if err != nil {
+		return Event{}, fmt.Errorf("it is no event: %w", err)
 	}
 	m = lowered(m, strings.ToLower)
-	first := func(keys ...string) any {
+	first := func(keys ...string) []byte {
 		for _, k := range keys {
 			if v := m[k]; v != nil {
 				return v
@@ -317,38 +331,67 @@ func (sub *Subscription) historic(v any) (Event, error) {
 		}
 		return nil
 	}
-	ev := Event{Publication: idOf(first("publication", "id")), Topic: sub.eng.URI, Historic: true}
-	ev.Time, _ = parseTime(first("timestamp", "time_ns", "created", "time"))
+	plain := func(keys ...string) any {
+		if raw := first(keys...); raw != nil {
+			if v, err := c.Plain(raw); err == nil {
+				return v
+			}
+		}
+		return nil
+	}
+	ev := Event{Publication: idOf(plain("publication", "id")), Topic: sub.eng.URI, Historic: true}
+	ev.Time, _ = parseTime(plain("timestamp", "time_ns", "created", "time"))
 	if ev.Publication == 0 {
 		return Event{}, errors.New("it has no publication id")
 	}
-	details, _ := m["details"].(map[string]any)
-	details = lowered(details, lowerFirst)
+	said, err := detailsOf(c, m["details"])
+	if err != nil {
+		return Event{}, fmt.Errorf("its details: %w", err)
+	}
 	for _, keys := range [][]string{{"topic"}, {"publisher", "session_id"}, {"publisher_authid", "authid"}, {"publisher_authrole", "authrole"}} {
-		if v := first(keys...); v != nil && details[keys[0]] == nil {
-			ev.Details = append(ev.Details, proto.Entry{Key: keys[0], Value: v})
+		if v := plain(keys...); v != nil && !said.Has(keys[0]) {
+			said = append(said, proto.Entry{Key: keys[0], Value: v})
 		}
 	}
-	for key, v := range details {
-		ev.Details = append(ev.Details, proto.Entry{Key: key, Value: v})
-	}
+	var odd *proto.Oddity
+	ev.Details, odd = proto.SiftOptions(proto.Event, said)
 	if topic := ev.Details.Str("topic"); topic != "" {
 		ev.Topic = topic
 	}
-	args, _ := first("args", "arguments").([]any)
-	kwargs, _ := first("kwargs", "arguments_kw", "argumentskw").(map[string]any)
-	ev.Payload = Args(args...)
-	if len(kwargs) > 0 {
-		ev.Payload = ev.Payload.WithKwargs(kwargs)
-	}
 	about := About{Kind: PublishPayload, URI: place(sub.eng.URI, sub.eng.Match, ev.Topic)}
-	ev.Payload = sub.s.opening(about, ev.Details, ev.Payload)
+	if odd.Has(proto.OddPayload) {
+		ev.Payload = unreadable(about, odd)
+		return ev, nil
+	}
+	payload := codec.Raw(c, first("args", "arguments"), first("kwargs", "arguments_kw", "argumentskw"))
+	ev.Payload = sub.s.opening(about, ev.Details, payload)
 	return ev, nil
+}
+
+// detailsOf reads the details of an event, which may be absent.
+func detailsOf(c codec.Codec, raw []byte) (Dict, error) {
+	if raw == nil {
+		return nil, nil
+	}
+	d, err := codec.Details(c, raw)
+	if err != nil {
+		return nil, err
+	}
+	kept := make(Dict, 0, len(d))
+	for _, e := range d {
+		low := lowerFirst(e.Key)
+		if low != e.Key && d.Has(low) {
+			continue // what stands there in that form already counts
+		}
+		e.Key = low
+		kept = append(kept, e)
+	}
+	return kept, nil
 }
 
 // lowered returns a dict with keys changed by lower. What stands there in that
 // form already counts.
-func lowered(m map[string]any, lower func(string) string) map[string]any {
+func lowered[T any](m map[string]T, lower func(string) string) map[string]T {
 	out, cloned := m, false
 	for key, v := range m {
 		low := lower(key)

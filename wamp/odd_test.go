@@ -383,3 +383,70 @@ func TestHandlesWithTheIDZero(t *testing.T) {
 		}
 	})
 }
+
+// What is odd in one event of a history costs that event what it costs a live one,
+// and the others nothing.
+func TestOddHistory(t *testing.T) {
+	inEach(t, "history", func(t *testing.T, c codec.Codec) {
+		entries := []any{
+			d{"publication": 1, "args": []any{1}, "kwargs": d{"a": 1}},
+			d{"publication": 2, "args": []any{tooDeep}},
+			d{"publication": 3, "args": []any{3}, "details": d{"ppt_scheme": 5}},
+			d{"Publication": 4.0, "Args": []any{4}, "Details": d{"Publisher": 7.0, "Trustlevel": -1, "topic": nil, "X": tooDeep}},
+			d{"publication": 5, "args": "none"},
+			d{"publication": 6, "args": []any{6}, "kwargs": 6, "details": d{"enc_algo": "rot13"}},
+		}
+		script := wamptest.NewScript(t, wamptest.Welcome(), wamptest.Expect(proto.Subscribe), wamptest.Answer(&proto.Message{Type: proto.Subscribed, ID: topicID}),
+			wamptest.Expect(proto.Call), sayDeep(m{50, 2, d{}, []any{entries}}), wamptest.Expect(proto.Call), sayDeep(m{50, 3, d{}, entries}),
+			wamptest.Expect(proto.Call), say(m{50, 4, d{}, []any{d{"publication": 1}, 5}}), wamptest.Expect(proto.Call), say(m{50, 5, d{}, []any{nil}}),
+			wamptest.Expect(proto.Call), say(m{50, 6, d{}}),
+			wamptest.Expect(proto.Goodbye), wamptest.Send(&proto.Message{Type: proto.Goodbye, URI: proto.CloseURIGoodbyeAndOut}))
+		s, err := wamp.Connect(t.Context(), "", "realm1", wamp.WithTransport(script.Dial), wamp.WithSerializers(c), wamp.Assume("event_history"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		sub := subscribe(t, s, "com.example.topic")
+		for range 2 { // one list, and a list of them
+			events, err := sub.History(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			n := 0
+			for ev := range events {
+				n++
+				var got int
+				var bad *wamp.PayloadError
+				switch err := ev.Scan(&got); n {
+				case 1, 4:
+					if err != nil || got != n {
+						t.Errorf("event %d: %d %v", n, got, err)
+					}
+				case 3, 6:
+					if !errors.As(err, &bad) {
+						t.Errorf("event %d: %d %v", n, got, err)
+					}
+				default:
+					if err == nil || len(err.Error()) > 300 {
+						t.Errorf("event %d: %d %.300v", n, got, err)
+					}
+				}
+				if ev.Publication != wamp.ID(n) || n == 4 && ev.Publisher().Session != 7 || ev.Details.Has("trustlevel") {
+					t.Errorf("event %d: %+v", n, ev.Details)
+				}
+			}
+			if n != len(entries) {
+				t.Errorf("%d events", n)
+			}
+		}
+		if _, err := sub.History(t.Context()); err == nil || !strings.Contains(err.Error(), "entry 1") {
+			t.Errorf("an entry that is none: %v", err)
+		}
+		for range 2 {
+			if events, err := sub.History(t.Context()); err != nil || len(events) != 0 {
+				t.Errorf("%d events, %v", len(events), err)
+			}
+		}
+		closeIt(t, s)
+		script.Wait()
+	})
+}

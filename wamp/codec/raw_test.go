@@ -3,7 +3,9 @@ package codec_test
 import (
 	"bytes"
 	"errors"
+	"math/rand/v2"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -85,4 +87,46 @@ func TestRawIsChecked(t *testing.T) {
 			t.Errorf("%s: integer keys are taken for text", c.Name())
 		}
 	}
+}
+
+// Items, Entries and Details take a list and a dict apart without looking into what
+// is there, and come back from any bytes.
+func TestItemsAndEntries(t *testing.T) {
+	each(t, func(t *testing.T, c codec.Codec) {
+		list := appendValue(t, c, []any{1, []any{"a", nil}, map[string]any{"k": 2.5, "n": nil}})
+		items, err := codec.Items(c, list)
+		if err != nil || len(items) != 3 {
+			t.Fatalf("%d items, %v", len(items), err)
+		}
+		entries, err := codec.Entries(c, items[2])
+		if v, bad := c.Plain(entries["k"]); err != nil || bad != nil || v != 2.5 || len(entries) != 1 {
+			t.Errorf("%q %v %v", entries, err, bad)
+		}
+		if d, err := codec.Details(c, items[2]); err != nil || !d.Has("k") || !d.Has("n") {
+			t.Errorf("%v %v", d, err)
+		}
+		for _, raw := range [][]byte{items[0], items[1], nil, {}} {
+			if _, err := codec.Entries(c, raw); err == nil {
+				t.Errorf("%q makes a dict", raw)
+			}
+			if _, err := codec.Details(c, raw); err == nil {
+				t.Errorf("%q makes details", raw)
+			}
+		}
+		if _, err := codec.Items(c, items[2]); err == nil {
+			t.Error("a dict makes a list")
+		}
+		r := rand.New(rand.NewPCG(1, 2))
+		for range 100_000 {
+			raw := slices.Clone(list[:1+r.IntN(len(list))])
+			for range r.IntN(3) {
+				raw[r.IntN(len(raw))] = byte(r.Uint32())
+			}
+			items, _ := codec.Items(c, raw)
+			for _, item := range append(items, raw) {
+				_, _ = codec.Entries(c, item)
+				_, _ = codec.Details(c, item)
+			}
+		}
+	})
 }
