@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"time"
+	"unicode/utf8"
 
 	"github.com/connectanum/connectanum-go/wamp/codec"
 	"github.com/connectanum/connectanum-go/wamp/proto"
@@ -184,8 +185,8 @@ type SetOption interface {
 }
 
 // Set sends a raw option, for keys that this package does not know. The value
-// must be one that can be encoded, and may be changed as soon as the operation
-// has returned.
+// must be one that can be encoded, and one that WAMP allows where it knows the
+// key. It may be changed as soon as the operation has returned.
 func Set(key string, value any) SetOption { return setOption{key, value} }
 
 type setOption struct {
@@ -195,7 +196,7 @@ type setOption struct {
 
 // into returns d with the option. Its value is a plain one that nobody else
 // has: the message is encoded later, and once more after a reconnect.
-func (o setOption) into(d Dict, s *Session) (Dict, error) {
+func (o setOption) into(d Dict, s *Session, t proto.MessageType) (Dict, error) {
 	if o.key == "" {
 		return d, errors.New("wamp: Set: empty key")
 	}
@@ -211,28 +212,31 @@ func (o setOption) into(d Dict, s *Session) (Dict, error) {
 		return d, fmt.Errorf("wamp: Set: %w", err)
 	}
 	for key, value := range plain.(map[string]any) {
+		if err := proto.CheckOptions(t, Dict{{Key: key, Value: value}}); err != nil { // a router would cut the link
+			return d, fmt.Errorf("wamp: Set: %w", err)
+		}
 		d = d.With(key, value)
 	}
 	return d, nil
 }
 
 func (o setOption) applyCall(s *callStream) (err error) {
-	s.call.Options, err = o.into(s.call.Options, s.s)
+	s.call.Options, err = o.into(s.call.Options, s.s, proto.Call)
 	return err
 }
 
 func (o setOption) applyPublish(c *publishConfig) (err error) {
-	c.options, err = o.into(c.options, c.s)
+	c.options, err = o.into(c.options, c.s, proto.Publish)
 	return err
 }
 
 func (o setOption) applySubscribe(s *Subscription) (err error) {
-	s.eng.Options, err = o.into(s.eng.Options, s.s)
+	s.eng.Options, err = o.into(s.eng.Options, s.s, proto.Subscribe)
 	return err
 }
 
 func (o setOption) applyRegister(r *Registration) (err error) {
-	r.eng.Options, err = o.into(r.eng.Options, r.s)
+	r.eng.Options, err = o.into(r.eng.Options, r.s, proto.Register)
 	return err
 }
 
@@ -330,8 +334,15 @@ func Match(p MatchPolicy) MatchOption { return matchOption(p) }
 
 type matchOption MatchPolicy
 
-func (o matchOption) applySubscribe(s *Subscription) error { s.eng.Match = MatchPolicy(o); return nil }
-func (o matchOption) applyRegister(r *Registration) error  { r.eng.Match = MatchPolicy(o); return nil }
+func (o matchOption) policy() MatchPolicy {
+	if o == "" {
+		return Exact
+	}
+	return MatchPolicy(o)
+}
+
+func (o matchOption) applySubscribe(s *Subscription) error { s.eng.Match = o.policy(); return nil }
+func (o matchOption) applyRegister(r *Registration) error  { r.eng.Match = o.policy(); return nil }
 
 // Invoke shares the procedure with other callees by the policy. Default Single.
 func Invoke(p InvokePolicy) RegisterOption { return invokeOption(p) }
@@ -347,7 +358,7 @@ func (o invokeOption) applyRegister(r *Registration) error {
 		r.eng.Needs = append(r.eng.Needs, session.Need{Role: proto.Dealer, Feature: proto.SharedRegistration, Option: "Invoke(" + string(o) + ")"})
 		return nil
 	}
-	return fmt.Errorf("wamp: Invoke: unknown policy %q", string(o))
+	return fmt.Errorf("wamp: Invoke: unknown policy %q", proto.Short(string(o)))
 }
 
 // DiscloseCaller asks the dealer to tell this callee who calls.
@@ -437,6 +448,14 @@ func (o excludeMeOption) applyPublish(c *publishConfig) error {
 	return nil
 }
 
+// checkText refuses what no router takes as a string.
+func checkText(option, text string) error {
+	if !utf8.ValidString(text) {
+		return fmt.Errorf("wamp: %s: %q is not valid UTF-8", option, proto.Short(text))
+	}
+	return nil
+}
+
 // listOption is one of the black and white lists.
 type listOption struct {
 	name, key string
@@ -444,6 +463,20 @@ type listOption struct {
 }
 
 func (o listOption) applyPublish(c *publishConfig) error {
+	switch list := o.value.(type) {
+	case []ID:
+		for _, id := range list {
+			if !id.Valid() {
+				return fmt.Errorf("wamp: %s: %d is no session id", o.name, id)
+			}
+		}
+	case []string:
+		for _, text := range list {
+			if err := checkText(o.name, text); err != nil {
+				return err
+			}
+		}
+	}
 	c.set(o.key, o.value)
 	c.needs = append(c.needs, session.Need{Role: proto.Broker, Feature: proto.SubscriberBlackwhiteListing, Option: o.name})
 	return nil

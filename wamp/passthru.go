@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/connectanum/connectanum-go/wamp/codec"
 	"github.com/connectanum/connectanum-go/wamp/proto"
@@ -108,6 +109,7 @@ var (
 	errNoBinary   = errors.New("it is not one binary value")
 	errChunkForm  = errors.New("wamp: a progressive call cannot be sealed in the form of Autobahn")
 	errWillForm   = errors.New("wamp: a testament cannot be sealed in the form of Autobahn")
+	errKeys       = errors.New("the payload codec has named a scheme, cipher, serializer or key that cannot be sent")
 	errNoScheme   = errors.New("wamp: a payload codec has given no scheme")
 )
 
@@ -148,25 +150,31 @@ func (s *Session) opaque(about About, p Payload) (o *Opaque, keys Dict, feature 
 	if o == nil {
 		return nil, nil, 0, nil
 	}
+	bad := false
 	add := func(key, value string) {
-		if value != "" {
+		if bad = bad || !utf8.ValidString(value); value != "" {
 			keys = append(keys, proto.Entry{Key: key, Value: value})
 		}
 	}
-	if o.Autobahn {
+	switch feature = proto.PayloadPassthruMode; {
+	case o.Autobahn:
 		add("enc_algo", o.Cipher)
 		add("enc_serializer", o.Serializer)
 		add("enc_key", o.KeyID)
-		return o, keys, proto.PayloadEncryptionCryptobox, nil
-	}
-	if o.Scheme == "" {
+		feature = proto.PayloadEncryptionCryptobox
+		bad = bad || proto.CheckOptions(proto.Publish, keys) != nil || o.Cipher == ""
+	case o.Scheme == "":
 		return nil, nil, 0, errNoScheme
+	default:
+		add("ppt_scheme", o.Scheme)
+		add("ppt_serializer", o.Serializer)
+		add("ppt_cipher", o.Cipher)
+		add("ppt_keyid", o.KeyID)
 	}
-	add("ppt_scheme", o.Scheme)
-	add("ppt_serializer", o.Serializer)
-	add("ppt_cipher", o.Cipher)
-	add("ppt_keyid", o.KeyID)
-	return o, keys, proto.PayloadPassthruMode, nil
+	if bad { // a router would cut the link
+		return nil, nil, 0, &PayloadError{About: about, Scheme: o.Scheme, KeyID: o.KeyID, Err: errKeys}
+	}
+	return o, keys, feature, nil
 }
 
 // with returns options and needs with what a sealed payload adds to them.

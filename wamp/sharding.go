@@ -30,6 +30,9 @@ func (o routingKeyOption) applyCall(s *callStream) error {
 	if o == "" {
 		return errors.New("wamp: RoutingKey: empty key")
 	}
+	if err := checkText("RoutingKey", string(o)); err != nil {
+		return err
+	}
 	s.call.Options = s.call.Options.With("rkey", string(o)).With("runmode", string(Partition))
 	s.needSharding("RoutingKey")
 	return nil
@@ -38,6 +41,9 @@ func (o routingKeyOption) applyCall(s *callStream) error {
 func (o routingKeyOption) applyPublish(c *publishConfig) error {
 	if o == "" {
 		return errors.New("wamp: RoutingKey: empty key")
+	}
+	if err := checkText("RoutingKey", string(o)); err != nil {
+		return err
 	}
 	c.set("rkey", string(o))
 	c.needs = append(c.needs, session.Need{Role: proto.Broker, Feature: proto.ShardedSubscription, Option: "RoutingKey"})
@@ -56,6 +62,9 @@ type nodeKeyOption string
 func (o nodeKeyOption) applySubscribe(s *Subscription) error {
 	if o == "" {
 		return errors.New("wamp: NodeKey: empty key")
+	}
+	if err := checkText("NodeKey", string(o)); err != nil {
+		return err
 	}
 	s.eng.Options = s.eng.Options.With("nkey", string(o))
 	s.eng.Needs = append(s.eng.Needs, session.Need{Role: proto.Broker, Feature: proto.ShardedSubscription, Option: "NodeKey"})
@@ -87,7 +96,7 @@ func (o runModeOption) applyCall(s *callStream) error {
 	case All:
 		s.call.Progressive = true
 	default:
-		return fmt.Errorf("wamp: RunMode: unknown mode %q", string(o))
+		return fmt.Errorf("wamp: RunMode: unknown mode %q", proto.Short(string(o)))
 	}
 	s.call.Options = s.call.Options.With("runmode", string(o))
 	s.needSharding("RunMode(" + string(o) + ")")

@@ -35,6 +35,10 @@ const (
 //
 // See WAMP, "Session Testament".
 func (s *Session) AddTestament(ctx context.Context, scope Scope, topic string, payload Payload, options ...PublishOption) error {
+	return opError("testament", topic, s.addTestament(ctx, scope, topic, payload, options))
+}
+
+func (s *Session) addTestament(ctx context.Context, scope Scope, topic string, payload Payload, options []PublishOption) error {
 	cfg := &publishConfig{s: s}
 	if err := cfg.apply(options); err != nil {
 		return s.noted(err)
@@ -90,12 +94,12 @@ func (s *Session) sealTestament(topic string, payload Payload, cfg *publishConfi
 // FlushTestaments takes the session's testaments of a scope back. ctx bounds the
 // call.
 func (s *Session) FlushTestaments(ctx context.Context, scope Scope) error {
-	return s.testament(ctx, scope, true, "wamp.session.flush_testaments", Payload{}, map[string]any{}, nil)
+	return opError("testament", "", s.testament(ctx, scope, true, "wamp.session.flush_testaments", Payload{}, map[string]any{}, nil))
 }
 
 func (s *Session) testament(ctx context.Context, scope Scope, flush bool, procedure string, payload Payload, kw map[string]any, needs []session.Need) error {
 	if scope != Destroyed && scope != Detached {
-		return errors.New("wamp: testament: unknown scope " + string(scope))
+		return errors.New("unknown scope " + proto.Short(string(scope)))
 	}
 	try := func(spelling string) error {
 		kw["scope"] = spelling

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"math"
+	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -157,5 +158,102 @@ func TestUnsendableElsewhere(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// Options that a router would cut the link for are errors too, before anything is
+// sent; also where nobody waits for an acknowledgement.
+func TestUnsendableOptions(t *testing.T) {
+	const bad = "com.\xff"
+	only := func(_ any, err error) error { return err }
+	for name, op := range map[string]func(ctx context.Context, s *wamp.Session, options ...wamp.PublishOption) error{
+		"Publish": func(ctx context.Context, s *wamp.Session, options ...wamp.PublishOption) error {
+			return lastAck(s.Publish(ctx, "com.example.topic", wamp.Args(7), options...))
+		},
+		"Acknowledge": func(ctx context.Context, s *wamp.Session, options ...wamp.PublishOption) error {
+			return lastAck(s.Publish(ctx, "com.example.topic", wamp.Args(7), append(options, wamp.Acknowledge())...))
+		},
+		"PublishStream": func(ctx context.Context, s *wamp.Session, options ...wamp.PublishOption) error {
+			return lastAck(s.PublishStream(ctx, "com.example.topic", filled(wamp.Args(7)), options...))
+		},
+		"testament": func(ctx context.Context, s *wamp.Session, options ...wamp.PublishOption) error {
+			return s.AddTestament(ctx, wamp.Destroyed, "com.example.topic", wamp.Args(7), options...)
+		},
+	} {
+		onlyIn(t, codec.CBOR, name, func(t *testing.T) {
+			r := wamptest.NewRouter(t)
+			s := join(t, r)
+			link := s.ID()
+			for what, o := range map[string]wamp.PublishOption{
+				"EligibleAuthID": wamp.EligibleAuthID("joe", bad), "EligibleAuthRole": wamp.EligibleAuthRole(bad),
+				"ExcludeAuthID": wamp.ExcludeAuthID(bad), "ExcludeAuthRole": wamp.ExcludeAuthRole(bad),
+				"Exclude": wamp.Exclude(1, 1<<53+1), "Eligible": wamp.Eligible(0), "RoutingKey": wamp.RoutingKey(bad),
+				"disclose_me": wamp.Set("disclose_me", "yes"), "exclude": wamp.Set("exclude", "joe"), "acknowledge": wamp.Set("acknowledge", 1),
+				"enc_algo": wamp.Set("enc_algo", "rot13"), "ppt_scheme": wamp.Set("ppt_scheme", 5),
+			} {
+				if err := op(t.Context(), s, o); err == nil || len(err.Error()) > 300 || !strings.Contains(err.Error(), what) {
+					t.Errorf("%s: %v", what, err)
+				}
+			}
+			for what, err := range map[string]error{
+				"timeout":      lastErr(s.Call(t.Context(), "com.example.echo", wamp.Args(7), wamp.Set("timeout", -1))),
+				"progress":     lastErr(s.CallStream(t.Context(), "com.example.echo", filled(wamp.Args(7)), wamp.Set("progress", "yes"))),
+				"RoutingKey":   lastErr(s.Call(t.Context(), "com.example.echo", wamp.Args(7), wamp.RoutingKey(bad))),
+				"NodeKey":      only(s.Subscribe(t.Context(), "com.example.topic", wamp.NodeKey(bad))),
+				"get_retained": only(s.Subscribe(t.Context(), "com.example.topic", wamp.Set("get_retained", 1))),
+				"match":        only(s.Register(t.Context(), "com.example.proc", wamp.Set("match", "fuzzy"))),
+			} {
+				if err == nil || !strings.Contains(err.Error(), what) {
+					t.Errorf("%s: %v", what, err)
+				}
+			}
+			sub := subscribe(t, s, "com.example.topic", wamp.Match("")) // none: the default
+			if err := sub.Unsubscribe(t.Context()); err != nil {
+				t.Error(err)
+			}
+			synctest.Wait()
+			if s.ID() != link || s.Err() != nil || len(r.Stats().Violations) != 0 {
+				t.Errorf("it cost the link: %v", s.Err())
+			}
+		})
+	}
+}
+
+// sealsOddly names what it has sealed as no router takes it.
+type sealsOddly struct{ wamp.Opaque }
+
+func (c sealsOddly) Seal(wamp.About, wamp.Payload) (*wamp.Opaque, error) { return &c.Opaque, nil }
+func (c sealsOddly) Open(wamp.About, *wamp.Opaque) (wamp.Payload, error) { return wamp.Args(7), nil }
+func (c sealsOddly) Plain(wamp.About) error                              { return nil }
+
+func TestUnsendablePayloadCodecs(t *testing.T) {
+	for name, o := range map[string]wamp.Opaque{
+		"scheme": {Scheme: "x_\xff"}, "key": {Scheme: "x_a", KeyID: "\xff"}, "cipher": {Scheme: "x_a", Cipher: "\xff"}, "serializer": {Scheme: "x_a", Serializer: "\xff"},
+		"Autobahn": {Autobahn: true, Cipher: "rot13"}, "Autobahn's key": {Autobahn: true, Cipher: "cryptobox", KeyID: "\xff"}, "no algorithm": {Autobahn: true},
+	} {
+		onlyIn(t, codec.CBOR, name, func(t *testing.T) {
+			r := wamptest.NewRouter(t)
+			s, caller := join(t, r, wamp.WithPayloadCodec(sealsOddly{o})), join(t, r)
+			link, ctx := s.ID(), t.Context()
+			handle(t, s, "com.example.echo", echo)
+			var bad *wamp.PayloadError
+			for what, err := range map[string]error{
+				"Call":        lastErr(s.Call(ctx, "com.example.echo", wamp.Args(7))),
+				"Publish":     lastAck(s.Publish(ctx, "com.example.topic", wamp.Args(7))),
+				"Acknowledge": lastAck(s.Publish(ctx, "com.example.topic", wamp.Args(7), wamp.Acknowledge())),
+				"testament":   s.AddTestament(ctx, wamp.Destroyed, "com.example.topic", wamp.Args(7)),
+			} {
+				if !errors.As(err, &bad) {
+					t.Errorf("%s: %v", what, err)
+				}
+			}
+			if err := lastErr(caller.Call(ctx, "com.example.echo", wamp.Args(7))); !errors.Is(err, wamp.ErrInvalidPayload) {
+				t.Error(err)
+			}
+			synctest.Wait()
+			if s.ID() != link || s.Err() != nil || len(r.Stats().Violations) != 0 {
+				t.Errorf("it cost the link: %v", s.Err())
+			}
+		})
 	}
 }

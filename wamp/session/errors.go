@@ -402,7 +402,7 @@ func WrapOp(op, uri string, err error) error {
 func (e *OpError) Error() string {
 	s, text := "wamp: "+e.Op, bare(e.Err)
 	if e.URI != "" {
-		s += " " + e.URI
+		s += " " + proto.Short(e.URI)
 		text = strings.TrimPrefix(text, e.URI+": ") // a transport names its address itself
 	}
 	return s + ": " + text
