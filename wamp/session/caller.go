@@ -217,6 +217,7 @@ func (call *Call) send(c *core) {
 	if call.About.coming(c) {
 		c.watch(call.Ctx, &call.watch, call)
 		call.parkedAt = c.life.behind.push(call)
+		call.About.calls = append(call.About.calls, call)
 		return
 	}
 	if err := call.check(c); err != nil {

@@ -497,7 +497,7 @@ func (c *core) suspend(reason error) {
 		}
 	}
 	for s := range c.handles.seq {
-		s.gap, s.back = true, true
+		s.gap, s.back, s.calls = true, true, nil
 	}
 	for r := range c.procs.seq {
 		c.timers.stop(r.timer)

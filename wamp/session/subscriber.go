@@ -43,6 +43,7 @@ type Subscription struct {
 	own      bool          // it waits for the answer to a SUBSCRIBE of its own
 	silences int           // links in a row on which the router did not acknowledge it
 	slow     slowConsumer
+	calls    []*Call // that wait in life.behind for it, and some that have left
 	id       atomic.Uint64
 }
 
@@ -61,6 +62,7 @@ type topic struct {
 	waiting []*Subscription // those of the handles that wait for the next SUBSCRIBED, and some that have left
 	takers  *takers         // those that the retained events are for that come now
 	same    *topic          // the next one to which the router has given the same id
+	former  *topic          // the one before
 	deaths  uint8           // links in a row that ended with its SUBSCRIBE
 	before  uint8           // deaths before the last of those links, on which more than one may have been under way
 	fell    uint64          // which link that was
@@ -72,7 +74,7 @@ type takers struct{ all []*Subscription }
 
 // suspend forgets what was true of the link that is lost.
 func (t *topic) suspend() {
-	t.id, t.asked, t.takers, t.same = 0, 0, nil, nil
+	t.id, t.asked, t.takers, t.same, t.former = 0, 0, nil, nil, nil
 	t.waiting = t.waiting[:0]
 	for n := t.handles.first(); n != nil; n = n.next {
 		s := n.value
@@ -204,13 +206,13 @@ func (s *Subscription) coming(c *core) bool {
 
 // came sends the calls that have waited for a handle.
 func (s *Subscription) came(c *core) {
-	for at := c.life.behind.first(); at != nil; {
-		next := at.next
-		if call, is := at.value.(*Call); is && call.About == s {
+	calls := s.calls
+	s.calls = nil
+	for _, call := range calls {
+		if at := call.parkedAt; at != nil && at.in == &c.life.behind {
 			c.unpark(call)
 			call.resume(c)
 		}
-		at = next
 	}
 }
 
@@ -296,7 +298,9 @@ func (r *subscribeRequest) reply(c *core, m *proto.Message) bool {
 	}
 	if t.id == 0 {
 		t.id = m.ID
-		t.same = c.subs[m.ID] // another topic of ours that the router takes for the same
+		if t.same = c.subs[m.ID]; t.same != nil { // another topic of ours that the router takes for the same
+			t.same.former = t
+		}
 		c.subs[m.ID] = t
 	}
 	r.acknowledge(c, m.ID)
@@ -480,19 +484,19 @@ func (c *core) leaveTopic(t *topic) {
 // was the last.
 func (c *core) forgetSub(id proto.ID, t *topic) (last bool) {
 	first := c.subs[id]
-	if first == t {
-		if t.same == nil {
-			delete(c.subs, id)
-			return true
-		}
+	switch {
+	case first == t && t.same == nil:
+		delete(c.subs, id)
+		return true
+	case first == t:
 		c.subs[id] = t.same
+	case t.former != nil:
+		t.former.same = t.same
 	}
-	for o := first; o != nil; o = o.same {
-		if o.same == t {
-			o.same = t.same
-		}
+	if t.same != nil {
+		t.same.former = t.former
 	}
-	t.same = nil
+	t.same, t.former = nil, nil
 	return first == nil
 }
 
@@ -673,7 +677,7 @@ func (c *core) onSubscriptionRevoked(m *proto.Message) {
 	err := &RevokedError{ID: id, Reason: m.Options.Str("reason")}
 	for t != nil {
 		next := t.same
-		t.same = nil
+		t.same, t.former = nil, nil
 		c.revokeTopic(t, err)
 		t = next
 	}

@@ -23,10 +23,11 @@ type Testament struct {
 	sink         Sink
 	args, kwargs []byte
 	deaths       uint8 // links in a row that ended with it
+	at           *node[*Testament]
 }
 
 // wills are the testaments that the router has, in their order. Actor only.
-type wills struct{ all []*Testament }
+type wills struct{ all list[*Testament] }
 
 // AddTestament hands a testament over, as Call does.
 func (s *Session) AddTestament(w *Testament) error { return s.box.put(w.Call.Ctx, w, w.Call.size()) }
@@ -48,9 +49,15 @@ func (w *Testament) End(e End) {
 	if e.Err == nil {
 		all := &w.core.wills.all
 		if w.Flush {
-			*all = slices.DeleteFunc(*all, func(o *Testament) bool { return o.Scope == w.Scope })
+			for at := all.first(); at != nil; {
+				next := at.next
+				if at.value.Scope == w.Scope {
+					all.remove(at)
+				}
+				at = next
+			}
 		} else {
-			*all = append(*all, w)
+			w.at = all.push(w)
 		}
 	}
 	w.sink.End(e)
@@ -58,7 +65,9 @@ func (w *Testament) End(e End) {
 
 // again sets the testaments on a new link.
 func (w *wills) again(c *core) {
-	for _, o := range slices.Clone(w.all) {
+	for at := w.all.first(); at != nil; {
+		o := at.value
+		at = at.next // where the router refuses it now it is taken out
 		call := &Call{Ctx: context.WithoutCancel(o.Call.Ctx), URI: o.Call.URI, Args: o.args, Kwargs: o.kwargs, Needs: o.Call.Needs,
 			oneLink: true, engines: true, deaths: o.deaths}
 		call.Sink = &againSink{c: c, will: o, call: call}
@@ -88,6 +97,5 @@ func (a *againSink) End(e End) {
 		return
 	}
 	a.c.log.Warn("wamp: a testament could not be set again", "scope", a.will.Scope, "error", e.Err.Error())
-	all := &a.c.wills.all
-	*all = slices.DeleteFunc(*all, func(o *Testament) bool { return o == a.will })
+	a.c.wills.all.remove(a.will.at)
 }
