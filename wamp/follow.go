@@ -121,8 +121,9 @@ func follow[T any](ctx context.Context, what followed[T]) ([]T, <-chan Change[T]
 	return first, f.relay.ch, nil
 }
 
-// snapshotCalls is how many details are asked for at once.
-const snapshotCalls = 64
+// snapshotCalls is how many details are asked for at once. With what the windows
+// let be under way the answers fit a router's queue of 64.
+const snapshotCalls = 8
 
 // snapshot asks for what there is now. What goes while it is being looked at is
 // left out: its end is told to nobody who has not been told of it.

@@ -77,6 +77,34 @@ func TestRouterWithShortQueue(t *testing.T) {
 	})
 }
 
+// Such a router drops the answers of calls too: no more of our own making are under
+// way at once than it has room for beside the rest.
+func TestFollowBehindShortQueue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const n = 200
+		r := wamptest.NewRouter(t, wamptest.WithQueueLimit(64))
+		for range n {
+			join(t, r)
+		}
+		s, p := join(t, r), join(t, r)
+		subscribe(t, s, "com.example.topic")
+		ctx, cancel := context.WithCancel(t.Context())
+		var busy sync.WaitGroup
+		busy.Go(func() {
+			for i := 0; ctx.Err() == nil; i++ {
+				p.Publish(ctx, "com.example.topic", wamp.Args(i))
+				<-time.After(50 * time.Microsecond)
+			}
+		})
+		there, _, err := s.Meta().FollowSessions(within(t, time.Minute))
+		cancel()
+		busy.Wait()
+		if err != nil || len(there) != n+2 || r.Stats().Dropped != 0 {
+			t.Errorf("%d sessions, %v, the router has dropped %d", len(there), err, r.Stats().Dropped)
+		}
+	})
+}
+
 // One id for what a session registers and subscribes.
 func TestRouterWithSharedIDs(t *testing.T) {
 	for name, option := range map[string]wamptest.Option{
