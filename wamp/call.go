@@ -114,11 +114,13 @@ func (s *Session) newCall(ctx context.Context, procedure string, options []CallO
 	cs := &callStream{s: s}
 	cs.octets, cs.policy = callBytes, Fail
 	call := &cs.call
-	call.Ctx, call.URI, call.Grace, call.Sink = ctx, procedure, killGrace, cs
-	err := proto.CheckURI(procedure)
-	if ctx == nil {
-		ctx, err = s.eng.Context(), errNilContext // nothing waits under it
+	ctx, err := session.Own(ctx)
+	if err != nil {
+		ctx = s.eng.Context() // nothing waits under it
+	} else {
+		err = proto.CheckURI(procedure)
 	}
+	call.Ctx, call.URI, call.Grace, call.Sink = ctx, procedure, killGrace, cs
 	for _, o := range options {
 		e := errNilOption
 		if o != nil {
@@ -183,7 +185,7 @@ func (s *Session) encode(p Payload, buf []byte) (args, kwargs []byte, err error)
 
 // noted returns err. If a marshaler has panicked, that is logged and counted.
 func (s *Session) noted(err error) error {
-	if p := (*codec.PanicError)(nil); errors.As(err, &p) {
+	if p, is := session.Find[*codec.PanicError](err); is {
 		s.eng.Panicked("a marshaler", p.Value, p.Stack)
 	}
 	return err
@@ -227,8 +229,9 @@ func (cs *callStream) End(e session.End) {
 // ctx owns the call, as in Session.Call. Progressive is set.
 func Stream[T any](ctx context.Context, s *Session, procedure string, payload Payload, options ...CallOption) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
-		if ctx == nil {
-			yield(*new(T), opError("call", procedure, errNilContext))
+		ctx, err := session.Own(ctx)
+		if err != nil {
+			yield(*new(T), opError("call", procedure, err))
 			return
 		}
 		ctx, cancel := context.WithCancel(ctx)

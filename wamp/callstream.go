@@ -80,7 +80,7 @@ func (s *Session) callFunc(ctx context.Context, procedure string, options []Call
 		return Results(cs.ch)
 	}
 	p := &producer{s: s, cs: cs}
-	p.ctx, cs.over = context.WithCancelCause(ctx)
+	p.ctx, cs.over = context.WithCancelCause(cs.ctx)
 	// It ends with produce, whose ctx ends with the call.
 	if err := s.eng.GoProducer(func() { p.run(produce) }); err != nil {
 		cs.over(err)

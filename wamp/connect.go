@@ -342,8 +342,9 @@ func (c *config) connect(ctx context.Context, address string, options []Option) 
 		}
 		return ""
 	}
-	if ctx == nil {
-		return nil, errNilContext
+	ctx, err := session.Own(ctx)
+	if err != nil {
+		return nil, err
 	}
 	for _, o := range options {
 		if o == nil {

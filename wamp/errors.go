@@ -134,7 +134,6 @@ const (
 
 // What is refused before anything happens.
 var (
-	errNilContext  = errors.New("the context is nil")
 	errNilOption   = errors.New("an option is nil")
 	errNilProducer = errors.New("the producer is nil")
 	errProducer    = errors.New("the producer panicked or called runtime.Goexit")
@@ -150,7 +149,7 @@ func NewError(uri string, payload Payload) *Error { return &Error{URI: uri, Payl
 // undelivered is the end of a stream that Close has cut: n values were lost.
 func undelivered(eng *session.Session, n int) error {
 	e := &ClosedError{Undelivered: n}
-	if was := (*ClosedError)(nil); errors.As(eng.Err(), &was) {
+	if was, is := session.Find[*ClosedError](eng.Err()); is {
 		e.Reason = was.Reason
 	}
 	return e

@@ -96,8 +96,9 @@ type follower[T any] struct {
 // The topic of ends comes first, here and when subscriptions are restored:
 // otherwise what comes and goes between the two would be there for ever.
 func follow[T any](ctx context.Context, what followed[T]) ([]T, <-chan Change[T], error) {
-	if ctx == nil {
-		return nil, nil, opError("follow", what.comes, errNilContext)
+	ctx, err := session.Own(ctx)
+	if err != nil {
+		return nil, nil, opError("follow", what.comes, err)
 	}
 	what.m.patient = true // it outlives connections
 	events, err := what.m.s.merge(ctx, what.need, what.goes, what.comes)
@@ -159,7 +160,7 @@ func (f *follower[T]) snapshot() (map[ID]T, error) {
 			switch {
 			case a.err == nil:
 				there[a.id] = a.v
-			case !isGone(a.err) && !(f.hidden && errors.Is(a.err, ErrNotAuthorized)):
+			case !isGone(a.err) && !(f.hidden && session.Is(a.err, ErrNotAuthorized)):
 				err = errors.Join(err, a.err)
 			}
 		}
@@ -172,7 +173,7 @@ func (f *follower[T]) snapshot() (map[ID]T, error) {
 
 // isGone tells the error of what is not there from others.
 func isGone(err error) bool {
-	return errors.Is(err, ErrNoSuchSession) || errors.Is(err, ErrNoSuchRegistration) || errors.Is(err, ErrNoSuchSubscription)
+	return session.Is(err, ErrNoSuchSession) || session.Is(err, ErrNoSuchRegistration) || session.Is(err, ErrNoSuchSubscription)
 }
 
 func (f *follower[T]) run() {
@@ -180,7 +181,7 @@ func (f *follower[T]) run() {
 	for ev := range f.events.stream.ch {
 		if ev.restored || ev.Lost > 0 || ev.AfterGap {
 			// Without a link the next one will have its own sign.
-			if err := f.refresh(); err != nil && !errors.Is(err, ErrNotConnected) {
+			if err := f.refresh(); err != nil && !session.Is(err, ErrNotConnected) {
 				f.relay.last(Change[T]{Err: err})
 				return
 			}

@@ -138,8 +138,9 @@ func newHistoryQuery(options []HistoryOption) (*historyQuery, error) {
 // See WAMP, "Event History".
 func (sub *Subscription) History(ctx context.Context, options ...HistoryOption) (<-chan Event, error) {
 	q, err := newHistoryQuery(options)
-	if ctx == nil {
-		err = errNilContext
+	ctx, bad := session.Own(ctx)
+	if bad != nil {
+		err = bad
 	}
 	var events []Event
 	if err == nil {
@@ -182,7 +183,7 @@ func (sub *Subscription) history(ctx context.Context, q *historyQuery, await fun
 	for {
 		id := sub.ID()
 		events, err := sub.historyOf(ctx, id, q.kw, await, options...)
-		if uri := ErrorURI(err); q.last && (uri == proto.ErrURIRuntimeError || uri == proto.ErrURIInvalidArgument) {
+		if q.last && (session.Is(err, ErrRuntimeError) || session.Is(err, ErrInvalidArgument)) {
 			// Crossbar gives the newest ones, and knows no other key.
 			kw := maps.Clone(q.kw)
 			delete(kw, "reverse")

@@ -2,9 +2,10 @@ package wamp
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
+
+	"github.com/connectanum/connectanum-go/wamp/session"
 )
 
 // Meta is the meta API of a router: who is there, what is registered and
@@ -282,7 +283,7 @@ func (m Meta) ListSubscribers(ctx context.Context, subscription ID) ([]ID, error
 // CountSubscribers is how many sessions have a subscription.
 func (m Meta) CountSubscribers(ctx context.Context, subscription ID) (int, error) {
 	n, err := asked(ctx, m, countOf, "wamp.subscription.count_subscribers", subscription)
-	if errors.Is(err, ErrNoSuchProcedure) { // as nexus spells it
+	if session.Is(err, ErrNoSuchProcedure) { // as nexus spells it
 		n, err = asked(ctx, m, countOf, "wamp.subscription.count_suscribers", subscription)
 	}
 	return n, err

@@ -87,9 +87,9 @@ func putPublish(p *session.Publish) {
 //
 // See WAMP, "Publishing".
 func (s *Session) Publish(ctx context.Context, topic string, payload Payload, options ...PublishOption) Acks {
-	err := proto.CheckURI(topic)
-	if ctx == nil {
-		err = errNilContext
+	ctx, err := session.Own(ctx)
+	if err == nil {
+		err = proto.CheckURI(topic)
 	}
 	cfg := &plainPublish
 	if len(options) > 0 {

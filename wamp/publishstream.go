@@ -2,7 +2,6 @@ package wamp
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/connectanum/connectanum-go/wamp/proto"
@@ -144,8 +143,9 @@ func (s *Session) publishAll(ctx context.Context, topic string, options []Publis
 }
 
 func (s *Session) newPublishStream(ctx context.Context, topic string, options []PublishOption) (*publishStream, error) {
-	if ctx == nil {
-		return nil, errNilContext
+	ctx, err := session.Own(ctx)
+	if err != nil {
+		return nil, err
 	}
 	if err := proto.CheckURI(topic); err != nil {
 		return nil, err
@@ -350,8 +350,7 @@ func (p *publishStream) cut(n int) {
 // isClosed reports whether an operation's error is the end of its session. One
 // that is wrapped deeper may be of another session.
 func isClosed(err error) bool {
-	var op *OpError
-	if errors.As(err, &op) {
+	if op, is := err.(*OpError); is { //nolint:errorlint // see above
 		err = op.Err
 	}
 	_, closed := err.(*ClosedError) //nolint:errorlint // see above

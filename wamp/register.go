@@ -62,8 +62,9 @@ func (s *Session) Register(ctx context.Context, procedure string, options ...Reg
 }
 
 func (s *Session) register(ctx context.Context, procedure string, options []RegisterOption) (*Registration, error) {
-	if ctx == nil {
-		return nil, errNilContext
+	ctx, err := session.Own(ctx)
+	if err != nil {
+		return nil, err
 	}
 	r := &Registration{s: s, base: context.WithoutCancel(ctx), concurrency: handlers, chunkBytes: chunkBytes, over: make(chan struct{})}
 	e := &r.eng
@@ -134,8 +135,9 @@ func (r *Registration) Refused() uint64 { return r.refused.Load() }
 // case. Running invocations go on, those that wait are answered
 // wamp.error.unavailable.
 func (r *Registration) Unregister(ctx context.Context) error {
-	if ctx == nil {
-		return opError("unregister", r.eng.URI, errNilContext)
+	ctx, err := session.Own(ctx)
+	if err != nil {
+		return opError("unregister", r.eng.URI, err)
 	}
 	return opError("unregister", r.eng.URI, r.s.eng.Unregister(ctx, &r.eng))
 }
@@ -148,7 +150,7 @@ func (is *invocationSink) Invoke(m *proto.Message) (*session.Invocation, session
 	inv := &Invocation{Details: m.Options, reg: (*Registration)(is)}
 	inv.Payload = inv.received(m)
 	ctx, cancel := context.WithCancelCause(is.base)
-	inv.own = invocationContext{ctx, inv}
+	inv.own = session.InsideContext{Context: ctx, Invocation: inv}
 	inv.ctx, inv.eng.Cancel = &inv.own, cancel
 	if len(m.Options) > 0 {
 		inv.special(cancel)
@@ -178,28 +180,10 @@ func (is *invocationSink) End(e session.End) {
 	is.stream.finish(nil, false, e.Now)
 }
 
-// invocationContext is the context of an invocation. It knows which one, so that
-// a Close that is called in a handler does not wait for that.
-type invocationContext struct {
-	context.Context //nolint:containedctx // it is one
-	inv             *Invocation
-}
-
-// insideKey is the key of the invocation in a context that is derived from its
-// own.
-type insideKey struct{}
-
-func (c *invocationContext) Value(key any) any {
-	if key == (insideKey{}) {
-		return c.inv
-	}
-	return c.Context.Value(key)
-}
-
 // inside returns the invocation of this session in whose handler ctx was made,
 // nil if there is none.
 func (s *Session) inside(ctx context.Context) *Invocation {
-	inv, _ := ctx.Value(insideKey{}).(*Invocation)
+	inv, _ := ctx.Value(session.InsideKey{}).(*Invocation)
 	if inv == nil || inv.reg.s != s {
 		return nil
 	}
@@ -217,7 +201,7 @@ type Invocation struct {
 	eng    session.Invocation
 	reg    *Registration
 	ctx    context.Context // ends with the invocation: it belongs to it
-	own    invocationContext
+	own    session.InsideContext
 	ended  atomic.Bool
 	final  session.Answer
 	chunks *chunkStream // nil unless it is a progressive call
@@ -352,8 +336,7 @@ func (inv *Invocation) Return(payload ...Payload) error {
 // WAMP allows is such an error too, and Fail returns a *URIError. It never waits.
 func (inv *Invocation) Fail(err error) error {
 	bad, masked := inv.fail(err)
-	var uriErr *URIError
-	if bad == nil && errors.As(masked, &uriErr) {
+	if _, is := masked.(*URIError); is && bad == nil { //nolint:errorlint // it is ours
 		bad = masked
 	}
 	return opError("fail", inv.reg.eng.URI, bad)
@@ -362,10 +345,20 @@ func (inv *Invocation) Fail(err error) error {
 // fail answers with an error. bad is why that was not sent as it should be, masked
 // why the caller got another one.
 func (inv *Invocation) fail(err error) (bad, masked error) {
-	uri, payload, masked := inv.answerOf(err)
+	s := inv.reg.s
+	uri, payload, looked := proto.ErrURIRuntimeError, Payload{}, false
+	defer func() {
+		if !looked { // only runtime.Goexit gets here
+			_ = inv.end(proto.ErrURIRuntimeError, Payload{})
+		}
+	}()
+	if !s.guarded("the error of a handler", func() { uri, payload, masked = inv.answerOf(err) }) {
+		masked = errPanics
+	}
+	looked = true
 	bad = inv.end(uri, payload)
 	if masked != nil && bad == nil {
-		inv.reg.s.eng.Faults().Warn("wamp: an error was masked for the caller", "procedure", inv.Procedure(), "caller",
+		s.eng.Faults().Warn("wamp: an error was masked for the caller", "procedure", inv.Procedure(), "caller",
 			uint64(inv.Caller().Session), "error", errorText(err), "because", errorText(masked))
 	}
 	return bad, masked
@@ -383,6 +376,8 @@ func errorText(err error) (text string) {
 	}
 	return err.Error()
 }
+
+var errPanics = errors.New("one of its methods has panicked")
 
 var errMasked = errors.New("it is none that was made for callers")
 

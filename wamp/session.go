@@ -2,7 +2,6 @@ package wamp
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp/codec"
@@ -69,8 +68,9 @@ func (s *Session) Stats() Stats { return s.eng.Stats() }
 // which any answer counts (on RawSocket, unless Keepalive.RawSocket says
 // otherwise). ctx bounds the wait; an answer that does not come ends nothing.
 func (s *Session) Ping(ctx context.Context) (time.Duration, error) {
-	if ctx == nil {
-		return 0, opError("ping", "", errNilContext)
+	ctx, err := session.Own(ctx)
+	if err != nil {
+		return 0, opError("ping", "", err)
 	}
 	d, err := s.eng.Ping(ctx)
 	return d, opError("ping", "", err)
@@ -86,7 +86,8 @@ func (s *Session) RTT() RTT { return s.eng.RTT() }
 // the session: when ctx ends, and after the closed state. With a nil ctx it is
 // closed at once.
 func (s *Session) States(ctx context.Context) <-chan State {
-	if ctx == nil {
+	ctx, err := session.Own(ctx)
+	if err != nil {
 		ch := make(chan State)
 		close(ch)
 		return ch
@@ -116,8 +117,9 @@ func (s *Session) Close(ctx context.Context) error { return s.leave(ctx, "close"
 
 // leave ends the session by one of the two.
 func (s *Session) leave(ctx context.Context, op string, end func(context.Context, *session.Invocation) error) error {
-	if ctx == nil {
-		return opError(op, "", errNilContext)
+	ctx, err := session.Own(ctx)
+	if err != nil {
+		return opError(op, "", err)
 	}
 	inv := s.inside(ctx)
 	if inv == nil {
@@ -128,7 +130,7 @@ func (s *Session) leave(ctx context.Context, op string, end func(context.Context
 	own, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(nil)
 	stop := context.AfterFunc(ctx, func() {
-		if over := (*ClosedError)(nil); !errors.As(context.Cause(ctx), &over) {
+		if _, over := session.Find[*ClosedError](context.Cause(ctx)); !over {
 			cancel(context.Cause(ctx))
 		}
 	})

@@ -90,8 +90,9 @@ func (s *Session) Subscribe(ctx context.Context, topic string, options ...Subscr
 }
 
 func (s *Session) subscribe(ctx context.Context, topic string, options []SubscribeOption) (*Subscription, error) {
-	if ctx == nil {
-		return nil, errNilContext
+	ctx, err := session.Own(ctx)
+	if err != nil {
+		return nil, err
 	}
 	sub := &Subscription{s: s}
 	e := &sub.eng
@@ -117,7 +118,7 @@ func (s *Session) subscribe(ctx context.Context, topic string, options []Subscri
 	if sub.replay != nil {
 		sub.replay.prepare(sub)
 	}
-	err := s.eng.Subscribe(e)
+	err = s.eng.Subscribe(e)
 	if err == nil {
 		err = <-e.Ready
 	}
@@ -188,8 +189,9 @@ func (sub *Subscription) Dropped() uint64 { return sub.stream.lost() }
 // this goroutine has begun before. ctx bounds the wait for the broker's
 // acknowledgement only, as AckTimeout does; the subscription is over in any case.
 func (sub *Subscription) Unsubscribe(ctx context.Context) error {
-	if ctx == nil {
-		return opError("unsubscribe", sub.eng.URI, errNilContext)
+	ctx, err := session.Own(ctx)
+	if err != nil {
+		return opError("unsubscribe", sub.eng.URI, err)
 	}
 	return opError("unsubscribe", sub.eng.URI, sub.s.eng.Unsubscribe(ctx, &sub.eng))
 }

@@ -56,7 +56,7 @@ func encodeError(f format, err error, path string) *EncodeError {
 	case fault:
 		e = &EncodeError{Reason: string(x)}
 	default:
-		e = &EncodeError{Reason: proto.Short(err.Error()), Err: err}
+		e = &EncodeError{Reason: textOf(err), Err: err}
 	}
 	e.Codec = f.name()
 	// Of one that contains itself the path says nothing.
@@ -64,6 +64,17 @@ func encodeError(f format, err error, path string) *EncodeError {
 		e.Path = path + e.Path
 	}
 	return e
+}
+
+// textOf is the text of an error that may be a user's: of one whose Error panics it
+// is the type.
+func textOf(err error) (text string) {
+	defer func() {
+		if recover() != nil {
+			text = proto.Short(fmt.Sprintf("an error of type %T, whose Error panics", err))
+		}
+	}()
+	return proto.Short(err.Error())
 }
 
 // PanicError says that code of the user's has panicked: a marshaler, an
@@ -133,5 +144,5 @@ func decodeError(err error) error {
 	case nil, *SyntaxError, *mismatch, *PanicError, *libraryError:
 		return err
 	}
-	return &libraryError{proto.Short(err.Error()), err}
+	return &libraryError{textOf(err), err}
 }

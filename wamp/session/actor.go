@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"errors"
 	"runtime"
 	"time"
 
@@ -142,13 +141,11 @@ func (s *Session) receive(all bool) (n int) {
 // linkEnded tells the core how the link ended.
 func (s *Session) linkEnded(err error) {
 	c := s.core
-	var violation *ProtocolError
-	if errors.As(err, &violation) {
+	if violation, is := Find[*ProtocolError](err); is {
 		c.violation(violation.Message, violation.Reason, violation.Err)
 		return
 	}
-	var lost *LinkError
-	if errors.As(err, &lost) {
+	if lost, is := Find[*LinkError](err); is {
 		err = lost.Err
 	}
 	c.linkLost(err)
@@ -224,7 +221,7 @@ func (s *Session) finish(late []op) {
 func (s *Session) now() time.Time { return time.Now() }
 
 func (s *Session) watch(g *ctxGroup) {
-	g.stop = context.AfterFunc(g.ctx, func() { s.box.control(&ctxDone{g}) })
+	g.stop = afterFunc(g.ctx, func() { s.box.control(&ctxDone{g}) })
 }
 
 func (s *Session) consult(f func() op, otherwise op) {

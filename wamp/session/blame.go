@@ -1,7 +1,6 @@
 package session
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -111,8 +110,7 @@ func (b *blame) judge(c *core, reason error) {
 		b.since = b.marks[i].seq
 	}
 	b.big, b.err = nil, nil
-	var closed *transport.CloseError
-	if errors.As(reason, &closed) && closed.Code == 1009 {
+	if closed, is := Find[*transport.CloseError](reason); is && closed.Code == 1009 {
 		b.tooBig(c, reason)
 	}
 	for at := b.suspects.first(); at != nil; at = b.suspects.first() {
@@ -129,8 +127,8 @@ func (b *blame) judge(c *core, reason error) {
 // deadly reports whether an operation may be the reason of a loss: the router
 // hung up, or went silent. Neither a GOODBYE is one, nor what we decide.
 func deadly(reason error) bool {
-	var goodbye *GoodbyeError
-	return !errors.As(reason, &goodbye) && !errors.Is(reason, ErrAckTimeout)
+	_, goodbye := Find[*GoodbyeError](reason)
+	return !goodbye && !Is(reason, ErrAckTimeout)
 }
 
 // tooBig finds the message that the router closed the connection for: the only

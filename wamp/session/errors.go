@@ -374,7 +374,7 @@ func (e *OutcomeUnknown) Error() string {
 func (e *OutcomeUnknown) Unwrap() error { return e.Reason }
 
 // bare is the text of an error without the prefix of this library.
-func bare(err error) string { return strings.TrimPrefix(err.Error(), "wamp: ") }
+func bare(err error) string { return strings.TrimPrefix(textOf(err), "wamp: ") }
 
 // OpError says which operation failed: every error that leaves package wamp
 // names it so.
@@ -392,8 +392,7 @@ func WrapOp(op, uri string, err error) error {
 	if err == nil {
 		return nil
 	}
-	var named *OpError
-	if errors.As(err, &named) && named.Op == op && named.URI == uri {
+	if named, is := Find[*OpError](err); is && named.Op == op && named.URI == uri {
 		return err
 	}
 	return &OpError{Op: op, URI: uri, Err: err}
@@ -429,7 +428,7 @@ type CanceledError struct {
 }
 
 func newCanceled(ctx context.Context) *CanceledError {
-	return &CanceledError{Err: ctx.Err(), Cause: context.Cause(ctx)}
+	return &CanceledError{Err: ctx.Err(), Cause: causeOf(ctx)}
 }
 
 // canceledOffline is newCanceled for what waited for a link; offline is nil if
@@ -444,11 +443,11 @@ func canceledOffline(ctx context.Context, offline error) *CanceledError {
 func Canceled(ctx context.Context) error { return newCanceled(ctx) }
 
 func (e *CanceledError) Error() string {
-	s := "wamp: " + e.Err.Error()
+	s := "wamp: " + bare(e.Err)
 	if e.Attempt != nil {
 		s = "wamp: " + e.Attempt.Error()
 	}
-	if e.Cause != nil && e.Cause != e.Err {
+	if e.Cause != nil && !same(e.Cause, e.Err) {
 		s += ": " + bare(e.Cause)
 	}
 	return s + whileOffline(e.Offline)
@@ -471,7 +470,7 @@ func notConnected(why error) error {
 
 // Is matches ErrCanceled, or ErrTimeout when a deadline passed.
 func (e *CanceledError) Is(target error) bool {
-	if e.Err == context.DeadlineExceeded {
+	if same(e.Err, context.DeadlineExceeded) {
 		return target == ErrTimeout
 	}
 	return target == ErrCanceled
@@ -480,7 +479,7 @@ func (e *CanceledError) Is(target error) bool {
 // Unwrap returns the context's error, its cause and the callee's answer.
 func (e *CanceledError) Unwrap() []error {
 	errs := []error{e.Err}
-	if e.Cause != nil && e.Cause != e.Err {
+	if e.Cause != nil && !same(e.Cause, e.Err) {
 		errs = append(errs, e.Cause)
 	}
 	if e.Peer != nil {

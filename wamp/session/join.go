@@ -69,7 +69,9 @@ func connect(ctx context.Context, cfg *Config, rejoin int) (*joiner, error) {
 			cfg.turn = i
 			return j, nil
 		}
-		if !authn.TryNext(err) || len(turns) == 1 {
+		next := false
+		guard("a login", cfg.fault, func() { next = authn.TryNext(err) }) // it looks at errors of the user's
+		if !next || len(turns) == 1 {
 			return nil, err
 		}
 		refused = append(refused, err)
@@ -162,6 +164,7 @@ func dial(ctx context.Context, cfg *Config) (transport.Conn, error) {
 			}
 		}()
 		guard("a dialer", cfg.fault, func() { d.conn, d.err = cfg.Dial(dialing, cfg.Protocols) })
+		d.err = outside(d.err)
 		if d.err == nil && d.conn == nil {
 			d.err = errors.New("the dialer has returned no connection")
 		}
@@ -193,7 +196,7 @@ func dial(ctx context.Context, cfg *Config) (transport.Conn, error) {
 // counts as a loss of the connection: the next attempt may find a router that
 // answers.
 func loginError(login context.Context, err error) error {
-	if errors.Is(context.Cause(login), ErrLoginTimeout) && !errors.Is(err, ErrLoginTimeout) {
+	if Is(context.Cause(login), ErrLoginTimeout) && !Is(err, ErrLoginTimeout) {
 		err = ErrLoginTimeout
 	}
 	if err == ErrLoginTimeout { // bare: what wraps it says more
@@ -205,8 +208,7 @@ func loginError(login context.Context, err error) error {
 // hangUp ends a connection whose join failed, in order where the router has said
 // why.
 func (j *joiner) hangUp(err error) {
-	var abort *AbortError
-	if !errors.As(err, &abort) {
+	if _, is := Find[*AbortError](err); !is {
 		j.abandon()
 		return
 	}
@@ -221,19 +223,19 @@ func ctxError(ctx context.Context, err error, phase string) error {
 	if ctx.Err() == nil {
 		return err
 	}
-	var canceled *CanceledError
-	if errors.As(err, &canceled) {
+	if _, is := Find[*CanceledError](err); is {
 		return err
 	}
 	e := newCanceled(ctx)
-	var dialed *transport.DialError
 	switch {
-	case err != nil && !errors.Is(err, e.Err):
+	case err != nil && !Is(err, e.Err):
 		e.Offline = err
-	case errors.As(err, &dialed):
-		e.Attempt = dialed
 	case phase != "":
 		e.Attempt = fmt.Errorf("%s: %w", phase, e.Err)
+	default:
+		if dialed, is := Find[*transport.DialError](err); is {
+			e.Attempt = dialed
+		}
 	}
 	return e
 }
@@ -257,7 +259,7 @@ func (j *joiner) join(ctx context.Context, rejoin int) (*Details, error) {
 	info.Private = transport.Private(j.conn)
 	attempt, err := j.auth.Begin(ctx, info)
 	if err != nil {
-		return nil, &LoginError{Err: err}
+		return nil, &LoginError{Err: outside(err)}
 	}
 	if err := j.hello(attempt); err != nil {
 		return nil, j.lastWord(err)
@@ -289,8 +291,7 @@ func (j *joiner) join(ctx context.Context, rejoin int) (*Details, error) {
 // lastWord returns why a router hung up while something was sent to it: the
 // ABORT that it left behind, or else what the transport said.
 func (j *joiner) lastWord(err error) error {
-	var lost *LinkError
-	if !errors.As(err, &lost) {
+	if _, is := Find[*LinkError](err); !is {
 		return err
 	}
 	if m, bad := j.receive(); bad == nil && m.Type == proto.Abort {
@@ -303,8 +304,8 @@ func (j *joiner) lastWord(err error) error {
 // challenge that the login may have been refused: the ABORT of some routers is
 // lost behind their closing socket.
 func (j *joiner) perhapsRefused(err error) error {
-	var lost *LinkError
-	if j.state != proto.StateChallenged || !errors.As(err, &lost) {
+	lost, is := Find[*LinkError](err)
+	if j.state != proto.StateChallenged || !is {
 		return err
 	}
 	return &LoginError{Err: fmt.Errorf("the router closed the connection behind our answer to its challenge: the login may have been refused: %w",
@@ -321,7 +322,7 @@ func (j *joiner) refusal(m *proto.Message) error {
 func (j *joiner) hello(attempt authn.Attempt) error {
 	var h authn.Hello
 	if err := attempt.Hello(&h); err != nil {
-		return &LoginError{Err: err}
+		return &LoginError{Err: outside(err)}
 	}
 	roles := proto.ClientRoles()
 	d := proto.Dict{{Key: "roles", Value: roles.Dict()}, {Key: "agent", Value: j.cfg.Agent}}
@@ -344,7 +345,7 @@ func (j *joiner) answer(ctx context.Context, attempt authn.Attempt, m *proto.Mes
 	r, err := attempt.Challenge(ctx, authn.Challenge{Method: m.Text, Extra: m.Options})
 	if err != nil {
 		j.abort(proto.ErrURIAuthenticationFailed, "the challenge was refused")
-		return &LoginError{Err: err}
+		return &LoginError{Err: outside(err)}
 	}
 	var extra proto.Dict
 	for k, v := range r.Extra {
@@ -356,7 +357,7 @@ func (j *joiner) answer(ctx context.Context, attempt authn.Attempt, m *proto.Mes
 func (j *joiner) welcome(attempt authn.Attempt, m *proto.Message) (*Details, error) {
 	if err := attempt.Welcome(authn.Welcome{Session: m.ID, Details: m.Options}); err != nil {
 		j.abort(proto.ErrURIAuthenticationFailed, "the router's welcome was refused")
-		return nil, &LoginError{Err: err}
+		return nil, &LoginError{Err: outside(err)}
 	}
 	if !m.ID.Valid() {
 		return nil, j.violation(m.Type, "session id out of range")
@@ -367,7 +368,7 @@ func (j *joiner) welcome(attempt authn.Attempt, m *proto.Message) (*Details, err
 func (j *joiner) receive() (*proto.Message, error) {
 	data, err := j.conn.Read()
 	if err != nil {
-		return nil, &LinkError{Err: err}
+		return nil, &LinkError{Err: outside(err)}
 	}
 	m := new(proto.Message)
 	if err := j.parser.Parse(data, m); err != nil {
@@ -385,9 +386,8 @@ func (j *joiner) receive() (*proto.Message, error) {
 }
 
 func parseViolation(err error) *ProtocolError {
-	p := &ProtocolError{Reason: err.Error(), Err: err}
-	var syntax *codec.SyntaxError
-	if errors.As(err, &syntax) {
+	p := &ProtocolError{Reason: textOf(err), Err: err}
+	if syntax, is := Find[*codec.SyntaxError](err); is {
 		p.Message = syntax.Type
 		p.Reason = syntax.Reason
 	}
@@ -414,7 +414,7 @@ func (j *joiner) send(m *proto.Message) error {
 	j.out.Buf = buf
 	j.out.End()
 	if err := j.conn.Write(&j.out); err != nil {
-		return &LinkError{Err: err}
+		return &LinkError{Err: outside(err)}
 	}
 	return nil
 }

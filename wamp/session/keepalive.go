@@ -70,15 +70,15 @@ func (l *link) keep(s *Session, k Keepalive) {
 			s.rtt.add(time.Since(start))
 		case l.ctx.Err() != nil:
 			return
-		case errors.Is(err, context.DeadlineExceeded):
+		case Is(err, context.DeadlineExceeded):
 			if l.reads.Load() != before || l.gated.Load() && l.in.full() {
 				break // something came, or could not come
 			}
 			l.lost(ErrPongTimeout)
 			return
-		case errors.Is(err, ErrSessionClosed):
+		case Is(err, ErrSessionClosed):
 			return
-		case errors.Is(err, transport.ErrNoPing): // nor a dealer: nothing can be asked
+		case Is(err, transport.ErrNoPing): // nor a dealer: nothing can be asked
 		default:
 			l.lost(err)
 			return
@@ -105,7 +105,7 @@ func (l *link) probe(s *Session, k Keepalive) error {
 func (l *link) ask(ctx context.Context, s *Session) error {
 	k := s.cfg.Keepalive
 	if !l.risky || k.RawSocket {
-		if err := l.ping(ctx); !errors.Is(err, transport.ErrNoPing) {
+		if err := l.ping(ctx); !Is(err, transport.ErrNoPing) {
 			return err
 		}
 	}
@@ -119,12 +119,10 @@ func (l *link) ask(ctx context.Context, s *Session) error {
 		return err
 	}
 	e := <-sink // it ends with ctx, or the session
-	var said *Error
-	var no *FeatureError
-	switch {
-	case errors.As(e.Err, &said):
+	if _, said := Find[*Error](e.Err); said {
 		return nil
-	case errors.As(e.Err, &no):
+	}
+	if _, no := Find[*FeatureError](e.Err); no {
 		return transport.ErrNoPing
 	}
 	return e.Err
@@ -137,7 +135,7 @@ func (l *link) ping(ctx context.Context) error {
 	l.done.start(func() { // ends with the connection's Ping
 		err := errors.New("a connection's Ping panicked")
 		defer func() { answer <- err }()
-		guard("a connection's Ping", l.fault, func() { err = l.conn.Ping(ctx) })
+		guard("a connection's Ping", l.fault, func() { err = outside(l.conn.Ping(ctx)) })
 	})
 	select {
 	case err := <-answer:

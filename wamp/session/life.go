@@ -3,7 +3,6 @@ package session
 import (
 	"cmp"
 	"context"
-	"errors"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -276,15 +275,13 @@ func (c *core) setState(s State) {
 // final reports whether an end is the end of the session by the rules, and not
 // only of its link. joined: it has been joined before.
 func (r *Reconnect) final(err error, joined bool) bool {
-	var goodbye *GoodbyeError
-	if errors.As(err, &goodbye) {
+	if goodbye, is := Find[*GoodbyeError](err); is {
 		return goodbye.Reason == proto.CloseURIKilled && !r.Killed
 	}
 	if breach(err) {
 		return false // these are counted
 	}
-	var abort *AbortError
-	if errors.As(err, &abort) && abort.Reason == proto.ErrURINoSuchRealm {
+	if abort, is := Find[*AbortError](err); is && abort.Reason == proto.ErrURINoSuchRealm {
 		return !joined
 	}
 	return !joined && refusal(err)
@@ -293,27 +290,23 @@ func (r *Reconnect) final(err error, joined bool) bool {
 // breach reports whether an end was one of those that a broken message makes:
 // ours, or the router's ABORT.
 func breach(err error) bool {
-	var violation *ProtocolError
-	if errors.As(err, &violation) {
+	if _, is := Find[*ProtocolError](err); is {
 		return true
 	}
-	var abort *AbortError
-	return errors.As(err, &abort) && abort.Reason == proto.ErrURIProtocolViolation
+	abort, is := Find[*AbortError](err)
+	return is && abort.Reason == proto.ErrURIProtocolViolation
 }
 
 // refusal reports whether a login was refused, by either side, for a reason that
 // does not go away by itself.
 func refusal(err error) bool {
-	var handshake *transport.HandshakeError
-	if errors.As(err, &handshake) && (handshake.Status == 401 || handshake.Status == 403) {
+	if handshake, is := Find[*transport.HandshakeError](err); is && (handshake.Status == 401 || handshake.Status == 403) {
 		return true
 	}
-	var credential *authn.CredentialError
-	if errors.As(err, &credential) {
+	if _, is := Find[*authn.CredentialError](err); is {
 		return false // a provider may have something the next time
 	}
-	var abort *AbortError
-	if errors.As(err, &abort) {
+	if abort, is := Find[*AbortError](err); is {
 		switch abort.Reason {
 		case proto.ErrURINotAuthorized, proto.ErrURIAuthorizationFailed, proto.ErrURIAuthorizationDenied,
 			proto.ErrURIAuthorizationRequired, proto.ErrURIAuthenticationFailed, proto.ErrURIAuthenticationDenied,
@@ -323,8 +316,8 @@ func refusal(err error) bool {
 		}
 		return false
 	}
-	var login *LoginError
-	return errors.As(err, &login)
+	_, login := Find[*LoginError](err)
+	return login
 }
 
 // lose is the loss of the link: the end of the session, or the beginning of a
@@ -606,7 +599,7 @@ const (
 // because somebody has it, most likely our dead session, for as long as the
 // session lives. It reports whether there is another try.
 func (c *core) takenAgain(r *Registration, err *Error) bool {
-	if r.restored == 0 || !errors.Is(err, ErrProcedureAlreadyExists) || r.gone {
+	if r.restored == 0 || !Is(err, ErrProcedureAlreadyExists) || r.gone {
 		return false
 	}
 	delay := min(againFloor<<min(r.restored-1, 10), againCeiling)
@@ -626,8 +619,7 @@ type statesOp struct {
 
 // refuse says that the session is over. Its argument is the session's error.
 func (o *statesOp) refuse(err error) {
-	var closed *ClosedError
-	if errors.As(err, &closed) {
+	if closed, is := Find[*ClosedError](err); is {
 		err = closed.Reason
 	}
 	if !o.w.over {

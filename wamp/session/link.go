@@ -76,7 +76,7 @@ func (l *link) read() {
 		data, err := l.conn.Read()
 		if err != nil {
 			l.flushIn(batch, size)
-			l.in.end(&LinkError{Err: err})
+			l.in.end(&LinkError{Err: outside(err)})
 			return
 		}
 		l.reads.Add(1)
@@ -136,7 +136,7 @@ func (l *link) flushIn(batch []proto.Message, size int) {
 func (l *link) write() {
 	for b := range l.work {
 		if err := l.conn.Write(b); err != nil {
-			l.broke(err)
+			l.broke(outside(err))
 			for range l.work { // until the actor closes it
 			}
 			return

@@ -82,7 +82,7 @@ func (q *logQueue) write(e logEntry) {
 		_ = h.Handle(ctx, lost)
 	}
 	if h.Enabled(ctx, e.record.Level) {
-		_ = h.Handle(ctx, e.record)
+		_ = h.Handle(ctx, resolve(e.record))
 	}
 }
 

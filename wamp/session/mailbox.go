@@ -133,6 +133,7 @@ func (m *mailbox) wait(ctx context.Context, o op, size int) error {
 	case err := <-w.done:
 		return err
 	case <-ctx.Done():
+		learn(ctx)
 	case <-due:
 		late = true
 	}

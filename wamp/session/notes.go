@@ -171,7 +171,7 @@ func (n *notes) waits(c *core) {
 	if waiting > 0 {
 		if again -= c.host.now().Sub(since); again <= 0 {
 			c.log.Warn("wamp: operations wait for a connection", "waiting", waiting, "down", c.host.now().Sub(c.life.downAt),
-				"cause", bare(c.life.cause))
+				"cause", logText{c.life.cause})
 			return
 		}
 	}
@@ -211,7 +211,7 @@ func (n *notes) restored(c *core) {
 // tooBig logs that a message that nobody waits for was too big for the router.
 func (n *notes) tooBig(c *core, size int, reason error) {
 	c.log.Warn("wamp: the router closed the connection for a message that was too big: a publish or an answer", "bytes", size,
-		"cause", bare(reason))
+		"cause", logText{reason})
 }
 
 // logState logs a change of the session's state.
@@ -227,14 +227,14 @@ func (c *core) logState(s State) {
 		attrs = append(attrs, "attempt", s.Attempt, "delay", s.Delay)
 	}
 	if s.Cause != nil {
-		attrs = append(attrs, "cause", bare(s.Cause))
+		attrs = append(attrs, "cause", logText{s.Cause})
 	}
 	c.log.Info("wamp: session "+s.Phase.String(), attrs...)
 }
 
 // logLoss logs that the link is lost.
 func (c *core) logLoss(reason error) {
-	c.log.Warn("wamp: the connection is lost", "address", c.cfg.address(), "reason", bare(reason), "session", uint64(c.details.Session))
+	c.log.Warn("wamp: the connection is lost", "address", c.cfg.address(), "reason", logText{reason}, "session", uint64(c.details.Session))
 }
 
 // logHandle logs a registration or subscription that has ended by itself, or by
@@ -249,5 +249,5 @@ func (c *core) logHandle(what, uri string, err error, now bool) {
 			level = slog.LevelInfo
 		}
 	}
-	c.log.Log(context.Background(), level, "wamp: a "+what+" has ended", "uri", uri, "reason", bare(err))
+	c.log.Log(context.Background(), level, "wamp: a "+what+" has ended", "uri", uri, "reason", logText{err})
 }

@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -166,11 +165,12 @@ func (s *Session) Unregister(ctx context.Context, r *Registration) error {
 func wait(ctx context.Context, done <-chan error) error {
 	select {
 	case err := <-done:
-		if errors.Is(err, ErrSessionClosed) {
+		if Is(err, ErrSessionClosed) {
 			return nil // it is gone with the session
 		}
 		return err
 	case <-ctx.Done():
+		learn(ctx)
 		return newCanceled(ctx)
 	}
 }
@@ -338,7 +338,7 @@ func (s *Session) States(ctx context.Context) <-chan State {
 	o := &statesOp{w: w}
 	// A context that has ended already may take the listener out before it is
 	// in: it is marked then, and is not let in.
-	w.stop = context.AfterFunc(ctx, func() { s.box.control(&unlistenOp{w}) })
+	w.stop = afterFunc(ctx, func() { s.box.control(&unlistenOp{w}) })
 	if !s.box.control(o) {
 		<-s.done
 		o.refuse(context.Cause(s.ctx))
@@ -371,7 +371,7 @@ func firstConnect(ctx context.Context, cfg *Config) (*joiner, error) {
 		if p.Attempts > 0 && attempt >= p.Attempts || p.Time > 0 && time.Since(start)+delay > p.Time {
 			return nil, &GaveUpError{Attempts: attempt, Err: err}
 		}
-		cfg.Logger.Info("wamp: connecting", "address", cfg.address(), "attempt", attempt, "delay", delay, "cause", bare(err))
+		cfg.Logger.Info("wamp: connecting", "address", cfg.address(), "attempt", attempt, "delay", delay, "cause", logText{err})
 		t := time.NewTimer(delay)
 		select {
 		case <-t.C:
@@ -385,8 +385,7 @@ func firstConnect(ctx context.Context, cfg *Config) (*joiner, error) {
 // attemptsError is the error of a first connection that ctx has ended: how the
 // last attempt failed is what the user wants to know.
 func attemptsError(ctx context.Context, attempts int, last error) error {
-	var canceled *CanceledError
-	if errors.As(last, &canceled) && attempts == 1 {
+	if _, is := Find[*CanceledError](last); is && attempts == 1 {
 		return last
 	}
 	e := newCanceled(ctx)

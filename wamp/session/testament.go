@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	"github.com/connectanum/connectanum-go/wamp/proto"
@@ -92,10 +91,10 @@ func (a *againSink) End(e End) {
 		return
 	}
 	a.will.deaths = a.call.deaths
-	var lost *OutcomeUnknown
-	if a.c.ended || errors.As(e.Err, &lost) && lost.Links == 0 {
+	lost, is := Find[*OutcomeUnknown](e.Err)
+	if a.c.ended || is && lost.Links == 0 {
 		return
 	}
-	a.c.log.Warn("wamp: a testament could not be set again", "scope", a.will.Scope, "error", e.Err.Error())
+	a.c.log.Warn("wamp: a testament could not be set again", "scope", a.will.Scope, "error", logText{e.Err})
 	a.c.wills.all.remove(a.will.at)
 }

@@ -1,0 +1,211 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"sync/atomic"
+	"time"
+)
+
+// A context of a user's own type is a user's code: its methods may panic, block,
+// or tell something else each time. The actor asks each operation's context, so it
+// gets one that it can ask: see Own.
+
+// ErrNilContext refuses an operation without a context.
+var ErrNilContext = errors.New("the context is nil")
+
+// Own returns ctx as a context whose methods are not a user's: itself if it is
+// made of those of package context, else one that ends with it. It fails if ctx
+// is nil, or panics. It is called on the goroutine of whoever gave ctx.
+func Own(ctx context.Context) (own context.Context, err error) {
+	if ctx == nil {
+		return nil, ErrNilContext
+	}
+	if simple(ctx) {
+		return ctx, nil
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			own, err = nil, fmt.Errorf("the context panicked: %v", p)
+		}
+	}()
+	c := &userContext{user: ctx, done: ctx.Done()}
+	c.deadline, c.has = ctx.Deadline()
+	if ctx.Err() != nil {
+		c.learn()
+		if c.done == nil {
+			c.done = closedChan
+		}
+	}
+	_ = ctx.Value(c) // where that panics, it does so here
+	return c, nil
+}
+
+// The types of package context. Those of the first line have no parent that is
+// asked for more than values.
+var (
+	backgroundType, todoType, withoutType = reflect.TypeOf(context.Background()), reflect.TypeOf(context.TODO()), reflect.TypeOf(context.WithoutCancel(context.Background()))
+
+	timerType  = made(context.WithTimeout(context.Background(), 0))
+	cancelType = made(context.WithCancel(context.Background()))
+	valueType  = reflect.TypeOf(context.WithValue(context.Background(), parentKey{}, nil))
+)
+
+type parentKey struct{}
+
+func made(ctx context.Context, cancel context.CancelFunc) reflect.Type {
+	cancel()
+	return reflect.TypeOf(ctx)
+}
+
+// simple reports whether all that ctx is asked for is answered by package context.
+func simple(ctx context.Context) bool {
+	for {
+		switch ctx.(type) {
+		case *userContext, *InsideContext:
+			return true
+		}
+		t := reflect.TypeOf(ctx)
+		switch {
+		case t == backgroundType, t == timerType, t == todoType, t == withoutType:
+			return true
+		case t != cancelType && t != valueType && (t.Kind() != reflect.Pointer || t.Elem().PkgPath() != "os/signal"):
+			return false
+		}
+		v := reflect.ValueOf(ctx)
+		if v.IsNil() || v.Elem().Kind() != reflect.Struct || v.Elem().NumField() == 0 || !v.Elem().Field(0).CanInterface() {
+			return false
+		}
+		parent, ok := v.Elem().Field(0).Interface().(context.Context) // it is embedded
+		if !ok {
+			return false
+		}
+		ctx = parent
+	}
+}
+
+// InsideContext is the context of an invocation. It knows which one, so that a
+// Close that is called in a handler does not wait for that.
+type InsideContext struct {
+	context.Context //nolint:containedctx // it is one
+	Invocation      any
+}
+
+// InsideKey is the key of the invocation in a context that is derived from its
+// own.
+type InsideKey struct{}
+
+// Value implements context.Context.
+func (c *InsideContext) Value(key any) any {
+	if key == (InsideKey{}) {
+		return c.Invocation
+	}
+	return c.Context.Value(key)
+}
+
+// userContext is a context that ends with one of a user's type.
+type userContext struct {
+	user     context.Context //nolint:containedctx // it is one
+	done     <-chan struct{}
+	deadline time.Time
+	has      bool
+	end      atomic.Pointer[ctxEnd] // once it is known
+}
+
+// ctxEnd is how a context has ended.
+type ctxEnd struct{ err, cause error }
+
+// Deadline implements context.Context.
+func (c *userContext) Deadline() (time.Time, bool) { return c.deadline, c.has }
+
+// Done implements context.Context.
+func (c *userContext) Done() <-chan struct{} { return c.done }
+
+// Err implements context.Context.
+func (c *userContext) Err() error {
+	select {
+	case <-c.done:
+	default:
+		return nil
+	}
+	if end := c.end.Load(); end != nil {
+		return end.err
+	}
+	if c.has && !time.Now().Before(c.deadline) {
+		return context.DeadlineExceeded
+	}
+	return context.Canceled
+}
+
+// Value implements context.Context. It is not called on the actor.
+func (c *userContext) Value(key any) (v any) {
+	defer func() {
+		if recover() != nil {
+			v = nil
+		}
+	}()
+	return c.user.Value(key)
+}
+
+// learn asks the user's context how it has ended. It is not called on the actor.
+func (c *userContext) learn() {
+	defer func() { _ = recover() }()
+	end := &ctxEnd{err: c.user.Err()}
+	if end.err == nil {
+		return
+	}
+	if end.cause = context.Cause(c.user); end.cause == nil {
+		end.cause = end.err
+	}
+	c.end.CompareAndSwap(nil, end)
+}
+
+// learn is for whoever has waited for ctx, off the actor.
+func learn(ctx context.Context) {
+	if c, is := ctx.(*userContext); is {
+		c.learn()
+	}
+}
+
+// causeOf is context.Cause, which can be called on the actor.
+func causeOf(ctx context.Context) error {
+	c, is := ctx.(*userContext)
+	if !is {
+		return context.Cause(ctx)
+	}
+	err := c.Err()
+	if end := c.end.Load(); err != nil && end != nil {
+		return end.cause
+	}
+	return err
+}
+
+// afterFunc is context.AfterFunc, which can be called on the actor.
+func afterFunc(ctx context.Context, f func()) (stop func() bool) {
+	c, is := ctx.(*userContext)
+	if !is {
+		return context.AfterFunc(ctx, f)
+	}
+	var once atomic.Bool
+	over := make(chan struct{})
+	go func() { // ends with the context, or by stop
+		select {
+		case <-c.done:
+		case <-over:
+			return
+		}
+		if once.CompareAndSwap(false, true) {
+			defer f() // also behind a runtime.Goexit
+			c.learn()
+		}
+	}()
+	return func() bool {
+		if !once.CompareAndSwap(false, true) {
+			return false
+		}
+		close(over)
+		return true
+	}
+}
