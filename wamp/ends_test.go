@@ -179,7 +179,8 @@ func TestLeavingNamesHandlers(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 			err := endsWithin(t, name, wait, func() error { return leavers[name](s, ctx) })
 			cancel()
-			if err == nil || !strings.Contains(err.Error(), "1 invocation of com.example.a still runs, 2 invocations of com.example.b still run") {
+			const left = "1 invocation of com.example.a still runs, 2 invocations of com.example.b still run"
+			if err == nil || !strings.Contains(err.Error(), left) || strings.Count(err.Error(), "still run") != 2 {
 				t.Errorf("%s: %v", name, err)
 			}
 			close(wake)

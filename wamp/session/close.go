@@ -86,7 +86,11 @@ func (s *Session) shutDown(ctx context.Context, inside *Invocation, left []strin
 		rest = 1
 	}
 	if !within(grace, func(stop <-chan struct{}) bool { return s.handlers.wait(rest, stop) }) {
-		left = append(left, s.box.running()...)
+		for _, what := range s.box.running() {
+			if !slices.Contains(left, what) { // a Drain has waited for them, too
+				left = append(left, what)
+			}
+		}
 	}
 	gone := func(stop <-chan struct{}) bool { return closedWithin(s.gone, stop) }
 	if !gone(ctx.Done()) {
