@@ -251,7 +251,8 @@ func CloseTimeout(d time.Duration) Option {
 // acknowledged publishes, those of streams that have no Window of their own
 // included. What is beyond waits in the session, in its order. Some routers keep
 // no more than 64 messages for a client and drop what comes beyond, answers too;
-// the defaults, 32 and 24, fit those. Docs have figures for others.
+// the defaults, 32 and 24, fit those. docs/benchmarks.md has figures at Crossbar,
+// which drops none.
 func WithWindow(handles, publishes int) Option {
 	return optionFunc(func(c *config) error {
 		if handles < 1 || publishes < 1 {

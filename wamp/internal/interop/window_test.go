@@ -54,7 +54,7 @@ func TestWideWindows(t *testing.T) {
 			if acked, unknown := streamed(t, s, topic, 3*n, n); acked != 3*n || unknown != 0 {
 				t.Errorf("%d acknowledgements of %d, %d unknown", acked, 3*n, unknown)
 			}
-			acks := make([]wamp.Acks, n)
+			acks := make([]wamp.Acks, 2*n)
 			for i := range acks {
 				acks[i] = s.Publish(limit(t), topic, wamp.Args(i), wamp.Acknowledge())
 			}
