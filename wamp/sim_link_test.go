@@ -142,7 +142,10 @@ func (s *linkSpy) breach() {
 func (s *linkSpy) read(data []byte) {
 	var m proto.Message
 	w := s.w.m
-	if s.parser.Parse(data, &m) != nil {
+	if err := s.parser.Parse(data, &m); err != nil {
+		if string(data) != garbage {
+			w.Broken(sim.Protocol, "what is not broken does not parse: %v", err)
+		}
 		s.breach()
 		return
 	}

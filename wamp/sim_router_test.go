@@ -2,6 +2,7 @@ package wamp_test
 
 import (
 	"context"
+	"strings"
 	"testing/synctest"
 	"time"
 
@@ -23,6 +24,9 @@ func (w *simWorld) hook(x *wamptest.Exchange) wamptest.Action {
 	m := x.Message
 	if h != nil && !x.Sent && w.kills(x) {
 		return wamptest.CutLink()
+	}
+	if h != nil && x.Sent {
+		defer w.spoil(m)
 	}
 	switch {
 	case m.Type == proto.Publish:
@@ -64,6 +68,31 @@ func (w *simWorld) hook(x *wamptest.Exchange) wamptest.Action {
 		h.waiting++
 	}
 	return wamptest.Pass()
+}
+
+// spoil gives what goes to the session keyword arguments that nobody can decode,
+// and an event a detail that it must not have, if it is its turn. Nobody asks for
+// either, so it costs nothing.
+func (w *simWorld) spoil(m *proto.Message) {
+	how := map[proto.MessageType]string{proto.Result: sim.OddResult, proto.Invocation: sim.OddInvocation, proto.Event: sim.OddEvent}[m.Type]
+	if w.odd[how] == 0 || m.Args == nil {
+		return
+	}
+	w.odd[how]--
+	w.m.OddPayload(m.Type)
+	all := spoilt[w.codec.Name()]
+	m.Kwargs = []byte(all[w.odd[how]%len(all)])
+	if m.Type == proto.Event {
+		m.Options = m.Options.With("trustlevel", -1)
+	}
+}
+
+// spoilt are keyword arguments that are none: too deep, not UTF-8, without a key
+// that is a string.
+var spoilt = map[string][]string{
+	"json":    {`{"x":` + strings.Repeat("[", 200) + strings.Repeat("]", 200) + `}`, "{\"x\":\"\xff\"}", `{"x":NaN}`},
+	"cbor":    {"\xa1ax" + strings.Repeat("\x81", 200) + "\x00", "\xa1axa\xff", "\xa1\xf5\x00"},
+	"msgpack": {"\x81\xa1x" + strings.Repeat("\x91", 200) + "\x00", "\x81\xa1x\xa1\xff", "\x81\xc3\x00"},
 }
 
 // subscribed tells what becomes of a SUBSCRIBED.
@@ -214,6 +243,8 @@ func (w *simWorld) fault(a sim.Action) bool {
 			w.mutes[a.Of] = &simMute{a.N, ms}
 		case sim.Deny:
 			w.deny[a.How] += a.N
+		case sim.Odd:
+			w.odd[a.How] += a.N
 		default:
 			return false
 		}
@@ -235,6 +266,9 @@ func (w *simWorld) stall(a sim.Action, ms time.Duration) {
 	time.AfterFunc(ms, func() { s.wire.stall(false, false) })
 }
 
+// garbage is no message.
+const garbage = "\xff\x00["
+
 // breach has the router break the protocol.
 func (w *simWorld) breach(a sim.Action) {
 	s := w.up()
@@ -248,7 +282,7 @@ func (w *simWorld) breach(a sim.Action) {
 	case sim.Impossible:
 		m = &proto.Message{Type: proto.Welcome, ID: 1, Options: proto.Dict{{Key: "roles", Value: proto.Dict{}}}}
 	case sim.Garbage:
-		w.router.SendRaw(s.id, []byte{0xff, 0x00, '['})
+		w.router.SendRaw(s.id, []byte(garbage))
 		return
 	}
 	if _, err := w.router.Send(s.id, m); err != nil {

@@ -49,6 +49,7 @@ type simWorld struct {
 	closing bool // Close was called
 	mutes   map[int]*simMute
 	deny    map[string]int
+	odd     map[string]int
 
 	queue      int           // acknowledgements that the router keeps for the session
 	sequential bool          // operations are handed over one after the other
@@ -98,7 +99,7 @@ func newSimWorld(t *testing.T, seed uint64, setup sim.Action) *simWorld {
 	start := time.Now()
 	windows := setup.Windows()
 	w := &simWorld{t: t, ops: map[int]*simOp{}, held: map[proto.ID]*holding{}, events: make(chan sim.Action, 1<<12), over: make(chan struct{}),
-		mutes: map[int]*simMute{}, deny: map[string]int{}, letGo: make(chan struct{}),
+		mutes: map[int]*simMute{}, deny: map[string]int{}, odd: map[string]int{}, letGo: make(chan struct{}),
 		queue: windows[0] + windows[1] + 8, sequential: setup.Kind == sim.Setup && setup.After > 0}
 	w.codec = []codec.Codec{codec.CBOR, codec.JSON, codec.MsgPack}[seed%3]
 	w.m = sim.NewModel(func() time.Duration { return time.Since(start) })
@@ -317,7 +318,7 @@ func (w *simWorld) act(a sim.Action) {
 		synctest.Wait()
 	case sim.Check:
 		w.check()
-	case sim.Setup, sim.Odd: // the first is done, the other is for the step simulation
+	case sim.Setup: // done
 	case sim.Together:
 		if !w.sequential {
 			w.gather = a.N

@@ -1,6 +1,10 @@
 package sim
 
-import "time"
+import (
+	"time"
+
+	"github.com/connectanum/connectanum-go/wamp/proto"
+)
 
 // What the model knows of the session's callees.
 
@@ -60,6 +64,15 @@ func (m *Model) OddSent(n int) {
 	defer m.mu.Unlock()
 	m.note("odd message for op=%d", n)
 	m.ops[n].odd = true
+	m.Counts.Odd++
+}
+
+// OddPayload says that a message to the session has a payload that cannot be
+// decoded.
+func (m *Model) OddPayload(kind proto.MessageType) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.note("odd payload of %s", kind)
 	m.Counts.Odd++
 }
 
