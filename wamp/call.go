@@ -36,7 +36,10 @@ type Results <-chan Result
 // Final waits for the last element and returns it with its error; progressive
 // results before it are skipped.
 func (r Results) Final() (Result, error) {
-	var last Result
+	last := Result{Err: errNoStream}
+	if r == nil {
+		return last, last.Err
+	}
 	for v := range r {
 		last = v
 	}
@@ -47,6 +50,10 @@ func (r Results) Final() (Result, error) {
 // it leaves the call to its context.
 func (r Results) All() iter.Seq2[Result, error] {
 	return func(yield func(Result, error) bool) {
+		if r == nil {
+			yield(Result{Err: errNoStream}, errNoStream)
+			return
+		}
 		for v := range r {
 			if !yield(v, v.Err) {
 				return

@@ -63,6 +63,9 @@ func WithSerializers(codecs ...codec.Codec) Option {
 		if len(codecs) == 0 {
 			return errors.New("wamp: WithSerializers: none given")
 		}
+		if slices.Contains(codecs, nil) {
+			return errors.New("wamp: WithSerializers: one is nil")
+		}
 		c.serializers = codecs
 		return nil
 	})
@@ -252,11 +255,11 @@ func CloseTimeout(d time.Duration) Option {
 // included. What is beyond waits in the session, in its order. Some routers keep
 // no more than 64 messages for a client and drop what comes beyond, answers too;
 // the defaults, 32 and 24, fit those. docs/benchmarks.md has figures at Crossbar,
-// which drops none.
+// which drops none. That of publishes is at most 1,048,576.
 func WithWindow(handles, publishes int) Option {
 	return optionFunc(func(c *config) error {
-		if handles < 1 || publishes < 1 {
-			return errors.New("wamp: WithWindow: it must be positive")
+		if handles < 1 || publishes < 1 || publishes > maxWindow {
+			return fmt.Errorf("wamp: WithWindow: they must be positive, and that of publishes no more than %d", maxWindow)
 		}
 		c.Windows = session.Windows{Handles: handles, Publishes: publishes}
 		return nil

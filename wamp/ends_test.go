@@ -419,3 +419,29 @@ func (h *userHandler) Enabled(context.Context, slog.Level) bool  { return h.do()
 func (h *userHandler) Handle(context.Context, slog.Record) error { h.do(); return nil }
 func (h *userHandler) WithAttrs([]slog.Attr) slog.Handler        { return h }
 func (h *userHandler) WithGroup(string) slog.Handler             { return h }
+
+// A consumer that holds the link back, and does not read any more, holds no end
+// back.
+func TestCloseWithHeldLink(t *testing.T) {
+	for name, leave := range leavers {
+		synctest.Test(t, func(t *testing.T) {
+			_, s, other := slowRig(t)
+			sub := subscribe(t, s, "com.example.topic", wamp.Overflow(wamp.Block), wamp.Buffer(10, 0))
+			results := s.Call(t.Context(), "com.example.count", wamp.Args(100_000), wamp.Progressive(), wamp.Overflow(wamp.Block), wamp.Buffer(10, 0))
+			publish(t, other, "com.example.topic", 0, 1000)
+			synctest.Wait()
+			if err := endsWithin(t, name, 2*time.Second, func() error { return leave(s, context.Background()) }); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			var closed *wamp.ClosedError
+			if err := lastErr(results); err == nil {
+				t.Errorf("%s: the call: %v", name, err)
+			}
+			for range sub.Events() {
+			}
+			if !errors.As(sub.Err(), &closed) || closed.Undelivered == 0 {
+				t.Errorf("%s: the subscription: %v", name, sub.Err())
+			}
+		})
+	}
+}

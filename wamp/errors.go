@@ -134,6 +134,7 @@ const (
 
 // What is refused before anything happens.
 var (
+	errNoStream    = errors.New("wamp: nothing comes: it is nil, or was read to its end before")
 	errNilOption   = errors.New("an option is nil")
 	errNilProducer = errors.New("the producer is nil")
 	errProducer    = errors.New("the producer panicked or called runtime.Goexit")

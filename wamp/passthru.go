@@ -89,7 +89,7 @@ type PayloadError struct {
 }
 
 func (e *PayloadError) Error() string {
-	return fmt.Sprintf("wamp: payload of %s %s: %s", e.About.Kind, e.About.URI, strings.TrimPrefix(e.Err.Error(), "wamp: "))
+	return fmt.Sprintf("wamp: payload of %s %s: %s", e.About.Kind, e.About.URI, strings.TrimPrefix(errorText(e.Err), "wamp: "))
 }
 
 // Unwrap returns what the codec said.

@@ -25,6 +25,9 @@ type Acks <-chan Ack
 // Wait waits for the acknowledgement and returns it; without Acknowledge it
 // returns at once.
 func (a Acks) Wait() (ID, error) {
+	if a == nil {
+		return 0, errNoStream
+	}
 	ack := <-a
 	return ack.ID, ack.Err
 }

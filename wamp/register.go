@@ -384,8 +384,7 @@ var errMasked = errors.New("it is none that was made for callers")
 // answerOf is what the caller gets of an error. masked is why it gets something
 // else than that error, nil if it does not.
 func (inv *Invocation) answerOf(err error) (uri string, payload Payload, masked error) {
-	var peer *Error
-	if errors.As(err, &peer) && peer != nil {
+	if peer, is := session.Seek[*Error](err); is && peer != nil {
 		if bad := proto.CheckURI(peer.URI); bad != nil {
 			return proto.ErrURIRuntimeError, Payload{}, bad
 		}
@@ -397,12 +396,12 @@ func (inv *Invocation) answerOf(err error) (uri string, payload Payload, masked 
 		return uri, Payload{}, nil
 	case err == nil:
 		return proto.ErrURIRuntimeError, Payload{}, errNilError
-	case errors.Is(err, context.DeadlineExceeded):
+	case session.Matches(err, context.DeadlineExceeded):
 		return proto.ErrURITimeout, Payload{}, nil
 	}
 	cause := context.Cause(inv.ctx)
-	if errors.Is(err, context.Canceled) || errors.Is(err, ErrCanceled) || cause != nil && errors.Is(err, cause) {
-		if errors.Is(cause, ErrTimeout) {
+	if session.Matches(err, context.Canceled) || session.Matches(err, ErrCanceled) || cause != nil && session.Matches(err, cause) {
+		if session.Is(cause, ErrTimeout) {
 			return proto.ErrURITimeout, Payload{}, nil
 		}
 		return proto.ErrURICanceled, Payload{}, nil

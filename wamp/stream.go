@@ -130,9 +130,17 @@ func (s *stream[T]) put(v T, size int) session.Verdict {
 			s.dropOldest(func() bool { return s.size+size > s.octets || s.count > 0 && s.items >= s.count })
 			verdict = session.Dropped
 		case Block:
-			if !s.gated {
+			switch {
+			case !s.gated:
 				s.gated = true
 				verdict = session.Gate
+			case !s.eng.Letting():
+			case s.mark == nil: // only events are dropped
+				return session.Overflow
+			default:
+				s.dropped++
+				s.missed++
+				return session.Dropped
 			}
 		}
 	}
@@ -505,6 +513,9 @@ func (s *stream[T]) hurried(b *block[T]) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n := b.n - b.head + s.items
+	if s.policy == Block {
+		n += int(s.missed) // since Close did not wait for it any more
+	}
 	end := b.items[b.n-1]
 	if s.last != nil {
 		end = s.last.items[s.last.n-1]

@@ -95,8 +95,13 @@ func Kwargs(v any) Payload { return Payload{made: true, kw: &keywords{v: v}} }
 // list and kwargs a dict, either may be nil. It is sent as it is where the
 // connection uses c, if it is what can be sent.
 func Raw(c Codec, args, kwargs []byte) Payload {
+	if c == nil {
+		return Sealed(func() (Payload, error) { return Payload{}, errNoCodec })
+	}
 	return Payload{codec: c, raw: join(args, kwargs), nargs: int32(len(args))}
 }
+
+var errNoCodec = errors.New("Raw: the codec is nil")
 
 // Received returns the payload of a message that came in the form of c. It
 // keeps the bytes of m.

@@ -57,7 +57,7 @@ func (c *core) applyAll(ops []op, late []op) []op {
 // held reports whether nothing is taken from the link now: a consumer holds it
 // back, or the peer does not read what we have to answer.
 func (s *Session) held() bool {
-	return s.core.gates > 0 || len(s.core.out.Buf) > s.cfg.Outbound
+	return s.core.gates > 0 && !s.letting.Load() || len(s.core.out.Buf) > s.cfg.Outbound
 }
 
 // idle reports whether the link has nothing for the core now.
@@ -128,7 +128,7 @@ func (s *Session) yield(n int) {
 // the link is given up. all: whatever the gates say. It returns how many it gave.
 func (s *Session) receive(all bool) (n int) {
 	c := s.core
-	for s.pos < len(s.msgs) && (all || c.gates == 0) && !c.ended {
+	for s.pos < len(s.msgs) && (all || c.gates == 0 || s.letting.Load()) && !c.ended {
 		m := &s.msgs[s.pos]
 		s.pos++
 		n++

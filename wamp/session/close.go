@@ -75,7 +75,11 @@ func (s *Session) shutDown(ctx context.Context, inside *Invocation, left []strin
 		return ended(first.Done()) || moment(ended)
 	}
 	feeders := func(stop <-chan struct{}) bool { return s.feeders.wait(0, stop) }
-	if !feeders(grace.Done()) {
+	waiting := grace.Done()
+	if s.letting.Load() { // they had their time
+		waiting = closedChan
+	}
+	if !feeders(waiting) {
 		s.hasten.Do(func() { close(s.hurry) })
 		if !within(ctx, feeders) {
 			left = append(left, "a stream does not end")
@@ -118,6 +122,7 @@ func (s *Session) shutDown(ctx context.Context, inside *Invocation, left []strin
 // ctx's error if it has come to that.
 func (s *Session) leave(ctx context.Context) error {
 	if ctx.Err() == nil {
+		defer s.letGo()()
 		s.box.behind(&closeOp{})
 		if closedWithin(s.done, ctx.Done()) {
 			return nil
@@ -130,6 +135,21 @@ func (s *Session) leave(ctx context.Context) error {
 	}
 	return newCanceled(ctx)
 }
+
+// letGo begins the second that consumers have who hold the link back: behind it the
+// end is heard whatever they do. It returns what is to be called when that is no
+// more needed.
+func (s *Session) letGo() (stop func()) {
+	t := time.AfterFunc(graceTime, func() {
+		s.letting.Store(true)
+		s.door.ring()
+	})
+	return func() { t.Stop() }
+}
+
+// Letting reports whether a stream that holds the link back is not waited for any
+// more: what finds no room there is dropped.
+func (s *Session) Letting() bool { return s.letting.Load() }
 
 func closedWithin(ch, stop <-chan struct{}) bool {
 	select {

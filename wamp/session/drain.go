@@ -12,6 +12,7 @@ func (s *Session) Drain(ctx context.Context, inside *Invocation) error {
 	defer cancel()
 	o := &drainOp{done: make(chan struct{}), inside: inside}
 	var left []string
+	defer s.letGo()()
 	if s.box.behind(o) {
 		select {
 		case <-o.done:

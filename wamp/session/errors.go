@@ -101,15 +101,11 @@ const (
 
 // URIOf returns the error URI that err carries, "" if it carries none.
 func URIOf(err error) string {
-	var e *Error
-	if errors.As(err, &e) && e != nil {
+	if e, is := Seek[*Error](err); is && e != nil {
 		return e.URI
 	}
-	var s sentinel
-	if errors.As(err, &s) {
-		return string(s)
-	}
-	return ""
+	s, _ := Seek[sentinel](err)
+	return string(s)
 }
 
 // Our own conclusions: never what a peer said.

@@ -32,32 +32,47 @@ func outside(err error) error {
 	if err == nil {
 		return nil
 	}
-	unknown := false
-	each(err, func(e error) bool { unknown = !known(e); return unknown })
-	if !unknown {
+	if allKnown(err) {
 		return err
 	}
 	f := &foreign{err: err}
-	done := make(chan struct{})
-	go func() { // ends with the error's methods
-		defer close(done)
-		defer func() { _ = recover() }() // what was found before counts
-		n := treeSize
-		walk(err, &n, func(error) bool { return true }, func(e error) bool {
+	apart(func() { // what was found when it slips counts
+		every(err, func(e error) bool {
 			if known(e) {
 				f.known = append(f.known, e)
 			}
 			return false
 		})
+	})
+	return f
+}
+
+// allKnown reports whether no method in an error's tree is a user's.
+func allKnown(err error) bool {
+	return !each(err, func(e error) bool { _, is := e.(*foreign); return is || !known(e) }) //nolint:errorlint // as it is
+}
+
+// apart runs methods of an error, which may panic or end their goroutine.
+func apart(f func()) {
+	done := make(chan struct{})
+	go func() { // ends with f
+		defer close(done)
+		defer func() { _ = recover() }()
+		f()
 	}()
 	<-done
-	return f
 }
 
 // each calls f with an error and those that it wraps, until f returns true.
 func each(err error, f func(error) bool) bool {
 	n := treeSize
 	return walk(err, &n, known, f)
+}
+
+// every is each that looks into errors of all types. It is not for the actor.
+func every(err error, f func(error) bool) bool {
+	n := treeSize
+	return walk(err, &n, func(error) bool { return true }, f)
 }
 
 // walk goes through a tree of no more than n errors, and below those that open
@@ -71,7 +86,7 @@ func walk(err error, n *int, open, f func(error) bool) bool {
 		if f(err) {
 			return true
 		}
-		if e, is := err.(*foreign); is { //nolint:errorlint // this is what errors.As would do
+		if e, is := err.(*foreign); is && !open(nil) { //nolint:errorlint // this is what errors.As would do
 			for _, k := range e.known {
 				if f(k) {
 					return true
@@ -120,6 +135,32 @@ func Is(err, target error) bool {
 	})
 }
 
+// Seek is Find, and Matches is Is, for goroutines that may run a user's code: they
+// call the methods of all types, as package errors does, but end where an error
+// wraps itself.
+func Seek[T error](err error) (found T, ok bool) {
+	every(err, func(e error) bool {
+		if found, ok = e.(T); ok { //nolint:errorlint // this is what errors.As would do
+			return true
+		}
+		x, can := e.(interface{ As(target any) bool })
+		ok = can && x.As(&found)
+		return ok
+	})
+	return found, ok
+}
+
+// Matches reports what errors.Is does: see Seek.
+func Matches(err, target error) bool {
+	return every(err, func(e error) bool {
+		if same(e, target) {
+			return true
+		}
+		x, can := e.(interface{ Is(target error) bool })
+		return can && x.Is(target)
+	})
+}
+
 // same compares two errors, of which any may be of a type that has no comparison.
 func same(a, b error) bool {
 	if a == nil || b == nil {
@@ -147,6 +188,9 @@ var packages = map[string]bool{
 
 // known reports whether the methods of an error are not a user's.
 func known(err error) bool {
+	if err == nil {
+		return false
+	}
 	t := reflect.TypeOf(err)
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -173,7 +217,14 @@ func textOf(err error) (text string) {
 type logText struct{ err error }
 
 // LogValue implements slog.LogValuer.
-func (t logText) LogValue() slog.Value { return slog.StringValue(bare(t.err)) }
+func (t logText) LogValue() slog.Value {
+	if t.err == nil || allKnown(t.err) {
+		return slog.StringValue(bare(t.err))
+	}
+	text := fmt.Sprintf("an error of type %T, whose Error ends its goroutine", t.err)
+	apart(func() { text = bare(t.err) })
+	return slog.StringValue(text)
+}
 
 // resolve returns a record with the texts of its errors.
 func resolve(r slog.Record) slog.Record {

@@ -35,6 +35,7 @@ type Session struct {
 	stats     atomic.Pointer[Stats]
 	rtt       roundTrips
 	stuck     atomic.Bool // the last connection does not end
+	letting   atomic.Bool // the end does not wait for consumers who hold the link back
 
 	// Actor only.
 	core  *core
