@@ -226,7 +226,7 @@ func TestSlowStreamBlocksAndCloseEndsIt(t *testing.T) {
 		publish(t, other, "com.example.topic", 0, n)
 		synctest.Wait()
 		start := time.Now()
-		if err := s.Close(within(t, 2*time.Second)); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != 2*time.Second {
+		if err := s.Close(within(t, 2*time.Second)); err != nil || time.Since(start) != time.Second {
 			t.Errorf("after %v: %v", time.Since(start), err)
 		}
 		got := 0

@@ -2,10 +2,15 @@ package transport
 
 import (
 	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -152,15 +157,104 @@ func recoverTLS(cfg *tls.Config) {
 			return safely(func() error { return f(raw, chains) })
 		}
 	}
+	if f := cfg.EncryptedClientHelloRejectionVerify; f != nil {
+		cfg.EncryptedClientHelloRejectionVerify = func(s tls.ConnectionState) error { return safely(func() error { return f(s) }) }
+	}
 	if f := cfg.GetClientCertificate; f != nil {
 		cfg.GetClientCertificate = func(info *tls.CertificateRequestInfo) (c *tls.Certificate, err error) {
 			err = safely(func() (err error) {
 				c, err = f(info)
 				return err
 			})
+			if err == nil && c != nil {
+				own := safeCertificate(*c)
+				c = &own
+			}
 			return c, err
 		}
 	}
+	if len(cfg.Certificates) > 0 {
+		all := make([]tls.Certificate, len(cfg.Certificates))
+		for i, c := range cfg.Certificates {
+			all[i] = safeCertificate(c)
+		}
+		cfg.Certificates = all
+	}
+	if f := cfg.Time; f != nil {
+		cfg.Time = func() (now time.Time) {
+			if safely(func() error { now = f(); return nil }) != nil {
+				now = time.Now()
+			}
+			return now
+		}
+	}
+	if r := cfg.Rand; r != nil {
+		cfg.Rand = safeReader{r}
+	}
+	if w := cfg.KeyLogWriter; w != nil {
+		cfg.KeyLogWriter = safeWriter{w}
+	}
+	if c := cfg.ClientSessionCache; c != nil {
+		cfg.ClientSessionCache = safeCache{c}
+	}
+}
+
+type safeReader struct{ io.Reader }
+
+func (r safeReader) Read(p []byte) (n int, err error) {
+	own := make([]byte, len(p)) // one that is left behind does not write into p
+	err = safely(func() (err error) { n, err = r.Reader.Read(own); return err })
+	if n < 0 || n > len(p) {
+		return 0, io.ErrUnexpectedEOF
+	}
+	return copy(p, own[:n]), err
+}
+
+type safeWriter struct{ io.Writer }
+
+func (w safeWriter) Write(p []byte) (n int, err error) {
+	err = safely(func() (err error) { n, err = w.Writer.Write(p); return err })
+	return n, err
+}
+
+// safeCache is a cache of the user's. What it is given comes while a connection is
+// read, which does not wait for it.
+type safeCache struct{ tls.ClientSessionCache }
+
+func (c safeCache) Get(key string) (s *tls.ClientSessionState, ok bool) {
+	if safely(func() error { s, ok = c.ClientSessionCache.Get(key); return nil }) != nil {
+		return nil, false
+	}
+	return s, ok
+}
+
+func (c safeCache) Put(key string, s *tls.ClientSessionState) {
+	go run(func() error { c.ClientSessionCache.Put(key, s); return nil }, func(error) {}) // ends with the Put
+}
+
+// safeCertificate returns a certificate whose key may be a user's code, such as
+// one that is kept in a device.
+func safeCertificate(c tls.Certificate) tls.Certificate {
+	switch c.PrivateKey.(type) {
+	case *rsa.PrivateKey, *ecdsa.PrivateKey, ed25519.PrivateKey:
+	case crypto.Signer:
+		c.PrivateKey = safeSigner{c.PrivateKey.(crypto.Signer)} //nolint:errcheck // it is
+	}
+	return c
+}
+
+type safeSigner struct{ crypto.Signer }
+
+func (s safeSigner) Public() (key crypto.PublicKey) {
+	if safely(func() error { key = s.Signer.Public(); return nil }) != nil {
+		return nil
+	}
+	return key
+}
+
+func (s safeSigner) Sign(random io.Reader, digest []byte, opts crypto.SignerOpts) (sig []byte, err error) {
+	err = safely(func() (err error) { sig, err = s.Signer.Sign(random, digest, opts); return err })
+	return sig, err
 }
 
 // fail makes the error of the attempt.

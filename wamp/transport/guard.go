@@ -26,6 +26,8 @@ const (
 	closeFlush = time.Second
 	// closeWait bounds Close where its context does not.
 	closeWait = 5 * time.Second
+	// emptyReads is how often in a row a connection may read nothing.
+	emptyReads = 100
 	// lastWords is what a Close has whose context has ended before: time for
 	// what needs no waiting.
 	lastWords = 50 * time.Millisecond
@@ -204,7 +206,14 @@ func (g *guarded) Read(p []byte) (int, error) {
 
 func (g *guarded) readConn() error {
 	g.inN = 0
-	n, err := g.Conn.Read(g.in)
+	var n int
+	var err error
+	for tries := 0; n == 0 && err == nil; tries++ {
+		if tries == emptyReads || g.shut.Load() {
+			return io.ErrNoProgress
+		}
+		n, err = g.Conn.Read(g.in)
+	}
 	if n < 0 || n > len(g.in) {
 		return fmt.Errorf("the connection read %d of %d bytes", n, len(g.in))
 	}
