@@ -192,7 +192,7 @@ func (c *givenSocket[T, S]) Write(b *Batch) error {
 			return c.writeError(c.werr)
 		case !c.writing:
 			c.writing = true
-			c.crew.start(c.writer, func(err error) { c.wrote <- err }) // ends with the connection
+			c.crew.start(c.writer, c.tell) // ends with the connection
 		}
 		n := c.gather(b)
 		c.work <- struct{}{}
@@ -224,7 +224,15 @@ func (c *givenSocket[T, S]) writer() error {
 			}
 			start = end
 		}
-		c.wrote <- nil
+		c.tell(nil)
+	}
+}
+
+// tell tells a Write what became of it. Once the connection is closed, none waits.
+func (c *givenSocket[T, S]) tell(err error) {
+	select {
+	case c.wrote <- err:
+	case <-c.closed:
 	}
 }
 
