@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"unicode/utf8"
 
 	"golang.org/x/crypto/nacl/secretbox"
 
@@ -102,6 +103,8 @@ func NewRing(keys []Key, options ...Option) (*Ring, error) {
 		switch {
 		case k.ID == "":
 			return nil, errors.New("seal: a key has no id")
+		case !utf8.ValidString(k.ID):
+			return nil, fmt.Errorf("seal: the id %q of a key is not valid UTF-8", k.ID)
 		case len(k.Secret) != 32:
 			return nil, fmt.Errorf("seal: key %q has %d octets, want 32", k.ID, len(k.Secret))
 		case k.Cipher != AES256GCM && k.Cipher != SecretBox:

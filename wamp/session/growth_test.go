@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -50,29 +51,28 @@ func BenchmarkGrowth(b *testing.B) {
 	}
 }
 
-// Eight times as much work takes about eight times as long; where the time grows
-// with the square it takes 64 times. The shortest of a few runs counts, since the
-// machine may do something else meanwhile.
+// 32 times as much work takes 32 times as long, or on a machine that does much else
+// a few times that; where the time grows with the square it takes 1,024 times. The
+// shortest of a few runs counts.
 func TestGrowth(t *testing.T) {
+	const few, times = 400, 32
 	for _, work := range growing {
 		t.Run(work.name, func(t *testing.T) {
-			shortest := func(n int) time.Duration {
-				least := time.Hour
-				for range 3 {
-					start := time.Now()
-					work.run(t, n)
-					least = min(least, time.Since(start))
-				}
-				return least
+			short, long := time.Hour, time.Hour
+			run := func(n int, least *time.Duration) {
+				runtime.GC()
+				start := time.Now()
+				work.run(t, n)
+				*least = min(*least, time.Since(start))
 			}
-			const few, times = 1500, 8
-			ratio := 0.0
 			for range 3 {
-				if ratio = float64(shortest(few*times)) / float64(shortest(few)); ratio < 3*times {
+				run(few, &short)
+				run(few*times, &long)
+				if long < 8*times*short {
 					return
 				}
 			}
-			t.Errorf("%d times as many took %.0f times as long", times, ratio)
+			t.Errorf("%d times as many took %v instead of %v", times, long, short)
 		})
 	}
 }
