@@ -320,7 +320,7 @@ func TestRingPicksKeys(t *testing.T) {
 	if p, err := r.Open(about, o); err != nil || text(t, p) != secret {
 		t.Errorf("a key that was rotated: %v", err)
 	}
-	for _, bad := range []seal.Key{{}, {ID: "short", Secret: []byte{1}}, {ID: "x", Pattern: "a b", Secret: exact.Secret}, {ID: "x", Pattern: "a", Cipher: "rot13", Secret: exact.Secret}} {
+	for _, bad := range []seal.Key{{}, {ID: "\xff", Pattern: "a", Secret: exact.Secret}, {ID: "short", Secret: []byte{1}}, {ID: "x", Pattern: "a b", Secret: exact.Secret}, {ID: "x", Pattern: "a", Cipher: "rot13", Secret: exact.Secret}} {
 		if _, err := seal.NewRing([]seal.Key{bad}); err == nil {
 			t.Errorf("%+v", bad)
 		}
