@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -191,6 +192,10 @@ func checkSilent(t *testing.T, address string, options ...wamp.Option) {
 	if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, wamp.ErrTimeout) {
 		t.Errorf("%v", err)
 	}
+	phase := regexp.MustCompile(`: (websocket upgrade|tls handshake|rawsocket handshake|login): context deadline exceeded$`)
+	if !phase.MatchString(err.Error()) || !strings.Contains(err.Error(), address) {
+		t.Errorf("the error does not say where it was: %v", err)
+	}
 	if d := time.Since(start); d > 5*time.Second {
 		t.Errorf("after %v", d)
 	}
@@ -229,6 +234,7 @@ func TestConnectWebSocketAnswers(t *testing.T) {
 		"wrong subprotocol":  {upgrade(salt, "Sec-WebSocket-Protocol: wamp.2.flatbuffers"), 101, transport.ErrNoProtocol, "wamp.2.flatbuffers"},
 		"one we did not ask": {upgrade(salt, "Sec-WebSocket-Protocol: wamp.2.json"), 101, transport.ErrNoProtocol, "wamp.2.json"},
 		"no WebSocket":       {upgrade("salt", "Sec-WebSocket-Protocol: wamp.2.cbor"), 101, nil, ""},
+		"a long one":         {upgrade(salt, "Sec-WebSocket-Protocol: "+strings.Repeat("x", 100_000)), 101, transport.ErrNoProtocol, "xxx..."},
 		"hangs up":           {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, 0, io.EOF, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -242,7 +248,21 @@ func TestConnectWebSocketAnswers(t *testing.T) {
 			if tt.is != nil && !errors.Is(err, tt.is) || !strings.Contains(err.Error(), tt.text) {
 				t.Errorf("%v", err)
 			}
+			if len(err.Error()) > 700 {
+				t.Errorf("an error of %d bytes", len(err.Error()))
+			}
 		})
+	}
+	far := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if len(req.URL.Path) > 1000 {
+			http.NotFound(w, req)
+			return
+		}
+		http.Redirect(w, req, "/"+strings.Repeat("x", 100_000), http.StatusFound)
+	}))
+	defer far.Close()
+	if err := fails(t, "ws"+strings.TrimPrefix(far.URL, "http")); len(err.Error()) > 700 || !strings.Contains(err.Error(), "404") {
+		t.Errorf("redirected: %d bytes: %.300v", len(err.Error()), err)
 	}
 }
 

@@ -26,11 +26,23 @@ type DialError struct {
 }
 
 func (e *DialError) Error() string {
-	s := e.Address + ": " + e.Phase + ": " + e.Err.Error()
+	s := short(e.Address) + ": " + e.Phase + ": " + e.Err.Error()
 	if e.Hint != "" {
 		s += " (hint: " + e.Hint + ")"
 	}
 	return s
+}
+
+// maxText bounds in an error what the peer has said.
+const maxText = 200
+
+// short returns s without its middle where it is very long: a redirect or a
+// handshake may say anything.
+func short(s string) string {
+	if len(s) <= maxText {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxText/2]+"..."+s[len(s)-maxText/2:], "")
 }
 
 // Unwrap returns Err.

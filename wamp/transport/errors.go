@@ -143,7 +143,7 @@ func (e *HandshakeError) Error() string {
 	}
 	s := strings.Join(parts, ": ")
 	if e.Protocol != "" {
-		s += fmt.Sprintf(" (protocol %q)", e.Protocol)
+		s += fmt.Sprintf(" (protocol %q)", short(e.Protocol))
 	}
 	return s
 }

@@ -62,7 +62,7 @@ func (a *attempt) statusHint(status int, err error) string {
 	case http.StatusUnauthorized, http.StatusForbidden:
 		return "the server wants a login by HTTP: a header, a cookie, a client certificate"
 	case http.StatusOK, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusGone, http.StatusUpgradeRequired:
-		return fmt.Sprintf("the path %q is no WebSocket of this server", a.path)
+		return fmt.Sprintf("the path %q is no WebSocket of this server", short(a.path))
 	case http.StatusProxyAuthRequired:
 		return proxyHint
 	case http.StatusBadGateway, http.StatusGatewayTimeout:
