@@ -337,7 +337,10 @@ func (g *gen) withOthers(end Action) []Action {
 			plan = append(plan, a)
 		}
 	}
-	plan = append(plan, g.begin(Action{Kind: States}), drain)
+	plan = append(plan, g.begin(Action{Kind: States}))
+	if end.Kind == Close || g.r.IntN(2) == 0 { // otherwise it is to end by itself
+		plan = append(plan, drain)
+	}
 	if end.Kind == Close {
 		return append(plan, Action{Kind: Flush})
 	}

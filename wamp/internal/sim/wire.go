@@ -334,6 +334,9 @@ func (m *Model) WrittenTopic(name, link int, id proto.ID) {
 		if m.asked[name] == m.link { // not by the restore
 			break
 		}
+		if o.ended > 0 && m.anew(name) { // perhaps by who has come since
+			continue
+		}
 		r.users, r.restores = no, true
 		late := m.suspected(all) != no
 		m.inOrder(handleWindow, m.ops[n], late)
@@ -347,6 +350,11 @@ func (m *Model) WrittenTopic(name, link int, id proto.ID) {
 	m.asked[name] = m.link
 	m.topicWrites[name] = append(all, write{link: link, at: m.now()})
 	m.ask(id, r)
+}
+
+// anew reports whether a topic was subscribed to on the present link.
+func (m *Model) anew(name int) bool {
+	return slices.ContainsFunc(m.ops, func(o *op) bool { return o != nil && o.Kind == Subscribe && o.Name == name && o.applied == m.link })
 }
 
 // WrittenLeave says that an UNSUBSCRIBE of a topic, or an UNREGISTER of the
