@@ -54,6 +54,9 @@ func TestWideWindows(t *testing.T) {
 			if acked, unknown := streamed(t, s, topic, 3*n, n); acked != 3*n || unknown != 0 {
 				t.Errorf("%d acknowledgements of %d, %d unknown", acked, 3*n, unknown)
 			}
+			if most := under(); most <= 64 {
+				t.Errorf("%d publishes of the stream were under way at most", most)
+			}
 			acks := make([]wamp.Acks, 2*n)
 			for i := range acks {
 				acks[i] = s.Publish(limit(t), topic, wamp.Args(i), wamp.Acknowledge())
