@@ -82,8 +82,13 @@ func TestKeepaliveOfAHeldLink(t *testing.T) {
 			t.Fatal("the connection is not held back")
 		}
 		for i := range n {
-			if got := number(t, (<-sub.Events()).Payload); got != i {
-				t.Fatalf("event %d is %d", i, got)
+			select {
+			case ev := <-sub.Events():
+				if got := number(t, ev.Payload); got != i {
+					t.Fatalf("event %d is %d", i, got)
+				}
+			case <-time.After(time.Second):
+				t.Fatalf("event %d does not come, %d reconnects", i, s.Stats().Reconnects)
 			}
 		}
 		publish(t, other, "com.example.topic", 0, n)

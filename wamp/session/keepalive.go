@@ -62,7 +62,7 @@ func (l *link) keep(s *Session, k Keepalive) {
 			return
 		case <-t.C:
 		}
-		before := l.reads.Load()
+		before, held := l.reads.Load(), l.held()
 		start := time.Now()
 		err := l.probe(s, k)
 		switch {
@@ -71,8 +71,8 @@ func (l *link) keep(s *Session, k Keepalive) {
 		case l.ctx.Err() != nil:
 			return
 		case Is(err, context.DeadlineExceeded):
-			if l.reads.Load() != before || l.gated.Load() && l.in.full() {
-				break // something came, or could not come
+			if held || l.reads.Load() != before || l.held() {
+				break // something came, or could not come, if only until a moment ago
 			}
 			l.lost(ErrPongTimeout)
 			return
@@ -86,6 +86,9 @@ func (l *link) keep(s *Session, k Keepalive) {
 		t.Reset(k.Interval)
 	}
 }
+
+// held reports whether a consumer holds the link back so that nothing is read.
+func (l *link) held() bool { return l.gated.Load() && l.in.full() }
 
 // lost gives the link up.
 func (l *link) lost(err error) {
