@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -144,9 +145,14 @@ func TestProvidersThatBlock(t *testing.T) {
 				var log logged
 				r := wamptest.NewRouter(t, wamptest.WithLogins(ticketLogin("t")))
 				never := make(chan struct{})
+				var mu sync.Mutex // what was left behind goes on beside what came after
 				calls := map[string]int{}
 				block := func(of string, n int) {
-					if calls[of]++; of == what && calls[of] == n {
+					mu.Lock()
+					calls[of]++
+					now := of == what && calls[of] == n
+					mu.Unlock()
+					if now {
 						<-never
 					}
 				}

@@ -114,8 +114,29 @@ type userContext struct {
 	end      atomic.Pointer[ctxEnd] // once it is known
 }
 
-// ctxEnd is how a context has ended.
-type ctxEnd struct{ err, cause error }
+// ctxEnd is how a context has ended, and one of package context that has ended so.
+type ctxEnd struct {
+	err, cause error
+	same       context.Context //nolint:containedctx // it is one
+}
+
+// causeKey is the key by which package context asks for what it has made itself,
+// when a context is derived, ended, or asked for its cause.
+var causeKey = func() any {
+	spy := &keySpy{Context: context.Background(), done: make(chan struct{})}
+	_, cancel := context.WithCancel(spy)
+	cancel()
+	return spy.key
+}()
+
+type keySpy struct {
+	context.Context //nolint:containedctx // it is one
+	done            chan struct{}
+	key             any
+}
+
+func (s *keySpy) Done() <-chan struct{} { return s.done }
+func (s *keySpy) Value(key any) any     { s.key = key; return nil }
 
 // Deadline implements context.Context.
 func (c *userContext) Deadline() (time.Time, bool) { return c.deadline, c.has }
@@ -139,8 +160,16 @@ func (c *userContext) Err() error {
 	return context.Canceled
 }
 
-// Value implements context.Context. It is not called on the actor.
+// Value implements context.Context. The user's is not asked on the actor: package
+// context, which asks wherever a context that derives from this one ends, learns
+// here how it has ended, and no more.
 func (c *userContext) Value(key any) (v any) {
+	if key == causeKey {
+		if end := c.end.Load(); end != nil {
+			return end.same.Value(key)
+		}
+		return nil
+	}
 	defer func() {
 		if recover() != nil {
 			v = nil
@@ -148,6 +177,10 @@ func (c *userContext) Value(key any) (v any) {
 	}()
 	return c.user.Value(key)
 }
+
+// AfterFunc is for package context: by it, contexts that derive from this one are
+// ended, also on the actor, without asking the user's for a value.
+func (c *userContext) AfterFunc(f func()) (stop func() bool) { return afterFunc(c, f) }
 
 // learn asks the user's context how it has ended. It is not called on the actor.
 func (c *userContext) learn() {
@@ -159,6 +192,9 @@ func (c *userContext) learn() {
 	if end.cause = context.Cause(c.user); end.cause == nil {
 		end.cause = end.err
 	}
+	var cancel context.CancelCauseFunc
+	end.same, cancel = context.WithCancelCause(context.Background())
+	cancel(end.cause)
 	c.end.CompareAndSwap(nil, end)
 }
 
