@@ -212,6 +212,8 @@ func appendValue(f format, dst []byte, v any, depth int) ([]byte, error) {
 		return f.appendUint(dst, uint64(v)), nil
 	case float64:
 		return f.appendFloat(dst, v)
+	case float32:
+		return f.appendFloat(dst, float32Value(v))
 	case string:
 		return f.appendString(dst, v)
 	case []byte:

@@ -26,9 +26,8 @@ func wholeFloat(x float64) (uint64, bool) {
 	return uint64(x), true
 }
 
-// appendBig appends an integer of any size: one that no integer of the serializer
-// holds is a big number in CBOR, a number with many digits in JSON, and text in
-// MessagePack.
+// appendBig appends an integer of any size: one beyond 64 bits is a big number in
+// CBOR, and decimal text in the others.
 func appendBig(f format, dst []byte, n *big.Int) ([]byte, error) {
 	switch {
 	case n.IsInt64():
@@ -39,8 +38,6 @@ func appendBig(f format, dst []byte, n *big.Int) ([]byte, error) {
 		return cborAppendBig(dst, n), nil
 	case n.BitLen() > maxBits:
 		return dst, fault(badDigits)
-	case f.text():
-		return n.Append(dst, 10), nil
 	}
 	return f.appendString(dst, n.String())
 }

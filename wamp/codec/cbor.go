@@ -3,9 +3,7 @@ package codec
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"math"
-	"reflect"
 	"sync"
 	"unicode/utf8"
 
@@ -91,20 +89,14 @@ func (cborFormat) appendBytes(dst []byte, v []byte) []byte {
 func (cborFormat) appendList(dst []byte, n int) []byte { return cborHead(dst, cborArray, uint64(n)) }
 func (cborFormat) appendDict(dst []byte, n int) []byte { return cborHead(dst, cborMap, uint64(n)) }
 
-// The library's modes. Time is an RFC 3339 string without a tag, as in the
-// other serializers; what comes in may have the tag.
+// The library's modes. It is given plain types only, and what it does not take goes to
+// the reference, unknown fields too: it does not look at what is in them.
 var (
-	cborEnc = must(cbor.EncOptions{
-		Time: cbor.TimeRFC3339Nano, TimeTag: cbor.EncTagNone,
-		TextMarshaler: cbor.TextMarshalerTextString, BinaryMarshaler: cbor.BinaryMarshalerNone,
-	}.UserBufferEncMode())
+	cborEnc = must(cbor.EncOptions{}.UserBufferEncMode())
 	cborDec = must(cbor.DecOptions{
-		DupMapKey: cbor.DupMapKeyEnforcedAPF, TimeTag: cbor.DecTagOptional,
-		MaxNestedLevels: valueDepth + 1, BigIntDec: cbor.BigIntDecodePointer, MaxArrayElements: math.MaxInt32, MaxMapPairs: math.MaxInt32,
-		IntDec: cbor.IntDecConvertSignedOrFail, DefaultMapType: reflect.TypeFor[map[string]any](),
-		FieldNameMatching:    cbor.FieldNameMatchingCaseSensitive,
-		UnrecognizedTagToAny: cbor.UnrecognizedTagContentToAny, TimeTagToAny: cbor.TimeTagToRFC3339Nano,
-		TextUnmarshaler: cbor.TextUnmarshalerTextString, BinaryUnmarshaler: cbor.BinaryUnmarshalerNone,
+		DupMapKey: cbor.DupMapKeyEnforcedAPF, MaxNestedLevels: valueDepth + 1,
+		MaxArrayElements: math.MaxInt32, MaxMapPairs: math.MaxInt32,
+		FieldNameMatching: cbor.FieldNameMatchingCaseSensitive, ExtraReturnErrors: cbor.ExtraDecErrorUnknownField,
 	}.DecMode())
 )
 
@@ -121,42 +113,17 @@ var cborBuffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 // pooledSize is how big a buffer may have grown to go back to its pool.
 const pooledSize = 1 << 20
 
-func (f cborFormat) write(dst []byte, v any, traits typeTraits, depth int) ([]byte, error) {
-	if err := cborGuard.check(v, traits, depth); err != nil {
-		return dst, err
-	}
+func (f cborFormat) write(dst []byte, v any) ([]byte, error) {
 	b := cborBuffers.Get().(*bytes.Buffer)
 	b.Reset()
 	err := cborEnc.MarshalToBuffer(v, b)
-	start := len(dst)
 	if err == nil {
 		dst = append(dst, b.Bytes()...)
 	}
 	if b.Cap() <= pooledSize {
 		cborBuffers.Put(b)
 	}
-	if err != nil {
-		return dst, err
-	}
-	s := valueScan(dst[start:], valueDepth)
-	end, bad := f.verify(&s, 0, depth)
-	return verified(f, dst, start, depth, end, bad, s.ints)
+	return dst, err
 }
 
-func (cborFormat) unmarshal(s *scan, v any, traits typeTraits) error {
-	return cborUnmarshal(s.data, v, traits)
-}
-
-// cborUnmarshal decodes by the library. That knows no integer above int64 in
-// an any, so that a value it gives up for that goes by way of JSON.
-func cborUnmarshal(raw []byte, v any, traits typeTraits) error {
-	err := cborDec.Unmarshal(raw, v)
-	var mismatch *cbor.UnmarshalTypeError
-	if errors.As(err, &mismatch) && traits&hasAny != 0 {
-		text, bad := transcode(jsonFormat{}, nil, CBOR, raw, "")
-		if bad == nil && JSON.Unmarshal(text, v) == nil {
-			return nil
-		}
-	}
-	return err
-}
+func (cborFormat) read(raw []byte, v any) error { return cborDec.Unmarshal(raw, v) }

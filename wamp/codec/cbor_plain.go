@@ -43,7 +43,14 @@ func (f cborFormat) plain(raw []byte, pos int) (any, int, string) {
 			b, end, _ := cborContent(raw, next)
 			return plainBig(b, n == cborBigNegative), end, ""
 		}
-		return f.plain(raw, next)
+		v, end, bad := f.plain(raw, next)
+		if bad != "" || n == cborSelf {
+			return v, end, bad
+		}
+		if known, ok := knownTag(n, v); ok {
+			return plainOf(known), end, ""
+		}
+		return Tag{n, v}, end, ""
 	}
 	return cborSimple(c, n), next, ""
 }

@@ -53,9 +53,8 @@ type format interface {
 	appendBytes(dst []byte, v []byte) []byte
 	appendList(dst []byte, n int) []byte
 	appendDict(dst []byte, n int) []byte
-	// write appends a value of any other Go type, which has the traits, by the
-	// library. depth is how deep the value stands.
-	write(dst []byte, v any, traits typeTraits, depth int) ([]byte, error)
+	// write appends a value of a plain type by the library.
+	write(dst []byte, v any) ([]byte, error)
 	// verify returns the offset behind the value at pos, which is to be sent, if
 	// it is well-formed and its strings and keys are text. Keys that are
 	// integers are told of in s.
@@ -63,8 +62,11 @@ type format interface {
 	// longDigits finds a string that isDigits in well-formed data, -1 if there is
 	// none.
 	longDigits(raw []byte) int
-	// unmarshal decodes by the library what s has found to be well-formed.
-	unmarshal(s *scan, v any, traits typeTraits) error
+	// read reads a well-formed value without oddities into one of a plain type, by
+	// the library. What it gives up is read by the reference.
+	read(raw []byte, v any) error
+	// toText appends the well-formed value at pos to a doc.
+	toText(d *doc, raw []byte, pos int) (end int, bad string)
 }
 
 // kind is the kind of a raw value.
@@ -91,8 +93,9 @@ type scan struct {
 	data  []byte
 	elems int  // how many values may still come
 	depth int  // how deep they may nest
-	big   bool // MessagePack: an integer above int64 was met
 	tag   bool // a tag or extension that is not known was met
+	odd   bool // something was met that only the reference may read: tags, keys that are no text
+	whole bool // JSON: a number with a fraction or an exponent was met that may be an integer
 	ints  bool // keys that are integers were met
 	keys  bool // JSON: keys in WAMP's form of binary are a fault
 	long  int  // CBOR: the bytes of the longest big number that was met
@@ -157,6 +160,9 @@ func plainTo(f format, raw []byte, depth int) (any, error) {
 	if err := check(f, &s); err != nil {
 		return nil, err
 	}
+	if f.text() {
+		raw = mendSurrogates(raw)
+	}
 	v, pos, bad := f.plain(raw, 0)
 	if bad != "" {
 		return nil, &SyntaxError{Codec: f.name(), Offset: pos, Reason: bad}
@@ -201,17 +207,33 @@ func unmarshalValue(f format, raw []byte, v any, depth int) error {
 	if err := checkLibrary(f, &s, traits); err != nil {
 		return err
 	}
-	return decodeError(unmarshal(f, &s, v, traits))
+	target := reflect.ValueOf(v).Elem()
+	if isBasic(target.Kind()) { // it stays as it was where this fails
+		fresh := reflect.New(target.Type())
+		err := read(f, &s, fresh.Interface(), traits)
+		if err == nil {
+			target.Set(fresh.Elem())
+		}
+		return decodeError(err)
+	}
+	target.SetZero()
+	return decodeError(read(f, &s, v, traits))
 }
 
-// unmarshal decodes by the library, which may call code of the user's.
-func unmarshal(f format, s *scan, v any, traits typeTraits) (err error) {
+// read decodes by a library, which may call code of the user's.
+func read(f format, s *scan, v any, traits typeTraits) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = newPanicError(r)
 		}
 	}()
-	return f.unmarshal(s, v, traits)
+	if traits.isPlain() && traits&hasBytes == 0 && !s.odd && !f.text() {
+		if f.read(s.data, v) == nil {
+			return nil
+		}
+		reflect.ValueOf(v).Elem().SetZero()
+	}
+	return refRead(f, s, v, traits)
 }
 
 func unmarshalPlain(f format, raw []byte, v any, depth int) error {

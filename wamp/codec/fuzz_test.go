@@ -311,13 +311,13 @@ func fuzzValue(f *testing.F, c codec.Codec) {
 		for _, to := range codecs {
 			raw, err := to.AppendValue(nil, v)
 			if err != nil {
-				if to != codec.JSON {
+				if to != codec.JSON && !strings.Contains(sprint(v), "codec.Tag{") {
 					t.Fatalf("%s: %v: %v", to.Name(), v, err)
 				}
 				continue // NaN, infinity, and strings that begin with U+0000
 			}
 			want := v
-			if to == codec.MsgPack {
+			if to != codec.CBOR {
 				want = bigAsText(v)
 			}
 			again, err := to.Plain(raw)
@@ -328,7 +328,7 @@ func fuzzValue(f *testing.F, c codec.Codec) {
 	})
 }
 
-// bigAsText returns v with the integers as text that MessagePack has no form for.
+// bigAsText returns v with the integers as text that only CBOR has a form for.
 func bigAsText(v any) any {
 	switch v := v.(type) {
 	case *big.Int:

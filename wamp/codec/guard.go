@@ -1,12 +1,9 @@
 package codec
 
 import (
-	"encoding"
 	"reflect"
+	"slices"
 	"sync"
-
-	"github.com/fxamacker/cbor/v2"
-	"github.com/go-json-experiment/json"
 )
 
 // A guard goes through a value before a library does, where its type lets it
@@ -21,14 +18,8 @@ type guard struct {
 	nodes sync.Map // reflect.Type -> *guardNode
 }
 
-// The guards of the libraries.
-var (
-	jsonGuard = &guard{tags: []string{"json"}, opaque: []reflect.Type{reflect.TypeFor[json.MarshalerTo](), reflect.TypeFor[json.Marshaler](),
-		reflect.TypeFor[encoding.TextMarshaler](), reflect.TypeFor[encoding.TextAppender]()}}
-	cborGuard = &guard{tags: []string{"cbor", "json"}, opaque: []reflect.Type{reflect.TypeFor[cbor.Marshaler](),
-		reflect.TypeFor[encoding.TextMarshaler]()}}
-	mpGuard = &guard{tags: []string{"json"}}
-)
+// jsonGuard is that of the JSON library. The others get no such values.
+var jsonGuard = &guard{tags: []string{"json"}, opaque: slices.Concat(jsonWriters, textWriters)}
 
 // guardNode is what a guard knows of a type.
 type guardNode struct {

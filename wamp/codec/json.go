@@ -3,13 +3,12 @@ package codec
 import (
 	"bytes"
 	"encoding/base64"
+	"errors"
 	"math"
 	"strconv"
-	"sync"
 	"unicode/utf8"
 
 	"github.com/connectanum/connectanum-go/wamp/proto"
-	"github.com/go-json-experiment/json"
 )
 
 // jsonFormat is JSON as a format; jsonCodec is the same as a Codec.
@@ -64,16 +63,7 @@ func (jsonFormat) appendFloat(dst []byte, v float64) ([]byte, error) {
 	if math.IsNaN(v) || math.IsInf(v, 0) {
 		return dst, errNumber
 	}
-	start := len(dst)
-	form := byte('f')
-	if x := math.Abs(v); x != 0 && (x < 1e-6 || x >= 1e21) {
-		form = 'e'
-	}
-	dst = strconv.AppendFloat(dst, v, form, -1, 64)
-	if !bytes.ContainsAny(dst[start:], ".e") {
-		dst = append(dst, ".0"...)
-	}
-	return dst, nil
+	return appendJSONFloat(dst, v, 64), nil
 }
 
 func (jsonFormat) appendString(dst []byte, v string) ([]byte, error) {
@@ -92,19 +82,7 @@ func (jsonFormat) appendString(dst []byte, v string) ([]byte, error) {
 		}
 		dst = append(dst, v[done:i]...)
 		done = i + 1
-		switch c {
-		case '"', '\\':
-			dst = append(dst, '\\', c)
-		case '\n':
-			dst = append(dst, `\n`...)
-		case '\r':
-			dst = append(dst, `\r`...)
-		case '\t':
-			dst = append(dst, `\t`...)
-		default:
-			const hex = "0123456789abcdef"
-			dst = append(dst, '\\', 'u', '0', '0', hex[c>>4], hex[c&0xf])
-		}
+		dst = appendEscape(dst, c)
 	}
 	return append(append(dst, v[done:]...), '"'), nil
 }
@@ -115,38 +93,7 @@ func (jsonFormat) appendBytes(dst []byte, v []byte) []byte {
 	return append(dst, '"')
 }
 
-var jsonBuffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
-
-func (f jsonFormat) write(dst []byte, v any, traits typeTraits, depth int) ([]byte, error) {
-	if err := jsonGuard.check(v, traits, depth); err != nil {
-		return dst, err
-	}
-	options := jsonEnc
-	if traits&(hasBytes|hasAny) != 0 {
-		options = jsonEncWide
-	}
-	b := jsonBuffers.Get().(*bytes.Buffer)
-	b.Reset()
-	err := json.MarshalWrite(b, v, options)
-	start := len(dst)
-	if err == nil {
-		dst = append(dst, b.Bytes()...)
-	}
-	if b.Cap() <= pooledSize {
-		jsonBuffers.Put(b)
-	}
-	// The library itself checks strings and what a marshaler has written.
-	if err != nil || traits&(hasAny|hasLoop|hasJSON|hasMap) == 0 {
-		return dst, err
-	}
-	s := valueScan(dst[start:], valueDepth)
-	end, bad := f.verify(&s, 0, depth)
-	return verified(f, dst, start, depth, end, bad, s.ints)
-}
-
-func (jsonFormat) unmarshal(s *scan, v any, traits typeTraits) error {
-	if traits&hasBytes != 0 {
-		return json.Unmarshal(s.data, v, jsonDecWide)
-	}
-	return json.Unmarshal(s.data, v, jsonDec)
-}
+// write and read are those of the library of the other serializers: here it is the
+// reference itself.
+func (jsonFormat) write(dst []byte, _ any) ([]byte, error) { return dst, errors.ErrUnsupported }
+func (jsonFormat) read([]byte, any) error                  { return errors.ErrUnsupported }

@@ -3,6 +3,7 @@ package codec
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/binary"
 	"math"
 	"strconv"
 	"unicode/utf16"
@@ -42,6 +43,12 @@ var plainChar = func() (t [256]bool) {
 func jsonSkipString(data []byte, pos int) (int, string) {
 	head := pos
 	for pos++; pos < len(data); pos++ {
+		for len(data)-pos >= 8 && allPlain(binary.LittleEndian.Uint64(data[pos:])) {
+			pos += 8
+		}
+		if pos == len(data) {
+			break
+		}
 		c := data[pos]
 		if plainChar[c] {
 			continue
@@ -67,6 +74,14 @@ func jsonSkipString(data []byte, pos int) (int, string) {
 		}
 	}
 	return head, badTruncated
+}
+
+// allPlain reports whether eight bytes are plain characters, all of ASCII: a few
+// that are not are looked at one by one.
+func allPlain(x uint64) bool {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	quote, slash := x^(ones*'"'), x^(ones*'\\')
+	return (x|(quote-ones)&^quote|(slash-ones)&^slash|(x-ones*0x20)&^x)&tops == 0
 }
 
 // jsonHex reads the four digits of an escape.
@@ -161,11 +176,14 @@ func (f jsonFormat) skip(s *scan, pos, depth int) (int, string) {
 	case 'n':
 		return jsonLiteral(data, pos, "null")
 	}
-	end, _, ok := jsonSkipNumber(data, pos)
+	end, integer, ok := jsonSkipNumber(data, pos)
 	if ok && end-pos > MaxDigits {
 		return pos, badDigits
 	}
 	if ok {
+		if !integer && !s.whole {
+			s.whole = mayBeWhole(data[pos:end])
+		}
 		return end, ""
 	}
 	if end == pos && pos < len(data) {
@@ -376,8 +394,12 @@ func jsonUnescape(b []byte) ([]byte, bool) {
 	out := make([]byte, 0, len(b))
 	for i := 0; i < len(b); {
 		if b[i] != '\\' {
-			out = append(out, b[i])
-			i++
+			run := bytes.IndexByte(b[i:], '\\')
+			if run < 0 {
+				run = len(b) - i
+			}
+			out = append(out, b[i:i+run]...)
+			i += run
 			continue
 		}
 		r, next, ok := jsonEscape(b, i)
@@ -418,21 +440,33 @@ func jsonEscape(b []byte, pos int) (r rune, next int, ok bool) {
 	if next += 4; !utf16.IsSurrogate(r) {
 		return r, next, true
 	}
+	if r, ok := jsonLow(b, next, r); ok {
+		return r, next + 6, true
+	}
+	return utf8.RuneError, next, false
+}
+
+// jsonLow reads the second half of a surrogate pair.
+func jsonLow(b []byte, next int, high rune) (r rune, ok bool) {
 	if len(b)-next < 6 || b[next] != '\\' || b[next+1] != 'u' {
-		return 0, next, false
+		return 0, false
 	}
 	low, ok := jsonHex(b, next+2)
-	if r = utf16.DecodeRune(r, low); !ok || r == utf8.RuneError {
-		return 0, next, false
-	}
-	return r, next + 6, true
+	r = utf16.DecodeRune(high, low)
+	return r, ok && r != utf8.RuneError
+}
+
+// mayBeWhole reports whether a number with a fraction or an exponent may be an
+// integer.
+func mayBeWhole(raw []byte) bool {
+	return raw[len(raw)-1] == '0' || bytes.IndexByte(raw, 'e') >= 0 || bytes.IndexByte(raw, 'E') >= 0
 }
 
 // jsonBinary returns the bytes of a string in WAMP's form of binary.
 func jsonBinary(s []byte) ([]byte, bool) {
 	out := make([]byte, base64.StdEncoding.DecodedLen(len(s)-1))
 	n, err := base64.StdEncoding.Strict().Decode(out, s[1:])
-	return out[:n], err == nil && !bytes.ContainsAny(s, "\r\n")
+	return out[:n], err == nil && bytes.IndexByte(s, '\r') < 0 && bytes.IndexByte(s, '\n') < 0
 }
 
 func (jsonFormat) open(raw []byte) (pos, n int) {

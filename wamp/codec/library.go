@@ -1,15 +1,55 @@
 package codec
 
+import (
+	"errors"
+	"reflect"
+	"strings"
+
+	"github.com/connectanum/connectanum-go/wamp/proto"
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
 // appendAny appends a value of a type of the user's by a library, or by the code
 // that the type brings for it. It has been looked at before, and what was written
 // is looked at behind. depth is how deep the value stands.
 func appendAny(f format, dst []byte, v any, depth int) ([]byte, error) {
+	if out, err, done := appendKind(f, dst, v); done {
+		return out, err
+	}
 	start := len(dst)
 	dst, err := write(f, dst, v, depth)
 	if err != nil {
 		return dst[:start], err
 	}
 	return dst, nil
+}
+
+// appendKind appends numbers, strings and booleans of named types.
+func appendKind(f format, dst []byte, v any) (out []byte, err error, done bool) { //nolint:revive // whether it was done comes last
+	r := reflect.ValueOf(v)
+	if k := r.Kind(); !isBasic(k) {
+		return dst, nil, false
+	}
+	switch rolesOf(r.Type()).write {
+	case roleBool:
+		return f.appendBool(dst, r.Bool()), nil, true
+	case roleInt:
+		return f.appendInt(dst, r.Int()), nil, true
+	case roleUint:
+		return f.appendUint(dst, r.Uint()), nil, true
+	case roleFloat:
+		x := r.Float()
+		if r.Kind() == reflect.Float32 {
+			x = float32Value(float32(x))
+		}
+		dst, err = f.appendFloat(dst, x)
+		return dst, err, true
+	case roleString:
+		dst, err = f.appendString(dst, r.String())
+		return dst, err, true
+	}
+	return dst, nil, false
 }
 
 // write calls the library, which may call code of the user's. Nothing of a library
@@ -22,27 +62,102 @@ func write(f format, dst []byte, v any, depth int) (out []byte, err error) {
 			out, err = dst[:start], newPanicError(r)
 		}
 	}()
-	return f.write(dst, v, traitsOf(v), depth)
+	traits := traitsOf(v)
+	if err := jsonGuard.check(v, traits, depth); err != nil {
+		return dst, err
+	}
+	if traits.isPlain() && !f.text() {
+		out, err := f.write(dst, v)
+		if err == nil && traits&hasText != 0 {
+			s := valueScan(out[start:], valueDepth)
+			if end, bad := f.verify(&s, 0, depth); bad != "" {
+				return dst, writtenFault(f, out[start:], end, bad)
+			}
+		}
+		if err == nil {
+			return out, nil
+		} // what is wrong is said below
+	}
+	err = refWrite(v, traits, f.text(), func(text []byte, marks []mark) error {
+		if f.text() {
+			if at := strayNUL(text, marks); at >= 0 {
+				bad := errNUL
+				if end, _ := jsonStringEnd(text, at); end < len(text) && text[end] == ':' {
+					bad = errKey
+				}
+				return writtenFault(f, text, at, string(bad))
+			}
+			if traits&(hasAny|hasLoop|hasJSON) != 0 {
+				s := valueScan(text, valueDepth)
+				if end, bad := (jsonFormat{}).skip(&s, 0, depth); bad != "" {
+					return writtenFault(f, text, end, bad)
+				}
+			}
+			out = append(dst, text...)
+			return nil
+		}
+		t := transcoder{f: f, text: text, marks: marks, counts: counts(text)}
+		var at int
+		var err error
+		if out, at, err = t.value(dst, 0, depth); err != nil {
+			var bad fault
+			if errors.As(err, &bad) {
+				return writtenFault(jsonFormat{}, text, at, string(bad))
+			}
+		}
+		return err
+	})
+	if err != nil {
+		return dst[:start], writeError(err)
+	}
+	return out, nil
 }
 
-// verified finishes what a library has written, from start on, and verify has gone
-// through as far as end. Keys that are integers become text, as they are in JSON.
-func verified(f format, dst []byte, start, depth, end int, bad string, ints bool) ([]byte, error) {
-	raw := dst[start:]
-	if bad == "" && end != len(raw) {
-		bad = badTrailing
+// writeError takes apart what the JSON library says: where it is, and the reason.
+func writeError(err error) error {
+	var e *json.SemanticError
+	var syntax *jsontext.SyntacticError
+	switch {
+	case errors.As(err, &e):
+		out := &EncodeError{Path: pointerPath(nil, e.JSONPointer), Err: err}
+		cause := err
+		if e.Err != nil {
+			cause = e.Err
+		}
+		switch bad := fault(""); {
+		case errors.As(cause, &bad):
+			out.Reason, out.Err = string(bad), nil
+		case errors.As(cause, &syntax) && syntax.Err == jsontext.ErrNonStringName:
+			out.Reason = badKey
+		case cause != err:
+			out.Reason = proto.Short(cause.Error())
+			var own *EncodeError
+			if errors.As(cause, &own) {
+				out.Err = cause
+			}
+		default:
+			out.Reason = proto.Short(err.Error())
+		}
+		if e.GoType != nil && out.Reason != badKey {
+			out.Reason = proto.Short(out.Reason + " (" + e.GoType.String() + ")")
+		}
+		if strings.Contains(out.Reason, "invalid UTF-8") {
+			out.Reason = badUTF8
+		}
+		return out
+	case errors.As(err, &syntax):
+		out := &EncodeError{Path: pointerPath(nil, syntax.JSONPointer), Err: err, Reason: proto.Short(syntax.Error())}
+		switch {
+		case syntax.Err == jsontext.ErrDuplicateName:
+			out.Reason = badDuplicate
+		case syntax.Err == jsontext.ErrNonStringName:
+			out.Reason = badKey
+		case strings.Contains(out.Reason, "UTF-8"):
+			out.Reason = badUTF8
+		}
+		return out
 	}
-	if bad != "" {
-		return dst[:start], writtenFault(f, raw, end, bad)
-	}
-	if !ints {
-		return dst, nil
-	}
-	v, pos, bad := f.plain(raw, 0)
-	if bad != "" {
-		return dst[:start], writtenFault(f, raw, pos, bad)
-	}
-	return appendValue(f, dst[:start], v, depth)
+	return err
 }
 
 // writtenFault is the error of a value that was written.

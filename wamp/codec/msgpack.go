@@ -3,7 +3,6 @@ package codec
 import (
 	"encoding/binary"
 	"math"
-	"reflect"
 	"sync"
 	"unicode/utf8"
 
@@ -125,15 +124,10 @@ func mpContainer(dst []byte, first byte, n int) []byte {
 	return binary.BigEndian.AppendUint32(append(dst, first+1), uint32(n))
 }
 
-// mpHandle is how the library is set up.
+// mpHandle is how the library is set up. It is given plain types only.
 var mpHandle = func() *codec.MsgpackHandle {
 	h := new(codec.MsgpackHandle)
 	h.WriteExt = true
-	h.MapType = reflect.TypeFor[map[string]any]()
-	h.SignedInteger = true
-	h.ValidateUnicode = true
-	h.MaxDepth = valueDepth + 1
-	h.CheckCircularRef = true
 	h.TypeInfos = codec.NewTypeInfos([]string{"json"})
 	return h
 }()
@@ -143,95 +137,90 @@ type mpEncoder struct {
 	enc *codec.Encoder
 }
 
-var (
-	mpEncoders = sync.Pool{New: func() any {
-		e := new(mpEncoder)
-		e.enc = codec.NewEncoderBytes(&e.buf, mpHandle)
-		return e
-	}}
-	mpDecoders = sync.Pool{New: func() any { return codec.NewDecoderBytes(nil, mpHandle) }}
-)
+var mpEncoders = sync.Pool{New: func() any {
+	e := new(mpEncoder)
+	e.enc = codec.NewEncoderBytes(&e.buf, mpHandle)
+	return e
+}}
 
-// mpForeign are types that the library has its own mind about: it prefers
-// MarshalBinary, empties channels, writes times as an extension and takes them
-// from nothing else; and some it cannot bear. They go by way of CBOR, and so does
-// what may hold them, so that they are the same in all serializers.
-const mpForeign = hasText | hasTime | hasOdd | hasAny | hasCode | hasTight | isEndless
-
-func (f msgpackFormat) write(dst []byte, v any, traits typeTraits, depth int) ([]byte, error) {
-	if traits&mpForeign != 0 {
-		raw, err := cborFormat{}.write(nil, v, traits, depth)
-		if err != nil {
-			return dst, err
-		}
-		plain, bad := plainValue(cborFormat{}, raw)
-		if bad != nil {
-			return dst, bad
-		}
-		return appendValue(f, dst, plain, depth)
-	}
-	if err := mpGuard.check(v, traits, depth); err != nil {
-		return dst, err
-	}
+func (f msgpackFormat) write(dst []byte, v any) ([]byte, error) {
 	e := mpEncoders.Get().(*mpEncoder)
 	e.buf = e.buf[:0]
 	e.enc.ResetBytes(&e.buf)
 	err := e.enc.Encode(v)
-	start := len(dst)
 	if err == nil {
 		dst = append(dst, e.buf...)
 	}
 	if cap(e.buf) <= pooledSize {
 		mpEncoders.Put(e)
 	}
-	if err != nil {
-		return dst, err
-	}
-	s := valueScan(dst[start:], valueDepth)
-	end, bad := f.verify(&s, 0, depth)
-	return verified(f, dst, start, depth, end, bad, s.ints)
+	return dst, err
 }
 
-// mpShape reports whether raw may go into what v points to. The library would
-// put a list into a struct, and a dict into a slice.
-func mpShape(raw []byte, v any) bool {
-	t := reflect.TypeOf(v)
-	for t != nil && t.Kind() == reflect.Pointer {
-		t = t.Elem()
-	}
-	if t == nil {
-		return true // the library says that it is no pointer
-	}
-	switch (msgpackFormat{}).kind(raw) {
-	case kindList:
-		return t.Kind() != reflect.Struct && t.Kind() != reflect.Map
-	case kindDict:
-		return t.Kind() != reflect.Slice && t.Kind() != reflect.Array
-	}
-	return true
-}
+// mpBuffers are for values that are read as CBOR.
+var mpBuffers = sync.Pool{New: func() any { return new([]byte) }}
 
-// unmarshal goes by way of CBOR also where there are integers above int64: the
-// library would wrap them around to negative ones.
-func (f msgpackFormat) unmarshal(s *scan, v any, traits typeTraits) error {
-	if !mpShape(s.data, v) {
-		return newMismatch(f, s.data, v)
+// read goes by way of CBOR, which differs in the heads of values only: this
+// serializer's own library puts lists into structs, dicts into slices, and lists into
+// strings.
+func (f msgpackFormat) read(raw []byte, v any) error {
+	b := mpBuffers.Get().(*[]byte)
+	*b = mpToCBOR((*b)[:0], raw)
+	err := cborFormat{}.read(*b, v)
+	if cap(*b) <= pooledSize {
+		mpBuffers.Put(b)
 	}
-	if s.big || traits&mpForeign != 0 {
-		plain, err := plainValue(f, s.data)
-		if err != nil {
-			return err
-		}
-		raw, err := appendOne(cborFormat{}, nil, plain)
-		if err != nil {
-			return err
-		}
-		return cborUnmarshal(raw, v, traits)
-	}
-	d := mpDecoders.Get().(*codec.Decoder)
-	d.ResetBytes(s.data)
-	err := d.Decode(v)
-	d.ResetBytes(nil)
-	mpDecoders.Put(d)
 	return err
+}
+
+// mpToCBOR appends a well-formed value without extensions as CBOR.
+func mpToCBOR(dst, raw []byte) []byte {
+	for pos := 0; pos < len(raw); {
+		c := raw[pos]
+		if c < mpFixMap { // small integers and short strings are most of what there is
+			dst = cborHead(dst, cborUint, uint64(c))
+			pos++
+			continue
+		}
+		class, n, next, _ := mpHead(raw, pos)
+		pos = next
+		switch class {
+		case mpStr:
+			dst = cborHead(dst, cborText, uint64(n))
+		case mpBin:
+			dst = cborHead(dst, cborBytes, uint64(n))
+		case mpList:
+			dst = cborHead(dst, cborArray, uint64(n))
+			continue
+		case mpMap:
+			dst = cborHead(dst, cborMap, uint64(n))
+			continue
+		default:
+			end := next + int(n)
+			switch c {
+			case mpNil:
+				dst = append(dst, cborMisc|22)
+			case mpFalse:
+				dst = append(dst, cborMisc|20)
+			case mpTrue:
+				dst = append(dst, cborMisc|21)
+			case mpFloat32:
+				dst = append(append(dst, cborMisc|26), raw[next:end]...)
+			case mpFloat64:
+				dst = append(append(dst, cborMisc|27), raw[next:end]...)
+			default:
+				if bits, negative, _ := mpInt(raw[next-1 : end]); negative {
+					dst = cborHead(dst, cborNint, ^bits)
+				} else {
+					dst = cborHead(dst, cborUint, bits)
+				}
+			}
+			pos = end
+			continue
+		}
+		end := next + int(n)
+		dst = append(dst, raw[next:end]...)
+		pos = end
+	}
+	return dst
 }

@@ -143,28 +143,26 @@ func (f msgpackFormat) skip(s *scan, pos, depth int) (int, string) {
 	}
 	switch class {
 	case mpList:
-		return f.skipItems(s, pos, next, int(n), depth+1)
+		return f.skipItems(s, pos, next, int(n), depth+1, false)
 	case mpMap:
 		if n > rest/2 {
 			return pos, badTruncated
 		}
-		return f.skipItems(s, pos, next, 2*int(n), depth+1)
+		return f.skipItems(s, pos, next, 2*int(n), depth+1, true)
 	case mpExt:
 		if n++; n > rest {
 			return pos, badTruncated
 		}
+		s.odd = true
 		if _, known := mpTimestamp(data[next], data[next+1:next+int(n)]); !known {
 			s.tag = true
 		}
-	}
-	if data[pos] == mpUint64 && data[next] >= 0x80 {
-		s.big = true
 	}
 	return next + int(n), ""
 }
 
 // skipItems skips the n items of a container that begins at head.
-func (f msgpackFormat) skipItems(s *scan, head, pos, n, depth int) (int, string) {
+func (f msgpackFormat) skipItems(s *scan, head, pos, n, depth int, dict bool) (int, string) {
 	data := s.data
 	if depth > s.depth {
 		return head, badDepth
@@ -178,6 +176,9 @@ func (f msgpackFormat) skipItems(s *scan, head, pos, n, depth int) (int, string)
 	for ; n > 0; n-- {
 		if pos >= len(data) {
 			return pos, badTruncated
+		}
+		if dict && n&1 == 0 && mpRows[data[pos]].class != mpStr {
+			s.odd = true
 		}
 		if n := int(mpQuick[data[pos]]); n > 0 && n <= len(data)-pos {
 			pos += n
@@ -394,12 +395,12 @@ func (f msgpackFormat) plainMap(raw []byte, pos, n int) (any, int, string) {
 }
 
 // mpPlainExt returns a timestamp as the RFC 3339 string it is in the other
-// serializers, the bytes of any other extension as they are.
+// serializers, and a Tag for any other extension.
 func mpPlainExt(typ byte, b []byte) any {
 	if t, ok := mpTimestamp(typ, b); ok {
 		return t.Format(time.RFC3339Nano)
 	}
-	return append([]byte{}, b...)
+	return Tag{uint64(typ), append([]byte{}, b...)}
 }
 
 // mpTimestamp reads MessagePack's own timestamp, the extension of type -1.

@@ -170,7 +170,7 @@ func TestUnreadableOptions(t *testing.T) {
 		{codec.CBOR, "83 1832 01 a1 68 70726f6772657373 d82af5", nil, proto.OddProgress, "unknown tag"},
 		{codec.CBOR, "83 1832 01 a1 615f d82af5", nil, proto.OddDetail, "unknown tag"},
 		{codec.CBOR, "83 1832 01 a2 615f d82af5 6178 01", proto.Dict{{Key: "x", Value: int64(1)}}, proto.OddDetail, "unknown tag"},
-		{codec.CBOR, "83 1832 01 a1 615f c100", proto.Dict{{Key: "_", Value: int64(0)}}, 0, ""},
+		{codec.CBOR, "83 1832 01 a1 615f c100", proto.Dict{{Key: "_", Value: "1970-01-01T00:00:00Z"}}, 0, ""},
 		{codec.CBOR, "83 1832 01 a1 615f d9d9f700", proto.Dict{{Key: "_", Value: int64(0)}}, 0, ""},
 		{codec.CBOR, "83 1832 01 a1 615f c249010000000000000000", proto.Dict{{Key: "_", Value: new(big.Int).Lsh(big.NewInt(1), 64)}}, 0, ""},
 		{codec.CBOR, "83 1832 01 a1 615f c26161", nil, proto.OddDetail, "big number"},

@@ -68,7 +68,7 @@ func typed(t *testing.T, what string, err error) {
 var faults = map[codec.Codec]map[string]string{
 	codec.JSON: {
 		"nested": strings.Repeat("[", 200) + strings.Repeat("]", 200), "NaN": "[NaN]", "Infinity": "[Infinity]", "-Infinity": `[{"a":-Infinity}]`,
-		"undefined": "[undefined]", "UTF-8": "[\"\xff\"]", "UTF-8 in a key": "[{\"\xff\":1}]", "control": "[\"\n\"]", "escape": `["\x"]`, "surrogate": `["\ud800"]`,
+		"undefined": "[undefined]", "UTF-8": "[\"\xff\"]", "UTF-8 in a key": "[{\"\xff\":1}]", "control": "[\"\n\"]", "escape": `["\x"]`,
 		"no text for a key": "[{1:2}]", "key twice": `[{"a":1,"a":2}]`, "no comma": "[1 2]", "comma too many": "[1,]", "number": "[01]",
 		"digits": "[" + strings.Repeat("9", 1<<17) + "]", "exponent": "[1e999]", "base64": `["\u0000!"]`, "colon": `[{"a":1:2}]`, "word": "[nul]",
 	},
@@ -327,17 +327,11 @@ func TestBigNumbers(t *testing.T) {
 		each(t, func(t *testing.T, c codec.Codec) {
 			raw := appendValue(t, c, n)
 			want := plain
-			if _, big := plain.(*big.Int); big && c == codec.MsgPack {
+			if _, big := plain.(*big.Int); big && c != codec.CBOR {
 				want = s // it has no other form
 			}
 			if got, err := c.Plain(raw); err != nil || !reflect.DeepEqual(got, want) {
 				t.Errorf("%.40s: %.60v, %v", s, got, err)
-			}
-			if _, isText := want.(string); isText {
-				return
-			}
-			if c == codec.JSON && string(raw) != s {
-				t.Errorf("%.40s was written as %.60s", s, raw)
 			}
 			var p *big.Int
 			v := *big.NewInt(77)
@@ -351,7 +345,8 @@ func TestBigNumbers(t *testing.T) {
 			}
 			var x float64
 			f, _ := new(big.Float).SetInt(n).Float64()
-			if err := c.Unmarshal(raw, &x); (err == nil) == math.IsInf(f, 0) || err == nil && x != f {
+			_, isText := want.(string)
+			if err := c.Unmarshal(raw, &x); !isText && (err == nil) == math.IsInf(f, 0) || isText && err == nil || err == nil && x != f {
 				t.Errorf("%.40s: the nearest float is %v, not %v: %v", s, f, x, err)
 			}
 			i := int64(5)

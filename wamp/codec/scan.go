@@ -30,7 +30,7 @@ type token struct {
 	neg  bool // of an integer: bits are of an int64 below zero
 	bits uint64
 	f    float64
-	b    []byte // of a string or binary; aliases raw unless it had escapes
+	b    []byte // of a string or binary; aliases raw unless it had escapes. Of a float in JSON
 }
 
 // big returns an integer of any size.
@@ -64,8 +64,43 @@ func (t *token) bigFloat(f format) (float64, bool) {
 	return x, !math.IsInf(x, 0)
 }
 
+// int64 returns a number that is one exactly, and zero for null.
 func (t *token) int64() (int64, bool) {
-	return int64(t.bits), t.neg || t.bits <= math.MaxInt64
+	n, ok := t.bits, t.kind == tokenInt || t.kind == tokenNull
+	neg := t.neg
+	if t.kind == tokenFloat {
+		if n, ok = t.wholeBits(); t.f < 0 {
+			if n > 1<<63 {
+				return 0, false
+			}
+			n, neg = -n, n > 0
+		}
+	}
+	return int64(n), ok && (neg || n <= math.MaxInt64)
+}
+
+// uint64 is int64 for numbers without a sign.
+func (t *token) uint64() (uint64, bool) {
+	switch {
+	case t.kind == tokenFloat:
+		n, ok := t.wholeBits()
+		return n, ok && (t.f >= 0 || n == 0)
+	case t.kind == tokenInt, t.kind == tokenNull:
+		return t.bits, !t.neg
+	}
+	return 0, false
+}
+
+// wholeBits returns the size of a float that is an integer exactly.
+func (t *token) wholeBits() (uint64, bool) {
+	if t.b != nil { // as it is written
+		return exactUint(bytes.TrimPrefix(t.b, []byte("-")))
+	}
+	x := math.Abs(t.f)
+	if x != math.Trunc(x) || x >= 1<<64 {
+		return 0, false
+	}
+	return uint64(x), true
 }
 
 func (t *token) float() float64 {
@@ -92,17 +127,18 @@ func scanScalar(f format, raw []byte, v any) (done bool, err error) {
 	switch v := v.(type) {
 	case *int:
 		n, fits := t.int64()
-		if ok = t.fits(tokenInt) && fits && int64(int(n)) == n; ok {
+		if ok = fits && int64(int(n)) == n; ok {
 			*v = int(n)
 		}
 	case *int64:
-		n, fits := t.int64()
-		if ok = t.fits(tokenInt) && fits; ok {
+		var n int64
+		if n, ok = t.int64(); ok {
 			*v = n
 		}
 	case *uint64:
-		if ok = t.fits(tokenInt) && !t.neg; ok {
-			*v = t.bits
+		var n uint64
+		if n, ok = t.uint64(); ok {
+			*v = n
 		}
 	case *float64:
 		if ok = t.fits(tokenInt) || t.kind == tokenFloat; ok {
@@ -126,36 +162,28 @@ func scanScalar(f format, raw []byte, v any) (done bool, err error) {
 			*v = bytes.Clone(t.b)
 		}
 	case *big.Int:
-		if t.kind == tokenNull {
-			*v, ok = big.Int{}, true
-		} else if ok = t.kind == tokenInt || t.kind == tokenBig; ok {
+		switch ok = true; t.kind {
+		case tokenNull:
+			*v = big.Int{}
+		case tokenInt, tokenBig:
 			*v = *t.big(f)
+		default:
+			ok = false
 		}
 	case **big.Int:
-		if t.kind == tokenNull {
-			*v, ok = nil, true
-		} else if ok = t.kind == tokenInt || t.kind == tokenBig; ok {
+		switch ok = true; t.kind {
+		case tokenNull:
+			*v = nil
+		case tokenInt, tokenBig:
 			*v = t.big(f)
+		default:
+			ok = false
 		}
 	}
-	if ok {
-		return true, nil
-	}
-	switch v.(type) {
-	case *big.Int, **big.Int:
-		if k := f.kind(raw); k == kindList || k == kindDict { // which the library would take for the struct it is
-			return true, newMismatch(f, raw, v)
-		}
-	}
-	switch {
-	case t.kind == tokenBig:
-		return true, &mismatch{f.name(), "big number", v}
-	case t.kind == tokenOther, t.kind == tokenString && f.text():
-		return false, nil // the library says what is wrong; JSON takes base64 for binary
-	case t.kind == tokenBroken:
+	if !ok && t.kind == tokenBroken {
 		return true, &SyntaxError{Codec: f.name(), Reason: badUTF8}
 	}
-	return true, newMismatch(f, raw, v)
+	return ok, nil // the reference says what is wrong
 }
 
 // fits reports whether the token is of kind k, or null.
@@ -294,6 +322,9 @@ func (f jsonFormat) token(raw []byte) (t token) {
 	switch raw[0] {
 	case '"':
 		b, ok := f.str(raw)
+		if !ok {
+			b, ok = f.str(mendSurrogates(raw))
+		}
 		switch {
 		case !ok:
 			return t
@@ -334,6 +365,6 @@ func (t *token) number(raw []byte) {
 		return
 	}
 	if x, err := strconv.ParseFloat(string(raw), 64); err == nil {
-		t.kind, t.f = tokenFloat, x
+		t.kind, t.f, t.b = tokenFloat, x, raw
 	}
 }

@@ -5,67 +5,62 @@ import (
 	"math/big"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
+	"github.com/fxamacker/cbor/v2"
 	"github.com/ugorji/go/codec"
 )
 
-// typeTraits says what a Go type holds that the libraries treat differently, or
-// that is not safe to give to them.
+// typeTraits says of a Go type, and of all that it is made of, how its values may be
+// written and read.
 type typeTraits uint16
 
 const (
-	// hasText: a type with MarshalText or UnmarshalText, which is a string in JSON
-	// and CBOR.
-	hasText typeTraits = 1 << iota
-	// hasBytes: bytes of a named type or in an array.
-	hasBytes
-	// hasOdd: a channel, function or complex number, which has no encoding.
-	hasOdd
-	// hasTime: a time.Time.
-	hasTime
-	// hasAny: an interface, in which there may be all of that.
-	hasAny
+	// hasAny: an interface, in which there may be anything.
+	hasAny typeTraits = 1 << iota
 	// hasLoop: a type that is part of itself, so that its values may be too.
 	hasLoop
-	// hasTight: what the MessagePack library cannot bear. It overflows the stack
-	// where a type is part of itself and no struct is in between, and reads foreign
-	// memory in an array of one pointer.
-	hasTight
-	// hasCode: a method that only the MessagePack library would call.
-	hasCode
-	// hasJSON: a type that writes its own JSON.
-	hasJSON
-	// hasMap: a map, the keys of which may be anything.
-	hasMap
-	// hasBig: a number of package big.
-	hasBig
 	// isEndless: a pointer to its own type, of which there is nothing to write.
 	isEndless
+	// notPlain: something on which the libraries of CBOR and MessagePack do not agree
+	// with that of JSON. Values of plain types are written and read by them.
+	notPlain
+	// isWide: something that the JSON library does not see as we do, so that we look
+	// at each value before it does.
+	isWide
+	// hasQuoted: a field with the option string.
+	hasQuoted
+	// hasJSON: a type that writes its own JSON.
+	hasJSON
+	// hasText: strings, or a type that writes text.
+	hasText
+	// hasInt: integers.
+	hasInt
+	// hasBytes: bytes. The library of CBOR would take a list for them.
+	hasBytes
+	// hasBig: a type that reads text into numbers of package big.
+	hasBig
 )
+
+// isPlain reports whether values may go to the libraries of CBOR and MessagePack.
+func (t typeTraits) isPlain() bool { return t&(notPlain|hasAny|hasLoop) == 0 }
 
 // knownTypes remembers the traits of the types that were met.
 var knownTypes sync.Map // reflect.Type -> typeTraits
 
-type (
-	zeroer  interface{ IsZero() bool }
-	emptier interface{ IsCodecEmpty() bool }
-)
-
 var (
-	textMarshaler  = []reflect.Type{reflect.TypeFor[encoding.TextMarshaler]()}
-	textReader     = []reflect.Type{reflect.TypeFor[encoding.TextUnmarshaler]()}
-	jsonMarshalers = []reflect.Type{reflect.TypeFor[json.Marshaler](), reflect.TypeFor[json.MarshalerTo]()}
-	codeMethods    = []reflect.Type{reflect.TypeFor[encoding.BinaryMarshaler](), reflect.TypeFor[encoding.BinaryUnmarshaler](),
-		reflect.TypeFor[codec.Selfer](), reflect.TypeFor[codec.MissingFielder](), reflect.TypeFor[zeroer](), reflect.TypeFor[emptier]()}
-	bigTypes = []reflect.Type{reflect.TypeFor[big.Int](), reflect.TypeFor[big.Float](), reflect.TypeFor[big.Rat]()}
+	bigTypes = []reflect.Type{bigType, reflect.TypeFor[big.Float](), reflect.TypeFor[big.Rat]()}
+
+	// otherCode are methods that only the libraries of CBOR and MessagePack would call.
+	otherCode = []reflect.Type{reflect.TypeFor[encoding.BinaryMarshaler](), reflect.TypeFor[encoding.BinaryUnmarshaler](),
+		reflect.TypeFor[cbor.Marshaler](), reflect.TypeFor[cbor.Unmarshaler](), reflect.TypeFor[codec.Selfer](), reflect.TypeFor[codec.MissingFielder](),
+		reflect.TypeFor[interface{ IsZero() bool }](), reflect.TypeFor[interface{ IsCodecEmpty() bool }]()}
 
 	timeType     = reflect.TypeFor[time.Time]()
-	jsonRawType  = reflect.TypeFor[jsontext.Value]()
 	byteListType = reflect.TypeFor[[]byte]()
+	floatType    = reflect.TypeFor[float64]()
 )
 
 // implements reports whether t or a pointer to it has one of the interfaces.
@@ -100,10 +95,6 @@ type typeWalk struct {
 }
 
 func (w *typeWalk) visit(t reflect.Type) {
-	if t == timeType {
-		w.traits |= hasTime
-		return
-	}
 	if at, met := w.at[t]; met {
 		if at >= 0 {
 			w.loop(w.path[at:])
@@ -120,70 +111,160 @@ func (w *typeWalk) visit(t reflect.Type) {
 // loop notes a type that has been found inside of itself.
 func (w *typeWalk) loop(path []reflect.Type) {
 	w.traits |= hasLoop
-	kindIs := func(k reflect.Kind) func(reflect.Type) bool {
-		return func(t reflect.Type) bool { return t.Kind() == k }
-	}
-	if !slices.ContainsFunc(path, kindIs(reflect.Struct)) {
-		w.traits |= hasTight
-	}
 	if !slices.ContainsFunc(path, func(t reflect.Type) bool { return t.Kind() != reflect.Pointer }) {
 		w.traits |= isEndless
 	}
 }
 
 func (w *typeWalk) enter(t reflect.Type) {
-	k := t.Kind()
-	if k != reflect.Interface && (k != reflect.Pointer || t.Elem() != timeType) {
-		if implements(t, jsonMarshalers) || t == jsonRawType {
+	if t == timeType {
+		w.traits |= notPlain | hasText
+		return
+	}
+	if implements(t, otherCode) {
+		w.traits |= notPlain
+	}
+	r := rolesOf(t)
+	if r.read == roleText || r.read == roleJSON {
+		w.traits |= notPlain
+		if r.read == roleJSON {
 			w.traits |= hasJSON
 		}
-		if implements(t, codeMethods) {
-			w.traits |= hasCode
-		}
-		if implements(t, textReader) {
-			w.traits |= hasText
-			if holdsBig(t, map[reflect.Type]bool{}) {
-				w.traits |= hasBig
-			}
-		}
-		if implements(t, textMarshaler) {
-			w.traits |= hasText
-			return
+		if holdsBig(t, map[reflect.Type]bool{}) {
+			w.traits |= hasBig
 		}
 	}
-	switch k {
-	case reflect.Struct:
-		for i := range t.NumField() {
-			if f := t.Field(i); isWritten(&f) {
-				w.visit(f.Type)
-			}
-		}
-	case reflect.Map:
-		w.traits |= hasMap
-		w.visit(t.Key())
-		w.visit(t.Elem())
-	case reflect.Slice, reflect.Array:
-		if t.Elem().Kind() == reflect.Uint8 && t != byteListType {
-			w.traits |= hasBytes
+	w.role(t, r.write)
+	if r.write == roleText || r.write == roleJSON {
+		if r.read == r.write {
 			return
 		}
-		if k == reflect.Array && !isBasic(t.Elem().Kind()) {
-			w.traits |= hasTight
-		}
+		w.role(t, kindRole(t))
+	}
+	switch t.Kind() {
+	case reflect.Struct:
+		w.fields(t)
+	case reflect.Map:
+		w.visit(t.Key())
 		w.visit(t.Elem())
-	case reflect.Pointer:
+	case reflect.Slice, reflect.Array, reflect.Pointer:
 		w.visit(t.Elem())
-	case reflect.Interface:
-		w.traits |= hasAny
-	case reflect.Chan, reflect.Func, reflect.Complex64, reflect.Complex128, reflect.UnsafePointer:
-		w.traits |= hasOdd
 	}
 }
 
-// isWritten reports whether one of the libraries writes a field.
-func isWritten(f *reflect.StructField) bool {
-	other := f.Tag.Get("cbor")
-	return (f.IsExported() || f.Anonymous) && (f.Tag.Get("json") != "-" || other != "" && other != "-")
+// role notes what the way in which values are written says.
+func (w *typeWalk) role(t reflect.Type, r role) {
+	switch r {
+	case roleInt, roleUint:
+		w.traits |= hasInt
+		if t.Kind() == reflect.Uintptr {
+			w.traits |= notPlain
+		}
+	case roleFloat:
+		if t != floatType {
+			w.traits |= isWide
+			if t.Kind() == reflect.Float32 {
+				w.traits |= notPlain
+			}
+		}
+	case roleString:
+		w.traits |= hasText
+	case roleText:
+		w.traits |= notPlain | hasText
+	case roleJSON, roleNumber, roleRaw:
+		w.traits |= notPlain | hasText | hasJSON
+	case roleBig, roleURL:
+		w.traits |= notPlain | hasText
+	case roleTag, roleInline, roleError, roleOdd:
+		w.traits |= notPlain | isWide
+	case roleBytes:
+		w.traits |= hasBytes
+		if t != byteListType {
+			w.traits |= notPlain | isWide
+		}
+	case roleList:
+		if t.Kind() == reflect.Array || t.Elem().Kind() == reflect.Uint8 {
+			w.traits |= notPlain
+		}
+	case roleMap:
+		switch rolesOf(t.Key()) {
+		case roles{roleString, roleString}:
+			w.traits |= hasText
+		case roles{roleInt, roleInt}, roles{roleUint, roleUint}:
+			w.traits |= notPlain
+		default:
+			w.traits |= notPlain | isWide
+		}
+	case rolePointer:
+		if t.Elem().Kind() == reflect.Pointer {
+			w.traits |= notPlain
+		}
+	case roleAny, roleFace:
+		w.traits |= hasAny
+	}
+}
+
+// fields notes what the fields of a struct say.
+func (w *typeWalk) fields(t reflect.Type) {
+	names := map[string]bool{}
+	for i := range t.NumField() {
+		f := t.Field(i)
+		tag, tagged := f.Tag.Lookup("json")
+		if !sameTags(&f, tag) {
+			w.traits |= notPlain
+		}
+		if tag == "-" {
+			continue
+		}
+		if !f.IsExported() && !f.Anonymous {
+			if tagged {
+				w.traits |= notPlain
+			}
+			continue
+		}
+		name, _, _ := strings.Cut(tag, ",")
+		if name == "" {
+			name = f.Name
+		}
+		if f.Anonymous || names[name] || !isPlainName(name) {
+			w.traits |= notPlain
+		}
+		names[name] = true
+		for _, o := range fieldOptions(&f) {
+			switch k := f.Type.Kind(); {
+			case o == "string":
+				w.traits |= notPlain | isWide | hasQuoted
+			case o != "omitempty", k == reflect.Struct, k == reflect.Array, k == reflect.Float64:
+				w.traits |= notPlain
+			}
+		}
+		w.visit(f.Type)
+	}
+	if len(names) == 0 {
+		w.traits |= notPlain
+	}
+}
+
+// sameTags reports whether the tags that other libraries look at say what that of
+// JSON says.
+func sameTags(f *reflect.StructField, tag string) bool {
+	for _, key := range []string{"cbor", "codec"} {
+		if other, ok := f.Tag.Lookup(key); ok && other != tag {
+			return false
+		}
+	}
+	return true
+}
+
+// isPlainName reports whether all libraries read a name as it is written.
+func isPlainName(s string) bool {
+	for i, c := range []byte(s) {
+		letter := c|0x20 >= 'a' && c|0x20 <= 'z' || c == '_'
+		if !letter && (i == 0 || !(c >= '0' && c <= '9' || c == '-' || c == '.')) {
+			return false
+		}
+	}
+	return s != ""
 }
 
 // isBasic reports whether values of the kind are neither pointers nor made of
