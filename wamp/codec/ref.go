@@ -106,6 +106,8 @@ func rolesOf(t reflect.Type) roles {
 				r.write = roleError
 			}
 			switch {
+			case t == timeType: // it reads nothing but text
+				r.read = roleText
 			case implements(t, jsonReaders):
 				r.read = roleJSON
 			case implements(t, textReaders):

@@ -288,14 +288,18 @@ func (w *refWriter) quoted(e *jsontext.Encoder, v any, r role) (done bool, err e
 }
 
 // appendJSONFloat writes a float so that it comes back as one: 1 is "1.0". One of 32
-// bits has the digits that it needs, so that 0.1 stays 0.1.
+// bits has the digits that it needs, so that 0.1 stays 0.1; one that is an integer has
+// all of its digits, so that it is no other integer where one is asked for.
 func appendJSONFloat(dst []byte, v float64, bits int) []byte {
 	start := len(dst)
-	form := byte('f')
-	if x := math.Abs(v); x != 0 && (x < 1e-6 || x >= 1e21) {
+	form, digits := byte('f'), -1
+	switch x := math.Abs(v); {
+	case x != 0 && (x < 1e-6 || x >= 1e21):
 		form = 'e'
+	case x >= 1<<53:
+		digits = 0
 	}
-	dst = strconv.AppendFloat(dst, v, form, -1, bits)
+	dst = strconv.AppendFloat(dst, v, form, digits, bits)
 	if !bytes.ContainsAny(dst[start:], ".e") {
 		dst = append(dst, ".0"...)
 	}

@@ -185,14 +185,10 @@ var sentRows = []struct {
 		B int `json:"ü"`
 		C int `json:"1"`
 	}{1, 2, 3}, dict("a b", int64(1), "ü", int64(2), "1", int64(3))},
-	{"tag on a hidden field", struct {
-		A int
-		b int `json:"b"` //nolint:govet // that is the point
-	}{}, refusal("")},
-	{"name twice", struct {
-		A int `json:"x"`
-		B int `json:"x"`
-	}{}, refusal("")},
+	// go vet would see these.
+	{"tag on a hidden field", made(reflect.StructField{Name: "A", Type: reflect.TypeFor[int]()},
+		reflect.StructField{Name: "b", PkgPath: "x", Type: reflect.TypeFor[int](), Tag: `json:"b"`}), refusal("")},
+	{"name twice", made(reflect.StructField{Name: "A", Type: reflect.TypeFor[int](), Tag: `json:"x"`}, reflect.StructField{Name: "B", Type: reflect.TypeFor[int](), Tag: `json:"x"`}), refusal("")},
 
 	// nil and empty
 	{"nil slice", []int(nil), nil}, {"nil map", map[string]int(nil), nil}, {"nil pointer", (*int)(nil), nil}, {"nil bytes", []byte(nil), nil}, {"nil blob", blob(nil), nil},
@@ -285,6 +281,11 @@ var sentRows = []struct {
 	{"generic", generic[[]generic[any]]{[]generic[any]{{1}, {[]byte{1}}}}, dict("v", []any{dict("v", int64(1)), dict("v", []byte{1})})},
 	{"recursive", recursive{Name: "a", Kids: []*recursive{{Name: "b"}, nil}}, dict("name", "a", "kids", []any{dict("name", "b"), nil})},
 	{"pointers", ptr(ptr(ptr(5))), int64(5)}, {"arrays", [2][]int{{1}, nil}, []any{[]any{int64(1)}, nil}},
+}
+
+// made returns the zero value of a struct.
+func made(fields ...reflect.StructField) any {
+	return reflect.Zero(reflect.StructOf(fields)).Interface()
 }
 
 type hidden2 struct{ A int }
