@@ -53,6 +53,9 @@ type format interface {
 	appendBytes(dst []byte, v []byte) []byte
 	appendList(dst []byte, n int) []byte
 	appendDict(dst []byte, n int) []byte
+	// writes and reads report for which types the library does what is wanted.
+	writes(t typeTraits) bool
+	reads(t typeTraits) bool
 	// write appends a value of a plain type by the library.
 	write(dst []byte, v any) ([]byte, error)
 	// verify returns the offset behind the value at pos, which is to be sent, if
@@ -227,7 +230,7 @@ func read(f format, s *scan, v any, traits typeTraits) (err error) {
 			err = newPanicError(r)
 		}
 	}()
-	if traits.isPlain() && traits&hasBytes == 0 && !s.odd && !f.text() {
+	if f.reads(traits) && !s.odd {
 		if f.read(s.data, v) == nil {
 			return nil
 		}

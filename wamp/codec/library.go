@@ -66,7 +66,7 @@ func write(f format, dst []byte, v any, depth int) (out []byte, err error) {
 	if err := jsonGuard.check(v, traits, depth); err != nil {
 		return dst, err
 	}
-	if traits.isPlain() && !f.text() {
+	if f.writes(traits) {
 		out, err := f.write(dst, v)
 		if err == nil && traits&hasText != 0 {
 			s := valueScan(out[start:], valueDepth)

@@ -120,7 +120,7 @@ func (w *refWriter) big(e *jsontext.Encoder, v *big.Int) error {
 	case v == nil:
 		return e.WriteToken(jsontext.Null)
 	case !name && !w.text && !v.IsInt64() && !v.IsUint64():
-		return w.placeholder(e, v)
+		return w.placeholder(e, new(big.Int).Set(v)) // the library moves values of maps about
 	case v.BitLen() > maxBits:
 		return fault(badDigits)
 	case name || !v.IsInt64() && !v.IsUint64():
@@ -296,7 +296,7 @@ func appendJSONFloat(dst []byte, v float64, bits int) []byte {
 	switch x := math.Abs(v); {
 	case x != 0 && (x < 1e-6 || x >= 1e21):
 		form = 'e'
-	case x >= 1<<53:
+	case x >= 1<<53 && bits == 64:
 		digits = 0
 	}
 	dst = strconv.AppendFloat(dst, v, form, digits, bits)
@@ -308,7 +308,7 @@ func appendJSONFloat(dst []byte, v float64, bits int) []byte {
 
 // float32Value is the float that has the same digits.
 func float32Value(v float32) float64 {
-	if x := float64(v); math.IsNaN(x) || math.IsInf(x, 0) || x == math.Trunc(x) {
+	if x := float64(v); math.IsNaN(x) || math.IsInf(x, 0) || x == math.Trunc(x) && math.Abs(x) < 1<<24 {
 		return x
 	}
 	var room [32]byte

@@ -23,7 +23,7 @@ type (
 	named      int64
 	ratio      float64
 	half       float32
-	flag       bool
+	flagged    bool
 	colours2   []colour
 	blob       []byte
 	marshals   struct{ V string }
@@ -215,7 +215,7 @@ var sentRows = []struct {
 		B ratio
 		C []half
 	}{0.1, 7, []half{0.5, 2}}}, []any{1.0, 0.1, 7.0, 2.0, 0.3, 1e300, math.Copysign(0, -1), dict("A", 0.1, "B", 7.0, "C", []any{0.5, 2.0})}},
-	{"bools", []any{true, flag(true), []flag{false}}, []any{true, true, []any{false}}},
+	{"bools", []any{true, flagged(true), []flagged{false}}, []any{true, true, []any{false}}},
 	{"NaN", math.NaN(), map[codec.Codec]any{codec.JSON: refusal(""), codec.CBOR: math.NaN(), codec.MsgPack: math.NaN()}},
 	{"Inf", struct{ F any }{[]float32{float32(math.Inf(-1))}}, map[codec.Codec]any{codec.JSON: refusal(""), codec.CBOR: dict("F", []any{math.Inf(-1)}), codec.MsgPack: dict("F", []any{math.Inf(-1)})}},
 	{"big.Int", []any{big.NewInt(5), *big.NewInt(-5), new(big.Int).SetUint64(math.MaxUint64), struct{ N *big.Int }{}, struct{ N big.Int }{*big.NewInt(9)}},

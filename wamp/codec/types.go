@@ -27,6 +27,9 @@ const (
 	// notPlain: something on which the libraries of CBOR and MessagePack do not agree
 	// with that of JSON. Values of plain types are written and read by them.
 	notPlain
+	// notMsgPack: something on which the library of MessagePack alone does not agree:
+	// for it an empty list is not empty.
+	notMsgPack
 	// isWide: something that the JSON library does not see as we do, so that we look
 	// at each value before it does.
 	isWide
@@ -46,6 +49,15 @@ const (
 
 // isPlain reports whether values may go to the libraries of CBOR and MessagePack.
 func (t typeTraits) isPlain() bool { return t&(notPlain|hasAny|hasLoop) == 0 }
+
+// The types that the libraries write and read. What MessagePack's would read goes to that
+// of CBOR.
+func (jsonFormat) writes(typeTraits) bool      { return false }
+func (jsonFormat) reads(typeTraits) bool       { return false }
+func (cborFormat) writes(t typeTraits) bool    { return t.isPlain() }
+func (cborFormat) reads(t typeTraits) bool     { return t.isPlain() && t&hasBytes == 0 }
+func (msgpackFormat) writes(t typeTraits) bool { return t.isPlain() && t&notMsgPack == 0 }
+func (msgpackFormat) reads(t typeTraits) bool  { return cborFormat{}.reads(t) }
 
 // knownTypes remembers the traits of the types that were met.
 var knownTypes sync.Map // reflect.Type -> typeTraits
@@ -234,6 +246,8 @@ func (w *typeWalk) fields(t reflect.Type) {
 			switch k := f.Type.Kind(); {
 			case o == "string":
 				w.traits |= notPlain | isWide | hasQuoted
+			case o == "omitempty" && (k == reflect.Slice || k == reflect.Map):
+				w.traits |= notMsgPack
 			case o != "omitempty", k == reflect.Struct, k == reflect.Array, k == reflect.Float64:
 				w.traits |= notPlain
 			}
