@@ -66,7 +66,7 @@ func TestHandlersThatSlip(t *testing.T) {
 		"goexits": {func(context.Context, *wamp.Invocation) error { runtime.Goexit(); return nil }, proto.ErrURIRuntimeError, []string{"ERROR", "runtime.Goexit", "slips_test.go"}},
 		"error":   {func(context.Context, *wamp.Invocation) error { return errors.New("database is down") }, proto.ErrURIRuntimeError, []string{"WARN", "masked", "com.example.slip", "database is down"}},
 		"scan error": {func(_ context.Context, inv *wamp.Invocation) error { var n int; return inv.Scan(&n) }, proto.ErrURIRuntimeError,
-			[]string{"WARN", "masked", "argument 0"}},
+			[]string{"WARN", "masked", "args[0]"}},
 		"empty URI":      {func(context.Context, *wamp.Invocation) error { return wamp.NewError("", wamp.Args("x")) }, proto.ErrURIRuntimeError, []string{"WARN", "masked", "URI"}},
 		"no URI":         {func(context.Context, *wamp.Invocation) error { return &wamp.Error{} }, proto.ErrURIRuntimeError, []string{"WARN", "masked"}},
 		"bad URI":        {func(context.Context, *wamp.Invocation) error { return wamp.NewError("bad file", wamp.Args()) }, proto.ErrURIRuntimeError, []string{"WARN", "masked", "bad file"}},

@@ -277,7 +277,7 @@ func appendList(f format, dst []byte, values []any) ([]byte, error) {
 			dst = append(dst, ',')
 		}
 		if dst, err = appendValue(f, dst, v, 1); err != nil {
-			return dst[:start], encodeError(f, err, fmt.Sprintf("argument %d", i))
+			return dst[:start], encodeError(f, err, pathArgs+pathIndex(i))
 		}
 	}
 	if text {

@@ -23,19 +23,20 @@ type Codec interface {
 	// a peer could not take is an *EncodeError, and then nothing is appended:
 	// strings that are no UTF-8, keys of maps that are neither strings nor
 	// integers, which become text, values that contain themselves or nest too
-	// deeply, NaN in JSON, and what a marshaler says or panics with.
+	// deeply, errors, functions, channels, NaN in JSON, and what a marshaler says
+	// or panics with.
 	AppendList(dst []byte, values []any) ([]byte, error)
 	// AppendValue appends one value to dst, like AppendList. A struct or map
 	// makes a dict, so it writes ArgumentsKw too.
 	AppendValue(dst []byte, v any) ([]byte, error)
 	// Unmarshal decodes one raw value into the value that v points to. Struct
 	// fields are matched by their json tags, case and all; keys without a
-	// field are ignored. Null makes the common scalar types zero. An
-	// unmarshaler that panics makes a *PanicError.
+	// field are ignored. Null makes any type zero, and so is what v points to
+	// before it is decoded into. An unmarshaler that panics makes a *PanicError.
 	Unmarshal(raw []byte, v any) error
 	// Plain decodes one raw value into plain Go values: int64 (uint64 above
 	// its range, else *big.Int), float64, string, []byte, bool, nil, []any,
-	// map[string]any. Values may nest 128 levels deep, here and in all that
+	// map[string]any, and Tag for what is marked as something unknown. Values may nest 128 levels deep, here and in all that
 	// decodes and encodes. The error is a *SyntaxError.
 	Plain(raw []byte) (any, error)
 	// Elements appends to into the raw elements of a raw list. They alias raw.

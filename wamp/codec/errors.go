@@ -3,6 +3,7 @@ package codec
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"runtime/debug"
 
 	"github.com/connectanum/connectanum-go/wamp/proto"
@@ -13,7 +14,7 @@ type EncodeError struct {
 	// Codec is the serializer's name.
 	Codec string
 	// Path says where in the payload the value stands, as far as that is known:
-	// "argument 1", "argument 1.name[3]", "keyword arguments.name".
+	// "args[1]", "args[1].name[3]", "kwargs.name".
 	Path string
 	// Reason says what is wrong with it.
 	Reason string
@@ -118,7 +119,7 @@ func newMismatch(f format, raw []byte, target any) *mismatch {
 }
 
 func (e *mismatch) Error() string {
-	return proto.Short(fmt.Sprintf("%s: cannot decode a %s into %T", e.codec, e.what, e.target))
+	return proto.Short(fmt.Sprintf("%s: cannot decode a %s into %v", e.codec, e.what, reflect.TypeOf(e.target).Elem()))
 }
 
 var (
@@ -141,7 +142,7 @@ func (e *libraryError) Unwrap() error { return e.err }
 // decodeError bounds the text of an error that is none of ours.
 func decodeError(err error) error {
 	switch err.(type) { //nolint:errorlint // one that an unmarshaler has wrapped may be long
-	case nil, *SyntaxError, *mismatch, *PanicError, *libraryError:
+	case nil, *SyntaxError, *mismatch, *valueError, *PanicError, *libraryError:
 		return err
 	}
 	return &libraryError{textOf(err), err}

@@ -160,7 +160,8 @@ func (r *refReader) fault(f format, err error, v any) error {
 		case errors.As(cause, &fit):
 			out.what = fit.Error()
 		case errors.As(cause, &bad):
-			return &SyntaxError{Codec: f.name(), Offset: -1, Reason: string(bad)}
+			out.what = string(bad)
+			out.err = &SyntaxError{Codec: f.name(), Offset: -1, Reason: out.what}
 		case cause != nil && (errors.Is(cause, strconv.ErrRange) || errors.Is(cause, strconv.ErrSyntax)):
 			out.what = r.describeAt(e).Error()
 		case cause != nil:
@@ -174,7 +175,8 @@ func (r *refReader) fault(f format, err error, v any) error {
 		if syntax.Err == jsontext.ErrDuplicateName {
 			reason = badDuplicate
 		}
-		return &SyntaxError{Codec: f.name(), Offset: -1, Reason: reason}
+		bad := &SyntaxError{Codec: f.name(), Offset: -1, Reason: reason}
+		return &valueError{f.name(), pointerPath(r.doc.text, syntax.JSONPointer), reason, bad}
 	}
 	return err
 }
@@ -192,8 +194,9 @@ func (r *refReader) describeAt(e *json.SemanticError) *misfit {
 	return m
 }
 
-// cutMiddle shortens a text in its middle.
+// cutMiddle makes one line of a text, and shortens it in its middle.
 func cutMiddle(s string, limit int) string {
+	s = strings.ReplaceAll(s, "\n", "; ")
 	if len(s) <= limit {
 		return s
 	}

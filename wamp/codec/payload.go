@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"sync"
 	"sync/atomic"
 
@@ -305,19 +306,22 @@ func (p Payload) encoded() (Payload, error) {
 type ScanError struct {
 	// Index is the position of the argument, -1 for the keyword arguments.
 	Index int
+	// Path is where in the payload the value stands that does not fit:
+	// "args[0].items[3].price", "kwargs.name". Names are as they came.
+	Path string
 	// Type is the Go type of the target.
 	Type string
 	// Err is the reason.
 	Err error
 }
 
-// Error names the argument, the type and the reason.
+// Error names the place, what came and what was wanted.
 func (e *ScanError) Error() string {
-	what := "keyword arguments"
-	if e.Index >= 0 {
-		what = fmt.Sprintf("argument %d", e.Index)
+	what := e.Err.Error()
+	if v, ok := e.Err.(*valueError); ok { //nolint:errorlint // one that is wrapped is not ours
+		what = v.what
 	}
-	return proto.Short(fmt.Sprintf("scan %s into %s: %v", what, e.Type, e.Err))
+	return proto.Short(e.Path + ": " + what)
 }
 
 // Unwrap returns the reason.
@@ -328,14 +332,22 @@ func (e *ScanError) Unwrap() error { return e.Err }
 var ErrMissing = errors.New("there is no such argument")
 
 func scanError(i int, target any, err error) error {
-	return &ScanError{Index: i, Type: proto.Short(fmt.Sprintf("%T", target)), Err: err}
+	path := pathKwargs
+	if i >= 0 {
+		path = pathArgs + pathIndex(i)
+	}
+	if v, ok := err.(*valueError); ok { //nolint:errorlint // one that is wrapped is not ours
+		path += v.path
+	}
+	return &ScanError{Index: i, Path: path, Type: proto.Short(fmt.Sprintf("%T", target)), Err: err}
 }
 
 // Scan decodes the positional arguments into the values that the targets point
 // to. A nil target skips its argument, arguments without a target are left
 // alone, a target without an argument is an error, and so is one that is a nil
-// pointer or no pointer at all. Null makes the common scalar types zero. The error
-// is a *ScanError.
+// pointer or no pointer at all. What a target held before is gone, but for a number,
+// string or boolean where its argument does not fit. docs/values.md says what fits into
+// what. The error is a *ScanError.
 func (p Payload) Scan(targets ...any) error {
 	if len(targets) == 0 {
 		return nil
@@ -381,13 +393,17 @@ func (p Payload) Scan(targets ...any) error {
 }
 
 // ScanKw decodes the keyword arguments into the struct or map that v points
-// to. Where there are none, v is left as it is. The error is a *ScanError.
+// to. Where there are none, it becomes zero. The error is a *ScanError.
 func (p Payload) ScanKw(v any) error {
 	if err := checkTarget(v); err != nil {
 		return scanError(-1, v, err)
 	}
 	q, err := p.encoded()
-	if err == nil && q.kwargs() != nil {
+	switch {
+	case err != nil:
+	case q.kwargs() == nil:
+		reflect.ValueOf(v).Elem().SetZero()
+	default:
 		err = q.codec.Unmarshal(q.kwargs(), v)
 	}
 	if err != nil {

@@ -226,7 +226,7 @@ func TestScan(t *testing.T) {
 
 			var scan *codec.ScanError
 			if err := p.Scan(&i, &i); !errors.As(err, &scan) || scan.Index != 1 || scan.Type != "*int" ||
-				!strings.Contains(err.Error(), "argument 1") || !strings.Contains(err.Error(), "string") {
+				!strings.Contains(err.Error(), "args[1]") || !strings.Contains(err.Error(), "string") {
 				t.Errorf("%s: wrong type: %v", name, err)
 			}
 			if err := p.Scan(nil, nil, nil, nil, nil, nil, nil, nil, &i); !errors.Is(err, codec.ErrMissing) ||
@@ -235,7 +235,7 @@ func TestScan(t *testing.T) {
 			}
 			if err := p.ScanKw(&struct {
 				K int `json:"k"`
-			}{}); !errors.As(err, &scan) || scan.Index != -1 || !strings.Contains(err.Error(), "keyword") {
+			}{}); !errors.As(err, &scan) || scan.Index != -1 || !strings.Contains(err.Error(), "kwargs") {
 				t.Errorf("%s: wrong kwargs: %v", name, err)
 			}
 			for _, bad := range []any{5, struct{}{}, (*record)(nil)} {

@@ -1,9 +1,9 @@
 package codec
 
-// The beginnings of EncodeError.Path.
+// The beginnings of EncodeError.Path and ScanError.Path.
 const (
-	pathArgs   = "arguments"
-	pathKwargs = "keyword arguments"
+	pathArgs   = "args"
+	pathKwargs = "kwargs"
 )
 
 // CheckRaw checks a payload that is encoded already, in the form of c: that it is

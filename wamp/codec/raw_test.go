@@ -48,7 +48,7 @@ func TestRawIsChecked(t *testing.T) {
 			}
 			for _, err := range []error{err, checked} {
 				var e *codec.EncodeError
-				if !errors.As(err, &e) || !strings.Contains(err.Error(), want) || want != "deep" && !strings.Contains(err.Error(), "arguments") || string(out) != "dst" {
+				if !errors.As(err, &e) || !strings.Contains(err.Error(), want) || want != "deep" && !strings.Contains(err.Error(), "args") || string(out) != "dst" {
 					t.Errorf("%s %.40q: %v, want %q", c.Name(), raw, err, want)
 				}
 			}

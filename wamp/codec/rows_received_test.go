@@ -7,6 +7,7 @@ import (
 	"math/big"
 	"net/url"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -261,11 +262,12 @@ func show(v reflect.Value) string {
 		if v.IsNil() {
 			return "nil"
 		}
-		out := "{"
+		var entries []string
 		for _, k := range v.MapKeys() {
-			out += show(k) + ":" + show(v.MapIndex(k)) + " "
+			entries = append(entries, show(k)+":"+show(v.MapIndex(k)))
 		}
-		return out + "}"
+		slices.Sort(entries)
+		return "{" + strings.Join(entries, " ") + "}"
 	case reflect.Float32, reflect.Float64:
 		return sprint(v.Float())
 	}
@@ -276,4 +278,61 @@ func show(v reflect.Value) string {
 		return sprint(v.Interface())
 	}
 	return "?"
+}
+
+// An error names the place, what came and what was wanted.
+func TestErrorPaths(t *testing.T) {
+	type item struct {
+		Price int            `json:"Price"`
+		Tags  []string       `json:"Tags"`
+		Extra map[string]int `json:"Extra"`
+		Sum   digest         `json:"Sum"`
+		At    time.Time      `json:"At"`
+		Self  marshals       `json:"Self"`
+		Q     int            `json:"Q,string"`
+	}
+	type order struct {
+		Items []item `json:"Items"`
+	}
+	items := func(bad map[string]any) map[string]any {
+		return map[string]any{"Items": []any{map[string]any{}, map[string]any{"Price": 5}, nil, bad}}
+	}
+	long := strings.Repeat("long ", 1000)
+	each(t, func(t *testing.T, c codec.Codec) {
+		for _, tt := range []struct {
+			in        map[string]any
+			path, err string
+		}{
+			{items(map[string]any{"Price": "abc"}), "Items[3].Price", `cannot decode the string "abc" into int`},
+			{items(map[string]any{"Price": 7.5}), "Items[3].Price", "cannot decode the number 7.5 into int"},
+			{items(map[string]any{"Price": []any{}}), "Items[3].Price", "cannot decode a list into int"},
+			{items(map[string]any{"Price": long}), "Items[3].Price", "into int"},
+			{items(map[string]any{"Tags": []any{"x", []byte("x")}}), "Items[3].Tags[1]", "cannot decode binary of 1 bytes into string"},
+			{items(map[string]any{"Tags": map[string]any{}}), "Items[3].Tags", "cannot decode a dict into []string"},
+			{items(map[string]any{"Extra": map[string]any{"7": "x"}}), "Items[3].Extra.7", `cannot decode the string "x" into int`},
+			{items(map[string]any{"Extra": map[string]any{long: "x"}}), "Items[3].Extra.long", `cannot decode the string "x" into int`},
+			{items(map[string]any{"Sum": []byte{1}}), "Items[3].Sum", "cannot decode binary of 1 bytes into codec_test.digest"},
+			{items(map[string]any{"At": "yesterday"}), "Items[3].At", "yesterday"},
+			{items(map[string]any{"At": 5}), "Items[3].At", "5"},
+			{items(map[string]any{"Self": []any{}}), "Items[3].Self", ""},
+			{items(map[string]any{"Q": true}), "Items[3].Q", "cannot decode a boolean into int"},
+			{map[string]any{"Items": 5}, "Items", "cannot decode the number 5 into []codec_test.item"},
+		} {
+			args, kwargs := appendValue(t, c, []any{0, tt.in}), appendValue(t, c, tt.in)
+			p := codec.Raw(c, args, kwargs)
+			for first, err := range map[string]error{"args[1].": p.Scan(nil, new(order)), "kwargs.": p.ScanKw(new(order))} {
+				var scan *codec.ScanError
+				if !errors.As(err, &scan) || !strings.HasPrefix(scan.Path, first+tt.path) || !strings.HasPrefix(err.Error(), first+tt.path) ||
+					!strings.Contains(err.Error(), tt.err) || len(err.Error()) > proto.MaxText || strings.Contains(err.Error(), "\n") {
+					t.Errorf("%v, want %s and %s", err, first+tt.path, tt.err)
+				}
+			}
+		}
+		// What is sent, too.
+		_, _, err := codec.Args(0, map[string]any{"Items": []any{1, struct{ Price any }{[]any{make(chan int)}}}}).Encode(c, nil)
+		var e *codec.EncodeError
+		if !errors.As(err, &e) || e.Path != "args[1].Items[1].Price[0]" {
+			t.Errorf("%v", err)
+		}
+	})
 }

@@ -368,9 +368,9 @@ func TestEncodeErrorPath(t *testing.T) {
 			p    codec.Payload
 			path string
 		}{
-			{codec.Args(1, bad), "argument 1"}, {codec.Args(map[string]any{"a": []any{1, bad}}), "argument 0.a[1]"}, {codec.Args([]string{"x", bad}), "argument 0[1]"},
-			{codec.Kwargs(map[string]any{"name": bad}), "keyword arguments.name"}, {codec.Args(proto.Dict{{Key: "k", Value: bad}}), "argument 0.k"},
-			{codec.Args(map[string]string{"k": bad}), "argument 0.k"}, {codec.Args([]map[string]any{{"k": bad}}), "argument 0[0].k"},
+			{codec.Args(1, bad), "args[1]"}, {codec.Args(map[string]any{"a": []any{1, bad}}), "args[0].a[1]"}, {codec.Args([]string{"x", bad}), "args[0][1]"},
+			{codec.Kwargs(map[string]any{"name": bad}), "kwargs.name"}, {codec.Args(proto.Dict{{Key: "k", Value: bad}}), "args[0].k"},
+			{codec.Args(map[string]string{"k": bad}), "args[0].k"}, {codec.Args([]map[string]any{{"k": bad}}), "args[0][0].k"},
 		} {
 			_, _, err := tt.p.Encode(c, nil)
 			var e *codec.EncodeError
@@ -389,7 +389,7 @@ func TestEncodeErrorPath(t *testing.T) {
 		_, _, err = codec.Args(0, struct {
 			List []label `json:"list"`
 		}{[]label{"a", "\xff"}}).Encode(c, nil)
-		if !errors.As(err, &e) || e.Path != "argument 1.list[1]" {
+		if !errors.As(err, &e) || e.Path != "args[1].list[1]" {
 			t.Errorf("%+v", e)
 		}
 	})
