@@ -95,14 +95,10 @@ func bigPart(digits []byte, size int, pows []*big.Int) *big.Int {
 	return n.Add(n, bigPart(digits[cut:], size, pows))
 }
 
-// checkLibrary refuses what a library does not come back from, a pointer to its own
-// type, and what would take it long: digits, in a number or in text, that go into
+// checkLibrary refuses what would take a library long: digits, in a number or in text, that go into
 // numbers of package big, and big numbers of CBOR, of which it makes digits where
 // they do not fit.
 func checkLibrary(f format, s *scan, traits typeTraits) error {
-	if traits&isEndless != 0 {
-		return errEndlessTarget
-	}
 	if s.long > maxBits/8 || s.long > 1<<10 && traits&(hasBig|hasAny|hasText) == 0 {
 		return &SyntaxError{Codec: f.name(), Offset: -1, Reason: badDigits}
 	}

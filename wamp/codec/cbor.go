@@ -89,16 +89,8 @@ func (cborFormat) appendBytes(dst []byte, v []byte) []byte {
 func (cborFormat) appendList(dst []byte, n int) []byte { return cborHead(dst, cborArray, uint64(n)) }
 func (cborFormat) appendDict(dst []byte, n int) []byte { return cborHead(dst, cborMap, uint64(n)) }
 
-// The library's modes. It is given plain types only, and what it does not take goes to
-// the reference, unknown fields too: it does not look at what is in them.
-var (
-	cborEnc = must(cbor.EncOptions{}.UserBufferEncMode())
-	cborDec = must(cbor.DecOptions{
-		DupMapKey: cbor.DupMapKeyEnforcedAPF, MaxNestedLevels: valueDepth + 1,
-		MaxArrayElements: math.MaxInt32, MaxMapPairs: math.MaxInt32,
-		FieldNameMatching: cbor.FieldNameMatchingCaseSensitive, ExtraReturnErrors: cbor.ExtraDecErrorUnknownField,
-	}.DecMode())
-)
+// cborEnc is how the library is set up. It is given plain types only.
+var cborEnc = must(cbor.EncOptions{}.UserBufferEncMode())
 
 // must is for options that are constants: they are right or they never are.
 func must[T any](v T, err error) T {
@@ -125,5 +117,3 @@ func (f cborFormat) write(dst []byte, v any) ([]byte, error) {
 	}
 	return dst, err
 }
-
-func (cborFormat) read(raw []byte, v any) error { return cborDec.Unmarshal(raw, v) }

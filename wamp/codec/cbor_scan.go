@@ -82,7 +82,7 @@ func cborFault(data []byte, pos int) string {
 var cborQuick = func() (t [256]uint8) {
 	for c := range t {
 		switch info := c & 0x1f; {
-		case c&0xe0 == cborMisc && info >= 20 && info < 24, c < cborBytes && info < 24:
+		case c&0xe0 == cborMisc && info < 24, c < cborBytes && info < 24:
 			t[c] = 1
 		case (c&0xe0 == cborBytes || c&0xe0 == cborText) && info < 24:
 			t[c] = uint8(1 + info)
@@ -120,18 +120,15 @@ func (f cborFormat) skip(s *scan, pos, depth int) (int, string) {
 		}
 		return next + int(n), ""
 	case cborArray:
-		return f.skipItems(s, pos, next, n, depth+1, false)
+		return f.skipItems(s, pos, next, n, depth+1)
 	case cborMap:
 		if n > 1<<62 {
 			return pos, badTruncated
 		}
-		return f.skipItems(s, pos, next, 2*n, depth+1, true)
+		return f.skipItems(s, pos, next, 2*n, depth+1)
 	}
 	if c == cborMisc|24 && n < 32 {
 		return pos, badReserved
-	}
-	if n := c & 0x1f; n < 20 || n == 24 {
-		s.odd = true // a simple value
 	}
 	return next, ""
 }
@@ -145,7 +142,6 @@ func (f cborFormat) skipTag(s *scan, pos, depth int) (int, string) {
 	if !ok {
 		return pos, cborFault(s.data, pos)
 	}
-	s.odd = true
 	end, bad := f.skip(s, next, depth)
 	switch {
 	case bad != "":
@@ -158,7 +154,7 @@ func (f cborFormat) skipTag(s *scan, pos, depth int) (int, string) {
 }
 
 // skipItems skips the n items of a container that begins at head.
-func (f cborFormat) skipItems(s *scan, head, pos int, n uint64, depth int, dict bool) (int, string) {
+func (f cborFormat) skipItems(s *scan, head, pos int, n uint64, depth int) (int, string) {
 	data := s.data
 	if depth > s.depth {
 		return head, badDepth
@@ -172,9 +168,6 @@ func (f cborFormat) skipItems(s *scan, head, pos int, n uint64, depth int, dict 
 	for ; n > 0; n-- {
 		if pos >= len(data) {
 			return pos, badTruncated
-		}
-		if dict && n&1 == 0 && data[pos]&0xe0 != cborText {
-			s.odd = true
 		}
 		if n := int(cborQuick[data[pos]]); n > 0 && n <= len(data)-pos {
 			pos += n
@@ -215,9 +208,6 @@ func (f cborFormat) skipIndef(s *scan, pos, depth int) (int, string) {
 		for ; pos < len(data) && data[pos] != cborBreak; i++ {
 			if !s.take(1) {
 				return pos, badElements
-			}
-			if major == cborMap && i&1 == 0 && data[pos]&0xe0 != cborText {
-				s.odd = true
 			}
 			var bad string
 			if pos, bad = f.skip(s, pos, depth+1); bad != "" {

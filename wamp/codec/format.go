@@ -53,10 +53,9 @@ type format interface {
 	appendBytes(dst []byte, v []byte) []byte
 	appendList(dst []byte, n int) []byte
 	appendDict(dst []byte, n int) []byte
-	// writes and reads report for which types the library does what is wanted.
+	// writes reports whether the library writes values of a type as is wanted.
 	writes(t typeTraits) bool
-	reads(t typeTraits) bool
-	// write appends a value of a plain type by the library.
+	// write appends such a value by the library.
 	write(dst []byte, v any) ([]byte, error)
 	// verify returns the offset behind the value at pos, which is to be sent, if
 	// it is well-formed and its strings and keys are text. Keys that are
@@ -65,9 +64,8 @@ type format interface {
 	// longDigits finds a string that isDigits in well-formed data, -1 if there is
 	// none.
 	longDigits(raw []byte) int
-	// read reads a well-formed value without oddities into one of a plain type, by
-	// the library. What it gives up is read by the reference.
-	read(raw []byte, v any) error
+	// item reads a scalar, or the head of what is longer. There are none in JSON.
+	item(raw []byte, pos int) item
 	// toText appends the well-formed value at pos to a doc.
 	toText(d *doc, raw []byte, pos int) (end int, bad string)
 }
@@ -97,7 +95,6 @@ type scan struct {
 	elems int  // how many values may still come
 	depth int  // how deep they may nest
 	tag   bool // a tag or extension that is not known was met
-	odd   bool // something was met that only the reference may read: tags, keys that are no text
 	whole bool // JSON: a number with a fraction or an exponent was met that may be an integer
 	ints  bool // keys that are integers were met
 	keys  bool // JSON: keys in WAMP's form of binary are a fault
@@ -202,40 +199,43 @@ func unmarshalValue(f format, raw []byte, v any, depth int) error {
 	if done, err := scanScalar(f, raw, v); done {
 		return err
 	}
-	s := valueScan(raw, depth)
-	if err := check(f, &s); err != nil {
-		return err
-	}
 	traits := traitsOf(v)
-	if err := checkLibrary(f, &s, traits); err != nil {
-		return err
+	if traits&isEndless != 0 {
+		return errEndlessTarget
 	}
 	target := reflect.ValueOf(v).Elem()
-	if isBasic(target.Kind()) { // it stays as it was where this fails
-		fresh := reflect.New(target.Type())
-		err := read(f, &s, fresh.Interface(), traits)
-		if err == nil {
-			target.Set(fresh.Elem())
-		}
-		return decodeError(err)
+	basic := isBasic(target.Kind())
+	if basic { // it stays as it was where this fails
+		target = reflect.New(target.Type()).Elem()
+	} else {
+		target.SetZero()
 	}
-	target.SetZero()
-	return decodeError(read(f, &s, v, traits))
+	if !traits.isPlain() || f.text() || !readPlain(f, raw, target) {
+		target.SetZero()
+		s := valueScan(raw, depth)
+		if err := check(f, &s); err != nil {
+			return err
+		}
+		if err := checkLibrary(f, &s, traits); err != nil {
+			return err
+		}
+		if err := read(f, &s, target.Addr().Interface(), traits); err != nil {
+			return decodeError(err)
+		}
+	}
+	if basic {
+		reflect.ValueOf(v).Elem().Set(target)
+	}
+	return nil
 }
 
-// read decodes by a library, which may call code of the user's.
+// read decodes by the reference, which may call code of the user's.
 func read(f format, s *scan, v any, traits typeTraits) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = newPanicError(r)
 		}
 	}()
-	if f.reads(traits) && !s.odd {
-		if f.read(s.data, v) == nil {
-			return nil
-		}
-		reflect.ValueOf(v).Elem().SetZero()
-	}
 	return refRead(f, s, v, traits)
 }
 

@@ -93,7 +93,6 @@ func (jsonFormat) appendBytes(dst []byte, v []byte) []byte {
 	return append(dst, '"')
 }
 
-// write and read are those of the library of the other serializers: here it is the
-// reference itself.
+// write is that of the library of the other serializers: here it is the reference
+// itself.
 func (jsonFormat) write(dst []byte, _ any) ([]byte, error) { return dst, errors.ErrUnsupported }
-func (jsonFormat) read([]byte, any) error                  { return errors.ErrUnsupported }

@@ -143,17 +143,16 @@ func (f msgpackFormat) skip(s *scan, pos, depth int) (int, string) {
 	}
 	switch class {
 	case mpList:
-		return f.skipItems(s, pos, next, int(n), depth+1, false)
+		return f.skipItems(s, pos, next, int(n), depth+1)
 	case mpMap:
 		if n > rest/2 {
 			return pos, badTruncated
 		}
-		return f.skipItems(s, pos, next, 2*int(n), depth+1, true)
+		return f.skipItems(s, pos, next, 2*int(n), depth+1)
 	case mpExt:
 		if n++; n > rest {
 			return pos, badTruncated
 		}
-		s.odd = true
 		if _, known := mpTimestamp(data[next], data[next+1:next+int(n)]); !known {
 			s.tag = true
 		}
@@ -162,7 +161,7 @@ func (f msgpackFormat) skip(s *scan, pos, depth int) (int, string) {
 }
 
 // skipItems skips the n items of a container that begins at head.
-func (f msgpackFormat) skipItems(s *scan, head, pos, n, depth int, dict bool) (int, string) {
+func (f msgpackFormat) skipItems(s *scan, head, pos, n, depth int) (int, string) {
 	data := s.data
 	if depth > s.depth {
 		return head, badDepth
@@ -176,9 +175,6 @@ func (f msgpackFormat) skipItems(s *scan, head, pos, n, depth int, dict bool) (i
 	for ; n > 0; n-- {
 		if pos >= len(data) {
 			return pos, badTruncated
-		}
-		if dict && n&1 == 0 && mpRows[data[pos]].class != mpStr {
-			s.odd = true
 		}
 		if n := int(mpQuick[data[pos]]); n > 0 && n <= len(data)-pos {
 			pos += n

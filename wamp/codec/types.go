@@ -25,7 +25,7 @@ const (
 	// isEndless: a pointer to its own type, of which there is nothing to write.
 	isEndless
 	// notPlain: something on which the libraries of CBOR and MessagePack do not agree
-	// with that of JSON. Values of plain types are written and read by them.
+	// with that of JSON.
 	notPlain
 	// notMsgPack: something on which the library of MessagePack alone does not agree:
 	// for it an empty list is not empty.
@@ -41,23 +41,17 @@ const (
 	hasText
 	// hasInt: integers.
 	hasInt
-	// hasBytes: bytes. The library of CBOR would take a list for them.
-	hasBytes
 	// hasBig: a type that reads text into numbers of package big.
 	hasBig
 )
 
-// isPlain reports whether values may go to the libraries of CBOR and MessagePack.
+// isPlain reports whether values may be written by the libraries of CBOR and
+// MessagePack, and read by hand.
 func (t typeTraits) isPlain() bool { return t&(notPlain|hasAny|hasLoop) == 0 }
 
-// The types that the libraries write and read. What MessagePack's would read goes to that
-// of CBOR.
 func (jsonFormat) writes(typeTraits) bool      { return false }
-func (jsonFormat) reads(typeTraits) bool       { return false }
 func (cborFormat) writes(t typeTraits) bool    { return t.isPlain() }
-func (cborFormat) reads(t typeTraits) bool     { return t.isPlain() && t&hasBytes == 0 }
 func (msgpackFormat) writes(t typeTraits) bool { return t.isPlain() && t&notMsgPack == 0 }
-func (msgpackFormat) reads(t typeTraits) bool  { return cborFormat{}.reads(t) }
 
 // knownTypes remembers the traits of the types that were met.
 var knownTypes sync.Map // reflect.Type -> typeTraits
@@ -190,7 +184,6 @@ func (w *typeWalk) role(t reflect.Type, r role) {
 	case roleTag, roleInline, roleError, roleOdd:
 		w.traits |= notPlain | isWide
 	case roleBytes:
-		w.traits |= hasBytes
 		if t != byteListType {
 			w.traits |= notPlain | isWide
 		}
@@ -234,10 +227,7 @@ func (w *typeWalk) fields(t reflect.Type) {
 			}
 			continue
 		}
-		name, _, _ := strings.Cut(tag, ",")
-		if name == "" {
-			name = f.Name
-		}
+		name, _ := plainName(&f)
 		if f.Anonymous || names[name] || !isPlainName(name) {
 			w.traits |= notPlain
 		}
@@ -257,6 +247,18 @@ func (w *typeWalk) fields(t reflect.Type) {
 	if len(names) == 0 {
 		w.traits |= notPlain
 	}
+}
+
+// plainName returns the name of a field of a plain type, if it has one.
+func plainName(f *reflect.StructField) (name string, ok bool) {
+	tag := f.Tag.Get("json")
+	if tag == "-" || !f.IsExported() {
+		return "", false
+	}
+	if name, _, _ = strings.Cut(tag, ","); name == "" {
+		name = f.Name
+	}
+	return name, true
 }
 
 // sameTags reports whether the tags that other libraries look at say what that of
