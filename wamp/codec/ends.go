@@ -1,6 +1,9 @@
 package codec
 
-import "encoding/binary"
+import (
+	"bytes"
+	"encoding/binary"
+)
 
 // What follows finds the end of a value and looks at nothing else: not at what
 // its strings and keys are, nor how deep it nests. That is all that a parser
@@ -199,7 +202,7 @@ func (f jsonFormat) end(data []byte, pos int, st *stack) (int, string) {
 	return pos, ""
 }
 
-// jsonStringEnd finds the closing quote.
+// jsonStringEnd finds the closing quote. Most strings are short, but some are long.
 func jsonStringEnd(data []byte, pos int) (int, string) {
 	head := pos
 	for pos++; pos < len(data); pos++ {
@@ -208,9 +211,42 @@ func jsonStringEnd(data []byte, pos int) (int, string) {
 			return pos + 1, ""
 		case '\\':
 			pos++
+			continue
+		}
+		for len(data)-pos > 8 && noMarks(binary.LittleEndian.Uint64(data[pos+1:])) {
+			if pos += 8; pos-head > 128 {
+				return jsonLongEnd(data, head, pos+1)
+			}
 		}
 	}
 	return head, badTruncated
+}
+
+// jsonLongEnd goes on from pos. It looks for each quote once.
+func jsonLongEnd(data []byte, head, pos int) (int, string) {
+	for quote := -1; pos < len(data); {
+		if quote < pos {
+			n := bytes.IndexByte(data[pos:], '"')
+			if n < 0 {
+				break
+			}
+			quote = pos + n
+		}
+		n := bytes.IndexByte(data[pos:quote], '\\')
+		if n < 0 {
+			return quote + 1, ""
+		}
+		pos += n + 2
+	}
+	return head, badTruncated
+}
+
+// noMarks reports whether none of eight bytes is a quote or a backslash: a few others
+// are taken for one.
+func noMarks(x uint64) bool {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	quote, slash := x^(ones*'"'), x^(ones*'\\')
+	return ((quote-ones)&^quote|(slash-ones)&^slash)&tops == 0
 }
 
 func jsonBracketEnd(data []byte, pos int, st *stack) (int, string) {

@@ -210,8 +210,10 @@ func unmarshalValue(f format, raw []byte, v any, depth int) error {
 	} else {
 		target.SetZero()
 	}
-	if !traits.isPlain() || f.text() || !readPlain(f, raw, target) {
-		target.SetZero()
+	if byHand := traits.isPlain() && !f.text(); !byHand || !readPlain(f, raw, target) {
+		if byHand {
+			target.SetZero()
+		}
 		s := valueScan(raw, depth)
 		if err := check(f, &s); err != nil {
 			return err

@@ -78,6 +78,9 @@ func (jsonFormat) appendString(dst []byte, v string) ([]byte, error) {
 	for i := 0; i < len(v); i++ {
 		c := v[i]
 		if plainChar[c] {
+			for len(v)-i > 8 && allPlain(load8(v, i+1)) {
+				i += 8
+			}
 			continue
 		}
 		dst = append(dst, v[done:i]...)
@@ -85,6 +88,13 @@ func (jsonFormat) appendString(dst []byte, v string) ([]byte, error) {
 		dst = appendEscape(dst, c)
 	}
 	return append(append(dst, v[done:]...), '"'), nil
+}
+
+// load8 returns eight bytes of a string.
+func load8(s string, i int) uint64 {
+	s = s[i : i+8]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
 }
 
 func (jsonFormat) appendBytes(dst []byte, v []byte) []byte {

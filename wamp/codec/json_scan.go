@@ -43,14 +43,11 @@ var plainChar = func() (t [256]bool) {
 func jsonSkipString(data []byte, pos int) (int, string) {
 	head := pos
 	for pos++; pos < len(data); pos++ {
-		for len(data)-pos >= 8 && allPlain(binary.LittleEndian.Uint64(data[pos:])) {
-			pos += 8
-		}
-		if pos == len(data) {
-			break
-		}
 		c := data[pos]
 		if plainChar[c] {
+			for len(data)-pos > 8 && allPlain(binary.LittleEndian.Uint64(data[pos+1:])) {
+				pos += 8
+			}
 			continue
 		}
 		if c == '"' {
@@ -459,7 +456,12 @@ func jsonLow(b []byte, next int, high rune) (r rune, ok bool) {
 // mayBeWhole reports whether a number with a fraction or an exponent may be an
 // integer.
 func mayBeWhole(raw []byte) bool {
-	return raw[len(raw)-1] == '0' || bytes.IndexByte(raw, 'e') >= 0 || bytes.IndexByte(raw, 'E') >= 0
+	for _, c := range raw {
+		if c|0x20 == 'e' {
+			return true
+		}
+	}
+	return raw[len(raw)-1] == '0'
 }
 
 // jsonBinary returns the bytes of a string in WAMP's form of binary.

@@ -55,11 +55,9 @@ func appendKind(f format, dst []byte, v any) (out []byte, err error, done bool) 
 // write calls the library, which may call code of the user's. Nothing of a library
 // that a panic, or the end of the goroutine, has left half-way is used again.
 func write(f format, dst []byte, v any, depth int) (out []byte, err error) {
-	start := len(dst)
-	out = dst
 	defer func() {
 		if r := recover(); r != nil {
-			out, err = dst[:start], newPanicError(r)
+			out, err = dst, newPanicError(r)
 		}
 	}()
 	traits := traitsOf(v)
@@ -67,50 +65,37 @@ func write(f format, dst []byte, v any, depth int) (out []byte, err error) {
 		return dst, err
 	}
 	if f.writes(traits) {
-		out, err := f.write(dst, v)
-		if err == nil && traits&hasText != 0 {
-			s := valueScan(out[start:], valueDepth)
-			if end, bad := f.verify(&s, 0, depth); bad != "" {
-				return dst, writtenFault(f, out[start:], end, bad)
+		// Where this does not do, the reference says what is wrong.
+		if p, r := planOf(reflect.TypeOf(v)), reflect.ValueOf(v); depth+p.depth <= valueDepth && p.isText(r) {
+			if out, err := f.write(dst, v); err == nil {
+				return out, nil
 			}
 		}
-		if err == nil {
-			return out, nil
-		} // what is wrong is said below
 	}
-	err = refWrite(v, traits, f.text(), func(text []byte, marks []mark) error {
-		if f.text() {
-			if at := strayNUL(text, marks); at >= 0 {
-				bad := errNUL
-				if end, _ := jsonStringEnd(text, at); end < len(text) && text[end] == ':' {
-					bad = errKey
-				}
-				return writtenFault(f, text, at, string(bad))
-			}
-			if traits&(hasAny|hasLoop|hasJSON) != 0 {
-				s := valueScan(text, valueDepth)
-				if end, bad := (jsonFormat{}).skip(&s, 0, depth); bad != "" {
-					return writtenFault(f, text, end, bad)
-				}
-			}
-			out = append(dst, text...)
-			return nil
-		}
-		t := transcoder{f: f, text: text, marks: marks, counts: counts(text)}
-		var at int
-		var err error
-		if out, at, err = t.value(dst, 0, depth); err != nil {
-			var bad fault
-			if errors.As(err, &bad) {
-				return writtenFault(jsonFormat{}, text, at, string(bad))
-			}
-		}
-		return err
-	})
-	if err != nil {
-		return dst[:start], writeError(err)
+	if out, err = writeRef(f, dst, v, traits, depth); err != nil {
+		return dst, writeError(err)
 	}
 	return out, nil
+}
+
+// writeRef writes a value by the reference.
+func writeRef(f format, dst []byte, v any, traits typeTraits, depth int) ([]byte, error) {
+	w := refWriters.Get().(*refWriter)
+	err := w.write(v, traits, f.text())
+	if err == nil && f.text() {
+		dst, err = w.appendText(dst, traits, depth)
+	} else if err == nil {
+		t := transcoder{f: f, text: w.out.Bytes(), marks: w.marks, counts: counts(w.out.Bytes())}
+		var at int
+		if dst, at, err = t.value(dst, 0, depth); err != nil {
+			var bad fault
+			if errors.As(err, &bad) {
+				err = writtenFault(jsonFormat{}, t.text, at, string(bad))
+			}
+		}
+	}
+	w.release()
+	return dst, err
 }
 
 // writeError takes apart what the JSON library says: where it is, and the reason.

@@ -39,10 +39,8 @@ func newRefWriter() *refWriter {
 	return w
 }
 
-// refWrite writes v, and gives the text and the marks to use, which are good until it
-// returns.
-func refWrite(v any, traits typeTraits, text bool, use func(text []byte, marks []mark) error) error {
-	w := refWriters.Get().(*refWriter)
+// write writes v, as text and marks.
+func (w *refWriter) write(v any, traits typeTraits, text bool) error {
 	w.out.Reset()
 	w.marks, w.floor = w.marks[:0], 0
 	w.text, w.tags = text, traits&(hasAny|hasQuoted) != 0
@@ -50,15 +48,34 @@ func refWrite(v any, traits typeTraits, text bool, use func(text []byte, marks [
 	if traits&(hasAny|isWide) != 0 {
 		options = w.wide
 	}
-	err := json.MarshalWrite(&w.out, v, options)
-	if err == nil {
-		err = use(w.out.Bytes(), w.marks)
-	}
+	return json.MarshalWrite(&w.out, v, options)
+}
+
+// release puts w back, unless it has grown.
+func (w *refWriter) release() {
 	clear(w.marks)
 	if w.out.Cap() <= pooledSize && cap(w.marks) <= pooledSize/64 {
 		refWriters.Put(w)
 	}
-	return err
+}
+
+// appendText appends what has been written for JSON, if it is what can be sent.
+func (w *refWriter) appendText(dst []byte, traits typeTraits, depth int) ([]byte, error) {
+	text := w.out.Bytes()
+	if at := strayNUL(text, w.marks); at >= 0 {
+		bad := errNUL
+		if end, _ := jsonStringEnd(text, at); end < len(text) && text[end] == ':' {
+			bad = errKey
+		}
+		return dst, writtenFault(jsonFormat{}, text, at, string(bad))
+	}
+	if traits&(hasAny|hasLoop|hasJSON) != 0 {
+		s := valueScan(text, valueDepth)
+		if end, bad := (jsonFormat{}).skip(&s, 0, depth); bad != "" {
+			return dst, writtenFault(jsonFormat{}, text, end, bad)
+		}
+	}
+	return append(dst, text...), nil
 }
 
 // mark notes that the value just written, which has size bytes, stands for v.
@@ -319,6 +336,9 @@ func float32Value(v float32) float64 {
 // strayNUL finds a string in what the library has written for JSON that would be read
 // as binary though it is none, -1 if there is none.
 func strayNUL(text []byte, marks []mark) int {
+	if bytes.IndexByte(text, '\\') < 0 {
+		return -1
+	}
 	for pos := 0; ; {
 		n := indexQuotedNUL(text[pos:])
 		if n < 0 {

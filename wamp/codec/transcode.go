@@ -1,6 +1,7 @@
 package codec
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math"
 	"math/big"
@@ -201,14 +202,11 @@ func appendJSONText(dst, v []byte) []byte {
 	dst = append(dst, '"')
 	done := 0
 	for i := 0; i < len(v); i++ {
-		for len(v)-i >= 8 && allPlain(binary.LittleEndian.Uint64(v[i:])) {
-			i += 8
-		}
-		if i == len(v) {
-			break
-		}
 		c := v[i]
 		if plainChar[c] {
+			for len(v)-i > 8 && allPlain(binary.LittleEndian.Uint64(v[i+1:])) {
+				i += 8
+			}
 			continue
 		}
 		dst = append(dst, v[done:i]...)
@@ -427,6 +425,9 @@ func mpIsInt(c byte) bool { return c < mpFixMap || c >= mpNegative || c >= mpUin
 
 // toText takes the text as it came, and marks what is binary in it.
 func (f jsonFormat) toText(d *doc, raw []byte, pos int) (int, string) {
+	if d.text = raw; bytes.IndexByte(raw, '\\') < 0 {
+		return len(raw), ""
+	}
 	raw = mendSurrogates(raw)
 	d.text = raw
 	for pos := 0; ; {

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"math"
 	"reflect"
+	"slices"
 	"sync"
 	"unicode/utf8"
 )
@@ -14,10 +15,13 @@ import (
 // wrong. The libraries of these serializers would put a list into a struct, bytes
 // into text or a tag into anything.
 
-// plan says how values of a plain type are read.
+// plan says how values of a plain type are read, and what of them has to be looked at
+// before they are written.
 type plan struct {
 	typ    reflect.Type
 	role   role
+	depth  int  // how deep the lists and dicts in it nest
+	text   bool // there are strings in it
 	elem   *plan
 	fields []planField
 	byName map[string]int
@@ -40,18 +44,59 @@ func planOf(t reflect.Type) *plan {
 	switch p.role {
 	case roleList, roleMap, rolePointer:
 		p.elem = planOf(t.Elem())
+		p.text = p.elem.text || p.role == roleMap
+		if p.depth = p.elem.depth; p.role != rolePointer {
+			p.depth++
+		}
+	case roleString:
+		p.text = true
 	case roleStruct:
+		p.depth = 1
 		p.byName = map[string]int{}
 		for i := range t.NumField() {
 			f := t.Field(i)
 			if name, ok := plainName(&f); ok {
+				to := planOf(f.Type)
 				p.byName[name] = len(p.fields)
-				p.fields = append(p.fields, planField{name, i, planOf(f.Type)})
+				p.fields = append(p.fields, planField{name, i, to})
+				p.text, p.depth = p.text || to.text, max(p.depth, 1+to.depth)
 			}
 		}
 	}
 	plans.Store(t, p)
 	return p
+}
+
+// isText reports whether all strings in v are UTF-8.
+func (p *plan) isText(v reflect.Value) bool {
+	if !p.text {
+		return true
+	}
+	switch p.role {
+	case roleString:
+		return utf8.ValidString(v.String())
+	case rolePointer:
+		return v.IsNil() || p.elem.isText(v.Elem())
+	case roleList:
+		for i := range v.Len() {
+			if !p.elem.isText(v.Index(i)) {
+				return false
+			}
+		}
+	case roleMap:
+		for it := v.MapRange(); it.Next(); {
+			if !utf8.ValidString(it.Key().String()) || !p.elem.isText(it.Value()) {
+				return false
+			}
+		}
+	case roleStruct:
+		for i := range p.fields {
+			if f := &p.fields[i]; f.plan.text && !f.plan.isText(v.Field(f.index)) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // itemClass is what an item is.
@@ -185,16 +230,74 @@ func (msgpackFormat) item(raw []byte, pos int) (it item) {
 	return it
 }
 
+// filler reads one value. What most items are, short text and small integers, it sees
+// by their first byte.
+type filler struct {
+	f       format
+	raw     []byte
+	text    byte // the first byte of an empty text, and that which is none any more
+	textEnd byte
+	intEnd  byte // the first byte that is no small integer any more
+}
+
 // readPlain reads raw into v, whose type is plain, and reports whether it did. Else v
 // may be set in part.
 func readPlain(f format, raw []byte, v reflect.Value) bool {
-	return fill(f, planOf(v.Type()), v, raw, 0) == len(raw)
+	r := filler{f: f, raw: raw, text: mpFixStr, textEnd: mpNil, intEnd: mpFixMap}
+	if _, ok := f.(cborFormat); ok {
+		r.text, r.textEnd, r.intEnd = cborText, cborText+24, 24
+	}
+	return r.fill(planOf(v.Type()), v, 0) == len(raw)
+}
+
+// name reads text, which is not looked at. It gives up by an end of -1.
+func (r *filler) name(pos int) (b []byte, end int) {
+	if pos < len(r.raw) {
+		if c := r.raw[pos]; c >= r.text && c < r.textEnd {
+			if end = pos + 1 + int(c-r.text); end <= len(r.raw) {
+				return r.raw[pos+1 : end], end
+			}
+			return nil, -1
+		}
+	}
+	it := r.f.item(r.raw, pos)
+	if it.class != itemText {
+		return nil, -1
+	}
+	return r.raw[it.next : it.next+it.n], it.next + it.n
 }
 
 // fill reads the value at pos into v, which is zero, and returns the offset behind
 // it, -1 if it gives up.
-func fill(f format, p *plan, v reflect.Value, raw []byte, pos int) int {
-	it := f.item(raw, pos)
+func (r *filler) fill(p *plan, v reflect.Value, pos int) int {
+	if pos >= len(r.raw) {
+		return -1
+	}
+	switch c := r.raw[pos]; {
+	case c >= r.text && c < r.textEnd:
+		if p.role == roleString {
+			if b, end := r.name(pos); end > 0 && utf8.Valid(b) {
+				v.SetString(string(b))
+				return end
+			}
+			return -1
+		}
+	case c < r.intEnd:
+		switch p.role {
+		case roleInt: // the least of them has eight bits
+			if c < 128 {
+				v.SetInt(int64(c))
+				return pos + 1
+			}
+		case roleUint:
+			v.SetUint(uint64(c))
+			return pos + 1
+		}
+	}
+	if p.role == rolePointer {
+		return r.pointer(p, v, pos)
+	}
+	it := r.f.item(r.raw, pos)
 	if it.class == itemNull {
 		return it.next
 	}
@@ -220,65 +323,66 @@ func fill(f format, p *plan, v reflect.Value, raw []byte, pos int) int {
 			return it.next
 		}
 	case roleString:
-		if b, ok := it.text(raw); ok {
+		if b, end := r.name(pos); end > 0 && utf8.Valid(b) {
 			v.SetString(string(b))
-			return it.next + it.n
+			return end
 		}
 	case roleBytes:
 		if it.class == itemBytes {
-			v.SetBytes(append([]byte{}, raw[it.next:it.next+it.n]...))
+			v.SetBytes(append([]byte{}, r.raw[it.next:it.next+it.n]...))
 			return it.next + it.n
 		}
-	case rolePointer:
-		to := reflect.New(p.elem.typ)
-		v.Set(to)
-		return fill(f, p.elem, to.Elem(), raw, pos)
 	case roleList:
 		if it.class == itemList {
-			return fillList(f, p, v, raw, &it)
+			return r.list(p, v, it.next, it.n)
 		}
 	case roleMap:
 		if it.class == itemDict {
-			return fillMap(f, p, v, raw, &it)
+			return r.dict(p, v, it.next, it.n)
 		}
 	case roleStruct:
 		if it.class == itemDict {
-			return fillStruct(f, p, v, raw, &it)
+			return r.fields(p, v, it.next, it.n)
 		}
 	}
 	return -1
 }
 
-// done reports whether element i is not there any more, and steps over what ends a
-// list or dict.
-func (it *item) done(raw []byte, pos *int, i int) bool {
-	if it.n >= 0 {
-		return i == it.n
+func (r *filler) pointer(p *plan, v reflect.Value, pos int) int {
+	if it := r.f.item(r.raw, pos); it.class == itemNull {
+		return it.next
 	}
-	if *pos < len(raw) && raw[*pos] == cborBreak {
-		*pos++
-		return true
-	}
-	return false
+	to := reflect.New(p.elem.typ)
+	v.Set(to)
+	return r.fill(p.elem, to.Elem(), pos)
 }
+
+// isBreak reports whether a break ends a list or dict at pos.
+func (r *filler) isBreak(pos int) bool { return pos < len(r.raw) && r.raw[pos] == cborBreak }
 
 // firstRoom is how many bytes a list takes before it is known that there are so many
 // elements.
 const firstRoom = 64 << 10
 
-func fillList(f format, p *plan, v reflect.Value, raw []byte, it *item) int {
-	room := max(it.n, 0)
+// list reads n elements, or as many as there are before a break.
+func (r *filler) list(p *plan, v reflect.Value, pos, n int) int {
+	room := max(n, 0)
 	if size := int(p.elem.typ.Size()); size > 0 {
 		room = min(room, firstRoom/size+16)
 	}
 	v.Set(reflect.MakeSlice(p.typ, room, room))
-	pos, i := it.next, 0
-	for ; !it.done(raw, &pos, i); i++ {
-		if i == v.Len() {
-			v.Grow(1)
-			v.SetLen(v.Cap())
+	i := 0
+	for ; i != n; i++ {
+		if n < 0 && r.isBreak(pos) {
+			pos++
+			break
 		}
-		if pos = fill(f, p.elem, v.Index(i), raw, pos); pos < 0 {
+		if i == room {
+			v.Grow(1)
+			room = v.Cap()
+			v.SetLen(room)
+		}
+		if pos = r.fill(p.elem, v.Index(i), pos); pos < 0 {
 			return -1
 		}
 	}
@@ -286,19 +390,22 @@ func fillList(f format, p *plan, v reflect.Value, raw []byte, it *item) int {
 	return pos
 }
 
-func fillMap(f format, p *plan, v reflect.Value, raw []byte, it *item) int {
-	v.Set(reflect.MakeMapWithSize(p.typ, min(max(it.n, 0), 1<<10)))
+func (r *filler) dict(p *plan, v reflect.Value, pos, n int) int {
+	v.Set(reflect.MakeMapWithSize(p.typ, min(max(n, 0), 1<<10)))
 	key, value := reflect.New(p.typ.Key()).Elem(), reflect.New(p.elem.typ).Elem()
-	pos, i := it.next, 0
-	for ; !it.done(raw, &pos, i); i++ {
-		name := f.item(raw, pos)
-		b, ok := name.text(raw)
-		if !ok {
+	i := 0
+	for ; i != n; i++ {
+		if n < 0 && r.isBreak(pos) {
+			pos++
+			break
+		}
+		b, end := r.name(pos)
+		if end < 0 || !utf8.Valid(b) {
 			return -1
 		}
 		key.SetString(string(b))
 		value.SetZero()
-		if pos = fill(f, p.elem, value, raw, name.next+name.n); pos < 0 {
+		if pos = r.fill(p.elem, value, end); pos < 0 {
 			return -1
 		}
 		v.SetMapIndex(key, value)
@@ -313,42 +420,41 @@ func fillMap(f format, p *plan, v reflect.Value, raw []byte, it *item) int {
 // compared with the others.
 const fewUnknown = 8
 
-func fillStruct(f format, p *plan, v reflect.Value, raw []byte, it *item) int {
+// fields reads n entries, or as many as there are before a break.
+func (r *filler) fields(p *plan, v reflect.Value, pos, n int) int {
 	var seen uint64 // the first 64 fields
 	var more map[int]bool
-	var unknown [fewUnknown][]byte
-	strange, guess := 0, 0
-	pos := it.next
-	for i := 0; !it.done(raw, &pos, i); i++ {
-		name := f.item(raw, pos)
-		if name.class != itemText {
+	var unknown [][]byte
+	guess := 0
+	for i := 0; i != n; i++ {
+		if n < 0 && r.isBreak(pos) {
+			return pos + 1
+		}
+		b, end := r.name(pos)
+		if end < 0 {
 			return -1
 		}
-		b := raw[name.next : name.next+name.n]
-		pos = name.next + name.n
 		at, known := guess, guess < len(p.fields) && p.fields[guess].name == string(b)
 		if !known {
 			at, known = p.byName[string(b)]
 		}
 		if !known {
-			if strange == fewUnknown || !utf8.Valid(b) {
+			if len(unknown) == fewUnknown || !utf8.Valid(b) || slices.ContainsFunc(unknown, func(o []byte) bool { return bytes.Equal(o, b) }) {
 				return -1
 			}
-			for _, other := range unknown[:strange] {
-				if bytes.Equal(other, b) {
-					return -1
-				}
-			}
-			unknown[strange] = b
-			strange++
-			if pos = skipPlain(f, raw, pos); pos < 0 {
+			unknown = append(unknown, b)
+			if pos = r.skip(end); pos < 0 {
 				return -1
 			}
 			continue
 		}
 		guess = at + 1
-		switch {
-		case at >= 64:
+		if at < 64 {
+			if seen&(1<<at) != 0 {
+				return -1
+			}
+			seen |= 1 << at
+		} else {
 			if more == nil {
 				more = map[int]bool{}
 			}
@@ -356,30 +462,26 @@ func fillStruct(f format, p *plan, v reflect.Value, raw []byte, it *item) int {
 				return -1
 			}
 			more[at] = true
-		case seen&(1<<at) != 0:
-			return -1
-		default:
-			seen |= 1 << at
 		}
 		field := &p.fields[at]
-		if pos = fill(f, field.plan, v.Field(field.index), raw, pos); pos < 0 {
+		if pos = r.fill(field.plan, v.Field(field.index), end); pos < 0 {
 			return -1
 		}
 	}
 	return pos
 }
 
-// skipPlain steps over a scalar that nobody wants. What is in a list or a dict has to
-// be looked at, and is not here.
-func skipPlain(f format, raw []byte, pos int) int {
-	it := f.item(raw, pos)
+// skip steps over a scalar that nobody wants. What is in a list or a dict has to be
+// looked at, and is not here.
+func (r *filler) skip(pos int) int {
+	it := r.f.item(r.raw, pos)
 	switch it.class {
 	case itemNull, itemBool, itemInt, itemFloat:
 		return it.next
 	case itemBytes:
 		return it.next + it.n
 	case itemText:
-		if _, ok := it.text(raw); ok {
+		if utf8.Valid(r.raw[it.next : it.next+it.n]) {
 			return it.next + it.n
 		}
 	case itemList, itemDict:
@@ -388,14 +490,6 @@ func skipPlain(f format, raw []byte, pos int) int {
 		}
 	}
 	return -1
-}
-
-func (it *item) text(raw []byte) ([]byte, bool) {
-	if it.class != itemText {
-		return nil, false
-	}
-	b := raw[it.next : it.next+it.n]
-	return b, utf8.Valid(b)
 }
 
 func (it *item) int64() (int64, bool) {
