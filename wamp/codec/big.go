@@ -102,6 +102,11 @@ func checkLibrary(f format, s *scan, traits typeTraits) error {
 	if s.long > maxBits/8 || s.long > 1<<10 && traits&(hasBig|hasAny|hasText) == 0 {
 		return &SyntaxError{Codec: f.name(), Offset: -1, Reason: badDigits}
 	}
+	if traits&hasAny != 0 {
+		if err := checkMemory(f, s); err != nil {
+			return err
+		}
+	}
 	if traits&hasBig == 0 {
 		return nil
 	}

@@ -125,6 +125,7 @@ func (f cborFormat) skip(s *scan, pos, depth int) (int, string) {
 		if n > 1<<62 {
 			return pos, badTruncated
 		}
+		s.dicts++
 		return f.skipItems(s, pos, next, 2*n, depth+1)
 	}
 	if c == cborMisc|24 && n < 32 {
@@ -203,6 +204,9 @@ func (f cborFormat) skipIndef(s *scan, pos, depth int) (int, string) {
 	case cborArray, cborMap:
 		if depth >= s.depth {
 			return head, badDepth
+		}
+		if major == cborMap {
+			s.dicts++
 		}
 		i := 0
 		for ; pos < len(data) && data[pos] != cborBreak; i++ {

@@ -98,7 +98,10 @@ type scan struct {
 	whole bool // JSON: a number with a fraction or an exponent was met that may be an integer
 	ints  bool // keys that are integers were met
 	keys  bool // JSON: keys in WAMP's form of binary are a fault
-	long  int  // CBOR: the bytes of the longest big number that was met
+	// values and dicts are how many of them were met.
+	values int
+	dicts  int
+	long   int // CBOR: the bytes of the longest big number that was met
 
 	// of a parser
 	lenient bool
@@ -112,7 +115,29 @@ func (s *scan) take(n uint64) bool {
 		return false
 	}
 	s.elems -= int(n)
+	s.values += int(n)
 	return true
+}
+
+// MaxPlain bounds how much memory plain values may take, as far as that can be said
+// before: a dict of one entry, of four bytes, takes about four hundred in a Go map. What
+// would take more is an error of Args, Kwargs and Plain, and so it is in a target that
+// has an any in it.
+const MaxPlain = 512 << 20
+
+// What plain values take: each its place in a list or its share of a map, and a dict
+// the first group of its map besides.
+const (
+	plainValueSize = 24
+	plainDictSize  = 320
+)
+
+// checkMemory refuses what would take more than MaxPlain.
+func checkMemory(f format, s *scan) error {
+	if int64(s.values)*plainValueSize+int64(s.dicts)*plainDictSize > MaxPlain {
+		return &SyntaxError{Codec: f.name(), Offset: -1, Reason: badMemory}
+	}
+	return nil
 }
 
 // The faults that all formats share.
@@ -127,6 +152,7 @@ const (
 	badTag       = "unknown tag or extension"
 	badNoList    = "not a list"
 	badNoDict    = "not a dict"
+	badMemory    = "too many values"
 	badLong      = "too many elements for any message"
 )
 
@@ -158,6 +184,9 @@ func plainValue(f format, raw []byte) (any, error) { return plainTo(f, raw, valu
 func plainTo(f format, raw []byte, depth int) (any, error) {
 	s := valueScan(raw, depth)
 	if err := check(f, &s); err != nil {
+		return nil, err
+	}
+	if err := checkMemory(f, &s); err != nil {
 		return nil, err
 	}
 	if f.text() {

@@ -195,6 +195,9 @@ func (f jsonFormat) skipItems(s *scan, pos, depth int, dict bool) (int, string) 
 		return pos, badDepth
 	}
 	pos++
+	if dict {
+		s.dicts++
+	}
 	for i := 0; ; i++ {
 		start, end, bad := jsonItem(s.data, pos, i, dict)
 		if bad != "" || start < 0 {

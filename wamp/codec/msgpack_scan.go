@@ -148,6 +148,7 @@ func (f msgpackFormat) skip(s *scan, pos, depth int) (int, string) {
 		if n > rest/2 {
 			return pos, badTruncated
 		}
+		s.dicts++
 		return f.skipItems(s, pos, next, 2*int(n), depth+1)
 	case mpExt:
 		if n++; n > rest {
