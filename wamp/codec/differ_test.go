@@ -531,3 +531,47 @@ func referenceTakes(t *testing.T, typ reflect.Type, raw []byte, c codec.Codec, g
 		}
 	}
 }
+
+// FuzzDiffer gives what was received to types in all three serializers.
+func FuzzDiffer(f *testing.F) {
+	for _, s := range []string{"\x01", "\xa1\x61a\xf9\x3c\x00", "\x82\x41\x01\xfb\x41\xf0\x00\x00\x00\x10\x00\x00", "\xa2\x62id\x61x\x61b\xa0", "\x78\x13123456789012345678"} {
+		f.Add([]byte(s), uint64(1))
+	}
+	f.Fuzz(func(t *testing.T, data []byte, seed uint64) {
+		in, err := codec.CBOR.Plain(data)
+		if err != nil || strings.Contains(plainText(in), "tag ") {
+			return
+		}
+		in = bigAsText(in)
+		m := &maker{rand.New(rand.NewPCG(seed, 3))}
+		types := append([]reflect.Type{m.typ(3)}, ready...)
+		for _, typ := range types {
+			var first string
+			for i, c := range codecs { // JSON is the first, and has no form for everything
+				raw, err := c.AppendValue(nil, in)
+				if err != nil {
+					return
+				}
+				target := reflect.New(typ)
+				err = c.Unmarshal(raw, target.Interface())
+				got := errorKind(err)
+				if err != nil && hasEntries(in) {
+					got = "other"
+				}
+				if err == nil {
+					again, err := codec.CBOR.AppendValue(nil, target.Elem().Interface())
+					if err != nil {
+						continue // of an empty json.Number
+					}
+					got = plainText(mustPlain(t, codec.CBOR, again))
+				}
+				if i == 0 {
+					first = got
+				}
+				if got != first {
+					t.Fatalf("%v from %s: %s, want %s, of %s", typ, c.Name(), got, first, plainText(in))
+				}
+			}
+		}
+	})
+}
