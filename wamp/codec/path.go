@@ -185,8 +185,11 @@ func (r *refReader) fault(f format, err error, v any) error {
 func (r *refReader) describeAt(e *json.SemanticError) *misfit {
 	pos := pointerAt(r.doc.text, e.JSONPointer)
 	m := &misfit{what: describe(r.doc.text, pos, nil), target: e.GoType}
-	if errors.Is(e.Err, strconv.ErrRange) {
+	switch {
+	case errors.Is(e.Err, strconv.ErrRange):
 		m.why = whyRange
+	case errors.Is(e.Err, strconv.ErrSyntax):
+		m.why = whyInexact
 	}
 	if m.target == nil {
 		m.target = reflect.TypeFor[any]()
