@@ -178,8 +178,8 @@ func (f jsonFormat) skip(s *scan, pos, depth int) (int, string) {
 		return pos, badDigits
 	}
 	if ok {
-		if !integer && !s.whole {
-			s.whole = mayBeWhole(data[pos:end])
+		if !s.whole {
+			s.whole = !integer && mayBeWhole(data[pos:end]) || string(data[pos:end]) == "-0"
 		}
 		return end, ""
 	}

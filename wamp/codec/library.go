@@ -85,7 +85,7 @@ func writeRef(f format, dst []byte, v any, traits typeTraits, depth int) ([]byte
 	if err == nil && f.text() {
 		dst, err = w.appendText(dst, traits, depth)
 	} else if err == nil {
-		t := transcoder{f: f, text: w.out.Bytes(), marks: w.marks, counts: counts(w.out.Bytes())}
+		t := transcoder{f: f, text: w.written(), marks: w.marks, counts: counts(w.written())}
 		var at int
 		if dst, at, err = t.value(dst, 0, depth); err != nil {
 			var bad fault

@@ -190,6 +190,11 @@ func (r *refReader) describeAt(e *json.SemanticError) *misfit {
 		m.why = whyRange
 	case errors.Is(e.Err, strconv.ErrSyntax):
 		m.why = whyInexact
+		if pos >= 0 && pos < len(r.doc.text) {
+			if _, integer, ok := jsonSkipNumber(r.doc.text, pos); ok && integer {
+				m.why = whyRange // below zero
+			}
+		}
 	}
 	if m.target == nil {
 		m.target = reflect.TypeFor[any]()

@@ -72,10 +72,14 @@ func refRead(f format, s *scan, v any, traits typeTraits) error {
 }
 
 // here returns where the value that comes next begins in the text, and what is
-// marked there.
-func (r *refReader) here(d *jsontext.Decoder) (pos int, v any) {
+// marked there. It is not ok where d reads something else, with our options.
+func (r *refReader) here(d *jsontext.Decoder) (pos int, v any, ok bool) {
 	text := r.doc.text
-	pos = jsonSpace(text, r.base+int(d.InputOffset()))
+	pos = r.base + int(d.InputOffset())
+	if rest := d.UnreadBuffer(); pos >= len(text) || len(rest) == 0 || &text[pos] != &rest[0] {
+		return -1, nil, false
+	}
+	pos = jsonSpace(text, pos)
 	if pos < len(text) && (text[pos] == ',' || text[pos] == ':') {
 		pos = jsonSpace(text, pos+1)
 	}
@@ -86,7 +90,7 @@ func (r *refReader) here(d *jsontext.Decoder) (pos int, v any) {
 	if r.at < len(marks) && marks[r.at].start == pos {
 		v = marks[r.at].v
 	}
-	return pos, v
+	return pos, v, true
 }
 
 // misfit is the error of a value that does not fit its target.
@@ -117,7 +121,10 @@ func (r *refReader) any(d *jsontext.Decoder, v any) error {
 	target := reflect.ValueOf(v).Elem()
 	t := target.Type()
 	role := rolesOf(t).read
-	pos, m := r.here(d)
+	pos, m, ok := r.here(d)
+	if !ok {
+		return r.elsewhere(d, target, role)
+	}
 	quoted := false
 	if r.tags {
 		if quoted, _ = json.GetOption(d.Options(), json.StringifyNumbers); quoted && !isQuotable(role, t) {
@@ -158,6 +165,41 @@ func (r *refReader) any(d *jsontext.Decoder, v any) error {
 		return nil
 	}
 	return r.set(target, role, raw, m, pos, quoted)
+}
+
+// elsewhere reads bytes in WAMP's form, and plain values, from a text of which nothing
+// else is known.
+func (r *refReader) elsewhere(d *jsontext.Decoder, target reflect.Value, role role) error {
+	if role != roleBytes && role != roleAny || d.PeekKind() == 'n' {
+		return errors.ErrUnsupported
+	}
+	raw, err := d.ReadValue()
+	if err != nil {
+		return err
+	}
+	v, err := plainValue(jsonFormat{}, raw)
+	switch v := v.(type) {
+	case string:
+		if role == roleBytes {
+			b, ok := plainBase64([]byte(v))
+			if !ok {
+				return fault(badBase64)
+			}
+			return r.setBytes(target, b, -1, nil)
+		}
+	case []byte:
+		if role == roleBytes {
+			return r.setBytes(target, v, -1, nil)
+		}
+	}
+	switch {
+	case err != nil:
+		return fault(err.Error())
+	case role == roleBytes:
+		return fault("binary is not a string")
+	}
+	target.Set(reflect.ValueOf(v))
+	return nil
 }
 
 // set sets a target to what raw is, and m where it is marked.

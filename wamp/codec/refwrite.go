@@ -19,6 +19,7 @@ import (
 // They are made once for each writer, since they note marks in it.
 type refWriter struct {
 	out   bytes.Buffer
+	enc   *jsontext.Encoder // which writes to out; what others write, with our options, is not marked
 	marks []mark
 	floor int  // the marks before this one have been written into another text
 	text  bool // for JSON itself: bytes are in WAMP's form, and no float is a mark
@@ -32,6 +33,7 @@ var refWriters = sync.Pool{New: func() any { return newRefWriter() }}
 
 func newRefWriter() *refWriter {
 	w := new(refWriter)
+	w.enc = jsontext.NewEncoder(&w.out)
 	w.narrow = json.JoinOptions(jsonForm, json.WithMarshalers(json.JoinMarshalers(
 		json.MarshalToFunc(w.bytes), json.MarshalToFunc(w.float64), json.MarshalToFunc(w.big), json.MarshalToFunc(w.number),
 		json.MarshalToFunc(w.rawMessage), json.MarshalToFunc(w.rawValue), json.MarshalToFunc(w.url))))
@@ -48,8 +50,12 @@ func (w *refWriter) write(v any, traits typeTraits, text bool) error {
 	if traits&(hasAny|isWide) != 0 {
 		options = w.wide
 	}
-	return json.MarshalWrite(&w.out, v, options)
+	w.enc.Reset(&w.out)
+	return json.MarshalEncode(w.enc, v, options)
 }
+
+// written returns the text of what was written, without the newline behind it.
+func (w *refWriter) written() []byte { return bytes.TrimSuffix(w.out.Bytes(), []byte{'\n'}) }
 
 // release puts w back, unless it has grown.
 func (w *refWriter) release() {
@@ -61,7 +67,7 @@ func (w *refWriter) release() {
 
 // appendText appends what has been written for JSON, if it is what can be sent.
 func (w *refWriter) appendText(dst []byte, traits typeTraits, depth int) ([]byte, error) {
-	text := w.out.Bytes()
+	text := w.written()
 	if at := strayNUL(text, w.marks); at >= 0 {
 		bad := errNUL
 		if end, _ := jsonStringEnd(text, at); end < len(text) && text[end] == ':' {
@@ -81,6 +87,9 @@ func (w *refWriter) appendText(dst []byte, traits typeTraits, depth int) ([]byte
 // mark notes that the value just written, which has size bytes, stands for v.
 func (w *refWriter) mark(e *jsontext.Encoder, size int, v any) {
 	start := int(e.OutputOffset()) - size
+	if e.StackDepth() == 0 {
+		start = 0 // there is a newline behind it already
+	}
 	for len(w.marks) > w.floor && w.marks[len(w.marks)-1].start >= start {
 		w.marks = w.marks[:len(w.marks)-1] // of what has been taken back
 	}
@@ -101,6 +110,8 @@ func isName(kind jsontext.Kind, n int64) bool { return kind == '{' && n&1 == 0 }
 
 func (w *refWriter) bytes(e *jsontext.Encoder, v []byte) error {
 	switch {
+	case e != w.enc:
+		return errors.ErrUnsupported
 	case isName(e.StackIndex(e.StackDepth())):
 		return errKey
 	case v == nil:
@@ -119,6 +130,9 @@ func (w *refWriter) bytes(e *jsontext.Encoder, v []byte) error {
 func (w *refWriter) float64(e *jsontext.Encoder, v float64) error { return w.float(e, v, 64) }
 
 func (w *refWriter) float(e *jsontext.Encoder, v float64, bits int) error {
+	if e != w.enc {
+		return errors.ErrUnsupported
+	}
 	if isName(e.StackIndex(e.StackDepth())) {
 		return errKey
 	}
@@ -134,6 +148,8 @@ func (w *refWriter) float(e *jsontext.Encoder, v float64, bits int) error {
 func (w *refWriter) big(e *jsontext.Encoder, v *big.Int) error {
 	name := isName(e.StackIndex(e.StackDepth()))
 	switch {
+	case e != w.enc:
+		return errors.ErrUnsupported
 	case v == nil:
 		return e.WriteToken(jsontext.Null)
 	case !name && !w.text && !v.IsInt64() && !v.IsUint64():
@@ -162,6 +178,9 @@ func (w *refWriter) rawValue(e *jsontext.Encoder, v jsontext.Value) error       
 
 // raw writes the value that a text stands for.
 func (w *refWriter) raw(e *jsontext.Encoder, v []byte) error {
+	if e != w.enc {
+		return errors.ErrUnsupported
+	}
 	if v == nil {
 		return e.WriteToken(jsontext.Null)
 	}
@@ -214,6 +233,9 @@ var (
 
 // any stands in front of the library for every value. v points to it.
 func (w *refWriter) any(e *jsontext.Encoder, v any) error {
+	if e != w.enc {
+		return errors.ErrUnsupported
+	}
 	r := reflect.ValueOf(v).Elem()
 	t := r.Type()
 	role := rolesOf(t).write
@@ -288,12 +310,14 @@ func (w *refWriter) quoted(e *jsontext.Encoder, v any, r role) (done bool, err e
 	}
 	// By itself, where it is no field.
 	n, floor := len(w.marks), w.floor
-	w.floor = n
-	text, err := json.Marshal(v, w.wide)
-	w.floor = floor
+	var out bytes.Buffer
+	w.floor, w.enc = n, jsontext.NewEncoder(&out)
+	err = json.MarshalEncode(w.enc, v, w.wide)
+	w.floor, w.enc = floor, e
 	if err != nil {
 		return true, err
 	}
+	text := bytes.TrimSuffix(out.Bytes(), []byte{'\n'})
 	if err := e.WriteValue(text); err != nil {
 		return true, err
 	}

@@ -35,7 +35,7 @@ var readRows = []struct {
 	{"named of a float", 5.0, nil, named(1), named(5)}, {"colour of a float", 5.0, nil, colour(1), colour(5)}, {"duration of a float", 1e9, nil, time.Duration(1), time.Second},
 	{"int of NaN", nil, map[codec.Codec]string{codec.CBOR: "f97e00", codec.MsgPack: "cb7ff8000000000001"}, 1, refusal("NaN")},
 	{"int, digits", nil, map[codec.Codec]string{codec.JSON: "9007199254740993.0"}, int64(1), int64(9007199254740993)}, {"int, exponent", nil, map[codec.Codec]string{codec.JSON: "70e-1"}, uint16(1), uint16(7)},
-	{"int, not quite", nil, map[codec.Codec]string{codec.JSON: "7.00000000000000000000001"}, 1, refusal("7.000")},
+	{"uint of -0, as written", nil, map[codec.Codec]string{codec.JSON: "-0"}, uint16(1), uint16(0)}, {"int of -0, as written", nil, map[codec.Codec]string{codec.JSON: "-0"}, int8(1), int8(0)}, {"int, not quite", nil, map[codec.Codec]string{codec.JSON: "7.00000000000000000000001"}, 1, refusal("7.000")},
 	{"int of a bignum", nil, map[codec.Codec]string{codec.CBOR: "c24105", codec.JSON: "5"}, 1, 5}, {"int of a large bignum", nil, map[codec.Codec]string{codec.CBOR: "c249010000000000000000", codec.JSON: "18446744073709551616"}, 1, refusal("range")},
 	{"ints", []any{1.0, 2, -3.0}, nil, []int32{9}, []int32{1, 2, -3}}, {"map of ints", map[string]any{"a": 1.0}, nil, map[string]uint16{"b": 1}, map[string]uint16{"a": 1}},
 	// into floats
@@ -108,6 +108,8 @@ var readRows = []struct {
 	{"url", "http://h/a%20b", nil, url.URL{Host: "x"}, url.URL{Scheme: "http", Host: "h", Path: "/a b"}}, {"url of a number", 5, nil, url.URL{Host: "x"}, refusal("5")}, {"url with password", "http://u:p@h/", nil, url.URL{}, refusal("password")}, {"url, wrong", "http://[", nil, url.URL{}, refusal("URL")}, {"*url", "http://h/", nil, (*url.URL)(nil), &url.URL{Scheme: "http", Host: "h", Path: "/"}},
 	{"url of bytes", []byte("http://h/"), nil, url.URL{}, refusal("binary")},
 	{"UnmarshalJSON", map[string]any{"is": "a"}, nil, marshals{"b"}, marshals{"a"}}, {"UnmarshalText", "a/b", nil, textKey{"x", "y"}, textKey{"a", "b"}}, {"UnmarshalText of bytes", []byte("a/b"), nil, textKey{}, refusal("binary")}, {"UnmarshalText of a number", 5, nil, textKey{}, refusal("")}, {"UnmarshalBinary", map[string]any{"A": 1}, nil, binaryOnly{9}, binaryOnly{1}},
+	{"UnmarshalJSONFrom", map[string]any{"s": []any{[]byte{1}, 7.0, 7, "x"}}, nil, streams{1}, streams{[]any{[]byte{1}, 7.0, int64(7), "x"}}},
+	{"UnmarshalJSONFrom of other text", map[string]any{"p": []any{[]byte{1}, 7.0, 7, "x", nil}}, nil, packs{1}, packs{[]any{[]byte{1}, 7.0, int64(7), "x", nil}}},
 	// raw
 	{"raw", map[string]any{"a": []any{1, 1.0, "x", nil, true}}, nil, json.RawMessage("1"), json.RawMessage(`{"a":[1,1.0,"x",null,true]}`)}, {"raw bytes", []any{[]byte{1, 2}}, nil, jsontext.Value("1"), jsontext.Value(`["\u0000AQI="]`)}, {"raw null", nil, nil, json.RawMessage("1"), json.RawMessage("null")},
 	{"raw NaN", nil, map[codec.Codec]string{codec.CBOR: "81f97e00", codec.MsgPack: "91cb7ff8000000000001"}, json.RawMessage("1"), refusal("")}, {"raw tag", nil, map[codec.Codec]string{codec.CBOR: "81d82a01", codec.MsgPack: "91d40505"}, json.RawMessage("1"), refusal("")},

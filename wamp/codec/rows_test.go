@@ -14,6 +14,7 @@ import (
 
 	"github.com/connectanum/connectanum-go/wamp/codec"
 	"github.com/connectanum/connectanum-go/wamp/proto"
+	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
@@ -80,6 +81,42 @@ func (k *textKey) UnmarshalText(b []byte) error {
 func (k jsonKey) MarshalJSON() ([]byte, error)    { return json.Marshal(k.A) }
 func (binaryOnly) MarshalBinary() ([]byte, error) { return []byte("binary"), nil }
 func (*binaryOnly) UnmarshalBinary([]byte) error  { return errors.New("binary") }
+
+// streams and packs write themselves with the library, into what was begun and by itself.
+type (
+	streams struct{ V any }
+	packs   struct{ V any }
+)
+
+func (s streams) MarshalJSONTo(e *jsontext.Encoder) error {
+	return jsonv2.MarshalEncode(e, map[string]any{"s": s.V})
+}
+
+func (s *streams) UnmarshalJSONFrom(d *jsontext.Decoder) error {
+	var in map[string]any
+	err := jsonv2.UnmarshalDecode(d, &in)
+	s.V = in["s"]
+	return err
+}
+
+func (p packs) MarshalJSONTo(e *jsontext.Encoder) error {
+	b, err := jsonv2.Marshal(map[string]any{"p": p.V}, e.Options())
+	if err != nil {
+		return err
+	}
+	return e.WriteValue(b)
+}
+
+func (p *packs) UnmarshalJSONFrom(d *jsontext.Decoder) error {
+	raw, err := d.ReadValue()
+	if err != nil {
+		return err
+	}
+	var in map[string]any
+	err = jsonv2.Unmarshal(append([]byte(" "), raw...), &in, d.Options())
+	p.V = in["p"]
+	return err
+}
 
 func ptr[T any](v T) *T { return &v }
 
@@ -236,6 +273,9 @@ var sentRows = []struct {
 		[]any{dict("is", "a"), dict("is", "b"), dict("M", dict("is", "c")), dict("k", dict("is", "d"))}},
 	{"MarshalText", []any{textKey{"a", "b"}, &textKey{"c", "d"}, appends{"x"}}, []any{"a/b", "c/d", "<x"}},
 	{"MarshalBinary", []any{binaryOnly{1}, []binaryOnly{{2}}}, []any{dict("A", int64(1)), []any{dict("A", int64(2))}}},
+	{"MarshalJSONTo", []any{streams{[]any{[]byte{1}, ratio(7), 7, streams{colour(5)}}}, []streams{{half(2)}}},
+		[]any{dict("s", []any{[]byte{1}, 7.0, int64(7), dict("s", int64(5))}), []any{dict("s", 2.0)}}},
+	{"MarshalJSONTo of other text", []any{[]byte{9}, packs{[]any{"x", []byte{1}, 7.5}}, []byte{8}}, []any{[]byte{9}, dict("p", []any{"x", "AQ==", 7.5}), []byte{8}}},
 	{"nil marshaler", []any{(*marshals)(nil), []*textKey{nil}}, []any{nil, []any{nil}}},
 
 	// maps

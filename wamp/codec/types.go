@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/fxamacker/cbor/v2"
+	"github.com/go-json-experiment/json"
 	"github.com/ugorji/go/codec"
 )
 
@@ -63,6 +64,8 @@ var (
 	otherCode = []reflect.Type{reflect.TypeFor[encoding.BinaryMarshaler](), reflect.TypeFor[encoding.BinaryUnmarshaler](),
 		reflect.TypeFor[cbor.Marshaler](), reflect.TypeFor[cbor.Unmarshaler](), reflect.TypeFor[codec.Selfer](), reflect.TypeFor[codec.MissingFielder](),
 		reflect.TypeFor[interface{ IsZero() bool }](), reflect.TypeFor[interface{ IsCodecEmpty() bool }]()}
+
+	streams = []reflect.Type{reflect.TypeFor[json.MarshalerTo](), reflect.TypeFor[json.UnmarshalerFrom]()}
 
 	timeType     = reflect.TypeFor[time.Time]()
 	byteListType = reflect.TypeFor[[]byte]()
@@ -129,6 +132,9 @@ func (w *typeWalk) enter(t reflect.Type) {
 	}
 	if implements(t, otherCode) {
 		w.traits |= notPlain
+	}
+	if t != jsonRawType && t != numberType && t != rawType && implements(t, streams) {
+		w.traits |= isWide // what it gives to the library may be anything
 	}
 	r := rolesOf(t)
 	if r.read == roleText || r.read == roleJSON {
