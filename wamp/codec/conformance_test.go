@@ -538,7 +538,7 @@ func TestUnmarshalScalars(t *testing.T) {
 			{5, new(int), 5}, {-5, new(int), -5}, {5, new(int64), int64(5)}, {int64(math.MinInt64), new(int64), int64(math.MinInt64)},
 			{uint64(math.MaxUint64), new(uint64), uint64(math.MaxUint64)}, {uint64(math.MaxUint64), new(int64), nil},
 			{uint64(1 << 63), new(int), nil}, {-1, new(uint64), nil}, {"5", new(int), nil}, {true, new(int), nil},
-			{1.5, new(int), nil}, {1.0, new(int), 1}, {-0.0, new(int), 0}, {1.7e12, new(int64), int64(1.7e12)}, {5, new(float64), 5.0}, {-5, new(float64), -5.0}, {2.5, new(float64), 2.5},
+			{1.5, new(int), nil}, {1.0, new(int), 1}, {math.Copysign(0, -1), new(int), 0}, {1.7e12, new(int64), int64(1.7e12)}, {5, new(float64), 5.0}, {-5, new(float64), -5.0}, {2.5, new(float64), 2.5},
 			{"2", new(float64), nil}, {1, new(bool), nil}, {true, new(bool), true}, {"x", new(string), "x"}, {5, new(string), nil},
 			{[]byte("x"), new(string), nil}, {[]byte("x"), new([]byte), []byte("x")}, {5, new([]byte), nil},
 			{nil, new(int), 0}, {nil, new(string), ""}, {nil, new([]byte), []byte(nil)}, {[]any{}, new(int), nil},

@@ -100,12 +100,12 @@ func TestHostileIsLinear(t *testing.T) {
 	const size = 1 << 16
 	small, large := hostile(size/8), hostile(size)
 	for name := range large {
-		for target, make := range hostileTargets() {
+		for target, fresh := range hostileTargets() {
 			took := func(p codec.Payload) time.Duration {
 				best := time.Hour
 				for range 3 {
 					begin := time.Now()
-					_ = p.Scan(make())
+					_ = p.Scan(fresh())
 					_, _ = p.Args()
 					best = min(best, time.Since(begin))
 					if best < time.Millisecond {

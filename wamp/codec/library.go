@@ -14,7 +14,7 @@ import (
 // that the type brings for it. It has been looked at before, and what was written
 // is looked at behind. depth is how deep the value stands.
 func appendAny(f format, dst []byte, v any, depth int) ([]byte, error) {
-	if out, err, done := appendKind(f, dst, v); done {
+	if out, done, err := appendKind(f, dst, v); done {
 		return out, err
 	}
 	start := len(dst)
@@ -26,30 +26,30 @@ func appendAny(f format, dst []byte, v any, depth int) ([]byte, error) {
 }
 
 // appendKind appends numbers, strings and booleans of named types.
-func appendKind(f format, dst []byte, v any) (out []byte, err error, done bool) { //nolint:revive // whether it was done comes last
+func appendKind(f format, dst []byte, v any) (out []byte, done bool, err error) {
 	r := reflect.ValueOf(v)
 	if k := r.Kind(); !isBasic(k) {
-		return dst, nil, false
+		return dst, false, nil
 	}
 	switch rolesOf(r.Type()).write {
 	case roleBool:
-		return f.appendBool(dst, r.Bool()), nil, true
+		return f.appendBool(dst, r.Bool()), true, nil
 	case roleInt:
-		return f.appendInt(dst, r.Int()), nil, true
+		return f.appendInt(dst, r.Int()), true, nil
 	case roleUint:
-		return f.appendUint(dst, r.Uint()), nil, true
+		return f.appendUint(dst, r.Uint()), true, nil
 	case roleFloat:
 		x := r.Float()
 		if r.Kind() == reflect.Float32 {
 			x = float32Value(float32(x))
 		}
 		dst, err = f.appendFloat(dst, x)
-		return dst, err, true
+		return dst, true, err
 	case roleString:
 		dst, err = f.appendString(dst, r.String())
-		return dst, err, true
+		return dst, true, err
 	}
-	return dst, nil, false
+	return dst, false, nil
 }
 
 // write calls the library, which may call code of the user's. Nothing of a library

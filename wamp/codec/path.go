@@ -45,11 +45,12 @@ func memberAt(text []byte, pos int, token string) int {
 	found := false
 	var st stack
 	for i := 0; ; i++ {
-		start, end, bad := jsonItem(text, pos, i, dict)
+		start, _, bad := jsonItem(text, pos, i, dict)
 		if bad != "" || start < 0 {
 			return -1
 		}
-		if end, bad = (jsonFormat{}).end(text, start, &st); bad != "" {
+		end, bad := (jsonFormat{}).end(text, start, &st)
+		if bad != "" {
 			return -1
 		}
 		switch {

@@ -75,7 +75,6 @@ func (t *transcoder) value(dst []byte, pos, depth int) (out []byte, end int, err
 			dst = f.appendList(dst, n)
 		} else {
 			dst = f.appendDict(dst, n)
-			n *= 2
 		}
 		for i := 0; ; i++ {
 			start, end, _ := jsonItem(t.text, pos+1, i, c == '{')

@@ -29,7 +29,7 @@ const (
 	// with that of JSON.
 	notPlain
 	// notMsgPack: something on which the library of MessagePack alone does not agree:
-	// for it an empty list is not empty.
+	// for it an empty list is not empty, and a pointer to nothing is.
 	notMsgPack
 	// isWide: something that the JSON library does not see as we do, so that we look
 	// at each value before it does.
@@ -242,7 +242,7 @@ func (w *typeWalk) fields(t reflect.Type) {
 			switch k := f.Type.Kind(); {
 			case o == "string":
 				w.traits |= notPlain | isWide | hasQuoted
-			case o == "omitempty" && (k == reflect.Slice || k == reflect.Map):
+			case o == "omitempty" && (k == reflect.Slice || k == reflect.Map || k == reflect.Pointer):
 				w.traits |= notMsgPack
 			case o != "omitempty", k == reflect.Struct, k == reflect.Array, k == reflect.Float64:
 				w.traits |= notPlain
