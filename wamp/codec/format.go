@@ -233,8 +233,8 @@ func unmarshalValue(f format, raw []byte, v any, depth int) error {
 		return errEndlessTarget
 	}
 	target := reflect.ValueOf(v).Elem()
-	basic := isBasic(target.Kind())
-	if basic { // it stays as it was where this fails
+	scalar := isScalar(target.Type())
+	if scalar { // it stays as it was where this fails
 		target = reflect.New(target.Type()).Elem()
 	} else {
 		target.SetZero()
@@ -254,10 +254,20 @@ func unmarshalValue(f format, raw []byte, v any, depth int) error {
 			return decodeError(err)
 		}
 	}
-	if basic {
+	if scalar {
 		reflect.ValueOf(v).Elem().Set(target)
 	}
 	return nil
+}
+
+// isScalar reports whether values of a type are one thing each, or a pointer.
+func isScalar(t reflect.Type) bool {
+	switch rolesOf(t).read {
+	case roleBool, roleInt, roleUint, roleFloat, roleString, roleBytes, roleText, roleNumber, roleRaw, roleBig, roleURL, roleTag, rolePointer:
+		return true
+	default:
+		return isBasic(t.Kind())
+	}
 }
 
 // read decodes by the reference, which may call code of the user's.

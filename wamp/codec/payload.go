@@ -345,8 +345,8 @@ func scanError(i int, target any, err error) error {
 // Scan decodes the positional arguments into the values that the targets point
 // to. A nil target skips its argument, arguments without a target are left
 // alone, a target without an argument is an error, and so is one that is a nil
-// pointer or no pointer at all. What a target held before is gone, but for a number,
-// string or boolean where its argument does not fit. docs/values.md says what fits into
+// pointer or no pointer at all. What a target held before is gone, but for a scalar, a
+// pointer or bytes where the argument does not fit. docs/values.md says what fits into
 // what. The error is a *ScanError.
 func (p Payload) Scan(targets ...any) error {
 	if len(targets) == 0 {
