@@ -259,6 +259,10 @@ var sentRows = []struct {
 		[]any{int64(5), int64(-5), uint64(math.MaxUint64), dict("N", nil), dict("N", int64(9))}},
 	{"big.Int, big", struct{ N *big.Int }{bigInt("123456789012345678901234567890")}, map[codec.Codec]any{codec.CBOR: dict("N", bigInt("123456789012345678901234567890")),
 		codec.JSON: dict("N", "123456789012345678901234567890"), codec.MsgPack: dict("N", "123456789012345678901234567890")}},
+	// The library moves values of maps about while it writes.
+	{"big.Int, big in a map", map[string]struct{ N big.Int }{"a": {*bigInt("-100000000000000000001")}, "b": {*bigInt("300000000000000000000002")}, "c": {*bigInt("500000000000000000000003")}}, map[codec.Codec]any{
+		codec.CBOR: dict("a", dict("N", bigInt("-100000000000000000001")), "b", dict("N", bigInt("300000000000000000000002")), "c", dict("N", bigInt("500000000000000000000003"))),
+		codec.JSON: dict("a", dict("N", "-100000000000000000001"), "b", dict("N", "300000000000000000000002"), "c", dict("N", "500000000000000000000003")), codec.MsgPack: dict("a", dict("N", "-100000000000000000001"), "b", dict("N", "300000000000000000000002"), "c", dict("N", "500000000000000000000003"))}},
 	{"big.Int, a key", map[*big.Int]int{big.NewInt(5): 1}, dict("5", int64(1))},
 	{"big.Rat", big.NewRat(1, 3), "1/3"},
 	{"duration", struct{ D time.Duration }{time.Second}, dict("D", int64(1e9))}, {"duration, a key", map[time.Duration]int{5: 1}, dict("5", int64(1))},
