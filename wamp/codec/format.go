@@ -228,29 +228,37 @@ func unmarshalValue(f format, raw []byte, v any, depth int) error {
 	if done, err := scanScalar(f, raw, v); done {
 		return err
 	}
+	s := valueScan(raw, depth)
+	return unmarshalType(f, &s, v, false)
+}
+
+// unmarshalType decodes what s has by the target's type. checked says that s has been
+// through it.
+func unmarshalType(f format, s *scan, v any, checked bool) error {
 	traits := traitsOf(v)
 	if traits&isEndless != 0 {
 		return errEndlessTarget
 	}
 	target := reflect.ValueOf(v).Elem()
-	scalar := isScalar(target.Type())
+	scalar := traits&toScalar != 0
 	if scalar { // it stays as it was where this fails
 		target = reflect.New(target.Type()).Elem()
 	} else {
 		target.SetZero()
 	}
-	if byHand := traits.isPlain() && !f.text(); !byHand || !readPlain(f, raw, target) {
+	if byHand := traits.isPlain() && !f.text(); !byHand || !readPlain(f, s.data, target) {
 		if byHand {
 			target.SetZero()
 		}
-		s := valueScan(raw, depth)
-		if err := check(f, &s); err != nil {
+		if !checked {
+			if err := check(f, s); err != nil {
+				return err
+			}
+		}
+		if err := checkLibrary(f, s, traits); err != nil {
 			return err
 		}
-		if err := checkLibrary(f, &s, traits); err != nil {
-			return err
-		}
-		if err := read(f, &s, target.Addr().Interface(), traits); err != nil {
+		if err := read(f, s, target.Addr().Interface(), traits); err != nil {
 			return decodeError(err)
 		}
 	}

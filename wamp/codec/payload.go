@@ -374,6 +374,13 @@ func (p Payload) Scan(targets ...any) error {
 	}
 	pos, _ := f.open(args)
 	for i, target := range targets {
+		if end, err := scanText(f, args, pos, i, target); end > 0 {
+			if err != nil {
+				return scanError(i, target, err)
+			}
+			pos = end
+			continue
+		}
 		start, end, bad := f.next(args, pos, i, false)
 		if bad != "" {
 			return scanError(i, target, &SyntaxError{Codec: f.name(), Offset: end, Reason: bad})
@@ -390,6 +397,25 @@ func (p Payload) Scan(targets ...any) error {
 		}
 	}
 	return nil
+}
+
+// scanText decodes the next element of JSON into a target whose type is the user's:
+// what finds its end has checked it too. It does nothing, and end is 0, for other
+// targets, and where something is wrong.
+func scanText(f format, args []byte, pos, i int, target any) (end int, err error) {
+	if _, isJSON := f.(jsonFormat); !isJSON || target == nil || isQuick(target) {
+		return 0, nil
+	}
+	start, _, bad := jsonItem(args, pos, i, false)
+	if bad != "" || start < 0 {
+		return 0, nil
+	}
+	s := valueScan(args, valueDepth-1)
+	if end, bad = (jsonFormat{}).skip(&s, start, 0); bad != "" {
+		return 0, nil
+	}
+	s.data = args[start:end]
+	return end, unmarshalType(f, &s, target, true)
 }
 
 // ScanKw decodes the keyword arguments into the struct or map that v points

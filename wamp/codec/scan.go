@@ -117,9 +117,7 @@ func (t *token) float() float64 {
 // library. It is not done where the target is of another kind or the value is
 // no scalar. Null makes the target zero.
 func scanScalar(f format, raw []byte, v any) (done bool, err error) {
-	switch v.(type) {
-	case *int, *int64, *uint64, *float64, *bool, *string, *[]byte, *big.Int, **big.Int:
-	default:
+	if !isQuick(v) {
 		return false, nil
 	}
 	t := f.token(raw)
@@ -184,6 +182,15 @@ func scanScalar(f format, raw []byte, v any) (done bool, err error) {
 		return true, &SyntaxError{Codec: f.name(), Reason: badUTF8}
 	}
 	return ok, nil // the reference says what is wrong
+}
+
+// isQuick reports whether a target is one that scanScalar or unmarshalPlain knows.
+func isQuick(v any) bool {
+	switch v.(type) {
+	case *int, *int64, *uint64, *float64, *bool, *string, *[]byte, *big.Int, **big.Int, *any, *[]any, *map[string]any:
+		return true
+	}
+	return false
 }
 
 // fits reports whether the token is of kind k, or null.

@@ -42,6 +42,8 @@ const (
 	hasText
 	// hasInt: integers.
 	hasInt
+	// toScalar: a pointer to a scalar.
+	toScalar
 	// hasBig: a type that reads text into numbers of package big.
 	hasBig
 )
@@ -92,6 +94,9 @@ func traitsOfType(t reflect.Type) typeTraits {
 	}
 	w := typeWalk{at: map[reflect.Type]int{}}
 	w.visit(t)
+	if t.Kind() == reflect.Pointer && isScalar(t.Elem()) {
+		w.traits |= toScalar
+	}
 	knownTypes.Store(t, w.traits)
 	return w.traits
 }
