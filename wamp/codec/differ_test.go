@@ -142,18 +142,17 @@ func (m *maker) fill(v reflect.Value, depth int) {
 	case *stdjson.Number:
 		*p = stdjson.Number([]string{"1", "-1.5", "1e3", "0.10", "7.0"}[m.IntN(5)])
 		return
-	case *stdjson.RawMessage:
-		*p = stdjson.RawMessage([]string{"1", `{"a":[1.0,null]}`, `"x"`, "[]"}[m.IntN(4)])
-		return
-	case *jsontext.Value:
-		*p = jsontext.Value([]string{"1", `{"a":[1.0,null]}`, `"x"`, "[]"}[m.IntN(4)])
-		return
 	case *any:
 		*p = m.plain(2)
 		return
 	case *fallback:
 		p.N = 5
 		p.M = map[string]any{"x": m.plain(1)}
+		return
+	}
+	switch t := v.Type(); t { // these may be one type
+	case reflect.TypeFor[stdjson.RawMessage](), reflect.TypeFor[jsontext.Value]():
+		v.SetBytes([]byte([]string{"1", `{"a":[1.0,null]}`, `"x"`, "[]"}[m.IntN(4)]))
 		return
 	}
 	switch t := v.Type(); t.Kind() {
