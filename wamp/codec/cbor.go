@@ -90,7 +90,7 @@ func (cborFormat) appendList(dst []byte, n int) []byte { return cborHead(dst, cb
 func (cborFormat) appendDict(dst []byte, n int) []byte { return cborHead(dst, cborMap, uint64(n)) }
 
 // cborEnc is how the library is set up. It is given plain types only.
-var cborEnc = must(cbor.EncOptions{}.UserBufferEncMode())
+var cborEnc = must(cbor.EncOptions{Time: cbor.TimeRFC3339Nano}.UserBufferEncMode())
 
 // must is for options that are constants: they are right or they never are.
 func must[T any](v T, err error) T {

@@ -246,7 +246,7 @@ func unmarshalType(f format, s *scan, v any, checked bool) error {
 	} else {
 		target.SetZero()
 	}
-	if byHand := traits.isPlain() && !f.text(); !byHand || !readPlain(f, s.data, target) {
+	if byHand := traits.isPlain() && !f.text(); !byHand || !readPlain(f, s.data, target, s.depth) {
 		if byHand {
 			target.SetZero()
 		}

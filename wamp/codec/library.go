@@ -66,7 +66,7 @@ func write(f format, dst []byte, v any, depth int) (out []byte, err error) {
 	}
 	if f.writes(traits) {
 		// Where this does not do, the reference says what is wrong.
-		if p, r := planOf(reflect.TypeOf(v)), reflect.ValueOf(v); depth+p.depth <= valueDepth && p.isText(r) {
+		if p, r := planOf(reflect.TypeOf(v)), reflect.ValueOf(v); p.fits(r, depth, f.writes) {
 			if out, err := f.write(dst, v); err == nil {
 				return out, nil
 			}

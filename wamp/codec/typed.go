@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 	"sync"
+	"time"
 	"unicode/utf8"
 )
 
@@ -21,7 +22,7 @@ type plan struct {
 	typ    reflect.Type
 	role   role
 	depth  int  // how deep the lists and dicts in it nest
-	text   bool // there are strings in it
+	text   bool // there are strings in it, or what may be one
 	elem   *plan
 	fields []planField
 	byName map[string]int
@@ -48,7 +49,7 @@ func planOf(t reflect.Type) *plan {
 		if p.depth = p.elem.depth; p.role != rolePointer {
 			p.depth++
 		}
-	case roleString:
+	case roleString, roleText, roleAny, roleFace:
 		p.text = true
 	case roleStruct:
 		p.depth = 1
@@ -67,36 +68,59 @@ func planOf(t reflect.Type) *plan {
 	return p
 }
 
-// isText reports whether all strings in v are UTF-8.
-func (p *plan) isText(v reflect.Value) bool {
-	if !p.text {
+// fits reports whether v, which stands at a depth, may be written by the library: all
+// strings are UTF-8, what is in an interface is plain too, and times are such as have
+// the usual form.
+func (p *plan) fits(v reflect.Value, depth int, writes func(typeTraits) bool) bool {
+	if !p.text && depth+p.depth <= valueDepth {
 		return true
 	}
 	switch p.role {
 	case roleString:
 		return utf8.ValidString(v.String())
+	case roleText:
+		return isUsual(v.Interface().(time.Time))
+	case roleAny, roleFace:
+		if v.IsNil() {
+			return true
+		}
+		v = v.Elem()
+		return writes(traitsOfType(v.Type())) && planOf(v.Type()).fits(v, depth, writes)
 	case rolePointer:
-		return v.IsNil() || p.elem.isText(v.Elem())
+		return v.IsNil() || p.elem.fits(v.Elem(), depth, writes)
+	case roleList, roleMap, roleStruct:
+		if depth++; depth > valueDepth {
+			return false
+		}
+	}
+	switch p.role {
 	case roleList:
 		for i := range v.Len() {
-			if !p.elem.isText(v.Index(i)) {
+			if !p.elem.fits(v.Index(i), depth, writes) {
 				return false
 			}
 		}
 	case roleMap:
 		for it := v.MapRange(); it.Next(); {
-			if !utf8.ValidString(it.Key().String()) || !p.elem.isText(it.Value()) {
+			if !utf8.ValidString(it.Key().String()) || !p.elem.fits(it.Value(), depth, writes) {
 				return false
 			}
 		}
 	case roleStruct:
 		for i := range p.fields {
-			if f := &p.fields[i]; f.plan.text && !f.plan.isText(v.Field(f.index)) {
+			if f := &p.fields[i]; !f.plan.fits(v.Field(f.index), depth, writes) {
 				return false
 			}
 		}
 	}
 	return true
+}
+
+// isUsual reports whether a time is one that all libraries write in the same way: not
+// the zero time, which is null for that of CBOR, nor one without an RFC 3339 form.
+func isUsual(t time.Time) bool {
+	_, offset := t.Zone()
+	return !t.IsZero() && t.Year() > 0 && t.Year() <= 9999 && offset%60 == 0 && offset > -24*60*60 && offset < 24*60*60
 }
 
 // itemClass is what an item is.
@@ -238,12 +262,14 @@ type filler struct {
 	text    byte // the first byte of an empty text, and that which is none any more
 	textEnd byte
 	intEnd  byte // the first byte that is no small integer any more
+	depth   int  // how deep the value at hand stands
+	scan    scan // of what goes into interfaces
 }
 
 // readPlain reads raw into v, whose type is plain, and reports whether it did. Else v
 // may be set in part.
-func readPlain(f format, raw []byte, v reflect.Value) bool {
-	r := filler{f: f, raw: raw, text: mpFixStr, textEnd: mpNil, intEnd: mpFixMap}
+func readPlain(f format, raw []byte, v reflect.Value, depth int) bool {
+	r := filler{f: f, raw: raw, depth: valueDepth - depth, scan: valueScan(raw, valueDepth), text: mpFixStr, textEnd: mpNil, intEnd: mpFixMap}
 	if _, ok := f.(cborFormat); ok {
 		r.text, r.textEnd, r.intEnd = cborText, cborText+24, 24
 	}
@@ -294,8 +320,11 @@ func (r *filler) fill(p *plan, v reflect.Value, pos int) int {
 			return pos + 1
 		}
 	}
-	if p.role == rolePointer {
+	switch p.role {
+	case rolePointer:
 		return r.pointer(p, v, pos)
+	case roleAny:
+		return r.any(v, pos)
 	}
 	it := r.f.item(r.raw, pos)
 	if it.class == itemNull {
@@ -327,25 +356,47 @@ func (r *filler) fill(p *plan, v reflect.Value, pos int) int {
 			v.SetString(string(b))
 			return end
 		}
+	case roleText: // a time
+		b, end := r.name(pos)
+		if end > 0 && v.Addr().Interface().(*time.Time).UnmarshalText(b) == nil {
+			return end
+		}
 	case roleBytes:
 		if it.class == itemBytes {
 			v.SetBytes(append([]byte{}, r.raw[it.next:it.next+it.n]...))
 			return it.next + it.n
 		}
-	case roleList:
-		if it.class == itemList {
-			return r.list(p, v, it.next, it.n)
+	case roleList, roleMap, roleStruct:
+		r.depth++
+		end := -1
+		switch {
+		case p.role == roleList && it.class == itemList:
+			end = r.list(p, v, it.next, it.n)
+		case p.role == roleMap && it.class == itemDict:
+			end = r.dict(p, v, it.next, it.n)
+		case p.role == roleStruct && it.class == itemDict:
+			end = r.fields(p, v, it.next, it.n)
 		}
-	case roleMap:
-		if it.class == itemDict {
-			return r.dict(p, v, it.next, it.n)
-		}
-	case roleStruct:
-		if it.class == itemDict {
-			return r.fields(p, v, it.next, it.n)
-		}
+		r.depth--
+		return end
 	}
 	return -1
+}
+
+// any reads a plain value into an interface.
+func (r *filler) any(v reflect.Value, pos int) int {
+	end, bad := r.f.skip(&r.scan, pos, r.depth)
+	if bad != "" || checkMemory(r.f, &r.scan) != nil {
+		return -1
+	}
+	got, _, bad := r.f.plain(r.raw, pos)
+	if bad != "" {
+		return -1
+	}
+	if got != nil {
+		v.Set(reflect.ValueOf(got))
+	}
+	return end
 }
 
 func (r *filler) pointer(p *plan, v reflect.Value, pos int) int {

@@ -29,7 +29,7 @@ const (
 	// with that of JSON.
 	notPlain
 	// notMsgPack: something on which the library of MessagePack alone does not agree:
-	// for it an empty list is not empty, and a pointer to nothing is.
+	// for it an empty list is not empty, a pointer to nothing is, and a time is no text.
 	notMsgPack
 	// isWide: something that the JSON library does not see as we do, so that we look
 	// at each value before it does.
@@ -50,7 +50,7 @@ const (
 
 // isPlain reports whether values may be written by the libraries of CBOR and
 // MessagePack, and read by hand.
-func (t typeTraits) isPlain() bool { return t&(notPlain|hasAny|hasLoop) == 0 }
+func (t typeTraits) isPlain() bool { return t&(notPlain|hasLoop) == 0 }
 
 func (jsonFormat) writes(typeTraits) bool      { return false }
 func (cborFormat) writes(t typeTraits) bool    { return t.isPlain() }
@@ -132,7 +132,7 @@ func (w *typeWalk) loop(path []reflect.Type) {
 
 func (w *typeWalk) enter(t reflect.Type) {
 	if t == timeType {
-		w.traits |= notPlain | hasText
+		w.traits |= notMsgPack | hasText
 		return
 	}
 	if implements(t, otherCode) {
