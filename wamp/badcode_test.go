@@ -113,7 +113,7 @@ func TestBadErrorAsCause(t *testing.T) {
 
 func toEnd[T any](ch <-chan T) func() {
 	return func() {
-		for range ch { //nolint:revive // to its end
+		for range ch {
 		}
 	}
 }

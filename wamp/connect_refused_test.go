@@ -192,7 +192,7 @@ func checkSilent(t *testing.T, address string, options ...wamp.Option) {
 	if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, wamp.ErrTimeout) {
 		t.Errorf("%v", err)
 	}
-	phase := regexp.MustCompile(`: (websocket upgrade|tls handshake|rawsocket handshake|login): context deadline exceeded( \(hint: .*\))?$`)
+	phase := regexp.MustCompile(`: (dial|websocket upgrade|tls handshake|rawsocket handshake|login): context deadline exceeded( \(hint: .*\))?$`)
 	_, where, _ := strings.Cut(address, "://")
 	if !phase.MatchString(err.Error()) || !strings.Contains(err.Error(), "://"+where+":") {
 		t.Errorf("the error does not say where it was: %v", err)

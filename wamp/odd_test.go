@@ -366,7 +366,7 @@ func TestLongTextsOfPeers(t *testing.T) {
 func TestHandlesWithTheIDZero(t *testing.T) {
 	inEach(t, "id", func(t *testing.T, c codec.Codec) {
 		for _, typ := range []proto.MessageType{proto.Subscribed, proto.Registered} {
-			script := wamptest.NewScript(t, wamptest.Welcome(), wamptest.Expect(proto.MessageType(typ-1)),
+			script := wamptest.NewScript(t, wamptest.Welcome(), wamptest.Expect(typ-1),
 				wamptest.Answer(&proto.Message{Type: typ}), accused(typ))
 			s, err := wamp.Connect(t.Context(), "", "realm1", wamp.WithTransport(script.Dial), wamp.WithSerializers(c))
 			if err != nil {

@@ -75,7 +75,7 @@ func TestHandlersThatSlip(t *testing.T) {
 		"Error panics":   {func(context.Context, *wamp.Invocation) error { return panickingError{} }, proto.ErrURIRuntimeError, []string{"WARN", "masked", "panics"}},
 		"fails with nil": {func(_ context.Context, inv *wamp.Invocation) error { return inv.Fail(nil) }, proto.ErrURIRuntimeError, nil},
 		"bad payload": {func(_ context.Context, inv *wamp.Invocation) error { return inv.Return(wamp.Args(make(chan int))) }, proto.ErrURIInvalidPayload,
-			[]string{"ERROR", "an answer was not sent", "com.example.slip", "argument 0"}},
+			[]string{"ERROR", "an answer was not sent", "com.example.slip", "args[0]"}},
 		"bad error payload": {func(context.Context, *wamp.Invocation) error {
 			return wamp.NewError("com.example.own", wamp.Args(make(chan int)))
 		}, proto.ErrURIInvalidPayload,

@@ -46,7 +46,9 @@ func Own(ctx context.Context) (own context.Context, err error) {
 // The types of package context. Those of the first line have no parent that is
 // asked for more than values.
 var (
-	backgroundType, todoType, withoutType = reflect.TypeOf(context.Background()), reflect.TypeOf(context.TODO()), reflect.TypeOf(context.WithoutCancel(context.Background()))
+	backgroundType = reflect.TypeOf(context.Background())
+	todoType       = reflect.TypeOf(context.TODO()) //nolint:forbidigo // only its type
+	withoutType    = reflect.TypeOf(context.WithoutCancel(context.Background()))
 
 	timerType  = made(context.WithTimeout(context.Background(), 0))
 	cancelType = made(context.WithCancel(context.Background()))
@@ -62,28 +64,23 @@ func made(ctx context.Context, cancel context.CancelFunc) reflect.Type {
 
 // simple reports whether all that ctx is asked for is answered by package context.
 func simple(ctx context.Context) bool {
-	for {
-		switch ctx.(type) {
-		case *userContext, *InsideContext:
-			return true
-		}
-		t := reflect.TypeOf(ctx)
-		switch {
-		case t == backgroundType, t == timerType, t == todoType, t == withoutType:
-			return true
-		case t != cancelType && t != valueType && (t.Kind() != reflect.Pointer || t.Elem().PkgPath() != "os/signal"):
-			return false
-		}
-		v := reflect.ValueOf(ctx)
-		if v.IsNil() || v.Elem().Kind() != reflect.Struct || v.Elem().NumField() == 0 || !v.Elem().Field(0).CanInterface() {
-			return false
-		}
-		parent, ok := v.Elem().Field(0).Interface().(context.Context) // it is embedded
-		if !ok {
-			return false
-		}
-		ctx = parent
+	switch ctx.(type) {
+	case *userContext, *InsideContext:
+		return true
 	}
+	t := reflect.TypeOf(ctx)
+	switch {
+	case t == backgroundType, t == timerType, t == todoType, t == withoutType:
+		return true
+	case t != cancelType && t != valueType && (t.Kind() != reflect.Pointer || t.Elem().PkgPath() != "os/signal"):
+		return false
+	}
+	v := reflect.ValueOf(ctx)
+	if v.IsNil() || v.Elem().Kind() != reflect.Struct || v.Elem().NumField() == 0 || !v.Elem().Field(0).CanInterface() {
+		return false
+	}
+	parent, ok := v.Elem().Field(0).Interface().(context.Context) // it is embedded
+	return ok && simple(parent)
 }
 
 // InsideContext is the context of an invocation. It knows which one, so that a

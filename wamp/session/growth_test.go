@@ -65,10 +65,10 @@ func TestGrowth(t *testing.T) {
 				work.run(t, n)
 				*least = min(*least, time.Since(start))
 			}
-			for range 3 {
+			for range 5 {
 				run(few, &short)
 				run(few*times, &long)
-				if long < 8*times*short {
+				if long < 16*times*short {
 					return
 				}
 			}
@@ -312,7 +312,7 @@ func topicsRevoked(b testing.TB, n int) {
 func handlesRestored(b testing.TB, n int) {
 	r := benchRig(b)
 	r.subscribed(b, n, number)
-	for range 3 {
+	for range 5 {
 		r.core.linkLost(errors.New("cut"))
 		r.core.joined(r.core.details, r.core.codec, 1<<20)
 		for i := range n {

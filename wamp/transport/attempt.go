@@ -235,10 +235,10 @@ func (c safeCache) Put(key string, s *tls.ClientSessionState) {
 // safeCertificate returns a certificate whose key may be a user's code, such as
 // one that is kept in a device.
 func safeCertificate(c tls.Certificate) tls.Certificate {
-	switch c.PrivateKey.(type) {
+	switch key := c.PrivateKey.(type) {
 	case *rsa.PrivateKey, *ecdsa.PrivateKey, ed25519.PrivateKey:
 	case crypto.Signer:
-		c.PrivateKey = safeSigner{c.PrivateKey.(crypto.Signer)} //nolint:errcheck // it is
+		c.PrivateKey = safeSigner{key}
 	}
 	return c
 }
