@@ -250,6 +250,9 @@ func (r *Router) chunk(p *peer, c *chunked, m *proto.Message) {
 		return
 	}
 	if p.calls[m.Request] == nil {
+		if last { // it was under way when the call ended: nothing is left to cancel
+			c.more = false
+		}
 		return
 	}
 	r.m.Chunked(op, c.run, n, last)
