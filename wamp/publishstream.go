@@ -98,6 +98,7 @@ type publishStream struct {
 	flight   chan *flying  // handed over, oldest first; never full
 	complete chan struct{} // closed when the producer has returned
 	produced error         // what it has returned; set before that
+	late     bool          // its ctx had ended by then: that is no end of its own; set before that too
 
 	told bool // the consumer was told of the session's end; of acknowledge
 }
@@ -128,7 +129,10 @@ func (s *Session) publishAll(ctx context.Context, topic string, options []Publis
 	// It ends with the producer, whose ctx ends with the stream.
 	err = s.eng.GoProducer(func() {
 		p.produced = errProducer
-		defer close(p.complete) // also behind runtime.Goexit
+		defer func() { // also behind runtime.Goexit
+			p.late = p.inner.Err() != nil
+			close(p.complete)
+		}()
 		s.guarded("the producer of a stream of "+topic, func() { p.produced = produce(p) })
 	})
 	if err == nil {
@@ -270,17 +274,21 @@ func (p *publishStream) acknowledge() {
 				back++
 			}
 		case <-p.complete:
-			last, complete = p.produced, true
+			if !p.late {
+				last, complete = p.produced, true
+			}
 			p.stop(nil)
 		case <-p.inner.Done():
 		}
 	}
 	if over.Err() != nil && !complete && context.Cause(p.inner) == context.Cause(over) {
+		last, closed = context.Cause(over), true
 		select {
-		case <-p.complete: // before that
-			last, complete = p.produced, true
+		case <-p.complete:
+			if !p.late {
+				last, complete, closed = p.produced, true, false
+			}
 		default:
-			last, closed = context.Cause(over), true
 		}
 	}
 	// The producer may still be about to hand one over. When all places are back,

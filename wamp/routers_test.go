@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -222,10 +223,10 @@ func TestLateChunksAreCancelled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := wamptest.NewRouter(t, wamptest.WithLateChunks())
 		s, c := join(t, r), join(t, r)
-		running := 0
+		var running atomic.Int32
 		handle(t, s, "com.example.early", func(ctx context.Context, inv *wamp.Invocation) error {
-			running++
-			defer func() { running-- }()
+			running.Add(1)
+			defer running.Add(-1)
 			if number(t, inv.Payload) == 0 {
 				return inv.Return(wamp.Args("enough"))
 			}
@@ -247,8 +248,8 @@ func TestLateChunksAreCancelled(t *testing.T) {
 			}
 		}
 		<-time.After(time.Minute)
-		if running != 0 || r.Stats().Calls != 0 {
-			t.Errorf("%d invocations go on, the router has %d calls", running, r.Stats().Calls)
+		if n := running.Load(); n != 0 || r.Stats().Calls != 0 {
+			t.Errorf("%d invocations go on, the router has %d calls", n, r.Stats().Calls)
 		}
 	})
 }

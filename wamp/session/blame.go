@@ -54,6 +54,8 @@ type repeated interface {
 	suspected() int
 	// pending reports whether it waits for an answer, and nothing has come for it.
 	pending(c *core) bool
+	// probed notes that it is the one that is sent alone. It says so when it ends.
+	probed(b *blame)
 }
 
 // askSuspect is an ask that is repeated.
@@ -69,6 +71,7 @@ func (s *askSuspect) resume(c *core)        { c.ask(s.ask) }
 func (s *askSuspect) place() **node[parked] { return &s.at }
 func (s *askSuspect) suspected() int        { return s.n }
 func (s *askSuspect) pending(*core) bool    { return s.ask.state().pending() }
+func (s *askSuspect) probed(*blame)         {}
 
 // askAgain asks for a handle on a new link. deaths counts the links that ended
 // with it.
@@ -174,6 +177,19 @@ func (b *blame) death(c *core, r request, deaths *uint8, reason error) error {
 	return &OutcomeUnknown{Links: int(*deaths), Reason: reason}
 }
 
+// over notes that an operation has ended. It is not looked at again: the struct of
+// a publish may be used for the next one. b is nil for those that were not probed.
+func (b *blame) over(r repeated) {
+	if b != nil && b.probing == r {
+		b.probing = answered{}
+	}
+}
+
+// answered is in the place of a suspect that has ended, until the next is sent.
+type answered struct{ repeated }
+
+func (answered) pending(*core) bool { return false }
+
 // certain reports whether a suspect alone is to blame for the end of the link.
 func (b *blame) certain(c *core) bool { return b.probing != nil && b.probing.pending(c) }
 
@@ -192,6 +208,7 @@ func (c *core) nextSuspect() {
 		b.probing = p
 		b.until = c.host.now().Add(deathTime)
 		b.timer = c.timerNow(deathTime, func(*core) {}) // the turn that it makes looks again
-		b.probing.resume(c)
+		p.probed(b)
+		p.resume(c)
 	}
 }

@@ -86,6 +86,7 @@ type Call struct {
 	oneLink   bool          // it is of no use on another link
 	engines   bool          // it is the engine's own, and no user's
 	deaths    uint8         // links in a row that ended with it
+	blame     *blame        // not nil once it was sent alone
 }
 
 // DeadlinePolicy says what of a call's time limits is sent to a dealer that has
@@ -252,10 +253,13 @@ func (call *Call) check(c *core) error {
 	return nil
 }
 
+func (call *Call) probed(b *blame) { call.blame = b }
+
 func (call *Call) refuse(err error) { call.end(End{Err: err}) }
 
 // end ends the stream; the entry has been taken out of the tables.
 func (call *Call) end(e End) {
+	call.blame.over(call)
 	sink := call.Sink
 	call.Sink = nil
 	call.Args, call.Kwargs, call.Options, call.chunks = nil, nil, nil, nil

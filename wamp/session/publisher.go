@@ -35,10 +35,11 @@ type Publish struct {
 	OwnWindow bool
 
 	// Actor only, from here on.
-	free     bool  // its bytes were given back already
-	sent     bool  // it waits for its acknowledgement
-	open     bool  // it takes a place in the window
-	deaths   uint8 // links in a row that ended with it
+	free     bool   // its bytes were given back already
+	sent     bool   // it waits for its acknowledgement
+	open     bool   // it takes a place in the window
+	deaths   uint8  // links in a row that ended with it
+	blame    *blame // not nil once it was sent alone
 	id       proto.ID
 	seq      uint64
 	watch    watched
@@ -190,7 +191,10 @@ func (p *Publish) refuse(err error) {
 	}
 }
 
+func (p *Publish) probed(b *blame) { p.blame = b }
+
 func (p *Publish) end(e End) {
+	p.blame.over(p)
 	sink := p.Sink
 	p.Sink, p.Args, p.Kwargs = nil, nil, nil
 	if sink != nil {
