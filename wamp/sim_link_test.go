@@ -250,7 +250,9 @@ func (s *linkSpy) written(m *proto.Message) {
 	case proto.Unsubscribe, proto.Unregister:
 		w.WrittenLeave(m.Type, s.w.leaveOf(s, m), s.link, m.Request)
 	case proto.Goodbye:
-		s.w.goodbye()
+		if m.URI != proto.CloseURIGoodbyeAndOut { // an answer to the router's ends no drain
+			s.w.goodbye()
+		}
 	case proto.Abort:
 		w.Aborts(s.link, m.Options.Str("message"))
 	default:
