@@ -32,6 +32,7 @@ type blame struct {
 
 	suspects list[parked] // to be sent one by one, oldest first
 	probing  repeated
+	timed    bool // it has been written, and has until
 	until    time.Time
 	timer    *timer // of until
 
@@ -54,6 +55,8 @@ type repeated interface {
 	suspected() int
 	// pending reports whether it waits for an answer, and nothing has come for it.
 	pending(c *core) bool
+	// queued reports whether it waits to be sent.
+	queued() bool
 	// probed notes that it is the one that is sent alone. It says so when it ends.
 	probed(b *blame)
 }
@@ -71,6 +74,7 @@ func (s *askSuspect) resume(c *core)        { c.ask(s.ask) }
 func (s *askSuspect) place() **node[parked] { return &s.at }
 func (s *askSuspect) suspected() int        { return s.n }
 func (s *askSuspect) pending(*core) bool    { return s.ask.state().pending() }
+func (s *askSuspect) queued() bool          { return s.ask.state().at.listed() }
 func (s *askSuspect) probed(*blame)         {}
 
 // askAgain asks for a handle on a new link. deaths counts the links that ended
@@ -197,7 +201,7 @@ func (b *blame) certain(c *core) bool { return b.probing != nil && b.probing.pen
 // lived for long enough.
 func (c *core) nextSuspect() {
 	b := &c.blame
-	for b.probing == nil || !b.probing.pending(c) || !c.host.now().Before(b.until) {
+	for b.probing == nil || !b.alone(c) {
 		b.probing = nil
 		c.timers.stop(b.timer)
 		if b.suspects.len() == 0 || c.state != proto.StateEstablished {
@@ -205,10 +209,25 @@ func (c *core) nextSuspect() {
 		}
 		p := b.suspects.first().value.(repeated)
 		c.unpark(p)
-		b.probing = p
-		b.until = c.host.now().Add(deathTime)
-		b.timer = c.timerNow(deathTime, func(*core) {}) // the turn that it makes looks again
+		b.probing, b.timed = p, false
 		p.probed(b)
 		p.resume(c)
 	}
+}
+
+// alone reports whether the suspect at hand has neither been answered nor lived
+// for long enough. Its time begins when it has been written.
+func (b *blame) alone(c *core) bool {
+	switch {
+	case !b.probing.pending(c):
+		return false
+	case b.probing.queued():
+	case !b.timed:
+		b.timed = true
+		b.until = c.host.now().Add(deathTime)
+		b.timer = c.timerNow(deathTime, func(*core) {}) // the turn that it makes looks again
+	default:
+		return c.host.now().Before(b.until)
+	}
+	return true
 }

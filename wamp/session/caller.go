@@ -123,7 +123,7 @@ func (call *Call) place() **node[parked]  { return &call.parkedAt }
 func (call *Call) suspected() int         { return int(call.deaths) }
 
 func (call *Call) pending(c *core) bool {
-	return c.requests[call.id] == request(call) && call.delivered == 0
+	return call.parkedAt.listed() || c.requests[call.id] == request(call) && call.delivered == 0
 }
 
 // the options of calls that ask for nothing unusual, by flags.
@@ -252,6 +252,8 @@ func (call *Call) check(c *core) error {
 	}
 	return nil
 }
+
+func (call *Call) queued() bool { return call.parkedAt.listed() }
 
 func (call *Call) probed(b *blame) { call.blame = b }
 

@@ -162,3 +162,34 @@ func TestStepNewHandleOfALateSuspectIsSent(t *testing.T) {
 	r.do(sub)
 	r.want(proto.Subscribe)
 }
+
+// A suspect that waits for its place is the only one all the same: its time begins
+// when it is written.
+func TestStepSuspectThatWaitsIsAlone(t *testing.T) {
+	r := newLifeRig(t)
+	r.core.cfg.AckTimeout = time.Hour
+	for _, topic := range []string{"com.example.first", "com.example.second"} {
+		r.do(newSub(t.Context(), topic, &tape{}))
+		r.want(proto.Subscribe)
+		r.feed(proto.Message{Type: proto.Subscribed, Request: r.core.lastID, ID: 70 + r.core.lastID})
+	}
+	for _, topic := range []string{"com.example.second", "com.example.other"} {
+		r.do(&Publish{Ctx: t.Context(), URI: topic, Sink: &tape{}, Idempotent: true})
+	}
+	r.want(proto.Publish, proto.Publish)
+	r.lose()
+	r.rejoin(routerRoles())
+	r.want(proto.Subscribe, proto.Subscribe, proto.Publish, proto.Publish)
+	r.lose()
+	r.core.handleWindow.limit = 1
+	r.rejoin(routerRoles())
+	r.want(proto.Subscribe) // the second waits for its answer, and the first publish for that
+	r.pass(2 * deathTime)
+	r.want()
+	r.feed(proto.Message{Type: proto.Subscribed, Request: 1, ID: 71})
+	r.want(proto.Subscribe, proto.Publish)
+	r.pass(deathTime - time.Second)
+	r.want()
+	r.pass(time.Second)
+	r.want(proto.Publish)
+}

@@ -191,6 +191,8 @@ func (p *Publish) refuse(err error) {
 	}
 }
 
+func (p *Publish) queued() bool { return p.at.listed() }
+
 func (p *Publish) probed(b *blame) { p.blame = b }
 
 func (p *Publish) end(e End) {
