@@ -71,12 +71,12 @@ func dialRaw(t testing.TB, address string, p transport.Protocol) net.Conn {
 }
 
 // small makes the system hold little for a connection, so that a flood shows
-// soon.
+// soon. The buffer for what is read is the system's own affair: where it is set,
+// small segments overrun it, are dropped, and TCP crawls.
 func small(conn net.Conn) {
 	if c, ok := conn.(*tls.Conn); ok {
 		conn = c.NetConn()
 	}
-	_ = conn.(*net.TCPConn).SetReadBuffer(64 << 10)
 	_ = conn.(*net.TCPConn).SetWriteBuffer(64 << 10)
 }
 
@@ -207,8 +207,6 @@ func TestPingFlood(t *testing.T) {
 			const atMost = 64 << 20
 			var sent, pings atomic.Int64
 			var enough atomic.Bool
-			// The system drops small segments when its buffers are full, and TCP
-			// crawls then.
 			atOnce := max(50, 32<<10/tt.size)
 			wrote := background(func() error {
 				var chunk []byte
@@ -227,7 +225,9 @@ func TestPingFlood(t *testing.T) {
 				}
 				return nil
 			})
-			ctx := bound(t)
+			// A hundred thousand small pings take a busy machine a while.
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+			defer cancel()
 			for last := int64(-1); ctx.Err() == nil && (sent.Load() != last || last < transport.MaxPongs/2); {
 				last = sent.Load()
 				time.Sleep(500 * time.Millisecond)
