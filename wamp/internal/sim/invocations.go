@@ -42,7 +42,7 @@ func (m *Model) Interrupted(n int) {
 	if o := m.ops[n]; o.cut || o.stopped {
 		m.broken(EndsOnce, "invocation %d was interrupted twice", n)
 	} else {
-		o.cut = true
+		o.cut, o.cutAt = true, m.now()
 	}
 }
 

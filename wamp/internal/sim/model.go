@@ -119,6 +119,7 @@ type op struct {
 	handled  bool // its handler has begun
 	answered bool
 	cut      bool
+	cutAt    time.Duration // when that was
 }
 
 // chunksCame are those that a callee was given in one run.

@@ -366,6 +366,9 @@ func (m *Model) JudgeDrain(patient bool) {
 		}
 	}
 	for n, o := range m.ops {
+		if o != nil && o.Kind == Invoke && o.cut && o.cutAt == m.now() {
+			waits++ // by the end of the drain itself, which has let go of its handler
+		}
 		if o != nil && o.Kind == Publish && o.How != "" && o.ended == 0 {
 			waits++
 			if patient && m.Exact { // elsewhere its user may not have been told yet
