@@ -299,6 +299,23 @@ func (f cborFormat) toText(d *doc, raw []byte, pos int) (int, string) {
 	return end, ""
 }
 
+// keyToText appends the key of a dict that stands at pos, and the colon behind it:
+// text as it is, an integer as decimal text.
+func keyToText(f format, d *doc, raw []byte, pos int, text, integer bool) (end int, bad string) {
+	switch {
+	case text:
+		end, bad = f.toText(d, raw, pos)
+	case integer:
+		d.text = append(d.text, '"')
+		end, bad = f.toText(d, raw, pos)
+		d.text = append(d.text, '"')
+	default:
+		return pos, badKey
+	}
+	d.text = append(d.text, ':')
+	return end, bad
+}
+
 func (f cborFormat) itemsToText(d *doc, raw []byte, pos int, dict bool) (int, string) {
 	n, next := -1, pos+1
 	if raw[pos]&0x1f != cborIndef {
@@ -321,20 +338,10 @@ func (f cborFormat) itemsToText(d *doc, raw []byte, pos int, dict bool) (int, st
 		}
 		var bad string
 		if dict {
-			switch c := raw[pos] & 0xe0; c {
-			case cborText:
-				pos, bad = f.toText(d, raw, pos)
-			case cborUint, cborNint:
-				d.text = append(d.text, '"')
-				pos, bad = f.toText(d, raw, pos)
-				d.text = append(d.text, '"')
-			default:
-				bad = badKey
-			}
-			if bad != "" {
+			major := raw[pos] & 0xe0
+			if pos, bad = keyToText(f, d, raw, pos, major == cborText, major == cborUint || major == cborNint); bad != "" {
 				return pos, bad
 			}
-			d.text = append(d.text, ':')
 		}
 		if pos, bad = f.toText(d, raw, pos); bad != "" {
 			return pos, bad
@@ -396,20 +403,10 @@ func (f msgpackFormat) itemsToText(d *doc, raw []byte, pos, n int, dict bool) (i
 		}
 		var bad string
 		if dict {
-			switch c := raw[pos]; {
-			case mpRows[c].class == mpStr:
-				pos, bad = f.toText(d, raw, pos)
-			case mpIsInt(c):
-				d.text = append(d.text, '"')
-				pos, bad = f.toText(d, raw, pos)
-				d.text = append(d.text, '"')
-			default:
-				bad = badKey
-			}
-			if bad != "" {
+			c := raw[pos]
+			if pos, bad = keyToText(f, d, raw, pos, mpRows[c].class == mpStr, mpIsInt(c)); bad != "" {
 				return pos, bad
 			}
-			d.text = append(d.text, ':')
 		}
 		if pos, bad = f.toText(d, raw, pos); bad != "" {
 			return pos, bad
