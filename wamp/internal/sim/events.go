@@ -155,7 +155,7 @@ func (m *Model) judgeEvent(o *op, got Tag, gap bool, lost int) {
 	if !m.ofTopic(o, got) {
 		return
 	}
-	ix := slices.Index(m.sent[[2]int{got.Run, o.Name}], got.Op)
+	ix := m.place(o, got, lost)
 	switch {
 	case ix < 0:
 		m.broken(NothingLost, "subscription %d got event %d, which was not sent on link %d", o.Op, got.Op, got.Run)
@@ -175,6 +175,28 @@ func (m *Model) judgeEvent(o *op, got Tag, gap bool, lost int) {
 	if o.lastLink, o.lastIx = got.Run, ix; o.first[0] != got.Run {
 		o.first = [2]int{got.Run, ix}
 	}
+}
+
+// place is where an event stands among those that were sent to a subscription
+// on a link, -1 for nowhere. One that may be published twice can stand there
+// twice: the place that it is owed next is meant, or else the first behind what
+// has come.
+func (m *Model) place(o *op, got Tag, lost int) int {
+	list, next, owed := m.sent[[2]int{got.Run, o.Name}], 0, o.from
+	switch {
+	case got.Run == o.lastLink:
+		next = o.lastIx + 1
+		owed = next
+	case o.ackedOn < got.Run:
+		owed = m.topicFrom[[2]int{got.Run, o.Name}]
+	}
+	if owed += lost; owed < len(list) && list[owed] == got.Op {
+		return owed
+	}
+	if ix := slices.Index(list[next:], got.Op); ix >= 0 {
+		return next + ix
+	}
+	return slices.Index(list, got.Op)
 }
 
 func (m *Model) judgeGap(o *op, got Tag, gap bool) {
@@ -238,7 +260,7 @@ func (m *Model) judgeSubscription(o *op) {
 		due = m.storeAt
 	}
 	for _, name := range slices.Sorted(maps.Keys(due)) {
-		if ix := slices.Index(list, due[name]); o.first[0] == m.link && ix >= o.first[1] {
+		if o.first[0] == m.link && slices.Contains(list[o.first[1]:], due[name]) {
 			continue // it had that one when it came
 		}
 		if Matches(o.Name, name) && !m.hidden(due[name], m.link) && (o.kept[0] != m.link || o.kept[1]&(1<<name) == 0) {
