@@ -309,6 +309,49 @@ func (c listContext) Err() error {
 }
 func (listContext) Value(any) any { return nil }
 
+// onceContext answers once for its deadline.
+type onceContext struct {
+	context.Context
+	has   bool
+	asked int
+}
+
+func (c *onceContext) Deadline() (time.Time, bool) {
+	if c.asked++; c.asked > 1 {
+		panic("asked again")
+	}
+	return time.Now().Add(time.Hour), c.has
+}
+
+// The deadline of a context that derives from a user's is not asked for on the
+// actor.
+func TestDeadlineIsAskedForOnce(t *testing.T) {
+	for _, has := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			r := wamptest.NewRouter(t)
+			s, c := join(t, r), join(t, r)
+			handle(t, c, "com.example.own", echo)
+			ctx, cancel := context.WithCancel(&onceContext{Context: t.Context(), has: has})
+			defer cancel()
+			if _, err := s.Call(ctx, "com.example.own", wamp.Args()).Final(); err != nil {
+				t.Error(err)
+			}
+			answers(t, s)
+		})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		s := join(t, wamptest.NewRouter(t))
+		ctx, cancel := context.WithCancel(&onceContext{Context: t.Context(), asked: 1})
+		defer cancel()
+		if _, err := s.Call(ctx, "com.example.own", wamp.Args()).Final(); err == nil || !strings.Contains(err.Error(), "the context panicked: asked again") {
+			t.Error(err)
+		}
+		if _, err := s.Publish(ctx, "com.example.topic", wamp.Args()).Wait(); err == nil {
+			t.Error("published under a context that panics")
+		}
+	})
+}
+
 // A context of a user's type costs its operation, on the goroutine of whoever
 // has passed it.
 func TestContextsThatSlip(t *testing.T) {

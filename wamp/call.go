@@ -121,13 +121,13 @@ func (s *Session) newCall(ctx context.Context, procedure string, options []CallO
 	cs := &callStream{s: s}
 	cs.octets, cs.policy = callBytes, Fail
 	call := &cs.call
-	ctx, err := session.Own(ctx)
+	ctx, bounded, err := session.OwnCall(ctx)
 	if err != nil {
 		ctx = s.eng.Context() // nothing waits under it
 	} else {
 		err = proto.CheckURI(procedure)
 	}
-	call.Ctx, call.URI, call.Grace, call.Sink = ctx, procedure, killGrace, cs
+	call.Ctx, call.Bounded, call.URI, call.Grace, call.Sink = ctx, bounded, procedure, killGrace, cs
 	for _, o := range options {
 		e := errNilOption
 		if o != nil {

@@ -555,6 +555,7 @@ func TestDeadlineIsPassedOn(t *testing.T) {
 		}{
 			{"kept by the dealer", "com.example.leaves", nil, 2 * time.Second, 2001, 2 * time.Second, false, &in},
 			{"kept by the callee", "com.example.keeps", nil, 2 * time.Second, 2001, 2 * time.Second, true, &in},
+			{"of a context below", "com.example.keeps", nil, -2 * time.Second, 2001, 2 * time.Second, true, &in},
 			{"not passed on", "com.example.keeps", []wamp.CallOption{wamp.PassDeadline(false)}, 2 * time.Second, 0, 2 * time.Second, false, &in},
 			{"the shorter one", "com.example.keeps", []wamp.CallOption{wamp.Timeout(time.Second)}, 2 * time.Second, 1000, time.Second, true, nil},
 			{"no deadline", "com.example.keeps", []wamp.CallOption{wamp.Timeout(time.Second)}, 0, 1000, time.Second, true, nil},
@@ -563,6 +564,10 @@ func TestDeadlineIsPassedOn(t *testing.T) {
 			ctx := t.Context()
 			if tt.deadline > 0 {
 				ctx = within(t, tt.deadline)
+			} else if tt.deadline < 0 {
+				var cancel context.CancelFunc
+				ctx, cancel = context.WithCancel(within(t, -tt.deadline))
+				defer cancel()
 			}
 			start := time.Now()
 			_, err := s.Call(ctx, tt.procedure, wamp.Args(), tt.options...).Final()

@@ -90,7 +90,7 @@ func putPublish(p *session.Publish) {
 //
 // See WAMP, "Publishing".
 func (s *Session) Publish(ctx context.Context, topic string, payload Payload, options ...PublishOption) Acks {
-	ctx, err := session.Own(ctx)
+	ctx, _, err := session.OwnCall(ctx)
 	if err == nil {
 		err = proto.CheckURI(topic)
 	}

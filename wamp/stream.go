@@ -63,14 +63,14 @@ type stream[T any] struct {
 	gated   bool
 	over    bool // finish was called
 	abrupt  bool // the feeder shall end now
-	lastV   T    // what the feeder sends last when abrupt
 	hasLast bool
+	holes   [2]bool       // a value that came after a gap is among missed, among gap
+	lastV   T             // what the feeder sends last when abrupt, and hasLast
 	poke    chan struct{} // wakes a feeder; capacity 1, made with it
 	dropped uint64        // values lost to the policy
 	told    uint64        // of those, what the engine has been told of
 	missed  uint64        // dropped since the last value that was taken
 	gap     uint64        // dropped before the first value of the backlog
-	holes   [2]bool       // a value that came after a gap is among missed, among gap
 }
 
 // item is a value of the backlog; the end is one too.

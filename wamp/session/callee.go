@@ -523,11 +523,11 @@ type Invocation struct {
 	Handled bool
 
 	// Actor only, from here on.
+	cut     bool // its context has been ended
+	more    bool // further chunks are to come
 	reg     *Registration
 	request proto.ID
 	gen     uint64
-	cut     bool // its context has been ended
-	more    bool // further chunks are to come
 	timer   *timer
 	overdue string // the error it is answered with when timer runs out
 }

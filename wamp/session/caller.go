@@ -56,6 +56,8 @@ type Call struct {
 	Begun time.Time
 	// Mode is how a cancelled call is cancelled.
 	Mode CancelMode
+	// Bounded: Ctx may have a deadline, and can be asked for it.
+	Bounded bool
 	// Deadline says what of the time limits goes to the dealer.
 	Deadline DeadlinePolicy
 	// Progressive asks for progressive results, where the dealer has them.
@@ -164,7 +166,7 @@ func (call *Call) limit(c *core) int64 {
 	if (call.Progressive || call.chunked) && call.Deadline != PassAll {
 		ms = 0 // kept here
 	}
-	if call.Deadline == PassTimeout || call.Mode != KillNoWait { // KillNoWait is how the dealer ends it
+	if call.Deadline == PassTimeout || call.Mode != KillNoWait || !call.Bounded { // KillNoWait is how the dealer ends it
 		return ms
 	}
 	if at, ok := call.Ctx.Deadline(); ok {

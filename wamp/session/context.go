@@ -28,7 +28,7 @@ func Own(ctx context.Context) (own context.Context, err error) {
 	}
 	defer func() {
 		if p := recover(); p != nil {
-			own, err = nil, fmt.Errorf("the context panicked: %v", p)
+			own, err = nil, panicked(p)
 		}
 	}()
 	c := &userContext{user: ctx, done: ctx.Done()}
@@ -42,6 +42,44 @@ func Own(ctx context.Context) (own context.Context, err error) {
 	_ = ctx.Value(c) // where that panics, it does so here
 	return c, nil
 }
+
+// OwnCall is [Own] for an operation that is asked only how its context ends, which
+// is answered without asking those that it derives from. Where bounded is set, its
+// Deadline can be called on the actor too.
+func OwnCall(ctx context.Context) (own context.Context, bounded bool, err error) {
+	if ctx == nil {
+		return nil, false, ErrNilContext
+	}
+	switch reflect.TypeOf(ctx) {
+	case cancelType: // needs no search
+	case timerType:
+		return ctx, true, nil
+	default:
+		own, err = Own(ctx)
+		return own, err == nil, err
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			own, err = nil, panicked(p)
+		}
+	}()
+	until, bounded := ctx.Deadline()
+	if bounded {
+		ctx = &boundedContext{ctx, until}
+	}
+	return ctx, bounded, nil
+}
+
+// boundedContext knows the deadline of a context that would ask another for it.
+type boundedContext struct {
+	context.Context //nolint:containedctx // it is one
+	until           time.Time
+}
+
+// Deadline implements context.Context.
+func (c *boundedContext) Deadline() (time.Time, bool) { return c.until, true }
+
+func panicked(p any) error { return fmt.Errorf("the context panicked: %v", p) }
 
 // The types of package context. Those of the first line have no parent that is
 // asked for more than values.
@@ -65,7 +103,7 @@ func made(ctx context.Context, cancel context.CancelFunc) reflect.Type {
 // simple reports whether all that ctx is asked for is answered by package context.
 func simple(ctx context.Context) bool {
 	switch ctx.(type) {
-	case *userContext, *InsideContext:
+	case *userContext, *boundedContext, *InsideContext:
 		return true
 	}
 	t := reflect.TypeOf(ctx)
