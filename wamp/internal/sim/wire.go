@@ -377,7 +377,8 @@ func (m *Model) WrittenLeave(kind proto.MessageType, n, link int, id proto.ID) {
 		of := m.ops[o.Of]
 		same := kind == proto.Unsubscribe && of.Kind == Subscribe && n >= 0 && m.idOf(Subscribe, of.Name) == m.idOf(Subscribe, n) ||
 			kind == proto.Unregister && of.Kind == Register && n >= 0 && m.idOf(Register, of.Op) == m.idOf(Register, n)
-		if same && !of.cancelled && !of.revoked && !m.draining && !(o.Kind == Publish && m.mayWait(o)) {
+		refused := of.Kind == Subscribe && m.topicDenied[of.Name] == m.link && of.ackedOn != m.link // so another leaves
+		if same && !of.cancelled && !of.revoked && !refused && !m.draining && !(o.Kind == Publish && m.mayWait(o)) {
 			m.broken(Order, "%s leaves before operation %d, which was begun before it", kind, o.Op)
 		}
 	}
