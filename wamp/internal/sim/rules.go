@@ -511,7 +511,8 @@ func (m *Model) idOf(kind Kind, n int) int {
 // judgeLeft judges an operation when all is quiet, and counts what it is to
 // leave in the tables.
 func (m *Model) judgeLeft(o *op, want *Quiet) {
-	if !m.Exact && o.outcome == Unknown && o.Kind != Invoke && o.Kind != Follow && len(m.writesOf(o)) == 0 {
+	hidden := o.Kind == Invoke || o.Kind == Follow || o.Kind == Unwill // what is written does not say whose it is
+	if !m.Exact && o.outcome == Unknown && !hidden && len(m.writesOf(o)) == 0 {
 		m.broken(OnlyWritten, "the outcome of %s is unknown, but it was never written", o.Action)
 	}
 	m.judgeUnknown(o)
