@@ -274,8 +274,14 @@ func (w *simWorld) revoke(op int) {
 // check lets time pass and has judged what is left.
 func (w *simWorld) check() {
 	w.read()
-	<-time.After(sim.QuietTime)
-	synctest.Wait()
+	for range 5 {
+		odd := w.s.Stats().Odd
+		<-time.After(sim.QuietTime)
+		synctest.Wait()
+		if w.s.Stats().Odd == odd { // otherwise the log may still wait to tell of more
+			break
+		}
+	}
 	var q sim.Quiet
 	if s := w.up(); s != nil {
 		w.mu.Lock()
