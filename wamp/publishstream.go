@@ -338,8 +338,10 @@ func (p *publishStream) landed(f *flying) bool {
 		if isClosed(ack.Err) {
 			p.told = true
 		}
-		if !p.cfg.goOn || p.told || p.s.eng.Context().Err() != nil {
+		if over := p.s.eng.Context(); !p.cfg.goOn || p.told {
 			p.stop(ack.Err)
+		} else if over.Err() != nil { // no acknowledgement says so: the last element does
+			p.stop(context.Cause(over))
 		}
 	}
 	if p.relay.send(ack) || p.ctx.Err() != nil {

@@ -242,6 +242,33 @@ func TestPublishStreamSaysWhyItEnds(t *testing.T) {
 	})
 }
 
+// The end of the session is the last element also where what was under way came
+// to an unknown end with it.
+func TestPublishStreamGoesOnUntilTheSessionEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := wamptest.NewRouter(t, wamptest.WithHook(func(x *wamptest.Exchange) wamptest.Action {
+			if x.Sent && x.Message.Type == proto.Published {
+				return wamptest.Drop()
+			}
+			return wamptest.Pass()
+		}))
+		for range 50 { // which is seen first is by chance
+			s := join(t, r, wamp.WithReconnect(quick()))
+			payloads := make(chan wamp.Payload)
+			acks := s.PublishStream(t.Context(), "com.example.topic", payloads, wamp.GoOn())
+			payloads <- wamp.Args(1)
+			payloads <- wamp.Args(2)
+			go s.Drain(t.Context()) // so that the link is not dialled again
+			synctest.Wait()
+			r.Cut(s.ID())
+			var unknown *wamp.OutcomeUnknown
+			if all := allAcks(acks); len(all) != 3 || !errors.As(all[1].Err, &unknown) || !errors.Is(all[2].Err, wamp.ErrSessionClosed) {
+				t.Fatalf("%+v", all)
+			}
+		}
+	})
+}
+
 // A stream whose producer has returned is complete, also if the session ends
 // before its acknowledgements are read.
 func TestPublishStreamComplete(t *testing.T) {
