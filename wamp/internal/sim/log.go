@@ -55,11 +55,11 @@ func (m *Model) HistoryCame(n int, got Tag, gap bool, lost int) {
 			before++ // a restart: they are not to be had any more
 		}
 	}
-	// A restart may have come before it asked, and where it is over, or was refused
-	// when it came back, there is nobody to ask.
+	// A restart may have come before it asked, and where it is over, was refused when it
+	// came back, or was blamed for the end of links, there is nobody to ask.
 	denied := m.topicDenied[o.Name]
 	unanswered := m.history[at].epoch < m.epoch || m.over || m.ending != "" || o.revoked || o.leaving || o.cancelled ||
-		denied > 0 && denied >= got.Run
+		denied > 0 && denied >= got.Run || m.deaths(m.writesOf(o), true) >= mostDeaths
 	if missed > lost && !(unanswered && gap) {
 		m.broken(NothingLost, "stream %d missed %d events before %d, and is told of %d", n, missed, got.Op, lost)
 	}
