@@ -262,8 +262,10 @@ func (m *Model) crowd(o *op) {
 			continue
 		}
 		switch {
-		case p.ended > 0: // one that was cancelled may be about to be written
-			if p.Kind == Publish && p.outcome == Canceled && p.endedOn == m.link && !p.wroteTo(m.link) {
+		case p.ended > 0:
+			late := p.outcome == Canceled && p.endedOn == m.link && !p.wroteTo(m.link) // it may be about to be written
+			beside := !m.Exact && !m.sequential && p.wroteTo(m.link) && p.wrote >= o.began
+			if p.Kind == Publish && (late || p.How != "" && beside) {
 				acks++
 			}
 		case p.Kind == Subscribe && m.topicAcked[p.Name] != m.link, p.Kind == Register && p.ackedLink != m.link:
