@@ -17,6 +17,7 @@ type streamed struct {
 	unknown []int        // whose outcome is unknown
 	silent  map[int]bool // of those, the ones that the router has not acknowledged
 	over    bool         // it was ended by its context or with its session
+	byClose bool         // with its session
 	written map[int][]write
 	taken   map[int]int // how often the router took each
 	flight  []int       // written on this link, and not answered
@@ -94,7 +95,8 @@ func (m *Model) StreamAck(n int, id uint64, e End) {
 	o := m.ops[n]
 	o.acks++
 	m.note("ack op=%d number %d: %s %s", n, o.acks, e.How, e.Text)
-	if o.over && e.How != Closed && e.How != NotConnected { // those under way are told each
+	// Those under way are told each, and what was known of others comes behind them.
+	if o.over && e.How != Closed && e.How != NotConnected && !(o.byClose && (e.How == Result || e.How == Unknown)) {
 		m.broken(EndsOnce, "stream %d got an acknowledgement behind its end", n)
 	}
 	if e.How == Result {
@@ -126,6 +128,7 @@ func (m *Model) StreamAck(n int, id uint64, e End) {
 		o.failed = o.acks
 	}
 	o.over = e.How == Canceled || e.How == Closed
+	o.byClose = e.How == Closed
 }
 
 // windowOf is how many publishes of a stream may be under way.
