@@ -20,6 +20,8 @@ commands
   drop       session                                 cuts the connection without a word
   left       session [wait]                          waits for the session's end          -> reason clean goodbye
   call       session uri [args kwargs progress cancel_after_ms cancel_after_progress mode wait] -> progress, result|failed|silent, ms
+  names                                              tells the names of the values of values.py
+  give       session uri name                        sends a value of values.py   -> said: what came of it, or why nothing was sent
   echo       session uri                             sends every value of payloads.json, as arg and kwarg -> n, bad: [...]
   publish    session topic [args kwargs acknowledge exclude_me count options] -> publications; options: more of PublishOptions
   subscribe  session topic [match get_retained as]   records events    -> subscription
@@ -33,6 +35,8 @@ commands
 procedures (below PREFIX)
   echo(*args, **kwargs)      gives back what came
   describe(*args, **kwargs)  gives back what came as the text of its tagged form, so that the caller can check what arrived
+  see(v)                     says what v is, by values.py; same(v) gives it back. Both answer in the order of the calls
+  give(name)                 gives a value of values.py
   sum(a, b)    blob(n)    text(n)    who()
   count(n, delay_ms=0)       progressive results 0 .. n-1 with kwarg of=n, then n
   flood(n)                   n progressive results at once, then n
@@ -59,6 +63,8 @@ from autobahn.wamp import cryptobox, message  # noqa: E402
 from autobahn.wamp.exception import ApplicationError  # noqa: E402
 from autobahn.wamp.types import CallOptions, CallResult, PublishOptions, RegisterOptions, SubscribeOptions  # noqa: E402
 from autobahn.websocket.compress import PerMessageDeflateOffer, PerMessageDeflateResponse, PerMessageDeflateResponseAccept  # noqa: E402
+
+from values import VALUES, say  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 LONG = 4096  # reported by hash above this length
@@ -310,7 +316,8 @@ async def offer(s, prefix):
 
     d = RegisterOptions(details_arg="details")
     for name, f, o in [
-        ("echo", echo, None), ("describe", describe, None), ("sum", lambda a, b: a + b, None), ("blob", blob, None),
+        ("echo", echo, None), ("describe", describe, None), ("sum", lambda a, b: a + b, None), ("see", say, None), ("same", lambda v: v, None), ("give", VALUES.get, None),
+        ("blob", blob, None),
         ("text", text, None), ("who", who, d), ("count", count, d), ("flood", flood, d), ("slow", stopping(slow, "slow"), None),
         ("stubborn", stubborn, None), ("slowcount", stopping(count, "slowcount"), d), ("fail", fail, None), ("publish", publish, None),
     ]:
@@ -339,7 +346,9 @@ class Peer:
 
     async def drop(self, m):
         t = self.of(m)._transport
-        (t.transport if hasattr(t, "transport") else t).abort()
+        t = getattr(t, "transport", t)
+        if t:  # else the router was first
+            t.abort()
         return {}
 
     async def left(self, m):
@@ -401,6 +410,28 @@ class Peer:
                 if not same(back, [a, k]):
                     bad.append(f"{name}: sent {str([a, k])[:200]}, came back {str(back)[:200]}")
         return {"n": n, "bad": bad}
+
+    async def names(self, m):
+        return {"names": list(VALUES)}
+
+    async def give(self, m):
+        """Another call goes behind: where that is answered and the first is not, it never will be."""
+        s, ended = self.of(m), None
+        try:
+            calls = [s.call(m["uri"], VALUES[m["name"]]), s.call(m["uri"], None)]
+            for f in calls:
+                f.add_done_callback(lambda f: f.cancelled() or f.exception())
+            ended = asyncio.ensure_future(s.ended.wait())
+            await asyncio.wait(calls + [ended], return_when=asyncio.FIRST_COMPLETED)
+            said = calls[0].result() if calls[0].done() else "lost" if ended.done() else "no answer"
+        except ApplicationError as e:
+            said = "lost" if s.ended.is_set() else e.error
+        except Exception as e:  # noqa: BLE001  what the serializer says
+            said = "lost" if s.ended.is_set() else "not sent: " + type(e).__name__
+        finally:
+            if ended:
+                ended.cancel()
+        return {"said": said}
 
     async def publish(self, m):
         s, (args, kwargs) = self.of(m), tagged_args(m)

@@ -167,6 +167,8 @@ type reply struct {
 	Stopped    []string
 	Calls      int
 	Running    int `json:"invocations"`
+	Said       string
+	Names      []string
 	Interrupt  []struct {
 		Mode, Reason *string
 	} `json:"interrupts"`
