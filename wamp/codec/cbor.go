@@ -1,14 +1,11 @@
 package codec
 
 import (
-	"bytes"
 	"encoding/binary"
 	"math"
-	"sync"
 	"unicode/utf8"
 
 	"github.com/connectanum/connectanum-go/wamp/proto"
-	"github.com/fxamacker/cbor/v2"
 )
 
 // cborFormat is CBOR as a format; cborCodec is the same as a Codec.
@@ -89,31 +86,5 @@ func (cborFormat) appendBytes(dst []byte, v []byte) []byte {
 func (cborFormat) appendList(dst []byte, n int) []byte { return cborHead(dst, cborArray, uint64(n)) }
 func (cborFormat) appendDict(dst []byte, n int) []byte { return cborHead(dst, cborMap, uint64(n)) }
 
-// cborEnc is how the library is set up. It is given plain types only.
-var cborEnc = must(cbor.EncOptions{Time: cbor.TimeRFC3339Nano}.UserBufferEncMode())
-
-// must is for options that are constants: they are right or they never are.
-func must[T any](v T, err error) T {
-	if err != nil {
-		panic(err)
-	}
-	return v
-}
-
-var cborBuffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
-
 // pooledSize is how big a buffer may have grown to go back to its pool.
 const pooledSize = 1 << 20
-
-func (f cborFormat) write(dst []byte, v any) ([]byte, error) {
-	b := cborBuffers.Get().(*bytes.Buffer)
-	b.Reset()
-	err := cborEnc.MarshalToBuffer(v, b)
-	if err == nil {
-		dst = append(dst, b.Bytes()...)
-	}
-	if b.Cap() <= pooledSize {
-		cborBuffers.Put(b)
-	}
-	return dst, err
-}

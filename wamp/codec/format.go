@@ -53,10 +53,6 @@ type format interface {
 	appendBytes(dst []byte, v []byte) []byte
 	appendList(dst []byte, n int) []byte
 	appendDict(dst []byte, n int) []byte
-	// writes reports whether the library writes values of a type as is wanted.
-	writes(t typeTraits) bool
-	// write appends such a value by the library.
-	write(dst []byte, v any) ([]byte, error)
 	// verify returns the offset behind the value at pos, which is to be sent, if
 	// it is well-formed and its strings and keys are text. Keys that are
 	// integers are told of in s.

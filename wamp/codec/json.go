@@ -3,7 +3,6 @@ package codec
 import (
 	"bytes"
 	"encoding/base64"
-	"errors"
 	"math"
 	"strconv"
 	"unicode/utf8"
@@ -102,7 +101,3 @@ func (jsonFormat) appendBytes(dst []byte, v []byte) []byte {
 	dst = base64.StdEncoding.AppendEncode(dst, v)
 	return append(dst, '"')
 }
-
-// write is that of the library of the other serializers: here it is the reference
-// itself.
-func (jsonFormat) write(dst []byte, _ any) ([]byte, error) { return dst, errors.ErrUnsupported }

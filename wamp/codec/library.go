@@ -61,16 +61,13 @@ func write(f format, dst []byte, v any, depth int) (out []byte, err error) {
 		}
 	}()
 	traits := traitsOf(v)
+	if traits.isPlain() {
+		if out, ok := writePlain(f, dst, reflect.ValueOf(v), depth); ok {
+			return out, nil
+		}
+	}
 	if err := jsonGuard.check(v, traits, depth); err != nil {
 		return dst, err
-	}
-	if f.writes(traits) {
-		// Where this does not do, the reference says what is wrong.
-		if p, r := planOf(reflect.TypeOf(v)), reflect.ValueOf(v); p.fits(r, depth, f.writes) {
-			if out, err := f.write(dst, v); err == nil {
-				return out, nil
-			}
-		}
 	}
 	if out, err = writeRef(f, dst, v, traits, depth); err != nil {
 		return dst, writeError(err)

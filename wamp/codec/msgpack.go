@@ -3,11 +3,9 @@ package codec
 import (
 	"encoding/binary"
 	"math"
-	"sync"
 	"unicode/utf8"
 
 	"github.com/connectanum/connectanum-go/wamp/proto"
-	"github.com/ugorji/go/codec"
 )
 
 // msgpackFormat is MessagePack as a format; msgpackCodec is the same as a Codec.
@@ -122,37 +120,4 @@ func mpContainer(dst []byte, first byte, n int) []byte {
 		return append(dst, first, byte(n>>8), byte(n))
 	}
 	return binary.BigEndian.AppendUint32(append(dst, first+1), uint32(n))
-}
-
-// mpHandle is how the library is set up. It is given plain types only.
-var mpHandle = func() *codec.MsgpackHandle {
-	h := new(codec.MsgpackHandle)
-	h.WriteExt = true
-	h.TypeInfos = codec.NewTypeInfos([]string{"json"})
-	return h
-}()
-
-type mpEncoder struct {
-	buf []byte
-	enc *codec.Encoder
-}
-
-var mpEncoders = sync.Pool{New: func() any {
-	e := new(mpEncoder)
-	e.enc = codec.NewEncoderBytes(&e.buf, mpHandle)
-	return e
-}}
-
-func (f msgpackFormat) write(dst []byte, v any) ([]byte, error) {
-	e := mpEncoders.Get().(*mpEncoder)
-	e.buf = e.buf[:0]
-	e.enc.ResetBytes(&e.buf)
-	err := e.enc.Encode(v)
-	if err == nil {
-		dst = append(dst, e.buf...)
-	}
-	if cap(e.buf) <= pooledSize {
-		mpEncoders.Put(e)
-	}
-	return dst, err
 }

@@ -16,13 +16,11 @@ import (
 // wrong. The libraries of these serializers would put a list into a struct, bytes
 // into text or a tag into anything.
 
-// plan says how values of a plain type are read, and what of them has to be looked at
-// before they are written.
+// plan says how values of a plain type are read and written.
 type plan struct {
 	typ    reflect.Type
 	role   role
-	depth  int  // how deep the lists and dicts in it nest
-	text   bool // there are strings in it, or what may be one
+	omits  bool // a field has the option omitempty
 	elem   *plan
 	fields []planField
 	byName map[string]int
@@ -30,7 +28,9 @@ type plan struct {
 
 type planField struct {
 	name  string
+	names [3]writtenName // in JSON, CBOR and MessagePack
 	index int
+	omit  bool
 	plan  *plan
 }
 
@@ -45,82 +45,19 @@ func planOf(t reflect.Type) *plan {
 	switch p.role {
 	case roleList, roleMap, rolePointer:
 		p.elem = planOf(t.Elem())
-		p.text = p.elem.text || p.role == roleMap
-		if p.depth = p.elem.depth; p.role != rolePointer {
-			p.depth++
-		}
-	case roleString, roleText, roleAny, roleFace:
-		p.text = true
 	case roleStruct:
-		p.depth = 1
 		p.byName = map[string]int{}
 		for i := range t.NumField() {
 			f := t.Field(i)
 			if name, ok := plainName(&f); ok {
-				to := planOf(f.Type)
-				p.byName[name] = len(p.fields)
-				p.fields = append(p.fields, planField{name, i, to})
-				p.text, p.depth = p.text || to.text, max(p.depth, 1+to.depth)
+				omit := slices.Contains(fieldOptions(&f), "omitempty")
+				p.byName[name], p.omits = len(p.fields), p.omits || omit
+				p.fields = append(p.fields, planField{name, writtenNames(name), i, omit, planOf(f.Type)})
 			}
 		}
 	}
 	plans.Store(t, p)
 	return p
-}
-
-// fits reports whether v, which stands at a depth, may be written by the library: all
-// strings are UTF-8, what is in an interface is plain too, and times are such as have
-// the usual form.
-func (p *plan) fits(v reflect.Value, depth int, writes func(typeTraits) bool) bool {
-	if !p.text && depth+p.depth <= valueDepth {
-		return true
-	}
-	switch p.role {
-	case roleString:
-		return utf8.ValidString(v.String())
-	case roleText:
-		return isUsual(v.Interface().(time.Time))
-	case roleAny, roleFace:
-		if v.IsNil() {
-			return true
-		}
-		v = v.Elem()
-		return writes(traitsOfType(v.Type())) && planOf(v.Type()).fits(v, depth, writes)
-	case rolePointer:
-		return v.IsNil() || p.elem.fits(v.Elem(), depth, writes)
-	case roleList, roleMap, roleStruct:
-		if depth++; depth > valueDepth {
-			return false
-		}
-	}
-	switch p.role {
-	case roleList:
-		for i := range v.Len() {
-			if !p.elem.fits(v.Index(i), depth, writes) {
-				return false
-			}
-		}
-	case roleMap:
-		for it := v.MapRange(); it.Next(); {
-			if !utf8.ValidString(it.Key().String()) || !p.elem.fits(it.Value(), depth, writes) {
-				return false
-			}
-		}
-	case roleStruct:
-		for i := range p.fields {
-			if f := &p.fields[i]; !f.plan.fits(v.Field(f.index), depth, writes) {
-				return false
-			}
-		}
-	}
-	return true
-}
-
-// isUsual reports whether a time is one that all libraries write in the same way: not
-// the zero time, which is null for that of CBOR, nor one without an RFC 3339 form.
-func isUsual(t time.Time) bool {
-	_, offset := t.Zone()
-	return !t.IsZero() && t.Year() > 0 && t.Year() <= 9999 && offset%60 == 0 && offset > -24*60*60 && offset < 24*60*60
 }
 
 // itemClass is what an item is.

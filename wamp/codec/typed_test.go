@@ -83,6 +83,30 @@ func TestWideStruct(t *testing.T) {
 	})
 }
 
+// Names of any length, before values that are left out and others.
+func TestNamesOfAnyLength(t *testing.T) {
+	fields, want := make([]reflect.StructField, 40), map[string]any{}
+	for i := range fields {
+		name := strings.Repeat("abcdefghij", 4)[:i+1]
+		fields[i] = reflect.StructField{Name: fmt.Sprintf("F%d", i), Type: reflect.TypeFor[int](), Tag: reflect.StructTag(`json:"` + name + `"`)}
+		want[name] = int64(i)
+		if i%2 == 0 {
+			fields[i].Tag = reflect.StructTag(`json:"` + name + `,omitempty"`)
+			delete(want, name)
+		}
+	}
+	in := reflect.New(reflect.StructOf(fields)).Elem()
+	for i := 1; i < len(fields); i += 2 {
+		in.Field(i).SetInt(int64(i))
+	}
+	each(t, func(t *testing.T, c codec.Codec) {
+		got, err := c.Plain(appendValue(t, c, in.Interface()))
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%v, want %v, %v", got, want, err)
+		}
+	})
+}
+
 // Forms that others write, in typed values: what is not read by hand is read by the
 // reference.
 func TestTypedForms(t *testing.T) {

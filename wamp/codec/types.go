@@ -25,12 +25,8 @@ const (
 	hasLoop
 	// isEndless: a pointer to its own type, of which there is nothing to write.
 	isEndless
-	// notPlain: something on which the libraries of CBOR and MessagePack do not agree
-	// with that of JSON.
+	// notPlain: something that is left to the JSON library.
 	notPlain
-	// notMsgPack: something on which the library of MessagePack alone does not agree:
-	// for it an empty list is not empty, a pointer to nothing is, and a time is no text.
-	notMsgPack
 	// isWide: something that the JSON library does not see as we do, so that we look
 	// at each value before it does.
 	isWide
@@ -48,13 +44,8 @@ const (
 	hasBig
 )
 
-// isPlain reports whether values may be written by the libraries of CBOR and
-// MessagePack, and read by hand.
+// isPlain reports whether values are read and written by hand.
 func (t typeTraits) isPlain() bool { return t&(notPlain|hasLoop) == 0 }
-
-func (jsonFormat) writes(typeTraits) bool      { return false }
-func (cborFormat) writes(t typeTraits) bool    { return t.isPlain() }
-func (msgpackFormat) writes(t typeTraits) bool { return t.isPlain() && t&notMsgPack == 0 }
 
 // knownTypes remembers the traits of the types that were met.
 var knownTypes sync.Map // reflect.Type -> typeTraits
@@ -132,7 +123,7 @@ func (w *typeWalk) loop(path []reflect.Type) {
 
 func (w *typeWalk) enter(t reflect.Type) {
 	if t == timeType {
-		w.traits |= notMsgPack | hasText
+		w.traits |= hasText
 		return
 	}
 	if implements(t, otherCode) {
@@ -247,8 +238,6 @@ func (w *typeWalk) fields(t reflect.Type) {
 			switch k := f.Type.Kind(); {
 			case o == "string":
 				w.traits |= notPlain | isWide | hasQuoted
-			case o == "omitempty" && (k == reflect.Slice || k == reflect.Map || k == reflect.Pointer):
-				w.traits |= notMsgPack
 			case o != "omitempty", k == reflect.Struct, k == reflect.Array, k == reflect.Float64:
 				w.traits |= notPlain
 			}
