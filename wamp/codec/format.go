@@ -242,7 +242,7 @@ func unmarshalType(f format, s *scan, v any, checked bool) error {
 	} else {
 		target.SetZero()
 	}
-	if byHand := traits.isPlain() && !f.text(); !byHand || !readPlain(f, s.data, target, s.depth) {
+	if byHand := traits.isPlain(); !byHand || !readPlain(f, s.data, target, s.depth) {
 		if byHand {
 			target.SetZero()
 		}

@@ -206,6 +206,10 @@ type filler struct {
 // readPlain reads raw into v, whose type is plain, and reports whether it did. Else v
 // may be set in part.
 func readPlain(f format, raw []byte, v reflect.Value, depth int) bool {
+	if f.text() {
+		r := jsonFiller{raw: raw, depth: valueDepth - depth, scan: valueScan(raw, valueDepth)}
+		return r.fill(planOf(v.Type()), v, 0) == len(raw)
+	}
 	r := filler{f: f, raw: raw, depth: valueDepth - depth, scan: valueScan(raw, valueDepth), text: mpFixStr, textEnd: mpNil, intEnd: mpFixMap}
 	if _, ok := f.(cborFormat); ok {
 		r.text, r.textEnd, r.intEnd = cborText, cborText+24, 24
@@ -261,7 +265,7 @@ func (r *filler) fill(p *plan, v reflect.Value, pos int) int {
 	case rolePointer:
 		return r.pointer(p, v, pos)
 	case roleAny:
-		return r.any(v, pos)
+		return readAny(r.f, &r.scan, v, pos, r.depth)
 	}
 	it := r.f.item(r.raw, pos)
 	if it.class == itemNull {
@@ -320,13 +324,13 @@ func (r *filler) fill(p *plan, v reflect.Value, pos int) int {
 	return -1
 }
 
-// any reads a plain value into an interface.
-func (r *filler) any(v reflect.Value, pos int) int {
-	end, bad := r.f.skip(&r.scan, pos, r.depth)
-	if bad != "" || checkMemory(r.f, &r.scan) != nil {
+// readAny reads a plain value into an interface.
+func readAny(f format, s *scan, v reflect.Value, pos, depth int) int {
+	end, bad := f.skip(s, pos, depth)
+	if bad != "" || checkMemory(f, s) != nil {
 		return -1
 	}
-	got, _, bad := r.f.plain(r.raw, pos)
+	got, _, bad := f.plain(s.data, pos)
 	if bad != "" {
 		return -1
 	}
@@ -408,11 +412,41 @@ func (r *filler) dict(p *plan, v reflect.Value, pos, n int) int {
 // compared with the others.
 const fewUnknown = 8
 
+// fieldSet is the names of a dict that have been met.
+type fieldSet struct {
+	first   uint64 // of the first 64 fields
+	more    map[int]bool
+	unknown [][]byte
+}
+
+// take notes a field, and reports whether it is met for the first time.
+func (s *fieldSet) take(at int) bool {
+	if at < 64 {
+		met := s.first&(1<<at) != 0
+		s.first |= 1 << at
+		return !met
+	}
+	if s.more == nil {
+		s.more = map[int]bool{}
+	}
+	met := s.more[at]
+	s.more[at] = true
+	return !met
+}
+
+// strange notes a name without a field, and reports whether it is met for the first
+// time, as far as that is known here.
+func (s *fieldSet) strange(name []byte) bool {
+	if len(s.unknown) == fewUnknown || !utf8.Valid(name) || slices.ContainsFunc(s.unknown, func(o []byte) bool { return bytes.Equal(o, name) }) {
+		return false
+	}
+	s.unknown = append(s.unknown, name)
+	return true
+}
+
 // fields reads n entries, or as many as there are before a break.
 func (r *filler) fields(p *plan, v reflect.Value, pos, n int) int {
-	var seen uint64 // the first 64 fields
-	var more map[int]bool
-	var unknown [][]byte
+	var met fieldSet
 	guess := 0
 	for i := 0; i != n; i++ {
 		if n < 0 && r.isBreak(pos) {
@@ -427,29 +461,17 @@ func (r *filler) fields(p *plan, v reflect.Value, pos, n int) int {
 			at, known = p.byName[string(b)]
 		}
 		if !known {
-			if len(unknown) == fewUnknown || !utf8.Valid(b) || slices.ContainsFunc(unknown, func(o []byte) bool { return bytes.Equal(o, b) }) {
+			if !met.strange(b) {
 				return -1
 			}
-			unknown = append(unknown, b)
 			if pos = r.skip(end); pos < 0 {
 				return -1
 			}
 			continue
 		}
 		guess = at + 1
-		if at < 64 {
-			if seen&(1<<at) != 0 {
-				return -1
-			}
-			seen |= 1 << at
-		} else {
-			if more == nil {
-				more = map[int]bool{}
-			}
-			if more[at] {
-				return -1
-			}
-			more[at] = true
+		if !met.take(at) {
+			return -1
 		}
 		field := &p.fields[at]
 		if pos = r.fill(field.plan, v.Field(field.index), end); pos < 0 {
