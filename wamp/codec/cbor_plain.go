@@ -147,6 +147,9 @@ func (f cborFormat) plainContainer(raw []byte, head, pos, n int) (any, int, stri
 	} else {
 		m := make(map[string]any, size)
 		for i := 0; more(i); i++ {
+			if major := raw[pos] & 0xe0; major != cborText && major != cborUint && major != cborNint {
+				return nil, pos, badKey // a time, though it is text
+			}
 			k, end, bad := f.plain(raw, pos)
 			if bad != "" {
 				return nil, end, bad
@@ -171,7 +174,7 @@ func (f cborFormat) plainContainer(raw []byte, head, pos, n int) (any, int, stri
 // plainEntry says what is wrong with k as the next key of m.
 func plainEntry(m map[string]any, k any) string {
 	switch k.(type) {
-	case string, int64, uint64:
+	case string, int64, uint64, *big.Int:
 	default:
 		return badKey
 	}
@@ -191,6 +194,8 @@ func plainKey(k any) string {
 		return strconv.FormatInt(k, 10)
 	case uint64:
 		return strconv.FormatUint(k, 10)
+	case *big.Int:
+		return k.String()
 	}
 	return ""
 }

@@ -229,7 +229,7 @@ func unmarshalValue(f format, raw []byte, v any, depth int) error {
 }
 
 // unmarshalType decodes what s has by the target's type. checked says that s has been
-// through it.
+// through it, and that readElement did not do.
 func unmarshalType(f format, s *scan, v any, checked bool) error {
 	traits := traitsOf(v)
 	if traits&isEndless != 0 {
@@ -242,7 +242,7 @@ func unmarshalType(f format, s *scan, v any, checked bool) error {
 	} else {
 		target.SetZero()
 	}
-	if byHand := traits.isPlain(); !byHand || !readPlain(f, s.data, target, s.depth) {
+	if byHand := traits.isPlain() && (scalar || !checked); !byHand || readPlain(f, s.data, 0, target, s.depth) != len(s.data) {
 		if byHand {
 			target.SetZero()
 		}

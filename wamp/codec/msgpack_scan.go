@@ -375,6 +375,9 @@ func (f msgpackFormat) plain(raw []byte, pos int) (any, int, string) {
 func (f msgpackFormat) plainMap(raw []byte, pos, n int) (any, int, string) {
 	m := make(map[string]any, n)
 	for range n {
+		if c := raw[pos]; mpRows[c].class != mpStr && !mpIsInt(c) {
+			return nil, pos, badKey // a time, though it is text
+		}
 		k, end, bad := f.plain(raw, pos)
 		if bad != "" {
 			return nil, end, bad

@@ -400,8 +400,8 @@ func (p Payload) Scan(targets ...any) error {
 }
 
 // scanText decodes the next element of JSON into a target whose type is the user's:
-// what finds its end has checked it too. It does nothing, and end is 0, for other
-// targets, and where something is wrong.
+// who reads a plain type finds its end, and for others what finds it has checked it
+// too. It does nothing, and end is 0, for other targets, and where something is wrong.
 func scanText(f format, args []byte, pos, i int, target any) (end int, err error) {
 	if _, isJSON := f.(jsonFormat); !isJSON || target == nil || isQuick(target) {
 		return 0, nil
@@ -409,6 +409,9 @@ func scanText(f format, args []byte, pos, i int, target any) (end int, err error
 	start, _, bad := jsonItem(args, pos, i, false)
 	if bad != "" || start < 0 {
 		return 0, nil
+	}
+	if end, read := readElement(args, start, target); read {
+		return end, nil
 	}
 	s := valueScan(args, valueDepth-1)
 	if end, bad = (jsonFormat{}).skip(&s, start, 0); bad != "" {

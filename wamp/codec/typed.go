@@ -203,18 +203,18 @@ type filler struct {
 	scan    scan // of what goes into interfaces
 }
 
-// readPlain reads raw into v, whose type is plain, and reports whether it did. Else v
-// may be set in part.
-func readPlain(f format, raw []byte, v reflect.Value, depth int) bool {
+// readPlain reads what stands at pos into v, whose type is plain, and returns the
+// offset behind it, or -1. Then v may be set in part.
+func readPlain(f format, raw []byte, pos int, v reflect.Value, depth int) int {
 	if f.text() {
 		r := jsonFiller{raw: raw, depth: valueDepth - depth, scan: valueScan(raw, valueDepth)}
-		return r.fill(planOf(v.Type()), v, 0) == len(raw)
+		return r.fill(planOf(v.Type()), v, pos)
 	}
 	r := filler{f: f, raw: raw, depth: valueDepth - depth, scan: valueScan(raw, valueDepth), text: mpFixStr, textEnd: mpNil, intEnd: mpFixMap}
 	if _, ok := f.(cborFormat); ok {
 		r.text, r.textEnd, r.intEnd = cborText, cborText+24, 24
 	}
-	return r.fill(planOf(v.Type()), v, 0) == len(raw)
+	return r.fill(planOf(v.Type()), v, pos)
 }
 
 // name reads text, which is not looked at. It gives up by an end of -1.
@@ -299,7 +299,7 @@ func (r *filler) fill(p *plan, v reflect.Value, pos int) int {
 		}
 	case roleText: // a time
 		b, end := r.name(pos)
-		if end > 0 && v.Addr().Interface().(*time.Time).UnmarshalText(b) == nil {
+		if end > 0 && setTime(v, b) {
 			return end
 		}
 	case roleBytes:
@@ -322,6 +322,15 @@ func (r *filler) fill(p *plan, v reflect.Value, pos int) int {
 		return end
 	}
 	return -1
+}
+
+// setTime sets a time to what a text says, if that is RFC 3339: package time takes more.
+func setTime(v reflect.Value, b []byte) bool {
+	if v.Addr().Interface().(*time.Time).UnmarshalText(b) != nil {
+		return false
+	}
+	zone := string(b[len(b)-len("07:00"):])
+	return b[len("2006-01-02T1")] != ':' && b[len("2006-01-02T15:04:05")] != ',' && (b[len(b)-1] == 'Z' || zone[:2] < "24" && zone[3:] < "60")
 }
 
 // readAny reads a plain value into an interface.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"reflect"
 	"strconv"
-	"time"
 	"unicode/utf8"
 )
 
@@ -14,6 +13,22 @@ type jsonFiller struct {
 	raw   []byte
 	depth int  // how deep the value at hand stands
 	scan  scan // of what goes into interfaces
+}
+
+// readElement reads the element of a list at pos into a target of a plain type that is
+// no scalar, and reports whether it did.
+func readElement(list []byte, pos int, target any) (end int, read bool) {
+	if traits := traitsOf(target); !traits.isPlain() || traits&toScalar != 0 {
+		return 0, false
+	}
+	v := reflect.ValueOf(target).Elem()
+	v.SetZero()
+	end = readPlain(jsonFormat{}, list, pos, v, valueDepth-1)
+	if end < 0 {
+		return 0, false
+	}
+	next := jsonSpace(list, end)
+	return end, next < len(list) && (list[next] == ',' || list[next] == ']')
 }
 
 // fill reads the value at pos into v, which is zero, and returns the offset behind it.
@@ -40,7 +55,7 @@ func (r *jsonFiller) fill(p *plan, v reflect.Value, pos int) int {
 			return end
 		}
 	case roleText: // a time
-		if b, end := r.string(pos); end > 0 && v.Addr().Interface().(*time.Time).UnmarshalText(b) == nil {
+		if b, end := r.string(pos); end > 0 && setTime(v, b) {
 			return end
 		}
 	case roleBytes:
@@ -50,7 +65,11 @@ func (r *jsonFiller) fill(p *plan, v reflect.Value, pos int) int {
 		v.Set(to)
 		return r.fill(p.elem, to.Elem(), pos)
 	case roleAny:
-		return readAny(jsonFormat{}, &r.scan, v, pos, r.depth)
+		end := readAny(jsonFormat{}, &r.scan, v, pos, r.depth)
+		if end > 0 && bytes.Contains(r.raw[pos:end], quotedNUL) {
+			return -1 // a key may not be binary
+		}
+		return end
 	case roleList, roleMap, roleStruct:
 		r.depth++
 		end := -1
