@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp/codec"
+	"github.com/connectanum/connectanum-go/wamp/internal/flow"
 	"github.com/connectanum/connectanum-go/wamp/proto"
 	"github.com/connectanum/connectanum-go/wamp/session"
 )
@@ -76,7 +77,7 @@ func sizeOf(m *proto.Message) int { return len(m.Args) + len(m.Kwargs) + m.Optio
 // callStream is a call with the stream of its results: the engine's part, the
 // channel, and room for a small payload, in one allocation.
 type callStream struct {
-	stream[Result]
+	flow.Stream[Result]
 	call session.Call
 	s    *Session
 	over context.CancelCauseFunc // ends what a progressive call sends; nil for a plain one
@@ -107,19 +108,19 @@ func (s *Session) Call(ctx context.Context, procedure string, payload Payload, o
 	if err != nil {
 		cs.refuse(err)
 	}
-	return Results(cs.ch)
+	return Results(cs.Ch())
 }
 
 // refuse ends a call that was not handed over.
 func (cs *callStream) refuse(err error) {
-	cs.finish(Result{Err: opError("call", cs.call.URI, err)}, true, true)
+	cs.Finish(Result{Err: opError("call", cs.call.URI, err)}, true, true)
 }
 
 // newCall makes a call that is not handed over yet. Its stream is there even if
 // an option is wrong.
 func (s *Session) newCall(ctx context.Context, procedure string, options []CallOption) (*callStream, error) {
 	cs := &callStream{s: s}
-	cs.octets, cs.policy = callBytes, Fail
+	cs.Bytes, cs.Policy = callBytes, flow.Fail
 	call := &cs.call
 	ctx, bounded, err := session.OwnCall(ctx)
 	if err != nil {
@@ -141,14 +142,14 @@ func (s *Session) newCall(ctx context.Context, procedure string, options []CallO
 	if call.Progressive {
 		n = progressChannel
 	}
-	cs.ch, cs.eng, cs.ctx = make(chan Result, n), s.eng, ctx
-	cs.cut = cutCall
+	cs.Open(ctx, s.eng, n)
+	cs.Cut = cutCall
 	return cs, err
 }
 
 // cutCall is the last result of a call that Close has cut.
-func cutCall(s *stream[Result], n int) (Result, bool) {
-	return Result{Err: opError("call", "", undelivered(s.eng, n))}, true
+func cutCall(s *flow.Stream[Result], n int) (Result, bool) {
+	return Result{Err: opError("call", "", undelivered(s.Engine().(*session.Session), n))}, true
 }
 
 // begin hands the call over with its payload.
@@ -158,7 +159,7 @@ func (cs *callStream) begin(payload Payload) (err error) {
 		if call.Args, call.Kwargs, err = cs.s.encode(payload, call.Scratch[:0]); err != nil {
 			return err
 		}
-		return cs.eng.Call(call)
+		return cs.s.eng.Call(call)
 	}
 	var keys Dict
 	var feature proto.Feature
@@ -167,7 +168,7 @@ func (cs *callStream) begin(payload Payload) (err error) {
 		return err
 	}
 	call.Options, call.Needs = with(call.Options, call.Needs, proto.Dealer, keys, feature)
-	return cs.eng.Call(call)
+	return cs.s.eng.Call(call)
 }
 
 var errOpaque = errors.New("wamp: a payload in Autobahn's encrypted form, which was not opened, cannot be sent on")
@@ -200,13 +201,13 @@ func (s *Session) noted(err error) error {
 
 // Deliver takes a progressive result. It runs on the actor.
 func (cs *callStream) Deliver(m *proto.Message) session.Verdict {
-	return cs.put(Result{Payload: cs.received(m), Progress: true, Details: m.Options}, sizeOf(m))
+	return cs.Put(Result{Payload: cs.received(m), Progress: true, Details: m.Options}, sizeOf(m))
 }
 
 // received is the payload of a RESULT.
 func (cs *callStream) received(m *proto.Message) Payload {
 	if cs.s.plain(m) {
-		return codec.Received(cs.eng.Codec(), m)
+		return codec.Received(cs.s.eng.Codec(), m)
 	}
 	return cs.s.open(About{Kind: ResultPayload, URI: cs.call.URI}, m, m.Options)
 }
@@ -226,7 +227,7 @@ func (cs *callStream) End(e session.End) {
 	if cs.over != nil {
 		cs.over(ErrCallEnded)
 	}
-	cs.finish(r, true, e.Now)
+	cs.Finish(r, true, e.Now)
 }
 
 // Stream calls a procedure and decodes each result into a T: its first

@@ -77,16 +77,16 @@ func (s *Session) callFunc(ctx context.Context, procedure string, options []Call
 	}
 	if err != nil {
 		cs.refuse(err)
-		return Results(cs.ch)
+		return Results(cs.Ch())
 	}
 	p := &producer{s: s, cs: cs}
-	p.ctx, cs.over = context.WithCancelCause(cs.ctx)
+	p.ctx, cs.over = context.WithCancelCause(cs.Context())
 	// It ends with produce, whose ctx ends with the call.
 	if err := s.eng.GoProducer(func() { p.run(produce) }); err != nil {
 		cs.over(err)
 		cs.refuse(err)
 	}
-	return Results(cs.ch)
+	return Results(cs.Ch())
 }
 
 // producer sends the chunks of one progressive call.
@@ -124,8 +124,8 @@ func (p *producer) over(err error) {
 	}
 	if p.failed != nil {
 		err = p.failed
-	} else if p.cs.ctx.Err() != nil {
-		err = session.Canceled(p.cs.ctx)
+	} else if p.cs.Context().Err() != nil {
+		err = session.Canceled(p.cs.Context())
 	}
 	p.cs.over(ErrCallEnded)
 	p.cs.refuse(err)

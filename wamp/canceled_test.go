@@ -23,7 +23,7 @@ var errNoReason = errors.New("no reason")
 // are over.
 var endingStreams = map[string]endingStream{
 	"FromHistory": func(ctx context.Context, s *wamp.Session, _ <-chan struct{}) error {
-		sub, err := s.Subscribe(ctx, "com.example.topic", wamp.FromHistory(), wamp.GetRetained(), wamp.Buffer(4, 0), wamp.Overflow(wamp.Block))
+		sub, err := s.Subscribe(ctx, "com.example.topic", wamp.FromHistory(), wamp.GetRetained(), wamp.Buffer(4, 0), wamp.OverflowBlock())
 		if err != nil {
 			return err
 		}

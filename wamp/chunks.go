@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp/codec"
+	"github.com/connectanum/connectanum-go/wamp/internal/flow"
 	"github.com/connectanum/connectanum-go/wamp/proto"
 	"github.com/connectanum/connectanum-go/wamp/session"
 )
@@ -26,17 +27,17 @@ const (
 // Chunks that nobody takes are kept up to a bound (4 MiB, or the octets of the
 // registration's Buffer). Beyond it the invocation is answered with
 // wamp.error.unavailable and its context ends with ErrSlowConsumer; with
-// Overflow(Block) the connection is held back.
+// OverflowBlock the connection is held back.
 func (inv *Invocation) Chunks() <-chan Payload {
 	if inv.chunks != nil {
-		return inv.chunks.stream.ch
+		return inv.chunks.stream.Ch()
 	}
 	inv.once.Do(func() {
-		inv.only = make(chan Payload, 1)
-		if !inv.Payload.Empty() {
-			inv.only <- inv.Payload
+		if inv.Payload.Empty() {
+			inv.only = flow.Of[Payload]()
+		} else {
+			inv.only = flow.Of(inv.Payload)
 		}
-		close(inv.only)
 	})
 	return inv.only
 }
@@ -45,17 +46,17 @@ func (inv *Invocation) Chunks() <-chan Payload {
 // actor.
 type chunkStream struct {
 	inv    *Invocation
-	stream stream[Payload]
+	stream flow.Stream[Payload]
 }
 
 // Chunk takes a further chunk.
 func (k *chunkStream) Chunk(m *proto.Message, last bool) session.Verdict {
 	verdict := session.Taken
 	if p := codec.Received(k.inv.codec(), m); !last || !p.Empty() {
-		verdict = k.stream.put(k.inv.received(m), sizeOf(m))
+		verdict = k.stream.Put(k.inv.received(m), sizeOf(m))
 	}
 	if last && verdict != session.Overflow {
-		k.stream.finish(Payload{}, false, false)
+		k.stream.Finish(Payload{}, false, false)
 	}
 	return verdict
 }
@@ -64,7 +65,7 @@ func (k *chunkStream) Held() int                  { return k.stream.Held() }
 func (k *chunkStream) Shed(n int) session.Verdict { return k.stream.Shed(n) }
 
 // End closes the channel at once: the invocation is over.
-func (k *chunkStream) End() { k.stream.finish(Payload{}, false, true) }
+func (k *chunkStream) End() { k.stream.Finish(Payload{}, false, true) }
 
 // special prepares an invocation for what few have: chunks, and a timeout that
 // the callee keeps.
@@ -80,12 +81,12 @@ func (inv *Invocation) special(cancel context.CancelCauseFunc) {
 	}
 	k := &chunkStream{inv: inv}
 	st := &k.stream
-	st.ch, st.eng, st.ctx = make(chan Payload, chunkChannel), reg.s.eng, inv.ctx
-	st.policy, st.octets = reg.stream.policy, reg.chunkBytes
-	st.cut = func(*stream[Payload], int) (Payload, bool) { return Payload{}, false }
+	st.Open(inv.ctx, reg.s.eng, chunkChannel)
+	st.Policy, st.Bytes = reg.stream.Policy, reg.chunkBytes
+	st.Cut = func(*flow.Stream[Payload], int) (Payload, bool) { return Payload{}, false }
 	inv.chunks, inv.eng.Chunks = k, k
 	inv.eng.Idle = reg.chunkIdle
-	k.stream.put(inv.Payload, 0) // finds room: the channel is empty
+	k.stream.Put(inv.Payload, 0) // finds room: the channel is empty
 }
 
 // maxTimeout is what a time.Duration can hold, in milliseconds.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/connectanum/connectanum-go/wamp/authn"
 	"github.com/connectanum/connectanum-go/wamp/codec"
+	"github.com/connectanum/connectanum-go/wamp/internal/flow"
 	"github.com/connectanum/connectanum-go/wamp/proto"
 	"github.com/connectanum/connectanum-go/wamp/session"
 	"github.com/connectanum/connectanum-go/wamp/transport"
@@ -376,9 +377,7 @@ func (c *config) connect(ctx context.Context, address string, options []Option) 
 	if err != nil {
 		return nil, err
 	}
-	noAcks := make(chan Ack)
-	close(noAcks)
-	return &Session{eng: eng, noAcks: noAcks, payloads: c.payloads, window: eng.Windows().Publishes}, nil
+	return &Session{eng: eng, noAcks: flow.Of[Ack](), payloads: c.payloads, window: eng.Windows().Publishes}, nil
 }
 
 func (c *config) protocols() error {

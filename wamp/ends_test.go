@@ -426,10 +426,10 @@ func TestCloseWithHeldLink(t *testing.T) {
 	for name, leave := range leavers {
 		synctest.Test(t, func(t *testing.T) {
 			_, s, other := slowRig(t)
-			sub := subscribe(t, s, "com.example.topic", wamp.Overflow(wamp.Block), wamp.Buffer(10, 0))
+			sub := subscribe(t, s, "com.example.topic", wamp.OverflowBlock(), wamp.Buffer(10, 0))
 			publish(t, other, "com.example.topic", 0, 16) // more than its channel has room for, so that some are lost in any case
 			synctest.Wait()
-			results := s.Call(t.Context(), "com.example.count", wamp.Args(100_000), wamp.Progressive(), wamp.Overflow(wamp.Block), wamp.Buffer(10, 0))
+			results := s.Call(t.Context(), "com.example.count", wamp.Args(100_000), wamp.Progressive(), wamp.OverflowBlock(), wamp.Buffer(10, 0))
 			publish(t, other, "com.example.topic", 16, 1000)
 			synctest.Wait()
 			if err := endsWithin(t, name, 2*time.Second, func() error { return leave(s, context.Background()) }); err != nil {

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/connectanum/connectanum-go/wamp/internal/flow"
 	"github.com/connectanum/connectanum-go/wamp/session"
 )
 
@@ -85,7 +86,7 @@ type follower[T any] struct {
 	followed[T]
 	ctx    context.Context // of the stream: it belongs to it
 	events *merged
-	relay  *relay[Change[T]]
+	relay  *flow.Relay[Change[T]]
 	known  map[ID]T
 	past   map[ID]bool // gone by a snapshot; that they came may still be told by
 	until  uint64      // events up to this one
@@ -105,7 +106,7 @@ func follow[T any](ctx context.Context, what followed[T]) ([]T, <-chan Change[T]
 	if err != nil {
 		return nil, nil, err
 	}
-	f := &follower[T]{followed: what, ctx: ctx, events: events, relay: newRelay[Change[T]](ctx, eventChannel),
+	f := &follower[T]{followed: what, ctx: ctx, events: events, relay: flow.NewRelay[Change[T]](ctx, eventChannel),
 		known: map[ID]T{}, past: map[ID]bool{}}
 	if f.known, err = f.snapshot(); err != nil {
 		events.stop()
@@ -115,11 +116,11 @@ func follow[T any](ctx context.Context, what followed[T]) ([]T, <-chan Change[T]
 	for _, id := range slices.Sorted(maps.Keys(f.known)) {
 		first = append(first, f.known[id])
 	}
-	if err := f.relay.run(what.m.s, f.run); err != nil {
+	if err := f.relay.Run(what.m.s.eng, f.run); err != nil {
 		events.stop()
 		return nil, nil, err
 	}
-	return first, f.relay.ch, nil
+	return first, f.relay.Ch(), nil
 }
 
 // snapshotCalls is how many details are asked for at once. With what the windows
@@ -178,11 +179,11 @@ func isGone(err error) bool {
 
 func (f *follower[T]) run() {
 	defer f.events.stop()
-	for ev := range f.events.stream.ch {
+	for ev := range f.events.stream.Ch() {
 		if ev.restored || ev.Lost > 0 || ev.AfterGap {
 			// Without a link the next one will have its own sign.
 			if err := f.refresh(); err != nil && !session.Is(err, ErrNotConnected) {
-				f.relay.last(Change[T]{Err: err})
+				f.relay.Last(Change[T]{Err: err})
 				return
 			}
 			if ev.restored {
@@ -200,7 +201,7 @@ func (f *follower[T]) run() {
 	case err == nil: // Close is out of time, and the session about to end
 		err = undelivered(f.m.s.eng, 1)
 	}
-	f.relay.last(Change[T]{Err: err})
+	f.relay.Last(Change[T]{Err: err})
 }
 
 // refresh tells the difference between what is known and what there is. It
@@ -216,13 +217,13 @@ func (f *follower[T]) refresh() error {
 			v := f.known[id]
 			delete(f.known, id)
 			f.past[id] = true
-			f.relay.send(Change[T]{Value: v, Gone: true})
+			f.relay.Send(Change[T]{Value: v, Gone: true})
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(there)) {
 		if _, ok := f.known[id]; !ok {
 			f.known[id] = there[id]
-			f.relay.send(Change[T]{Value: there[id]})
+			f.relay.Send(Change[T]{Value: there[id]})
 		}
 	}
 	return nil
@@ -243,7 +244,7 @@ func (f *follower[T]) step(ev Event) bool {
 			return true
 		}
 		f.known[f.id(v)] = v
-		return f.relay.send(Change[T]{Value: v})
+		return f.relay.Send(Change[T]{Value: v})
 	}
 	id := f.gone(args)
 	v, known := f.known[id]
@@ -251,5 +252,5 @@ func (f *follower[T]) step(ev Event) bool {
 		return true
 	}
 	delete(f.known, id)
-	return f.relay.send(Change[T]{Value: v, Gone: true})
+	return f.relay.Send(Change[T]{Value: v, Gone: true})
 }

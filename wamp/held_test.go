@@ -71,7 +71,7 @@ func TestKeepaliveOfAHeldLink(t *testing.T) {
 		r := wamptest.NewRouter(t)
 		s, conn := overPongs(t, r, nil, wamp.WithReconnect(quick()), wamp.WithKeepalive(wamp.Keepalive{Interval: time.Second, Timeout: time.Second}))
 		other := join(t, r)
-		sub := subscribe(t, s, "com.example.topic", wamp.Overflow(wamp.Block), wamp.Buffer(4, 0))
+		sub := subscribe(t, s, "com.example.topic", wamp.OverflowBlock(), wamp.Buffer(4, 0))
 		publish(t, other, "com.example.topic", 0, n)
 		was := s.ID()
 		<-time.After(time.Minute)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp/codec"
+	"github.com/connectanum/connectanum-go/wamp/internal/flow"
 	"github.com/connectanum/connectanum-go/wamp/proto"
 	"github.com/connectanum/connectanum-go/wamp/session"
 )
@@ -149,12 +150,7 @@ func (sub *Subscription) History(ctx context.Context, options ...HistoryOption) 
 	if err != nil {
 		return nil, opError("history", sub.eng.URI, err)
 	}
-	ch := make(chan Event, len(events))
-	for _, ev := range events {
-		ch <- ev
-	}
-	close(ch)
-	return ch, nil
+	return flow.Of(events...), nil
 }
 
 // needCall makes a call depend on a feature.

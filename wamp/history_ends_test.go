@@ -124,7 +124,7 @@ func TestFromHistoryDoesNotBlockItself(t *testing.T) {
 		publish(t, p, "com.example.topic", 0, 100)
 		begun := make(chan *wamp.Subscription, 1)
 		go func() {
-			sub, err := s.Subscribe(within(t, time.Minute), "com.example.topic", wamp.FromHistory(), wamp.Overflow(wamp.Block), wamp.Buffer(4, 0))
+			sub, err := s.Subscribe(within(t, time.Minute), "com.example.topic", wamp.FromHistory(), wamp.OverflowBlock(), wamp.Buffer(4, 0))
 			if err != nil {
 				t.Error(err)
 			}
@@ -296,7 +296,7 @@ func TestFromHistoryLosesTheSign(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := wamptest.NewRouter(t, wamptest.WithHistory(1000))
 		p, s := join(t, r), join(t, r, wamp.WithReconnect(quick()))
-		sub := subscribe(t, s, "com.example.topic", wamp.FromHistory(), wamp.Overflow(wamp.DropNewest), wamp.Buffer(4, 0))
+		sub := subscribe(t, s, "com.example.topic", wamp.FromHistory(), wamp.OverflowDropNewest(), wamp.Buffer(4, 0))
 		for i := range 100 { // nobody reads
 			publish(t, p, "com.example.topic", i, i+1)
 			synctest.Wait()

@@ -18,7 +18,7 @@ func TestFromHistoryBlocksOnce(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			r := wamptest.NewRouter(t, wamptest.WithHistory(1000))
 			p, s := join(t, r), join(t, r, wamp.WithReconnect(quick()))
-			sub := subscribe(t, s, "com.example.topic", wamp.FromHistory(), wamp.Overflow(wamp.Block), wamp.Buffer(4, 0))
+			sub := subscribe(t, s, "com.example.topic", wamp.FromHistory(), wamp.OverflowBlock(), wamp.Buffer(4, 0))
 			for i := range n {
 				publish(t, p, "com.example.topic", i, i+1)
 				synctest.Wait()

@@ -89,7 +89,7 @@ func TestFromHistoryBehindLive(t *testing.T) {
 
 // Live events may overflow while the history is asked for.
 func TestFromHistoryOverflow(t *testing.T) {
-	for _, policy := range []wamp.Policy{wamp.DropOldest, wamp.DropNewest} {
+	for _, policy := range []wamp.SubscribeOption{wamp.OverflowDropOldest(), wamp.OverflowDropNewest()} {
 		synctest.Test(t, func(t *testing.T) {
 			r := wamptest.NewRouter(t, wamptest.WithHistory(20), wamptest.WithHook(holdHistory))
 			p, s := join(t, r), join(t, r)
@@ -97,7 +97,7 @@ func TestFromHistoryOverflow(t *testing.T) {
 				<-time.After(time.Second / 2)
 				publish(t, p, "com.example.topic", 0, 60)
 			}()
-			sub := subscribe(t, s, "com.example.topic", wamp.FromHistory(), wamp.Overflow(policy), wamp.Buffer(3, 0))
+			sub := subscribe(t, s, "com.example.topic", wamp.FromHistory(), policy, wamp.Buffer(3, 0))
 			var all []wamp.Event
 			for evs := waiting(sub); len(evs) > 0; evs = waiting(sub) {
 				all = append(all, evs...)

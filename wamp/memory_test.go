@@ -81,17 +81,17 @@ func TestWithMemory(t *testing.T) {
 		option wamp.SubscribeOption
 		check  func(t *testing.T, s *wamp.Session, sub *wamp.Subscription)
 	}{
-		"drop oldest": {wamp.Overflow(wamp.DropOldest), func(t *testing.T, s *wamp.Session, sub *wamp.Subscription) {
+		"drop oldest": {wamp.OverflowDropOldest(), func(t *testing.T, s *wamp.Session, sub *wamp.Subscription) {
 			if sub.Dropped() == 0 || s.Stats().Dropped < sub.Dropped() {
 				t.Errorf("Dropped %d, in Stats %d", sub.Dropped(), s.Stats().Dropped)
 			}
 		}},
-		"drop newest": {wamp.Overflow(wamp.DropNewest), func(t *testing.T, s *wamp.Session, sub *wamp.Subscription) {
+		"drop newest": {wamp.OverflowDropNewest(), func(t *testing.T, s *wamp.Session, sub *wamp.Subscription) {
 			if sub.Dropped() == 0 {
 				t.Error("nothing was dropped")
 			}
 		}},
-		"fail": {wamp.Overflow(wamp.Fail), func(t *testing.T, s *wamp.Session, sub *wamp.Subscription) {
+		"fail": {wamp.OverflowFail(), func(t *testing.T, s *wamp.Session, sub *wamp.Subscription) {
 			for range sub.Events() {
 			}
 			if !errors.Is(sub.Err(), wamp.ErrSlowConsumer) {
@@ -140,7 +140,7 @@ func TestSlowConsumersAreLogged(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		gated := subscribe(t, s, "com.example.gated", wamp.Overflow(wamp.Block), wamp.Buffer(4, 0))
+		gated := subscribe(t, s, "com.example.gated", wamp.OverflowBlock(), wamp.Buffer(4, 0))
 		for range 30 {
 			publish(t, p, "com.example.topic", 0, 20)
 			p.Call(t.Context(), "com.example.full", wamp.Args())

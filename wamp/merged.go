@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync/atomic"
 
+	"github.com/connectanum/connectanum-go/wamp/internal/flow"
 	"github.com/connectanum/connectanum-go/wamp/proto"
 	"github.com/connectanum/connectanum-go/wamp/session"
 )
@@ -13,7 +14,7 @@ import (
 // subscription that is restored after a reconnect says so in the stream, behind
 // what came before and in front of what comes after.
 type merged struct {
-	stream stream[Event]
+	stream flow.Stream[Event]
 	s      *Session
 	cancel context.CancelFunc // ends the subscriptions
 	err    atomic.Pointer[error]
@@ -26,7 +27,7 @@ func (s *Session) merge(ctx context.Context, need session.Need, topics ...string
 	inner, cancel := context.WithCancel(ctx)
 	m.cancel = cancel
 	initEvents(&m.stream, s, inner) // what nobody will read goes with it
-	m.stream.cut = func(*stream[Event], int) (Event, bool) { return Event{}, false }
+	m.stream.Cut = func(*flow.Stream[Event], int) (Event, bool) { return Event{}, false }
 	for _, topic := range topics {
 		e := &session.Subscription{Ctx: inner, URI: topic, Match: Exact, Ready: make(chan error, 1),
 			Needs: []session.Need{need}}
@@ -66,12 +67,12 @@ type mergedSink struct {
 func (k *mergedSink) Deliver(msg *proto.Message) session.Verdict {
 	ev := newEvent(k.m.s, msg, k.topic, Exact)
 	ev.stamp = k.m.count.Add(1)
-	return k.m.stream.put(ev, sizeOf(msg))
+	return k.m.stream.Put(ev, sizeOf(msg))
 }
 
 // Restored says that events may have been missed before what comes now.
 func (k *mergedSink) Restored() session.Verdict {
-	return k.m.stream.put(Event{restored: true, stamp: k.m.count.Add(1)}, overhead)
+	return k.m.stream.Put(Event{restored: true, stamp: k.m.count.Add(1)}, overhead)
 }
 
 func (k *mergedSink) Lost() uint64               { return k.m.stream.Lost() }
@@ -80,6 +81,6 @@ func (k *mergedSink) Shed(n int) session.Verdict { return k.m.stream.Shed(n) }
 
 func (k *mergedSink) End(e session.End) {
 	k.m.err.CompareAndSwap(nil, &e.Err)
-	k.m.stream.finish(Event{}, false, e.Now)
+	k.m.stream.Finish(Event{}, false, e.Now)
 	k.m.cancel()
 }

@@ -3,6 +3,7 @@ package wamp
 import (
 	"context"
 
+	"github.com/connectanum/connectanum-go/wamp/internal/flow"
 	"github.com/connectanum/connectanum-go/wamp/proto"
 	"github.com/connectanum/connectanum-go/wamp/session"
 )
@@ -37,14 +38,14 @@ func metaEvents[T any](ctx context.Context, m Meta, need session.Need, topic str
 	if err != nil {
 		return nil, err
 	}
-	r := newRelay[T](ctx, eventChannel)
-	err = r.run(m.s, func() {
+	r := flow.NewRelay[T](ctx, eventChannel)
+	err = r.Run(m.s.eng, func() {
 		for ev := range sub.Events() {
 			args, err := ev.Args()
 			if err != nil {
 				continue
 			}
-			if v, ok := decode(args); ok && !r.send(v) {
+			if v, ok := decode(args); ok && !r.Send(v) {
 				return
 			}
 		}
@@ -52,7 +53,7 @@ func metaEvents[T any](ctx context.Context, m Meta, need session.Need, topic str
 	if err != nil {
 		return nil, err
 	}
-	return r.ch, nil
+	return r.Ch(), nil
 }
 
 func at(args []any, i int) any {

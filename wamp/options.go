@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/connectanum/connectanum-go/wamp/codec"
+	"github.com/connectanum/connectanum-go/wamp/internal/flow"
 	"github.com/connectanum/connectanum-go/wamp/proto"
 	"github.com/connectanum/connectanum-go/wamp/session"
 )
@@ -270,56 +271,62 @@ func (o bufferOption) set(messages, bytes *int) error {
 	return nil
 }
 
-func (o bufferOption) applyCall(s *callStream) error { return o.set(&s.count, &s.octets) }
+func (o bufferOption) applyCall(s *callStream) error { return o.set(&s.Count, &s.Bytes) }
 func (o bufferOption) applySubscribe(s *Subscription) error {
-	return o.set(&s.stream.count, &s.stream.octets)
+	return o.set(&s.stream.Count, &s.stream.Bytes)
 }
 func (o bufferOption) applyRegister(r *Registration) error {
 	if o.bytes > 0 {
 		r.chunkBytes = o.bytes
 	}
-	return o.set(&r.stream.count, &r.stream.octets)
+	return o.set(&r.stream.Count, &r.stream.Bytes)
 }
 
-// OverflowOption is what Overflow returns: an option of calls, subscriptions
-// and registrations.
+// OverflowOption is what OverflowFail and OverflowBlock return: an option of
+// calls, subscriptions and registrations.
 type OverflowOption interface {
 	CallOption
 	SubscribeOption
 	RegisterOption
 }
 
-// Overflow says what happens when the bound is reached. Calls take Fail (the
-// default) and Block; subscriptions all four, DropOldest by default;
-// registrations Fail, the default, which answers the invocation that finds no
-// room with wamp.error.unavailable, and Block.
-func Overflow(p Policy) OverflowOption { return overflowOption(p) }
+// OverflowFail ends the stream with ErrSlowConsumer, behind what it holds, when its
+// consumer lets the bound be reached (Buffer). A call is cancelled then. The default
+// of calls. The default of registrations too, where it answers the invocation that
+// finds no room with wamp.error.unavailable and the registration goes on.
+func OverflowFail() OverflowOption { return overflowOption(flow.Fail) }
 
-type overflowOption Policy
+// OverflowBlock stops reading from the connection when the bound is reached, until
+// the stream has drained below half of it. Every other stream of the session waits
+// too, and the router, which feels the back-pressure, may answer it with loss. A
+// consumer that calls inside its own loop can wait for itself; only the deadline of
+// its call ends that.
+func OverflowBlock() OverflowOption { return overflowOption(flow.Block) }
 
-func (o overflowOption) noDrop(what string) error {
-	if p := Policy(o); p != Fail && p != Block {
-		return fmt.Errorf("wamp: Overflow: %s takes Fail or Block", what)
-	}
-	return nil
-}
+type overflowOption flow.Policy
 
-func (o overflowOption) applyCall(s *callStream) error {
-	s.policy = Policy(o)
-	return o.noDrop("a call")
-}
-
+func (o overflowOption) applyCall(s *callStream) error { s.Policy = flow.Policy(o); return nil }
 func (o overflowOption) applySubscribe(s *Subscription) error {
-	s.stream.policy = Policy(o)
-	if o < overflowOption(Fail) || o > overflowOption(Block) {
-		return fmt.Errorf("wamp: Overflow: unknown policy %d", o)
-	}
+	s.stream.Policy = flow.Policy(o)
+	return nil
+}
+func (o overflowOption) applyRegister(r *Registration) error {
+	r.stream.Policy = flow.Policy(o)
 	return nil
 }
 
-func (o overflowOption) applyRegister(r *Registration) error {
-	r.stream.policy = Policy(o)
-	return o.noDrop("a registration")
+// OverflowDropOldest drops the oldest undelivered event when the bound is reached
+// (Buffer) and counts it. The default.
+func OverflowDropOldest() SubscribeOption { return dropOption(flow.DropOldest) }
+
+// OverflowDropNewest drops the event that finds no room and counts it.
+func OverflowDropNewest() SubscribeOption { return dropOption(flow.DropNewest) }
+
+type dropOption flow.Policy
+
+func (o dropOption) applySubscribe(s *Subscription) error {
+	s.stream.Policy = flow.Policy(o)
+	return nil
 }
 
 // MatchOption is what Match returns: an option of subscriptions and

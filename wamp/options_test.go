@@ -33,8 +33,8 @@ var (
 		{[]wamp.CallOption{wamp.Timeout(time.Microsecond)}, o{"timeout": int64(1)}}, // 0 would mean none
 		{[]wamp.CallOption{wamp.Set("x_vendor", []string{"a"}), wamp.Set("rkey", "k")}, o{"x_vendor": []any{"a"}, "rkey": "k"}},
 		{[]wamp.CallOption{wamp.Progressive(), wamp.Set("receive_progress", false)}, o{"receive_progress": false}},
-		{[]wamp.CallOption{wamp.CancelMode(wamp.Kill), wamp.KillGrace(0), wamp.Idempotent(), wamp.Buffer(5, 0), wamp.Overflow(wamp.Block),
-			wamp.Overflow(wamp.Fail)}, o{}}, // kept on this side
+		{[]wamp.CallOption{wamp.CancelMode(wamp.Kill), wamp.KillGrace(0), wamp.Idempotent(), wamp.Buffer(5, 0), wamp.OverflowBlock(),
+			wamp.OverflowFail()}, o{}}, // kept on this side
 	}
 	publishOptions = []struct {
 		options []wamp.PublishOption
@@ -64,7 +64,7 @@ var (
 		{[]wamp.SubscribeOption{wamp.GetRetained()}, o{"get_retained": true}},
 		{[]wamp.SubscribeOption{wamp.Match(wamp.Prefix), wamp.GetRetained(), wamp.Set("nkey", "n")},
 			o{"match": "prefix", "get_retained": true, "nkey": "n"}},
-		{[]wamp.SubscribeOption{wamp.Buffer(5, 100), wamp.Overflow(wamp.DropNewest)}, o{}},
+		{[]wamp.SubscribeOption{wamp.Buffer(5, 100), wamp.OverflowDropNewest()}, o{}},
 	}
 	registerOptions = []struct {
 		options []wamp.RegisterOption
@@ -81,7 +81,7 @@ var (
 		{[]wamp.RegisterOption{wamp.DiscloseCaller()}, o{"disclose_caller": true}},
 		{[]wamp.RegisterOption{wamp.Match(wamp.Prefix), wamp.Invoke(wamp.First), wamp.Set("force_reregister", true)},
 			o{"match": "prefix", "invoke": "first", "force_reregister": true}},
-		{[]wamp.RegisterOption{wamp.Concurrency(3), wamp.Buffer(5, 100), wamp.Overflow(wamp.Block)}, o{}},
+		{[]wamp.RegisterOption{wamp.Concurrency(3), wamp.Buffer(5, 100), wamp.OverflowBlock()}, o{}},
 	}
 )
 
@@ -329,18 +329,17 @@ func TestOptionsInvalid(t *testing.T) {
 	calls := map[string]wamp.CallOption{
 		"Timeout(0)": wamp.Timeout(0), "Timeout(-1s)": wamp.Timeout(-time.Second), "CancelMode(9)": wamp.CancelMode(9),
 		"KillGrace(-1s)": wamp.KillGrace(-time.Second), "Buffer(-1, 0)": wamp.Buffer(-1, 0), "Buffer(0, -1)": wamp.Buffer(0, -1),
-		"Overflow(DropOldest)": wamp.Overflow(wamp.DropOldest), "Overflow(DropNewest)": wamp.Overflow(wamp.DropNewest),
-		"Overflow(99)": wamp.Overflow(99), "Set, no key": wamp.Set("", 1), "Set, no value": wamp.Set("x_c", make(chan int)),
+		"Set, no key": wamp.Set("", 1), "Set, no value": wamp.Set("x_c", make(chan int)),
 		"Set, bad key": wamp.Set("\xff", 1), "Set, bad text": wamp.Set("x_t", "\xff"),
 	}
 	publishes := map[string]wamp.PublishOption{"Set, no key": wamp.Set("", 1), "Set, no value": wamp.Set("x_f", func() {})}
 	subscribes := map[string]wamp.SubscribeOption{
-		"Match": wamp.Match("fuzzy"), "Buffer(-1, 0)": wamp.Buffer(-1, 0), "Overflow(99)": wamp.Overflow(99), "Set, no key": wamp.Set("", 1),
+		"Match": wamp.Match("fuzzy"), "Buffer(-1, 0)": wamp.Buffer(-1, 0), "Set, no key": wamp.Set("", 1),
 		"Set, no value": wamp.Set("x_c", 1i),
 	}
 	registers := map[string]wamp.RegisterOption{
 		"Match": wamp.Match("fuzzy"), "Invoke": wamp.Invoke("lottery"), "Concurrency(0)": wamp.Concurrency(0), "Concurrency(-1)": wamp.Concurrency(-1),
-		"Overflow(DropOldest)": wamp.Overflow(wamp.DropOldest), "Overflow(99)": wamp.Overflow(99), "Buffer(0, -1)": wamp.Buffer(0, -1), "Set, no key": wamp.Set("", 1),
+		"Buffer(0, -1)": wamp.Buffer(0, -1), "Set, no key": wamp.Set("", 1),
 	}
 	exact := []string{"", ".", "com.", ".com", "com..example", "com.exa mple", "com.example#", "com.\texample", "com.\xff", "com.ex\u2003ample"}
 	synctest.Test(t, func(t *testing.T) {

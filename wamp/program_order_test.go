@@ -137,7 +137,7 @@ func TestLossBehindAGate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := wamptest.NewRouter(t)
 		s, other := join(t, r, wamp.WithReconnect(quick())), join(t, r)
-		sub := subscribe(t, s, "com.example.topic", wamp.Overflow(wamp.Block), wamp.Buffer(4, 0))
+		sub := subscribe(t, s, "com.example.topic", wamp.OverflowBlock(), wamp.Buffer(4, 0))
 		waiting := subscribe(t, s, "com.example.other")
 		publish(t, other, "com.example.topic", 0, 100)
 		publish(t, other, "com.example.other", 0, 3)

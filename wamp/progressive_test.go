@@ -432,7 +432,7 @@ func TestChunksBlockAndKeepOrder(t *testing.T) {
 				want++
 			}
 			return inv.Return(wamp.Args(want))
-		}, wamp.Buffer(0, 10_000), wamp.Overflow(wamp.Block))
+		}, wamp.Buffer(0, 10_000), wamp.OverflowBlock())
 		r, err := s.CallFunc(t.Context(), "com.example.slow", func(_ context.Context, send func(wamp.Payload) error) error {
 			for i := range n {
 				if err := send(wamp.Args(i)); err != nil {

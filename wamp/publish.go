@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 
+	"github.com/connectanum/connectanum-go/wamp/internal/flow"
 	"github.com/connectanum/connectanum-go/wamp/proto"
 	"github.com/connectanum/connectanum-go/wamp/session"
 )
@@ -116,7 +117,7 @@ func (s *Session) Publish(ctx context.Context, topic string, payload Payload, op
 // publishAcked publishes with an acknowledgement.
 func (s *Session) publishAcked(ctx context.Context, topic string, payload Payload, cfg *publishConfig, err error) Acks {
 	a := &ackStream{}
-	a.ch, a.ctx, a.eng = make(chan Ack, 1), ctx, s.eng
+	a.Open(ctx, s.eng, 1)
 	p := &a.pub
 	p.Ctx, p.URI, p.Options, p.Needs, p.Sink = ctx, topic, cfg.options, cfg.needs, a
 	p.Idempotent = cfg.idempotent
@@ -128,11 +129,11 @@ func (s *Session) publishAcked(ctx context.Context, topic string, payload Payloa
 	}
 	if err != nil {
 		if ctx == nil {
-			a.ctx = s.eng.Context() // nothing waits under it
+			a.Bind(s.eng.Context()) // nothing waits under it
 		}
-		a.finish(Ack{Err: opError("publish", topic, err)}, true, true)
+		a.Finish(Ack{Err: opError("publish", topic, err)}, true, true)
 	}
-	return Acks(a.ch)
+	return Acks(a.Ch())
 }
 
 // sealPublish encodes the payload of a publish.
@@ -168,15 +169,12 @@ func (s *Session) publish(ctx context.Context, topic string, payload Payload, cf
 
 // failedAcks are those of a publish that was not handed over.
 func failedAcks(topic string, err error) Acks {
-	ch := make(chan Ack, 1)
-	ch <- Ack{Err: opError("publish", topic, err)}
-	close(ch)
-	return ch
+	return flow.Of(Ack{Err: opError("publish", topic, err)})
 }
 
 // ackStream is an acknowledged publish with its channel.
 type ackStream struct {
-	stream[Ack]
+	flow.Stream[Ack]
 	pub session.Publish
 }
 
@@ -185,7 +183,7 @@ func (a *ackStream) Deliver(*proto.Message) session.Verdict { return session.Tak
 
 // End takes the answer. It runs on the actor.
 func (a *ackStream) End(e session.End) {
-	a.finish(ackOf(a.pub.URI, e), true, e.Now)
+	a.Finish(ackOf(a.pub.URI, e), true, e.Now)
 }
 
 // ackOf is the answer to a publish.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/connectanum/connectanum-go/wamp/internal/flow"
 	"github.com/connectanum/connectanum-go/wamp/proto"
 	"github.com/connectanum/connectanum-go/wamp/session"
 )
@@ -88,7 +89,7 @@ type publishStream struct {
 	topic string
 	cfg   *publishConfig
 	own   bool // the window is its own
-	relay *relay[Ack]
+	relay *flow.Relay[Ack]
 
 	inner  context.Context         // of the producer: it ends when no more is taken
 	stop   context.CancelCauseFunc // ends it
@@ -136,14 +137,14 @@ func (s *Session) publishAll(ctx context.Context, topic string, options []Publis
 		s.guarded("the producer of a stream of "+topic, func() { p.produced = produce(p) })
 	})
 	if err == nil {
-		err = p.relay.run(s, p.acknowledge)
+		err = p.relay.Run(s.eng, p.acknowledge)
 	}
 	if err != nil {
 		p.forget()
 		p.stop(err)
 		return failedAcks(topic, err)
 	}
-	return p.relay.ch
+	return p.relay.Ch()
 }
 
 func (s *Session) newPublishStream(ctx context.Context, topic string, options []PublishOption) (*publishStream, error) {
@@ -162,7 +163,7 @@ func (s *Session) newPublishStream(ctx context.Context, topic string, options []
 	if !own {
 		cfg.window = s.window
 	}
-	p := &publishStream{s: s, ctx: ctx, topic: topic, cfg: cfg, own: own, relay: newRelay[Ack](ctx, min(cfg.window, streamChannel)),
+	p := &publishStream{s: s, ctx: ctx, topic: topic, cfg: cfg, own: own, relay: flow.NewRelay[Ack](ctx, min(cfg.window, streamChannel)),
 		room: make(chan *flying, cfg.window), flight: make(chan *flying, cfg.window), complete: make(chan struct{})}
 	for range cfg.window {
 		p.room <- nil
@@ -300,11 +301,11 @@ func (p *publishStream) acknowledge() {
 				return
 			}
 		case <-p.room:
-		case <-p.relay.hurry: // the producer does not end
+		case <-p.relay.Hurry(): // the producer does not end
 			p.cut(len(p.flight))
 			return
 		case <-p.ctx.Done():
-			p.relay.last(Ack{Err: opError("publish", p.topic, session.Canceled(p.ctx))})
+			p.relay.Last(Ack{Err: opError("publish", p.topic, session.Canceled(p.ctx))})
 			return
 		}
 	}
@@ -314,7 +315,7 @@ func (p *publishStream) acknowledge() {
 		return
 	}
 	if last != nil {
-		p.relay.last(Ack{Err: opError("publish", p.topic, last)})
+		p.relay.Last(Ack{Err: opError("publish", p.topic, last)})
 	}
 }
 
@@ -331,7 +332,7 @@ func (p *publishStream) landed(f *flying) bool {
 		}
 	}
 	if p.ctx.Err() != nil {
-		p.relay.last(Ack{Err: opError("publish", p.topic, session.Canceled(p.ctx))})
+		p.relay.Last(Ack{Err: opError("publish", p.topic, session.Canceled(p.ctx))})
 		return false
 	}
 	if ack.Err != nil {
@@ -344,7 +345,7 @@ func (p *publishStream) landed(f *flying) bool {
 			p.stop(context.Cause(over))
 		}
 	}
-	if p.relay.send(ack) || p.ctx.Err() != nil {
+	if p.relay.Send(ack) || p.ctx.Err() != nil {
 		return true
 	}
 	p.cut(1 + len(p.flight))
@@ -354,7 +355,7 @@ func (p *publishStream) landed(f *flying) bool {
 // cut ends the stream where Close waits for nobody any more, and n
 // acknowledgements were not read.
 func (p *publishStream) cut(n int) {
-	p.relay.cut(n, func(n int) Ack { return Ack{Err: opError("publish", p.topic, undelivered(p.s.eng, n))} })
+	p.relay.Cut(n, func(n int) Ack { return Ack{Err: opError("publish", p.topic, undelivered(p.s.eng, n))} })
 }
 
 // isClosed reports whether an operation's error is the end of its session. One

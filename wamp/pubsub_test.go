@@ -307,7 +307,7 @@ func TestOneTopicSeveralTimes(t *testing.T) {
 			return subscribe(t, s, "com.example.topic", options...)
 		}
 		all := sub()
-		oldest, newest, fails := sub(wamp.Buffer(4, 0)), sub(wamp.Buffer(4, 0), wamp.Overflow(wamp.DropNewest)), sub(wamp.Buffer(4, 0), wamp.Overflow(wamp.Fail))
+		oldest, newest, fails := sub(wamp.Buffer(4, 0)), sub(wamp.Buffer(4, 0), wamp.OverflowDropNewest()), sub(wamp.Buffer(4, 0), wamp.OverflowFail())
 		ctx, cancel := context.WithCancel(t.Context())
 		canceled := value(s.Subscribe(ctx, "com.example.topic"))
 		if n := r.Stats().Received[proto.Subscribe]; n != 1 || all.ID() != fails.ID() {

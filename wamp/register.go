@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp/codec"
+	"github.com/connectanum/connectanum-go/wamp/internal/flow"
 	"github.com/connectanum/connectanum-go/wamp/proto"
 	"github.com/connectanum/connectanum-go/wamp/session"
 )
@@ -22,7 +23,7 @@ const (
 
 // Registration is a registered procedure and the channel of its invocations.
 type Registration struct {
-	stream      stream[*Invocation]
+	stream      flow.Stream[*Invocation]
 	eng         session.Registration
 	s           *Session
 	base        context.Context // values of Register's ctx, without its end
@@ -70,10 +71,10 @@ func (s *Session) register(ctx context.Context, procedure string, options []Regi
 	e := &r.eng
 	e.Ctx, e.URI, e.Match, e.Sink, e.Ready = ctx, procedure, Exact, (*invocationSink)(r), make(chan error, 1)
 	st := &r.stream
-	st.ch, st.eng, st.ctx = make(chan *Invocation, invocationChannel), s.eng, ctx
-	st.policy, st.count, st.octets = Fail, invocationCount, invocationBytes
-	st.discard = func(inv *Invocation) { _ = inv.Decline() }
-	st.cut = func(_ *stream[*Invocation], n int) (*Invocation, bool) {
+	st.Open(ctx, s.eng, invocationChannel)
+	st.Policy, st.Count, st.Bytes = flow.Fail, invocationCount, invocationBytes
+	st.Discard = func(inv *Invocation) { _ = inv.Decline() }
+	st.Cut = func(_ *flow.Stream[*Invocation], n int) (*Invocation, bool) {
 		err := undelivered(s.eng, n)
 		r.err.Store(&err)
 		return nil, false
@@ -100,7 +101,7 @@ func (s *Session) register(ctx context.Context, procedure string, options []Regi
 
 // Invocations is the channel of the invocations. It is closed when the
 // registration is over; Err then says why.
-func (r *Registration) Invocations() <-chan *Invocation { return r.stream.ch }
+func (r *Registration) Invocations() <-chan *Invocation { return r.stream.Ch() }
 
 // Procedure is the procedure or pattern that was registered.
 func (r *Registration) Procedure() string { return r.eng.URI }
@@ -155,7 +156,7 @@ func (is *invocationSink) Invoke(m *proto.Message) (*session.Invocation, session
 	if len(m.Options) > 0 {
 		inv.special(cancel)
 	}
-	verdict := is.stream.put(inv, sizeOf(m))
+	verdict := is.stream.Put(inv, sizeOf(m))
 	if verdict == session.Overflow {
 		is.refused.Add(1)
 		inv.eng.Cancel(nil)
@@ -177,7 +178,7 @@ func (is *invocationSink) End(e session.End) {
 	if e.Now {
 		close(is.over)
 	}
-	is.stream.finish(nil, false, e.Now)
+	is.stream.Finish(nil, false, e.Now)
 }
 
 // inside returns the invocation of this session in whose handler ctx was made,
@@ -204,10 +205,10 @@ type Invocation struct {
 	own    session.InsideContext
 	ended  atomic.Bool
 	final  session.Answer
-	chunks *chunkStream // nil unless it is a progressive call
-	limit  *limit       // nil unless the callee keeps the timeout
-	once   sync.Once    // makes only
-	only   chan Payload // the chunks of a call that is not progressive
+	chunks *chunkStream   // nil unless it is a progressive call
+	limit  *limit         // nil unless the callee keeps the timeout
+	once   sync.Once      // makes only
+	only   <-chan Payload // the chunks of a call that is not progressive
 }
 
 // Context ends when the dealer interrupts the invocation, when the session is
@@ -478,7 +479,7 @@ func (s *Session) Handle(ctx context.Context, procedure string, h Handler, optio
 		tally := s.eng.NewTally("invocation of "+procedure+" still runs", "invocations of "+procedure+" still run")
 		if err = s.eng.Go(func() { r.serve(h, tally) }); err != nil {
 			tally.Close()
-			for range r.stream.ch { // what came before the session was over goes to nobody
+			for range r.stream.Ch() { // what came before the session was over goes to nobody
 			}
 		}
 	}
@@ -494,7 +495,7 @@ func (s *Session) Handle(ctx context.Context, procedure string, h Handler, optio
 func (r *Registration) serve(h Handler, tally *session.Tally) {
 	defer tally.Close()
 	slots := make(chan struct{}, r.concurrency)
-	for inv := range r.stream.ch {
+	for inv := range r.stream.Ch() {
 		select {
 		case <-r.over:
 			_ = inv.Decline()

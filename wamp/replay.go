@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync/atomic"
 
+	"github.com/connectanum/connectanum-go/wamp/internal/flow"
 	"github.com/connectanum/connectanum-go/wamp/proto"
 	"github.com/connectanum/connectanum-go/wamp/session"
 )
@@ -53,7 +54,7 @@ type replay struct {
 	query  *historyQuery
 	ctx    context.Context // of the subscription: it belongs to it
 	cancel context.CancelFunc
-	relay  *relay[Event]
+	relay  *flow.Relay[Event]
 	recent recent
 	gap    bool   // events are missing before the next one
 	link   uint64 // the history was asked what was missed before this link
@@ -71,7 +72,7 @@ type replay struct {
 func (p *replay) put(ev Event, size int) session.Verdict {
 	ev.size = int32(min(size, 1<<30)) //nolint:gosec // it is not more
 	defer p.puts.Add(1)
-	return p.sub.stream.put(ev, size)
+	return p.sub.stream.Put(ev, size)
 }
 
 // again puts the sign of a restore into the stream. Actor only.
@@ -84,8 +85,9 @@ func (p *replay) again() session.Verdict {
 // prepare is called before the subscription is handed over.
 func (p *replay) prepare(sub *Subscription) {
 	p.ctx, p.cancel = context.WithCancel(sub.eng.Ctx)
-	sub.eng.Ctx, sub.stream.ctx = p.ctx, p.ctx
-	p.relay = newRelay[Event](p.ctx, eventChannel)
+	sub.eng.Ctx = p.ctx
+	sub.stream.Bind(p.ctx)
+	p.relay = flow.NewRelay[Event](p.ctx, eventChannel)
 }
 
 // start asks for the history and begins to deliver.
@@ -97,14 +99,14 @@ func (p *replay) start() error {
 		}
 		return err
 	}
-	return p.relay.run(p.sub.s, func() { p.run(first) })
+	return p.relay.Run(p.sub.s.eng, func() { p.run(first) })
 }
 
 // await waits for the answer of the history. What comes live meanwhile is taken
 // out of the stream: only the answer tells where it belongs, and the answer would
 // not come where the stream held the connection back.
 func (p *replay) await(answer Results) (Result, error) {
-	in := p.sub.stream.ch
+	in := p.sub.stream.Ch()
 	for {
 		if p.octets >= eventBytes {
 			in = nil
@@ -138,7 +140,7 @@ func (p *replay) next() (ev Event, ok bool) {
 		p.octets -= int(ev.size)
 		return ev, true
 	}
-	ev, ok = <-p.sub.stream.ch
+	ev, ok = <-p.sub.stream.Ch()
 	p.reads++
 	p.lost += ev.Lost
 	return ev, ok
@@ -148,7 +150,7 @@ func (p *replay) run(first []Event) {
 	defer p.cancel()
 	waiting := p.join(first, true)
 	for waiting {
-		if n := p.links.Load(); n > p.link && len(p.ahead) == 0 && p.puts.Load() == p.reads+p.sub.stream.lost() {
+		if n := p.links.Load(); n > p.link && len(p.ahead) == 0 && p.puts.Load() == p.reads+p.sub.stream.Dropped() {
 			p.link = n // a slow consumer has lost the sign, and nothing waits behind it
 			waiting = p.join(p.missed())
 			continue
@@ -168,7 +170,7 @@ func (p *replay) run(first []Event) {
 		}
 		waiting = p.join(missed, answered)
 	}
-	p.cut(1 + len(p.ahead) + len(p.sub.stream.ch))
+	p.cut(1 + len(p.ahead) + len(p.sub.stream.Ch()))
 }
 
 // join delivers a history together with the live events that came before it,
@@ -177,8 +179,8 @@ func (p *replay) join(history []Event, answered bool) bool {
 	// The actor counts what it has put, so all that came before the answer is
 	// read here, and nothing is waited for: either it comes or the stream ends.
 	st := &p.sub.stream
-	for p.puts.Load() > p.reads+st.lost() {
-		ev, ok := <-st.ch
+	for p.puts.Load() > p.reads+st.Dropped() {
+		ev, ok := <-st.Ch()
 		if !ok {
 			break
 		}
@@ -228,7 +230,7 @@ func (p *replay) interleave(history, live []Event) []Event {
 		}
 		before[k] = next
 	}
-	if meet == len(live) && p.sub.stream.lost() == p.lost {
+	if meet == len(live) && p.sub.stream.Dropped() == p.lost {
 		meet = 0
 	}
 	topic, _ := p.query.kw["topic"].(string)
@@ -268,7 +270,7 @@ func (p *replay) deliver(events []Event) bool {
 		}
 		p.recent.add(ev.Publication, max(recentIDs, 2*len(events)))
 		ev.AfterGap, p.gap = p.gap, false
-		if !p.relay.send(ev) {
+		if !p.relay.Send(ev) {
 			return false
 		}
 	}

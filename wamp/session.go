@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp/codec"
+	"github.com/connectanum/connectanum-go/wamp/internal/flow"
 	"github.com/connectanum/connectanum-go/wamp/session"
 )
 
@@ -88,9 +89,7 @@ func (s *Session) RTT() RTT { return s.eng.RTT() }
 func (s *Session) States(ctx context.Context) <-chan State {
 	ctx, err := session.Own(ctx)
 	if err != nil {
-		ch := make(chan State)
-		close(ch)
-		return ch
+		return flow.Of[State]()
 	}
 	return s.eng.States(ctx)
 }

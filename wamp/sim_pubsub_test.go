@@ -79,11 +79,11 @@ func simSubscribeOptions(a sim.Action) []wamp.SubscribeOption {
 	options := []wamp.SubscribeOption{wamp.Match(sim.TopicMatch(a.Name)), wamp.Buffer(2, 0)}
 	switch a.Policy {
 	case sim.Newest:
-		options = append(options, wamp.Overflow(wamp.DropNewest))
+		options = append(options, wamp.OverflowDropNewest())
 	case sim.Fail:
-		options = append(options, wamp.Overflow(wamp.Fail), wamp.Buffer(sim.Room, 0))
+		options = append(options, wamp.OverflowFail(), wamp.Buffer(sim.Room, 0))
 	case sim.Block:
-		options = append(options, wamp.Overflow(wamp.Block))
+		options = append(options, wamp.OverflowBlock())
 	}
 	switch {
 	case a.How == sim.Retained:

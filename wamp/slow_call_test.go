@@ -88,7 +88,7 @@ func TestSlowCallBlocks(t *testing.T) {
 		cancelCtx, cancel := context.WithCancel(t.Context())
 		hanging := s.Call(cancelCtx, "com.example.hang", wamp.Args())
 		synctest.Wait()
-		slow := s.Call(t.Context(), "com.example.count", wamp.Args(n), wamp.Progressive(), wamp.Buffer(100, 0), wamp.Overflow(wamp.Block))
+		slow := s.Call(t.Context(), "com.example.count", wamp.Args(n), wamp.Progressive(), wamp.Buffer(100, 0), wamp.OverflowBlock())
 		synctest.Wait()
 		start := time.Now()
 		waiting := s.Call(t.Context(), "com.example.echo", wamp.Args(1))
@@ -123,7 +123,7 @@ func TestSlowCallBlocks(t *testing.T) {
 func TestSlowCallBlocksItself(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, s, _ := slowRig(t)
-		slow := s.Call(t.Context(), "com.example.count", wamp.Args(1000), wamp.Progressive(), wamp.Buffer(10, 0), wamp.Overflow(wamp.Block))
+		slow := s.Call(t.Context(), "com.example.count", wamp.Args(1000), wamp.Progressive(), wamp.Buffer(10, 0), wamp.OverflowBlock())
 		synctest.Wait()
 		start := time.Now()
 		<-slow
@@ -179,11 +179,11 @@ func TestSlowStreamEndsAndLetsGo(t *testing.T) {
 	const n = 10_000
 	bound := wamp.Buffer(50, 0)
 	gated(t, "call by its ctx", func(_ *testing.T, ctx context.Context, s, _ *wamp.Session) func() error {
-		s.Call(ctx, "com.example.count", wamp.Args(n), wamp.Progressive(), bound, wamp.Overflow(wamp.Block))
+		s.Call(ctx, "com.example.count", wamp.Args(n), wamp.Progressive(), bound, wamp.OverflowBlock())
 		return nil
 	})
 	events := func(t *testing.T, ctx context.Context, s, other *wamp.Session) *wamp.Subscription {
-		sub, err := s.Subscribe(ctx, "com.example.topic", bound, wamp.Overflow(wamp.Block))
+		sub, err := s.Subscribe(ctx, "com.example.topic", bound, wamp.OverflowBlock())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -199,7 +199,7 @@ func TestSlowStreamEndsAndLetsGo(t *testing.T) {
 		return func() error { return sub.Unsubscribe(within(t, time.Second)) }
 	})
 	invocations := func(t *testing.T, ctx context.Context, s, other *wamp.Session) *wamp.Registration {
-		reg, err := s.Register(ctx, "com.example.slow", bound, wamp.Overflow(wamp.Block))
+		reg, err := s.Register(ctx, "com.example.slow", bound, wamp.OverflowBlock())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -222,7 +222,7 @@ func TestSlowStreamBlocksAndCloseEndsIt(t *testing.T) {
 	const n = 10_000
 	synctest.Test(t, func(t *testing.T) {
 		_, s, other := slowRig(t)
-		sub := subscribe(t, s, "com.example.topic", wamp.Buffer(50, 0), wamp.Overflow(wamp.Block))
+		sub := subscribe(t, s, "com.example.topic", wamp.Buffer(50, 0), wamp.OverflowBlock())
 		publish(t, other, "com.example.topic", 0, n)
 		synctest.Wait()
 		start := time.Now()
@@ -240,7 +240,7 @@ func TestSlowStreamBlocksAndCloseEndsIt(t *testing.T) {
 	})
 	synctest.Test(t, func(t *testing.T) { // somebody reads: Close is orderly
 		_, s, other := slowRig(t)
-		sub := subscribe(t, s, "com.example.topic", wamp.Buffer(50, 0), wamp.Overflow(wamp.Block))
+		sub := subscribe(t, s, "com.example.topic", wamp.Buffer(50, 0), wamp.OverflowBlock())
 		publish(t, other, "com.example.topic", 0, n)
 		synctest.Wait()
 		closed := make(chan error)

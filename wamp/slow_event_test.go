@@ -43,13 +43,13 @@ func TestSlowSubscriptionDrops(t *testing.T) {
 		"by messages": wamp.Buffer(bound, 0),
 		"by octets":   wamp.Buffer(0, bound*1000),
 	} {
-		for _, policy := range []wamp.Policy{0, wamp.DropOldest, wamp.DropNewest} {
+		for _, policy := range []wamp.SubscribeOption{nil, wamp.OverflowDropOldest(), wamp.OverflowDropNewest()} {
 			synctest.Test(t, func(t *testing.T) {
 				_, s, p := slowRig(t)
 				whole := subscribe(t, s, "com.example.topic")
 				options := []wamp.SubscribeOption{buffer}
-				if policy != 0 { // the default is DropOldest
-					options = append(options, wamp.Overflow(policy))
+				if policy != nil { // the default is to drop the oldest
+					options = append(options, policy)
 				}
 				sub := subscribe(t, s, "com.example.topic", options...)
 				publish(t, p, "com.example.topic", 0, n, filler)
@@ -61,13 +61,13 @@ func TestSlowSubscriptionDrops(t *testing.T) {
 				}
 				var lost uint64
 				last := -1
-				if policy == wamp.DropNewest { // what filled the bound first is there
+				if policy == wamp.OverflowDropNewest() { // what filled the bound first is there
 					if lost, last = pull(t, sub, bound, last); lost != 0 {
 						t.Errorf("%s: %d of the first %d were lost", name, lost, bound)
 					}
 				}
 				more, last := pull(t, sub, n-dropped-1-last, last)
-				if lost += more; policy != wamp.DropNewest && (last != n-1 || lost != uint64(dropped)) {
+				if lost += more; policy != wamp.OverflowDropNewest() && (last != n-1 || lost != uint64(dropped)) {
 					t.Errorf("%s: the last event is %d, %d of %d were lost before it", name, last, lost, dropped)
 				}
 				// Behind it goes on, and the next event tells what is not told yet.
@@ -86,10 +86,10 @@ func TestSlowSubscriptionDrops(t *testing.T) {
 
 // Holes that open one after the other are told one by one.
 func TestSlowSubscriptionTellsEachHole(t *testing.T) {
-	for _, policy := range []wamp.Policy{wamp.DropOldest, wamp.DropNewest} {
+	for _, policy := range []wamp.SubscribeOption{wamp.OverflowDropOldest(), wamp.OverflowDropNewest()} {
 		synctest.Test(t, func(t *testing.T) {
 			_, s, p := slowRig(t)
-			sub := subscribe(t, s, "com.example.topic", wamp.Buffer(10, 0), wamp.Overflow(policy))
+			sub := subscribe(t, s, "com.example.topic", wamp.Buffer(10, 0), policy)
 			last, next, lost, got := -1, 0, uint64(0), 0
 			for round := range 200 {
 				n := 1 + round*7%90
@@ -117,7 +117,7 @@ func TestSlowSubscriptionFails(t *testing.T) {
 	const n, bound = 2000, 100
 	synctest.Test(t, func(t *testing.T) {
 		r, s, p := slowRig(t)
-		sub := subscribe(t, s, "com.example.topic", wamp.Buffer(bound, 0), wamp.Overflow(wamp.Fail))
+		sub := subscribe(t, s, "com.example.topic", wamp.Buffer(bound, 0), wamp.OverflowFail())
 		other := subscribe(t, s, "com.example.topic")
 		publish(t, p, "com.example.topic", 0, n)
 		synctest.Wait()
@@ -149,7 +149,7 @@ func TestSlowSubscriptionFails(t *testing.T) {
 	})
 	synctest.Test(t, func(t *testing.T) { // the only subscription: it is left at once
 		r, s, p := slowRig(t)
-		sub := subscribe(t, s, "com.example.topic", wamp.Buffer(bound, 0), wamp.Overflow(wamp.Fail))
+		sub := subscribe(t, s, "com.example.topic", wamp.Buffer(bound, 0), wamp.OverflowFail())
 		publish(t, p, "com.example.topic", 0, n)
 		synctest.Wait()
 		if st := r.Stats(); st.Subscriptions != 0 {
@@ -168,7 +168,7 @@ func TestSlowSubscriptionBlocks(t *testing.T) {
 	const n = 10_000
 	synctest.Test(t, func(t *testing.T) {
 		_, s, p := slowRig(t)
-		sub := subscribe(t, s, "com.example.topic", wamp.Buffer(100, 0), wamp.Overflow(wamp.Block))
+		sub := subscribe(t, s, "com.example.topic", wamp.Buffer(100, 0), wamp.OverflowBlock())
 		publish(t, p, "com.example.topic", 0, n)
 		synctest.Wait()
 		waiting := s.Call(t.Context(), "com.example.echo", wamp.Args(1))
@@ -259,7 +259,7 @@ func TestSlowRegistrationBlocks(t *testing.T) {
 	const n = 1000
 	synctest.Test(t, func(t *testing.T) {
 		_, s, callee := slowRig(t)
-		reg, err := callee.Register(t.Context(), "com.example.slow", wamp.Buffer(10, 0), wamp.Overflow(wamp.Block))
+		reg, err := callee.Register(t.Context(), "com.example.slow", wamp.Buffer(10, 0), wamp.OverflowBlock())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp/codec"
+	"github.com/connectanum/connectanum-go/wamp/internal/flow"
 	"github.com/connectanum/connectanum-go/wamp/proto"
 	"github.com/connectanum/connectanum-go/wamp/session"
 )
@@ -57,7 +58,7 @@ const (
 
 // Subscription is a subscription and the channel of its events.
 type Subscription struct {
-	stream stream[Event]
+	stream flow.Stream[Event]
 	eng    session.Subscription
 	s      *Session
 	err    atomic.Pointer[error]
@@ -99,7 +100,7 @@ func (s *Session) subscribe(ctx context.Context, topic string, options []Subscri
 	e.Ctx, e.URI, e.Match, e.Sink, e.Ready = ctx, topic, Exact, (*eventSink)(sub), make(chan error, 1)
 	st := &sub.stream
 	initEvents(st, s, ctx)
-	st.cut = func(_ *stream[Event], n int) (Event, bool) {
+	st.Cut = func(_ *flow.Stream[Event], n int) (Event, bool) {
 		err := opError("subscription", topic, undelivered(s.eng, n))
 		sub.err.Store(&err)
 		return Event{}, false
@@ -137,24 +138,24 @@ func (s *Session) subscribe(ctx context.Context, topic string, options []Subscri
 }
 
 // initEvents prepares a stream of events.
-func initEvents(st *stream[Event], s *Session, ctx context.Context) { //nolint:revive // ctx belongs to the stream
-	st.ch, st.eng, st.ctx = make(chan Event, eventChannel), s.eng, ctx
-	st.policy, st.octets = DropOldest, eventBytes
-	st.mark = func(ev Event, n uint64, gap bool) Event {
+func initEvents(st *flow.Stream[Event], s *Session, ctx context.Context) { //nolint:revive // ctx belongs to the stream
+	st.Open(ctx, s.eng, eventChannel)
+	st.Policy, st.Bytes = flow.DropOldest, eventBytes
+	st.Mark = func(ev Event, n uint64, gap bool) Event {
 		ev.Lost += n
 		ev.AfterGap = ev.AfterGap || gap
 		return ev
 	}
-	st.hole = func(ev Event) bool { return ev.AfterGap || ev.restored }
+	st.Hole = func(ev Event) bool { return ev.AfterGap || ev.restored }
 }
 
 // Events is the channel of the events. It is closed when the subscription is
 // over; Err then says why.
 func (sub *Subscription) Events() <-chan Event {
 	if sub.replay != nil {
-		return sub.replay.relay.ch
+		return sub.replay.relay.Ch()
 	}
-	return sub.stream.ch
+	return sub.stream.Ch()
 }
 
 // Topic is the topic or pattern that was subscribed to.
@@ -183,7 +184,7 @@ func (sub *Subscription) setErr(err error) {
 }
 
 // Dropped counts the events that the overflow policy has dropped.
-func (sub *Subscription) Dropped() uint64 { return sub.stream.lost() }
+func (sub *Subscription) Dropped() uint64 { return sub.stream.Dropped() }
 
 // Unsubscribe ends the subscription and closes its channel at once, behind what
 // this goroutine has begun before. ctx bounds the wait for the broker's
@@ -219,7 +220,7 @@ func (es *eventSink) Deliver(m *proto.Message) session.Verdict {
 		ev.stamp = es.replay.links.Load()
 		return es.replay.put(ev, size)
 	}
-	return es.stream.put(ev, size)
+	return es.stream.Put(ev, size)
 }
 
 // newEvent makes an event of a message that came for a subscription to pattern.
@@ -247,7 +248,7 @@ func (es *eventSink) Shed(n int) session.Verdict { return es.stream.Shed(n) }
 
 func (es *eventSink) End(e session.End) {
 	(*Subscription)(es).setErr(e.Err)
-	es.stream.finish(Event{}, false, e.Now)
+	es.stream.Finish(Event{}, false, e.Now)
 	if es.replay != nil && e.Now {
 		es.replay.cancel()
 	}

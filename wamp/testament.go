@@ -115,7 +115,7 @@ func (s *Session) testament(ctx context.Context, scope Scope, flush bool, proced
 		if err := s.eng.AddTestament(&session.Testament{Call: call, Scope: string(scope), Flush: flush}); err != nil {
 			return err
 		}
-		_, err = Results(cs.ch).Final()
+		_, err = Results(cs.Ch()).Final()
 		return err
 	}
 	err := try(string(scope))

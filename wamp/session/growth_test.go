@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/connectanum/connectanum-go/wamp/internal/flow"
 	"github.com/connectanum/connectanum-go/wamp/proto"
 )
 
@@ -167,7 +168,7 @@ func listeners(b testing.TB, n int) {
 	r := benchRig(b)
 	all := make([]*stateWatcher, n)
 	for i := range all {
-		all[i] = &stateWatcher{ch: make(chan State, 1), stop: func() bool { return true }}
+		all[i] = &stateWatcher{Latest: flow.NewLatest[State](), stop: func() bool { return true }}
 		r.do(&statesOp{all[i]})
 	}
 	for _, w := range all {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp/authn"
+	"github.com/connectanum/connectanum-go/wamp/internal/flow"
 	"github.com/connectanum/connectanum-go/wamp/proto"
 	"github.com/connectanum/connectanum-go/wamp/transport"
 )
@@ -229,42 +230,19 @@ type parked interface {
 
 // stateWatcher is one listener of States.
 type stateWatcher struct {
-	ch   chan State  // capacity 1; the latest state, older ones folded
+	*flow.Latest[State]
 	stop func() bool // takes the listener's context off
-	over bool
-}
-
-// end closes the channel.
-func (w *stateWatcher) end() {
-	if !w.over {
-		w.over = true
-		close(w.ch)
-	}
-}
-
-func (w *stateWatcher) put(s State) {
-	for {
-		select {
-		case w.ch <- s:
-			return
-		default:
-		}
-		select {
-		case <-w.ch: // the only sender folds what was not read
-		default:
-		}
-	}
 }
 
 // setState tells everybody who listens.
 func (c *core) setState(s State) {
 	c.life.state = s
 	for w := range c.life.watchers {
-		w.put(s)
+		w.Put(s)
 	}
 	if s.Phase == Closed {
 		for w := range c.life.watchers {
-			w.end()
+			w.Close()
 			w.stop()
 		}
 		c.life.watchers = nil
@@ -622,22 +600,22 @@ func (o *statesOp) refuse(err error) {
 	if closed, is := Find[*ClosedError](err); is {
 		err = closed.Reason
 	}
-	if !o.w.over {
-		o.w.put(State{Phase: Closed, Cause: err})
-		o.w.end()
+	if !o.w.Over() {
+		o.w.Put(State{Phase: Closed, Cause: err})
+		o.w.Close()
 		o.w.stop()
 	}
 }
 
 func (o *statesOp) apply(c *core) {
-	if o.w.over {
+	if o.w.Over() {
 		return
 	}
 	if c.life.watchers == nil {
 		c.life.watchers = map[*stateWatcher]struct{}{}
 	}
 	c.life.watchers[o.w] = struct{}{}
-	o.w.put(c.life.state)
+	o.w.Put(c.life.state)
 }
 
 // unlistenOp takes a listener out and closes its channel.
@@ -646,6 +624,6 @@ type unlistenOp struct{ w *stateWatcher }
 func (o *unlistenOp) refuse(error) {}
 
 func (o *unlistenOp) apply(c *core) {
-	o.w.end()
+	o.w.Close()
 	delete(c.life.watchers, o.w)
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp/codec"
+	"github.com/connectanum/connectanum-go/wamp/internal/flow"
 	"github.com/connectanum/connectanum-go/wamp/proto"
 	"github.com/connectanum/connectanum-go/wamp/transport"
 )
@@ -335,7 +336,7 @@ func (s *Session) closedErr() error {
 // that follows. A state that was not read when the next one came is folded
 // into it. The channel is closed when ctx ends, and after the closed state.
 func (s *Session) States(ctx context.Context) <-chan State {
-	w := &stateWatcher{ch: make(chan State, 1)}
+	w := &stateWatcher{Latest: flow.NewLatest[State]()}
 	o := &statesOp{w: w}
 	// A context that has ended already may take the listener out before it is
 	// in: it is marked then, and is not let in.
@@ -344,7 +345,7 @@ func (s *Session) States(ctx context.Context) <-chan State {
 		<-s.done
 		o.refuse(context.Cause(s.ctx))
 	}
-	return w.ch
+	return w.Ch()
 }
 
 // firstConnect makes the first connection: once, or again and again under ctx

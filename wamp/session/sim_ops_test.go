@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/connectanum/connectanum-go/wamp/internal/flow"
 	"github.com/connectanum/connectanum-go/wamp/internal/sim"
 	"github.com/connectanum/connectanum-go/wamp/proto"
 )
@@ -56,7 +57,7 @@ func (o *simOp) begin(a sim.Action) {
 		o.w.put(begun{o.make(a), o})
 		return
 	}
-	o.states = &stateWatcher{ch: make(chan State, 1)}
+	o.states = &stateWatcher{Latest: flow.NewLatest[State]()}
 	o.states.stop = func() bool { return true }
 	o.w.listeners = append(o.w.listeners, o)
 	o.w.control(begun{&statesOp{o.states}, o})

@@ -203,7 +203,7 @@ func (w *world) listen() {
 	w.listeners = slices.DeleteFunc(w.listeners, func(o *simOp) bool {
 		for {
 			select {
-			case s, more := <-o.states.ch:
+			case s, more := <-o.states.Ch():
 				if more {
 					o.phase = s.Phase
 					continue

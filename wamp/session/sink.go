@@ -1,25 +1,20 @@
 package session
 
 import (
+	"github.com/connectanum/connectanum-go/wamp/internal/flow"
 	"github.com/connectanum/connectanum-go/wamp/proto"
 )
 
-// Verdict is what a Sink says of a message it was given.
-type Verdict uint8
+// Verdict is what a Sink says of a message that it was given.
+type Verdict = flow.Verdict
 
-// The verdicts of a Sink.
+// The verdicts of a Sink. Gate holds the link back until Session.Ungate is called,
+// once for each. A Sink that says Dropped is a Lossy.
 const (
-	// Taken: go on.
-	Taken Verdict = iota
-	// Overflow: the sink's bound is reached and its policy is to fail. The
-	// message was not taken; the operation ends with ErrSlowConsumer.
-	Overflow
-	// Gate: the message was taken, and its policy is to hold the link back
-	// until Session.Ungate is called, once for each Gate.
-	Gate
-	// Dropped: the sink's bound is reached, and its policy has dropped messages:
-	// this one, or older ones. The sink is a Lossy.
-	Dropped
+	Taken    = flow.Taken
+	Overflow = flow.Overflow
+	Gate     = flow.Gate
+	Dropped  = flow.Dropped
 )
 
 // Sink takes what arrives for one operation. Its methods run on the actor, so

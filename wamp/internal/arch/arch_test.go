@@ -20,14 +20,15 @@ const module = "github.com/connectanum/connectanum-go"
 // may need, through however many steps. Tests are not held to it: they may
 // play the other side with wamptest.
 var floors = map[string][]string{
-	"wamp/proto":     {},
-	"wamp/transport": {},
-	"wamp/authn":     {"wamp/proto"},
-	"wamp/codec":     {"wamp/proto"},
-	"wamp/session":   {"wamp/proto", "wamp/transport", "wamp/authn", "wamp/codec"},
-	"wamp":           {"wamp/proto", "wamp/transport", "wamp/authn", "wamp/codec", "wamp/session"},
-	"wamp/seal":      {"wamp/proto", "wamp/transport", "wamp/authn", "wamp/codec", "wamp/session", "wamp"},
-	"wamp/wamptest":  {"wamp/proto", "wamp/transport", "wamp/authn", "wamp/codec"},
+	"wamp/proto":         {},
+	"wamp/transport":     {},
+	"wamp/authn":         {"wamp/proto"},
+	"wamp/codec":         {"wamp/proto"},
+	"wamp/internal/flow": {},
+	"wamp/session":       {"wamp/proto", "wamp/transport", "wamp/authn", "wamp/codec", "wamp/internal/flow"},
+	"wamp":               {"wamp/proto", "wamp/transport", "wamp/authn", "wamp/codec", "wamp/internal/flow", "wamp/session"},
+	"wamp/seal":          {"wamp/proto", "wamp/transport", "wamp/authn", "wamp/codec", "wamp/internal/flow", "wamp/session", "wamp"},
+	"wamp/wamptest":      {"wamp/proto", "wamp/transport", "wamp/authn", "wamp/codec"},
 	// of tests only; they may be of any package
 	"wamp/internal/sim": {"wamp/proto"},
 }
@@ -43,8 +44,9 @@ var standardOnly = []string{"wamp/proto"}
 // locks, each in a file of its own. All other state of a session belongs to
 // its actor.
 var locks = map[string][]string{
-	"wamp/session": {"mailbox.go"},
-	"wamp":         {"stream.go"},
+	"wamp":               {},
+	"wamp/session":       {"mailbox.go"},
+	"wamp/internal/flow": {"stream.go"},
 }
 
 type pkg struct {
@@ -140,6 +142,52 @@ func TestEngineHasNoLocksButTwo(t *testing.T) {
 			for _, use := range uses(t, filepath.Join(p.Dir, name), "sync", "Mutex", "RWMutex", "Map", "Cond") {
 				t.Errorf("%s/%s: the state of a session belongs to its actor", path, use)
 			}
+		}
+	}
+}
+
+// users are the types whose values users get from channels.
+var users = []string{"Result", "Event", "Invocation", "Ack", "Payload", "State", "Change", "SessionInfo", "RegistrationInfo",
+	"SubscriptionInfo", "Membership"}
+
+// between are the files with a channel of such a type between goroutines of the
+// library's own.
+var between = map[string]string{"publishstream.go": "Ack"}
+
+// Channels of users are made in internal/flow, which gives them away for receiving
+// only: nobody else can send to one or close it.
+func TestOnlyFlowMakesUsersChannels(t *testing.T) {
+	all := list(t)
+	for _, path := range []string{"wamp", "wamp/session"} {
+		p := all[module+"/"+path]
+		for _, name := range p.GoFiles {
+			fset := token.NewFileSet()
+			file, err := parser.ParseFile(fset, filepath.Join(p.Dir, name), nil, parser.SkipObjectResolution)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ast.Inspect(file, func(n ast.Node) bool {
+				call, is := n.(*ast.CallExpr)
+				if !is || len(call.Args) == 0 {
+					return true
+				}
+				fn, is := call.Fun.(*ast.Ident)
+				made, isChan := call.Args[0].(*ast.ChanType)
+				if !is || fn.Name != "make" || !isChan {
+					return true
+				}
+				of := made.Value
+				if star, is := of.(*ast.StarExpr); is {
+					of = star.X
+				}
+				if ix, is := of.(*ast.IndexExpr); is {
+					of = ix.X
+				}
+				if id, is := of.(*ast.Ident); is && slices.Contains(users, id.Name) && between[name] != id.Name {
+					t.Errorf("%s: a channel of %s, which users get", fset.Position(call.Pos()), id.Name)
+				}
+				return true
+			})
 		}
 	}
 }

@@ -34,7 +34,7 @@ var stalls = []stall{
 	{"subscription, 1,000 octets, consumer reads", 1000, true, stallEvents()},
 	{"subscription, 1,000 octets, default bound", 1000, false, stallEvents()},
 	{"subscription, 1,000 octets, bound 1 MiB, drop the newest", 1000, false,
-		stallEvents(wamp.Buffer(100_000, 1<<20), wamp.Overflow(wamp.DropNewest))},
+		stallEvents(wamp.Buffer(100_000, 1<<20), wamp.OverflowDropNewest())},
 	{"subscription, small events, consumer reads", 0, true, stallEvents()},
 	{"subscription, small events, default bound", 0, false, stallEvents()},
 }

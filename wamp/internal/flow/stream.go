@@ -1,57 +1,33 @@
-package wamp
+package flow
 
 import (
 	"context"
 	"sync"
-
-	"github.com/connectanum/connectanum-go/wamp/session"
 )
 
-// Policy says what happens when a stream's bound is reached because its
-// consumer is slow.
-type Policy uint8
-
-// The overflow policies.
-const (
-	// Fail ends the stream with ErrSlowConsumer after what it holds; a call
-	// is cancelled. The default of calls.
-	Fail Policy = iota + 1
-	// DropOldest drops the oldest undelivered event and counts it. The
-	// default of subscriptions.
-	DropOldest
-	// DropNewest drops the event that found no room and counts it.
-	DropNewest
-	// Block stops reading from the connection until the stream has drained
-	// below half its bound: every other stream of the session waits too, and
-	// the router, which feels the back-pressure, may answer it with loss. A
-	// consumer that calls inside its own loop can wait for itself; only the
-	// deadline of its call ends that.
-	Block
-)
-
-// stream carries values from the actor to a user's channel, in order. There is
+// Stream carries values from the actor to a user's channel, in order. There is
 // one sender at a time: the actor, or while a backlog exists the feeder. All
 // that they share is under mu, the one hand-over lock of a stream, which is
 // never held across a call that can wait.
 //
-// This is the only file that sends to or closes a user's channel.
-type stream[T any] struct {
-	ch     chan T
-	eng    *session.Session
-	ctx    context.Context // of the operation: its end lets a feeder go
-	policy Policy
-	octets int // bound of the backlog, in bytes
-	count  int // bound of the backlog in values, 0: none
-	// mark notes on a value that n values before it were dropped, and whether
-	// one of them came after a gap; hole tells whether a value does.
-	mark func(v T, n uint64, gap bool) T
-	hole func(v T) bool
-	// cut is the last value when Close drops n values; false: none. It is given
+// It is opened before the first Put; the exported fields are set by then, and do not
+// change.
+type Stream[T any] struct {
+	ch  chan T
+	eng Engine
+	ctx context.Context // of the operation: its end lets a feeder go
+	// Bytes bounds the backlog, and Count if it is not 0.
+	Bytes, Count int
+	// Mark notes on a value that n values before it were dropped, and whether
+	// one of them came after a gap; Hole tells whether a value does.
+	Mark func(v T, n uint64, gap bool) T
+	Hole func(v T) bool
+	// Cut is the last value when Close drops n values; false: none. It is given
 	// the stream, so that a call need not allocate a function of its own.
-	cut func(s *stream[T], n int) (T, bool)
-	// discard takes a value that will not be delivered because the stream has
+	Cut func(s *Stream[T], n int) (T, bool)
+	// Discard takes a value that will not be delivered because the stream has
 	// ended before; nil: nothing needs to be done about it.
-	discard func(v T)
+	Discard func(v T)
 
 	mu      sync.Mutex
 	first   *block[T] // of the backlog, nil when it is empty
@@ -59,9 +35,10 @@ type stream[T any] struct {
 	spare   *block[T] // an empty one, to be used again
 	items   int       // in the backlog
 	size    int       // bytes in the backlog
+	Policy  Policy
 	feeding bool
 	gated   bool
-	over    bool // finish was called
+	over    bool // Finish was called
 	abrupt  bool // the feeder shall end now
 	hasLast bool
 	holes   [2]bool       // a value that came after a gap is among missed, among gap
@@ -72,6 +49,24 @@ type stream[T any] struct {
 	missed  uint64        // dropped since the last value that was taken
 	gap     uint64        // dropped before the first value of the backlog
 }
+
+// Open makes the channel, with room for so many values. ctx is that of the operation:
+// when it ends, what its consumer has not taken is waited for no longer.
+func (s *Stream[T]) Open(ctx context.Context, eng Engine, room int) {
+	s.ch, s.eng, s.ctx = make(chan T, room), eng, ctx
+}
+
+// Ch is the user's channel.
+func (s *Stream[T]) Ch() <-chan T { return s.ch }
+
+// Engine is what the stream was opened with.
+func (s *Stream[T]) Engine() Engine { return s.eng }
+
+// Bind gives the stream another context, before the first Put.
+func (s *Stream[T]) Bind(ctx context.Context) { s.ctx = ctx }
+
+// Context is that of the operation.
+func (s *Stream[T]) Context() context.Context { return s.ctx }
 
 // item is a value of the backlog; the end is one too.
 type item[T any] struct {
@@ -86,8 +81,8 @@ type item[T any] struct {
 // less often. A block that has been taken is no longer subject to the bound,
 // so it is kept small in bytes too.
 const (
-	blockItems  = 32
-	blockOctets = 64 << 10
+	blockItems = 32
+	blockBytes = 64 << 10
 )
 
 type block[T any] struct {
@@ -97,50 +92,50 @@ type block[T any] struct {
 	next    *block[T]
 }
 
-// put offers a value. Actor only.
-func (s *stream[T]) put(v T, size int) session.Verdict {
+// Put offers a value. Actor only.
+func (s *Stream[T]) Put(v T, size int) Verdict {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.over {
-		return session.Taken
+		return Taken
 	}
-	if s.missed > 0 && s.mark != nil {
-		v = s.mark(v, s.missed, s.holes[0])
+	if s.missed > 0 && s.Mark != nil {
+		v = s.Mark(v, s.missed, s.holes[0])
 	}
 	if !s.feeding {
 		select {
 		case s.ch <- v:
 			s.missed, s.holes[0] = 0, false
-			return session.Taken
+			return Taken
 		default:
 		}
 	}
-	full := s.size+size > s.octets && s.size > 0 || s.count > 0 && s.items >= s.count
-	verdict := session.Taken
+	full := s.size+size > s.Bytes && s.size > 0 || s.Count > 0 && s.items >= s.Count
+	verdict := Taken
 	if full {
-		switch s.policy {
+		switch s.Policy {
 		case Fail:
-			return session.Overflow
+			return Overflow
 		case DropNewest:
 			s.dropped++
 			s.missed++
-			s.holes[0] = s.holes[0] || s.hole != nil && s.hole(v)
-			return session.Dropped
+			s.holes[0] = s.holes[0] || s.Hole != nil && s.Hole(v)
+			return Dropped
 		case DropOldest:
-			s.dropOldest(func() bool { return s.size+size > s.octets || s.count > 0 && s.items >= s.count })
-			verdict = session.Dropped
+			s.dropOldest(func() bool { return s.size+size > s.Bytes || s.Count > 0 && s.items >= s.Count })
+			verdict = Dropped
 		case Block:
 			switch {
 			case !s.gated:
 				s.gated = true
-				verdict = session.Gate
+				verdict = Gate
 			case !s.eng.Letting():
-			case s.mark == nil: // only events are dropped
-				return session.Overflow
+			case s.Mark == nil: // only events are dropped
+				return Overflow
 			default:
 				s.dropped++
 				s.missed++
-				return session.Dropped
+				return Dropped
 			}
 		}
 	}
@@ -151,14 +146,14 @@ func (s *stream[T]) put(v T, size int) session.Verdict {
 
 // dropOldest drops the oldest values of the backlog while it is too much. What
 // is next in line then learns how many were lost before it when it is taken.
-func (s *stream[T]) dropOldest(tooMuch func() bool) {
+func (s *Stream[T]) dropOldest(tooMuch func() bool) {
 	for s.items > 0 && tooMuch() {
 		b := s.first
 		it := &b.items[b.head]
 		if it.end {
 			return
 		}
-		s.holes[1] = s.holes[1] || s.hole != nil && s.hole(it.v)
+		s.holes[1] = s.holes[1] || s.Hole != nil && s.Hole(it.v)
 		s.shrink(b, it)
 		b.head++
 		s.dropped++
@@ -171,7 +166,7 @@ func (s *stream[T]) dropOldest(tooMuch func() bool) {
 }
 
 // shrink takes an item out of a block of the backlog.
-func (s *stream[T]) shrink(b *block[T], it *item[T]) {
+func (s *Stream[T]) shrink(b *block[T], it *item[T]) {
 	s.size -= it.size
 	b.size -= it.size
 	s.items--
@@ -180,7 +175,7 @@ func (s *stream[T]) shrink(b *block[T], it *item[T]) {
 }
 
 // Held is how many bytes the backlog has. Actor only.
-func (s *stream[T]) Held() int {
+func (s *Stream[T]) Held() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.size
@@ -188,37 +183,37 @@ func (s *stream[T]) Held() int {
 
 // Shed applies the policy to a backlog that is the largest of a session that has
 // too much: it is to give back so many bytes. Actor only.
-func (s *stream[T]) Shed(bytes int) session.Verdict {
+func (s *Stream[T]) Shed(bytes int) Verdict {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.over || s.items == 0 {
-		return session.Taken
+		return Taken
 	}
 	most := s.size - bytes
-	policy := s.policy
-	if policy == Fail && s.discard != nil { // each is refused by itself
+	policy := s.Policy
+	if policy == Fail && s.Discard != nil { // each is refused by itself
 		policy = DropNewest
 	}
 	switch policy {
 	case Fail:
-		return session.Overflow
+		return Overflow
 	case Block:
 		if s.gated {
-			return session.Taken
+			return Taken
 		}
 		s.gated = true
-		return session.Gate
+		return Gate
 	case DropOldest:
 		s.dropOldest(func() bool { return s.size > most })
 	case DropNewest:
 		s.dropNewest(most)
 	}
-	return session.Dropped
+	return Dropped
 }
 
 // dropNewest drops the newest values of the backlog until it has no more than
 // most bytes. The blocks in which they were stay until the feeder gets there.
-func (s *stream[T]) dropNewest(most int) {
+func (s *Stream[T]) dropNewest(most int) {
 	var blocks []*block[T]
 	for b := s.first; b != nil; b = b.next {
 		blocks = append(blocks, b)
@@ -227,9 +222,9 @@ func (s *stream[T]) dropNewest(most int) {
 		b := blocks[i]
 		for b.n > b.head && s.size > most {
 			it := &b.items[b.n-1]
-			s.holes[0] = s.holes[0] || s.hole != nil && s.hole(it.v)
-			if s.discard != nil {
-				s.discard(it.v)
+			s.holes[0] = s.holes[0] || s.Hole != nil && s.Hole(it.v)
+			if s.Discard != nil {
+				s.Discard(it.v)
 			}
 			s.shrink(b, it)
 			b.n--
@@ -245,22 +240,22 @@ func (s *stream[T]) dropNewest(most int) {
 	}
 }
 
-func (s *stream[T]) unlinkFirst() {
+func (s *Stream[T]) unlinkFirst() {
 	if s.first = s.first.next; s.first == nil {
 		s.last = nil
 	}
 }
 
 // recycle keeps an emptied block for later; its items are zero.
-func (s *stream[T]) recycle(b *block[T]) {
+func (s *Stream[T]) recycle(b *block[T]) {
 	b.head, b.n, b.size, b.next = 0, 0, 0, nil
 	s.spare = b
 }
 
 // push appends to the backlog and sees to it that somebody feeds it.
-func (s *stream[T]) push(it item[T]) {
+func (s *Stream[T]) push(it item[T]) {
 	b := s.last
-	if b == nil || b.n == blockItems || b.size >= blockOctets {
+	if b == nil || b.n == blockItems || b.size >= blockBytes {
 		if b = s.spare; b == nil {
 			b = new(block[T])
 		}
@@ -287,10 +282,10 @@ func (s *stream[T]) push(it item[T]) {
 	}
 }
 
-// finish ends the stream: last, if has, is its last value. With now set it
+// Finish ends the stream: last, if has, is its last value. With now set it
 // does not wait behind the backlog, which is dropped. Actor only; only the
 // first call counts.
-func (s *stream[T]) finish(last T, has, now bool) {
+func (s *Stream[T]) Finish(last T, has, now bool) {
 	s.mu.Lock()
 	ungate := s.finishLocked(last, has, now)
 	s.mu.Unlock()
@@ -299,13 +294,13 @@ func (s *stream[T]) finish(last T, has, now bool) {
 	}
 }
 
-func (s *stream[T]) finishLocked(last T, has, now bool) (ungate bool) {
+func (s *Stream[T]) finishLocked(last T, has, now bool) (ungate bool) {
 	if s.over {
 		return false
 	}
 	s.over = true
 	if !s.feeding {
-		if !now && has && !s.send(last) {
+		if !now && has && !offer(s.ch, last) {
 			s.push(item[T]{v: last, end: true, has: true})
 			return false
 		}
@@ -325,12 +320,12 @@ func (s *stream[T]) finishLocked(last T, has, now bool) (ungate bool) {
 
 // closeNow closes the channel. With now set, what nobody has read yet is taken
 // back where that matters; last, if has, is put in.
-func (s *stream[T]) closeNow(last T, has, now bool) {
-	if now && s.discard != nil {
+func (s *Stream[T]) closeNow(last T, has, now bool) {
+	if now && s.Discard != nil {
 		for {
 			select {
 			case v := <-s.ch:
-				s.discard(v)
+				s.Discard(v)
 				continue
 			default:
 			}
@@ -338,13 +333,13 @@ func (s *stream[T]) closeNow(last T, has, now bool) {
 		}
 	}
 	if has {
-		s.force(last)
+		force(s.ch, last)
 	}
 	close(s.ch)
 }
 
 // cutBacklog tells the feeder to end now.
-func (s *stream[T]) cutBacklog(last T, has bool) {
+func (s *Stream[T]) cutBacklog(last T, has bool) {
 	s.abrupt, s.lastV, s.hasLast = true, last, has
 	for b := s.first; b != nil; b = b.next {
 		s.discardBlock(b)
@@ -357,54 +352,33 @@ func (s *stream[T]) cutBacklog(last T, has bool) {
 }
 
 // discardBlock gives up the values of a block.
-func (s *stream[T]) discardBlock(b *block[T]) {
-	if s.discard == nil || b == nil {
+func (s *Stream[T]) discardBlock(b *block[T]) {
+	if s.Discard == nil || b == nil {
 		return
 	}
 	for i := b.head; i < b.n; i++ {
 		if it := &b.items[i]; !it.end {
-			s.discard(it.v)
+			s.Discard(it.v)
 		}
 	}
 }
 
 // emptied notes that the backlog is gone.
-func (s *stream[T]) emptied() {
+func (s *Stream[T]) emptied() {
 	s.eng.Hold(-s.size)
 	s.first, s.last, s.items, s.size = nil, nil, 0, 0
 }
 
-func (s *stream[T]) ungated() bool {
+func (s *Stream[T]) ungated() bool {
 	g := s.gated
 	s.gated = false
 	return g
 }
 
-// send offers a value to the channel without waiting.
-func (s *stream[T]) send(v T) bool {
-	select {
-	case s.ch <- v:
-		return true
-	default:
-		return false
-	}
-}
-
-// force sends the last value even if the channel is full: it takes one out. As
-// the only sender it ends after a try or two.
-func (s *stream[T]) force(v T) {
-	for !s.send(v) {
-		select {
-		case <-s.ch:
-		default:
-		}
-	}
-}
-
 // feed is the feeder: it sends the backlog and ends when that is empty. It
-// waits for the consumer, for the operation's context, for a poke from finish,
+// waits for the consumer, for the operation's context, for a poke from Finish,
 // and for a Close that is out of time.
-func (s *stream[T]) feed(hurry <-chan struct{}) {
+func (s *Stream[T]) feed(hurry <-chan struct{}) {
 	ended := s.ctx.Done()
 	for b := s.next(nil); b != nil; b = s.next(b) {
 		for b.head < b.n {
@@ -421,7 +395,7 @@ func (s *stream[T]) feed(hurry <-chan struct{}) {
 				}
 				*it = item[T]{}
 				b.head++
-			case <-s.poke: // next sees what finish wants
+			case <-s.poke: // next sees what Finish wants
 				if s.next(b) == nil {
 					return
 				}
@@ -444,16 +418,16 @@ func (s *stream[T]) feed(hurry <-chan struct{}) {
 
 // endNow ends the stream with the end of a block that has been taken out of the
 // backlog, and that is not delivered any more.
-func (s *stream[T]) endNow(b *block[T]) {
+func (s *Stream[T]) endNow(b *block[T]) {
 	end := &b.items[b.n-1]
 	s.discardBlock(b)
 	s.closeNow(end.v, end.has, true)
 }
 
 // next takes the next block out of the backlog and gives an emptied one back.
-// It returns nil, and the feeder ends, when there is none or when finish said
+// It returns nil, and the feeder ends, when there is none or when Finish said
 // so.
-func (s *stream[T]) next(empty *block[T]) *block[T] {
+func (s *Stream[T]) next(empty *block[T]) *block[T] {
 	s.mu.Lock()
 	b, ungate := s.nextLocked(empty)
 	s.mu.Unlock()
@@ -463,7 +437,7 @@ func (s *stream[T]) next(empty *block[T]) *block[T] {
 	return b
 }
 
-func (s *stream[T]) nextLocked(empty *block[T]) (b *block[T], ungate bool) {
+func (s *Stream[T]) nextLocked(empty *block[T]) (b *block[T], ungate bool) {
 	if s.abrupt {
 		s.discardBlock(empty)
 		s.closeNow(s.lastV, s.hasLast, true)
@@ -478,13 +452,13 @@ func (s *stream[T]) nextLocked(empty *block[T]) (b *block[T], ungate bool) {
 	}
 	b = s.first
 	s.unlinkFirst()
-	if it := &b.items[b.head]; s.gap > 0 && s.mark != nil && !it.end {
-		it.v, s.gap, s.holes[1] = s.mark(it.v, s.gap, s.holes[1]), 0, false
+	if it := &b.items[b.head]; s.gap > 0 && s.Mark != nil && !it.end {
+		it.v, s.gap, s.holes[1] = s.Mark(it.v, s.gap, s.holes[1]), 0, false
 	}
 	s.items -= b.n - b.head
 	s.size -= b.size
 	s.eng.Hold(-b.size)
-	if s.gated && s.size <= s.octets/2 && (s.count == 0 || s.items <= s.count/2) {
+	if s.gated && s.size <= s.Bytes/2 && (s.Count == 0 || s.items <= s.Count/2) {
 		return b, s.ungated()
 	}
 	return b, false
@@ -493,7 +467,7 @@ func (s *stream[T]) nextLocked(empty *block[T]) (b *block[T], ungate bool) {
 // ctxOver handles the end of the operation's context: if the end of the stream
 // is in the backlog it comes now; if not, the actor decides when. It reports
 // whether next has something new to say.
-func (s *stream[T]) ctxOver() bool {
+func (s *Stream[T]) ctxOver() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.abrupt {
@@ -509,28 +483,22 @@ func (s *stream[T]) ctxOver() bool {
 
 // hurried ends the stream because Close is out of time: what was not read, of
 // the feeder's block and of the backlog, is dropped and counted.
-func (s *stream[T]) hurried(b *block[T]) {
+func (s *Stream[T]) hurried(b *block[T]) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n := b.n - b.head + s.items
-	if s.policy == Block {
+	if s.Policy == Block {
 		n += int(s.missed) // since Close did not wait for it any more
 	}
 	end := b.items[b.n-1]
 	if s.last != nil {
 		end = s.last.items[s.last.n-1]
 	}
-	if end.end && (!end.has || n == 1 && s.send(end.v)) {
+	if end.end && (!end.has || n == 1 && offer(s.ch, end.v)) {
 		n--
 	}
 	if n > 0 {
-		for last, has := s.cut(s, n); has && !s.send(last); last, has = s.cut(s, n) {
-			select {
-			case <-s.ch: // makes room, and is lost too
-				n++
-			default:
-			}
-		}
+		oust(s.ch, func(out int) (T, bool) { return s.Cut(s, n+out) }) // what makes room is lost too
 	}
 	s.over = true
 	s.emptied()
@@ -539,7 +507,7 @@ func (s *stream[T]) hurried(b *block[T]) {
 
 // Lost is how many values the policy has dropped since it was last asked. Actor
 // only.
-func (s *stream[T]) Lost() uint64 {
+func (s *Stream[T]) Lost() uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n := s.dropped - s.told
@@ -547,8 +515,8 @@ func (s *stream[T]) Lost() uint64 {
 	return n
 }
 
-// lost is how many values the policy has dropped.
-func (s *stream[T]) lost() uint64 {
+// Dropped is how many values the policy has dropped.
+func (s *Stream[T]) Dropped() uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.dropped

@@ -1,0 +1,63 @@
+package flow
+
+import "context"
+
+// Relay is a user's channel whose one sender is a goroutine of its own: it makes
+// its values out of something else, such as events or calls. The goroutine ends
+// with what it reads from, with ctx, or when a Close is out of time; Close waits
+// for it.
+type Relay[T any] struct {
+	ch    chan T
+	ctx   context.Context // of the operation
+	hurry <-chan struct{} // closed when Close is out of time; set by Run
+}
+
+// NewRelay makes a relay whose channel has room for so many values.
+func NewRelay[T any](ctx context.Context, size int) *Relay[T] {
+	return &Relay[T]{ch: make(chan T, size), ctx: ctx}
+}
+
+// Run starts the goroutine. The channel is closed when f returns. An error means
+// that the session is over and f will not run.
+func (r *Relay[T]) Run(eng Engine, f func()) error {
+	return eng.GoFeeder(func(hurry <-chan struct{}) {
+		defer close(r.ch)
+		r.hurry = hurry
+		f()
+	})
+}
+
+// Ch is the user's channel.
+func (r *Relay[T]) Ch() <-chan T { return r.ch }
+
+// Hurry is closed when Close is out of time. It is for what Run has started.
+func (r *Relay[T]) Hurry() <-chan struct{} { return r.hurry }
+
+// Send sends a value. It reports false when the consumer is not waited for any
+// more.
+func (r *Relay[T]) Send(v T) bool {
+	if r.ctx.Err() != nil {
+		return false
+	}
+	select {
+	case r.ch <- v:
+		return true
+	case <-r.ctx.Done():
+	case <-r.hurry:
+	}
+	return false
+}
+
+// Cut sends the last value where Close is out of time and n values were not
+// sent. One more is lost for each that makes room.
+func (r *Relay[T]) Cut(n int, last func(n int) T) {
+	oust(r.ch, func(out int) (T, bool) { return last(n + out), true })
+}
+
+// Last sends the last value. Where the consumer is not waited for any more, it
+// takes the place of one that was not read.
+func (r *Relay[T]) Last(v T) {
+	if !r.Send(v) {
+		force(r.ch, v)
+	}
+}
