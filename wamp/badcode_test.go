@@ -15,6 +15,7 @@ import (
 	"github.com/connectanum/connectanum-go/wamp"
 	"github.com/connectanum/connectanum-go/wamp/authn"
 	"github.com/connectanum/connectanum-go/wamp/codec"
+	"github.com/connectanum/connectanum-go/wamp/meta"
 	"github.com/connectanum/connectanum-go/wamp/proto"
 	"github.com/connectanum/connectanum-go/wamp/transport"
 	"github.com/connectanum/connectanum-go/wamp/wamptest"
@@ -90,7 +91,7 @@ func TestBadErrorAsCause(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, changes, err := s.Meta().FollowSessions(ctx)
+		_, changes, err := meta.Of(s).FollowSessions(ctx)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -439,14 +440,14 @@ func TestContextsThatSlip(t *testing.T) {
 					"States":    func() { ended(toEnd(s.States(ctx))) },
 					"Testament": func() { _ = s.AddTestament(ctx, wamp.Destroyed, "com.example.topic", wamp.Args()) },
 					"Flush":     func() { _ = s.FlushTestaments(ctx, wamp.Destroyed) },
-					"Meta":      func() { _, _ = s.Meta().CountSessions(ctx) },
+					"Meta":      func() { _, _ = meta.Of(s).CountSessions(ctx) },
 					"OnJoin": func() {
-						if ch, err := s.Meta().OnJoin(ctx); err == nil {
+						if ch, err := meta.Of(s).OnJoin(ctx); err == nil {
 							ended(toEnd(ch))
 						}
 					},
 					"Follow": func() {
-						if _, ch, err := s.Meta().FollowSessions(ctx); err == nil {
+						if _, ch, err := meta.Of(s).FollowSessions(ctx); err == nil {
 							ended(toEnd(ch))
 						}
 					},

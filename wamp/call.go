@@ -149,7 +149,7 @@ func (s *Session) newCall(ctx context.Context, procedure string, options []CallO
 
 // cutCall is the last result of a call that Close has cut.
 func cutCall(s *flow.Stream[Result], n int) (Result, bool) {
-	return Result{Err: opError("call", "", undelivered(s.Engine().(*session.Session), n))}, true
+	return Result{Err: opError("call", "", s.Engine().(*session.Session).Undelivered(n))}, true
 }
 
 // begin hands the call over with its payload.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp"
+	"github.com/connectanum/connectanum-go/wamp/meta"
 	"github.com/connectanum/connectanum-go/wamp/proto"
 	"github.com/connectanum/connectanum-go/wamp/wamptest"
 )
@@ -43,7 +44,7 @@ var endingStreams = map[string]endingStream{
 		return sub.Err()
 	},
 	"FollowSessions": func(ctx context.Context, s *wamp.Session, _ <-chan struct{}) error {
-		_, changes, err := s.Meta().FollowSessions(ctx)
+		_, changes, err := meta.Of(s).FollowSessions(ctx)
 		if err != nil {
 			return err
 		}
@@ -53,7 +54,7 @@ var endingStreams = map[string]endingStream{
 		return err
 	},
 	"FollowSubscriptions, unread": func(ctx context.Context, s *wamp.Session, over <-chan struct{}) error {
-		_, changes, err := s.Meta().FollowSubscriptions(ctx)
+		_, changes, err := meta.Of(s).FollowSubscriptions(ctx)
 		if err != nil {
 			return err
 		}
@@ -65,7 +66,7 @@ var endingStreams = map[string]endingStream{
 		return err
 	},
 	"OnJoin": func(ctx context.Context, s *wamp.Session, _ <-chan struct{}) error {
-		joins, err := s.Meta().OnJoin(ctx)
+		joins, err := meta.Of(s).OnJoin(ctx)
 		if err != nil {
 			return err
 		}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp"
+	"github.com/connectanum/connectanum-go/wamp/meta"
 	"github.com/connectanum/connectanum-go/wamp/proto"
 	"github.com/connectanum/connectanum-go/wamp/transport"
 	"github.com/connectanum/connectanum-go/wamp/wamptest"
@@ -53,11 +54,11 @@ func TestCloseDoesNotWaitForUnreadStreams(t *testing.T) {
 			results := s.Call(t.Context(), "com.example.count", wamp.Args(1000), wamp.Progressive())
 			sub := subscribe(t, s, "com.example.topic")
 			publish(t, other, "com.example.topic", 0, 1000)
-			joins, err := s.Meta().OnJoin(t.Context())
+			joins, err := meta.Of(s).OnJoin(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, changes, err := s.Meta().FollowSessions(t.Context())
+			_, changes, err := meta.Of(s).FollowSessions(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -147,15 +147,6 @@ func opError(op, uri string, err error) error { return session.WrapOp(op, uri, e
 // caller shall get beside it.
 func NewError(uri string, payload Payload) *Error { return &Error{URI: uri, Payload: payload} }
 
-// undelivered is the end of a stream that Close has cut: n values were lost.
-func undelivered(eng *session.Session, n int) error {
-	e := &ClosedError{Undelivered: n}
-	if was, is := session.Find[*ClosedError](eng.Err()); is {
-		e.Reason = was.Reason
-	}
-	return e
-}
-
 // ErrorURI returns the error URI that err carries, "" if it carries none.
 func ErrorURI(err error) string { return session.URIOf(err) }
 

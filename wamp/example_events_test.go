@@ -107,36 +107,6 @@ func ExampleSession_PublishFunc() {
 	// Output: 1000
 }
 
-// Who is there, and who comes and goes from then on.
-func ExampleMeta_FollowSessions() {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	router := wamptest.Start()
-	defer router.Close()
-	session := joined(ctx, router)
-	defer session.Close(ctx)
-
-	there, changes, err := session.Meta().FollowSessions(ctx)
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	fmt.Println(len(there), "there")
-	guest := joined(ctx, router)
-	change := <-changes
-	fmt.Println("came:", change.Value.Session == guest.ID(), change.Value.AuthRole)
-	if err := guest.Close(ctx); err != nil {
-		fmt.Println(err)
-		return
-	}
-	change = <-changes
-	fmt.Println("went:", change.Gone)
-	// Output:
-	// 1 there
-	// came: true anonymous
-	// went: true
-}
-
 // What is published if the session is gone without a word.
 func ExampleSession_AddTestament() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)

@@ -82,3 +82,11 @@ func behind(t proto.MessageType, more func(x *wamptest.Exchange) *proto.Message)
 		return wamptest.Replace(&m, more(x))
 	}
 }
+
+// value is a value that came without an error.
+func value[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}

@@ -153,26 +153,6 @@ func (sub *Subscription) History(ctx context.Context, options ...HistoryOption) 
 	return flow.Of(events...), nil
 }
 
-// needCall makes a call depend on a feature.
-type needCall session.Need
-
-func (o needCall) applyCall(s *callStream) error {
-	s.call.Needs = append(s.call.Needs, session.Need(o))
-	return nil
-}
-
-// patientCall waits for a connection whatever FailFast says: what asks has begun
-// before, and goes on.
-type patientCall struct{}
-
-func (patientCall) applyCall(s *callStream) error { s.call.Patient = true; return nil }
-
-// aboutCall names a subscription by its id. After a reconnect it waits for that to
-// have one.
-type aboutCall struct{ sub *session.Subscription }
-
-func (o aboutCall) applyCall(s *callStream) error { s.call.About = o.sub; return nil }
-
 // history asks for past events, and waits for the answer by await. Oldest first,
 // unless the query is reversed.
 func (sub *Subscription) history(ctx context.Context, q *historyQuery, await func(Results) (Result, error), options ...CallOption) ([]Event, error) {
@@ -200,7 +180,7 @@ func (sub *Subscription) history(ctx context.Context, q *historyQuery, await fun
 }
 
 func (sub *Subscription) historyOf(ctx context.Context, id ID, kw map[string]any, await func(Results) (Result, error), options ...CallOption) ([]Event, error) {
-	options = append([]CallOption{Idempotent(), aboutCall{&sub.eng}, needCall{Role: proto.Broker, Feature: proto.EventHistory}}, options...)
+	options = append([]CallOption{Idempotent(), aboutCall{&sub.eng}, Require(proto.Broker, proto.EventHistory)}, options...)
 	r, err := await(sub.s.Call(ctx, "wamp.subscription.get_events", Args(id).WithKwargs(kw), options...))
 	if err != nil {
 		return nil, err
@@ -289,7 +269,7 @@ func trimBy(events []Event, key string, bound any) []Event {
 		if key == "topic" {
 			return slices.DeleteFunc(events, func(ev Event) bool { return ev.Topic != v })
 		}
-		if at, ok := parseTime(v); ok {
+		if at, ok := proto.TimeOf(v); ok {
 			return slices.DeleteFunc(events, func(ev Event) bool { return !ev.Time.IsZero() && outside(ev.Time, key, at) })
 		}
 	}
@@ -336,8 +316,8 @@ func (sub *Subscription) historic(c codec.Codec, raw []byte) (Event, error) {
 		}
 		return nil
 	}
-	ev := Event{Publication: idOf(plain("publication", "id")), Topic: sub.eng.URI, Historic: true}
-	ev.Time, _ = parseTime(plain("timestamp", "time_ns", "created", "time"))
+	ev := Event{Publication: proto.IDOf(plain("publication", "id")), Topic: sub.eng.URI, Historic: true}
+	ev.Time, _ = proto.TimeOf(plain("timestamp", "time_ns", "created", "time"))
 	if ev.Publication == 0 {
 		return Event{}, errors.New("it has no publication id")
 	}

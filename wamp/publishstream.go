@@ -355,7 +355,7 @@ func (p *publishStream) landed(f *flying) bool {
 // cut ends the stream where Close waits for nobody any more, and n
 // acknowledgements were not read.
 func (p *publishStream) cut(n int) {
-	p.relay.Cut(n, func(n int) Ack { return Ack{Err: opError("publish", p.topic, undelivered(p.s.eng, n))} })
+	p.relay.Cut(n, func(n int) Ack { return Ack{Err: opError("publish", p.topic, p.s.eng.Undelivered(n))} })
 }
 
 // isClosed reports whether an operation's error is the end of its session. One

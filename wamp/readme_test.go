@@ -22,7 +22,7 @@ const module = "github.com/connectanum/connectanum-go"
 
 // snippetImports are what the documents' Go may use.
 var snippetImports = []string{"context", "errors", "fmt", "log", "time", module + "/wamp", module + "/wamp/authn",
-	module + "/wamp/codec", module + "/wamp/seal", module + "/wamp/transport", module + "/wamp/wamptest"}
+	module + "/wamp/codec", module + "/wamp/meta", module + "/wamp/seal", module + "/wamp/transport", module + "/wamp/wamptest"}
 
 // compiled returns an importer of what the go command has compiled.
 func compiled(t *testing.T, fset *token.FileSet) types.Importer {

@@ -75,7 +75,7 @@ func (s *Session) register(ctx context.Context, procedure string, options []Regi
 	st.Policy, st.Count, st.Bytes = flow.Fail, invocationCount, invocationBytes
 	st.Discard = func(inv *Invocation) { _ = inv.Decline() }
 	st.Cut = func(_ *flow.Stream[*Invocation], n int) (*Invocation, bool) {
-		err := undelivered(s.eng, n)
+		err := s.eng.Undelivered(n)
 		r.err.Store(&err)
 		return nil, false
 	}

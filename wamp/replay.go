@@ -257,7 +257,7 @@ func (p *replay) cut(n int) {
 		p.sub.setErr(session.Canceled(p.ctx)) // the engine may not have heard yet
 		return
 	}
-	err := opError("subscription", p.sub.eng.URI, undelivered(p.sub.s.eng, n))
+	err := opError("subscription", p.sub.eng.URI, p.sub.s.eng.Undelivered(n))
 	p.sub.err.Store(&err)
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/connectanum/connectanum-go/wamp"
 	"github.com/connectanum/connectanum-go/wamp/authn"
 	"github.com/connectanum/connectanum-go/wamp/codec"
+	"github.com/connectanum/connectanum-go/wamp/meta"
 	"github.com/connectanum/connectanum-go/wamp/proto"
 	"github.com/connectanum/connectanum-go/wamp/wamptest"
 )
@@ -97,7 +98,7 @@ func TestFollowBehindShortQueue(t *testing.T) {
 				<-time.After(50 * time.Microsecond)
 			}
 		})
-		there, _, err := s.Meta().FollowSessions(within(t, time.Minute))
+		there, _, err := meta.Of(s).FollowSessions(within(t, time.Minute))
 		cancel()
 		busy.Wait()
 		if err != nil || len(there) != n+2 || r.Stats().Dropped != 0 {
@@ -307,7 +308,7 @@ func TestKillByNormal(t *testing.T) {
 		}
 		firm := join(t, r, wamp.WithReconnect(policy))
 		for _, victim := range []*wamp.Session{s, firm} {
-			if err := killer.Meta().KillSession(t.Context(), victim.ID()); err != nil {
+			if err := meta.Of(killer).KillSession(t.Context(), victim.ID()); err != nil {
 				t.Fatal(err)
 			}
 		}

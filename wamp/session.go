@@ -42,6 +42,11 @@ const (
 // RTT are round-trip times.
 type RTT = session.RTT
 
+// Engine opens the floor below, which package meta is built on: operations that
+// come as structs, whose answers go to sinks on the session's actor. Its names may
+// change with any version.
+func (s *Session) Engine() *session.Session { return s.eng }
+
 // Details returns what is known of the session.
 func (s *Session) Details() *Details { return s.eng.Details() }
 

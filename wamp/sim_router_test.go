@@ -6,8 +6,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/connectanum/connectanum-go/wamp"
 	"github.com/connectanum/connectanum-go/wamp/internal/sim"
+	"github.com/connectanum/connectanum-go/wamp/meta"
 	"github.com/connectanum/connectanum-go/wamp/proto"
 	"github.com/connectanum/connectanum-go/wamp/wamptest"
 )
@@ -300,7 +300,7 @@ func (w *simWorld) kill(a sim.Action) {
 		case a.N == 0:
 			w.router.Kill(info.ID, a.How)
 		default:
-			_ = w.peer.Meta().KillSession(ctx, info.ID, wamp.KillReason(a.How))
+			_ = meta.Of(w.peer).KillSession(ctx, info.ID, meta.KillReason(a.How))
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/connectanum/connectanum-go/wamp"
 	"github.com/connectanum/connectanum-go/wamp/authn"
 	"github.com/connectanum/connectanum-go/wamp/internal/sim"
+	"github.com/connectanum/connectanum-go/wamp/meta"
 	"github.com/connectanum/connectanum-go/wamp/wamptest"
 )
 
@@ -138,21 +139,21 @@ type view struct {
 
 // follow follows what the router has.
 func (w *simWorld) follow(o *simOp, a sim.Action) {
-	meta := w.s.Meta()
+	m := meta.Of(w.s)
 	switch a.How {
 	case "sessions":
-		there, changes, err := meta.FollowSessions(o.ctx)
-		followed(w, o, a, there, changes, err, func(s wamp.SessionInfo) wamp.ID { return s.Session })
+		there, changes, err := m.FollowSessions(o.ctx)
+		followed(w, o, a, there, changes, err, func(s meta.SessionInfo) wamp.ID { return s.Session })
 	case "registrations":
-		there, changes, err := meta.FollowRegistrations(o.ctx)
-		followed(w, o, a, there, changes, err, func(r wamp.RegistrationInfo) wamp.ID { return r.ID })
+		there, changes, err := m.FollowRegistrations(o.ctx)
+		followed(w, o, a, there, changes, err, func(r meta.RegistrationInfo) wamp.ID { return r.ID })
 	default:
-		there, changes, err := meta.FollowSubscriptions(o.ctx)
-		followed(w, o, a, there, changes, err, func(s wamp.SubscriptionInfo) wamp.ID { return s.ID })
+		there, changes, err := m.FollowSubscriptions(o.ctx)
+		followed(w, o, a, there, changes, err, func(s meta.SubscriptionInfo) wamp.ID { return s.ID })
 	}
 }
 
-func followed[T any](w *simWorld, o *simOp, a sim.Action, there []T, changes <-chan wamp.Change[T], err error, id func(T) wamp.ID) {
+func followed[T any](w *simWorld, o *simOp, a sim.Action, there []T, changes <-chan meta.Change[T], err error, id func(T) wamp.ID) {
 	if err != nil {
 		w.m.Ended(a.Op, simEnd(err, wamp.Payload{}))
 		return
@@ -192,8 +193,8 @@ func (w *simWorld) judgeViews() {
 	for _, s := range w.router.Sessions() {
 		truth["sessions"] = append(truth["sessions"], s.ID)
 	}
-	regs, err := w.peer.Meta().ListRegistrations(ctx)
-	subs, err2 := w.peer.Meta().ListSubscriptions(ctx)
+	regs, err := meta.Of(w.peer).ListRegistrations(ctx)
+	subs, err2 := meta.Of(w.peer).ListSubscriptions(ctx)
 	if err != nil || err2 != nil {
 		w.t.Errorf("the peer: %v, %v", err, err2)
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/connectanum/connectanum-go/wamp"
 	"github.com/connectanum/connectanum-go/wamp/authn"
+	"github.com/connectanum/connectanum-go/wamp/meta"
 	"github.com/connectanum/connectanum-go/wamp/proto"
 	"github.com/connectanum/connectanum-go/wamp/transport"
 	"github.com/connectanum/connectanum-go/wamp/wamptest"
@@ -219,8 +220,8 @@ func TestNilIsRefused(t *testing.T) {
 			"Drain":              s.Drain(none),
 			"AddTestament":       s.AddTestament(none, wamp.Destroyed, "com.example.topic", wamp.Args()),
 			"FlushTestaments":    s.FlushTestaments(none, wamp.Destroyed),
-			"Meta":               only(s.Meta().CountSessions(none)),
-			"OnJoin":             only(s.Meta().OnJoin(none)),
+			"Meta":               only(meta.Of(s).CountSessions(none)),
+			"OnJoin":             only(meta.Of(s).OnJoin(none)),
 			"Scan, nil pointer":  wamp.Args(1).Scan((*int)(nil)),
 			"Scan, no pointer":   wamp.Args(1).Scan(5),
 			"ScanKw, nil":        wamp.Kwargs(map[string]any{"a": 1}).ScanKw(nil),
@@ -229,7 +230,7 @@ func TestNilIsRefused(t *testing.T) {
 				t.Errorf("%s: no error", what)
 			}
 		}
-		if _, _, err := s.Meta().FollowSessions(none); err == nil {
+		if _, _, err := meta.Of(s).FollowSessions(none); err == nil {
 			t.Error("FollowSessions: no error")
 		}
 		for range wamp.Stream[int](none, s, "com.example.echo", wamp.Args(1)) {

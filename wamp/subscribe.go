@@ -101,7 +101,7 @@ func (s *Session) subscribe(ctx context.Context, topic string, options []Subscri
 	st := &sub.stream
 	initEvents(st, s, ctx)
 	st.Cut = func(_ *flow.Stream[Event], n int) (Event, bool) {
-		err := opError("subscription", topic, undelivered(s.eng, n))
+		err := opError("subscription", topic, s.eng.Undelivered(n))
 		sub.err.Store(&err)
 		return Event{}, false
 	}

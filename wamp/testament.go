@@ -103,7 +103,7 @@ func (s *Session) testament(ctx context.Context, scope Scope, flush bool, proced
 	}
 	try := func(spelling string) error {
 		kw["scope"] = spelling
-		cs, err := s.newCall(ctx, procedure, []CallOption{Idempotent(), needCall{Role: proto.Dealer, Feature: proto.TestamentMetaAPI}})
+		cs, err := s.newCall(ctx, procedure, []CallOption{Idempotent(), Require(proto.Dealer, proto.TestamentMetaAPI)})
 		if err != nil {
 			return err
 		}

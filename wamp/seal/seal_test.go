@@ -13,6 +13,7 @@ import (
 
 	"github.com/connectanum/connectanum-go/wamp"
 	"github.com/connectanum/connectanum-go/wamp/codec"
+	"github.com/connectanum/connectanum-go/wamp/meta"
 	"github.com/connectanum/connectanum-go/wamp/proto"
 	"github.com/connectanum/connectanum-go/wamp/seal"
 	"github.com/connectanum/connectanum-go/wamp/wamptest"
@@ -154,7 +155,7 @@ func TestSealedEndToEnd(t *testing.T) {
 					if _, err := a.Call(ctx, "com.example.none", payload()).Final(); !errors.Is(err, wamp.ErrNoSuchProcedure) || !strings.Contains(err.Error(), "nobody") {
 						t.Errorf("the dealer's own error: %v", err)
 					}
-					if n, err := a.Meta().CountSessions(ctx); n != 2 || err != nil {
+					if n, err := meta.Of(a).CountSessions(ctx); n != 2 || err != nil {
 						t.Errorf("the router's own procedures: %d, %v", n, err)
 					}
 					if !tt.chunks {

@@ -95,6 +95,15 @@ func (s *Session) Err() error {
 	}
 }
 
+// Undelivered is the end of a stream that Close has cut: n values were lost.
+func (s *Session) Undelivered(n int) error {
+	e := &ClosedError{Undelivered: n}
+	if was, is := Find[*ClosedError](s.Err()); is {
+		e.Reason = was.Reason
+	}
+	return e
+}
+
 // Call hands a call over. While there is no outbound room it waits under the
 // call's context. An error means that the sink will never be ended.
 func (s *Session) Call(call *Call) error {

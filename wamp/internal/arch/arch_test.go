@@ -27,6 +27,7 @@ var floors = map[string][]string{
 	"wamp/internal/flow": {},
 	"wamp/session":       {"wamp/proto", "wamp/transport", "wamp/authn", "wamp/codec", "wamp/internal/flow"},
 	"wamp":               {"wamp/proto", "wamp/transport", "wamp/authn", "wamp/codec", "wamp/internal/flow", "wamp/session"},
+	"wamp/meta":          {"wamp/proto", "wamp/transport", "wamp/authn", "wamp/codec", "wamp/internal/flow", "wamp/session", "wamp"},
 	"wamp/seal":          {"wamp/proto", "wamp/transport", "wamp/authn", "wamp/codec", "wamp/internal/flow", "wamp/session", "wamp"},
 	"wamp/wamptest":      {"wamp/proto", "wamp/transport", "wamp/authn", "wamp/codec"},
 	// of tests only; they may be of any package
@@ -158,7 +159,7 @@ var between = map[string]string{"publishstream.go": "Ack"}
 // only: nobody else can send to one or close it.
 func TestOnlyFlowMakesUsersChannels(t *testing.T) {
 	all := list(t)
-	for _, path := range []string{"wamp", "wamp/session"} {
+	for _, path := range []string{"wamp", "wamp/session", "wamp/meta"} {
 		p := all[module+"/"+path]
 		for _, name := range p.GoFiles {
 			fset := token.NewFileSet()

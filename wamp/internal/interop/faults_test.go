@@ -13,6 +13,7 @@ import (
 
 	"github.com/connectanum/connectanum-go/wamp"
 	"github.com/connectanum/connectanum-go/wamp/codec"
+	"github.com/connectanum/connectanum-go/wamp/meta"
 )
 
 // TestBadErrorURI: Crossbar hangs up on a callee whose ERROR has a URI that is
@@ -248,7 +249,7 @@ func TestEndInsideHandler(t *testing.T) {
 				if _, more := <-sub.Events(); more || !errors.Is(sub.Err(), wamp.ErrSessionClosed) || reg.Err() == nil {
 					t.Errorf("the handles: %v, %v", sub.Err(), reg.Err())
 				}
-				if _, err := s.Meta().GetSession(limit(t), id); !errors.Is(err, wamp.ErrNoSuchSession) {
+				if _, err := meta.Of(s).GetSession(limit(t), id); !errors.Is(err, wamp.ErrNoSuchSession) {
 					t.Errorf("the router still has it: %v", err)
 				}
 			})

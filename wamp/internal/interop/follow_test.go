@@ -11,18 +11,19 @@ import (
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp"
+	"github.com/connectanum/connectanum-go/wamp/meta"
 )
 
 // view is what a following stream adds up to. What it tells wrongly is an error:
 // somebody who comes twice, or goes and had not been there.
 type view[T any] struct {
 	id      func(T) wamp.ID
-	changes <-chan wamp.Change[T]
+	changes <-chan meta.Change[T]
 	there   map[wamp.ID]T
 	gone    map[wamp.ID]T
 }
 
-func newView[T any](t *testing.T, first []T, changes <-chan wamp.Change[T], err error, id func(T) wamp.ID) *view[T] {
+func newView[T any](t *testing.T, first []T, changes <-chan meta.Change[T], err error, id func(T) wamp.ID) *view[T] {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -99,8 +100,8 @@ func TestFollowSessions(t *testing.T) {
 		leaving = append(leaving, p.begin(t, "leave", nil))
 	}
 	during := joining("during", 6)
-	first, changes, err := s.Meta().FollowSessions(t.Context())
-	v := newView(t, first, changes, err, func(i wamp.SessionInfo) wamp.ID { return i.Session })
+	first, changes, err := meta.Of(s).FollowSessions(t.Context())
+	v := newView(t, first, changes, err, func(i meta.SessionInfo) wamp.ID { return i.Session })
 	for _, wait := range leaving {
 		wait()
 	}
@@ -110,7 +111,7 @@ func TestFollowSessions(t *testing.T) {
 	})
 	// one of them is cut, one killed, the others leave
 	came[0].ask(t, "drop", nil)
-	if err := s.Meta().KillSession(limit(t), came[1].id); err != nil {
+	if err := meta.Of(s).KillSession(limit(t), came[1].id); err != nil {
 		t.Fatal(err)
 	}
 	for _, p := range came[2:] {
@@ -132,7 +133,7 @@ func TestFollowSessions(t *testing.T) {
 	v.until(t, "after the reconnect", func() bool {
 		return v.has(append(ids(late), s.ID())...) && v.hasNone(before[3].id, old) && v.has(ids(before[4:])...)
 	})
-	there, err := s.Meta().ListSessions(limit(t))
+	there, err := meta.Of(s).ListSessions(limit(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +150,7 @@ func TestFollowSessions(t *testing.T) {
 func TestFollowRegistrations(t *testing.T) {
 	g := newGate(t)
 	s := g.join(t, realm)
-	m := s.Meta()
+	m := meta.Of(s)
 	offer := func(name string) (*partner, []string) {
 		p := newPartner(t, peerCell, name, request{"offer": "com.interop.follow." + name + "."})
 		var uris []string
@@ -160,7 +161,7 @@ func TestFollowRegistrations(t *testing.T) {
 	}
 	early, earlyURIs := offer("early")
 	first, changes, err := m.FollowRegistrations(t.Context())
-	v := newView(t, first, changes, err, func(r wamp.RegistrationInfo) wamp.ID { return r.ID })
+	v := newView(t, first, changes, err, func(r meta.RegistrationInfo) wamp.ID { return r.ID })
 	uris := func(want ...string) func() bool {
 		return func() bool {
 			n := 0
@@ -213,8 +214,8 @@ func TestFollowSubscriptions(t *testing.T) {
 	}
 	off := func(i int) { p.ask(t, "unsubscribe", request{"topic": fmt.Sprint(i)}) }
 	exact, prefix, unlisted := on(0, "exact"), on(1, "prefix"), on(2, "wildcard")
-	first, changes, err := s.Meta().FollowSubscriptions(t.Context())
-	v := newView(t, first, changes, err, func(i wamp.SubscriptionInfo) wamp.ID { return i.ID })
+	first, changes, err := meta.Of(s).FollowSubscriptions(t.Context())
+	v := newView(t, first, changes, err, func(i meta.SubscriptionInfo) wamp.ID { return i.ID })
 	if !v.has(exact, prefix) || v.has(unlisted) { // Crossbar lists no wildcards
 		t.Errorf("at the beginning: %+v", first)
 	}
@@ -243,8 +244,8 @@ func TestFollowSubscriptions(t *testing.T) {
 // same. A view of them is right again after the next reconnect.
 func TestCrossbarTellsDeletionsWrongly(t *testing.T) {
 	s := pubsubCell.join(t)
-	deleted, err := s.Meta().OnSubscriptionDelete(t.Context())
-	unregistered, err2 := s.Meta().OnRegistrationDelete(t.Context())
+	deleted, err := meta.Of(s).OnSubscriptionDelete(t.Context())
+	unregistered, err2 := meta.Of(s).OnRegistrationDelete(t.Context())
 	if err := errors.Join(err, err2); err != nil {
 		t.Fatal(err)
 	}
@@ -260,7 +261,7 @@ func TestCrossbarTellsDeletionsWrongly(t *testing.T) {
 			t.Fatal(err)
 		}
 		told := map[wamp.ID]bool{}
-		come(t, deleted, "on_delete", func(m wamp.Membership) bool { told[m.ID] = true; return m.ID == marker.ID() })
+		come(t, deleted, "on_delete", func(m meta.Membership) bool { told[m.ID] = true; return m.ID == marker.ID() })
 		if told[shared] != told[own] {
 			t.Errorf("Crossbar has told the truth: %v, shared %d, own %d", told, shared, own)
 		}
@@ -278,7 +279,7 @@ func TestCrossbarTellsDeletionsWrongly(t *testing.T) {
 			t.Fatal(err)
 		}
 		told = map[wamp.ID]bool{}
-		come(t, unregistered, "on_delete", func(m wamp.Membership) bool { told[m.ID] = true; return m.ID == marked.ID() })
+		come(t, unregistered, "on_delete", func(m meta.Membership) bool { told[m.ID] = true; return m.ID == marked.ID() })
 		if told[shared] != told[own] {
 			t.Errorf("Crossbar has told the truth: %v, shared registration %d, own %d", told, shared, own)
 		}

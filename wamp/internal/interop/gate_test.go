@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp"
+	"github.com/connectanum/connectanum-go/wamp/meta"
 )
 
 // gate stands between a session and the router, over RawSocket, and can cut the
@@ -107,7 +108,7 @@ func rejoined(t *testing.T, s *wamp.Session, old wamp.ID) {
 	t.Helper()
 	for state := range s.States(limit(t)) {
 		if state.Phase == wamp.Joined && s.ID() != old {
-			if _, err := s.Meta().CountSessions(limit(t)); err != nil {
+			if _, err := meta.Of(s).CountSessions(limit(t)); err != nil {
 				t.Fatal(err)
 			}
 			return

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp"
+	"github.com/connectanum/connectanum-go/wamp/meta"
 	"github.com/connectanum/connectanum-go/wamp/proto"
 )
 
@@ -40,7 +41,7 @@ func TestRetainedEvents(t *testing.T) {
 	publish(t, s, topic, wamp.Args("first"), wamp.Retain())
 	kept := publish(t, s, topic, wamp.Args("second").With("k", 7), wamp.Retain())
 	publish(t, s, topic, wamp.Args("not kept"))
-	if id, err := s.Meta().LookupSubscription(limit(t), topic, wamp.Exact); id == 0 || err != nil { // nobody has it
+	if id, err := meta.Of(s).LookupSubscription(limit(t), topic, wamp.Exact); id == 0 || err != nil { // nobody has it
 		t.Errorf("Crossbar makes no subscription to keep an event: %d, %v", id, err)
 	}
 
@@ -345,7 +346,7 @@ func TestFromHistoryAfterReconnect(t *testing.T) {
 	g.cut()
 	for n := 0; n != 1; { // the history itself is a subscriber
 		var err error
-		if n, err = keeper.Meta().CountSubscribers(limit(t), sub.ID()); err != nil {
+		if n, err = meta.Of(keeper).CountSubscribers(limit(t), sub.ID()); err != nil {
 			t.Fatal(err)
 		}
 	}

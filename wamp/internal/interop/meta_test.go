@@ -11,6 +11,7 @@ import (
 
 	"github.com/connectanum/connectanum-go/wamp"
 	"github.com/connectanum/connectanum-go/wamp/authn"
+	"github.com/connectanum/connectanum-go/wamp/meta"
 )
 
 // The meta API as Crossbar has it, with sessions of both sides.
@@ -56,7 +57,7 @@ var appTicket = request{"ticket": []string{"tick-app", "ticket-secret"}}
 
 func TestMetaSessions(t *testing.T) {
 	s := pubsubCell.join(t)
-	m, ctx := s.Meta(), t.Context()
+	m, ctx := meta.Of(s), t.Context()
 	before, err := m.CountSessions(ctx)
 	if err != nil {
 		t.Fatal(err)
@@ -68,8 +69,8 @@ func TestMetaSessions(t *testing.T) {
 	}
 	app := pubsubCell.join(t, ticket("tick-app", "ticket-secret"))
 	p := newPartner(t, peerCell, "", appTicket)
-	joined := come(t, joins, "on_join", func(i wamp.SessionInfo) bool { return i.Session == p.id })
-	for _, info := range []wamp.SessionInfo{joined, value(m.GetSession(ctx, p.id)), value(m.GetSession(ctx, app.ID()))} {
+	joined := come(t, joins, "on_join", func(i meta.SessionInfo) bool { return i.Session == p.id })
+	for _, info := range []meta.SessionInfo{joined, value(m.GetSession(ctx, p.id)), value(m.GetSession(ctx, app.ID()))} {
 		if info.AuthID != "tick-app" || info.AuthRole != "app" || info.AuthMethod != "ticket" || info.AuthProvider != "static" {
 			t.Errorf("%+v", info)
 		}
@@ -96,7 +97,7 @@ func TestMetaSessions(t *testing.T) {
 		}
 	}
 	p.leave(t)
-	left := come(t, leaves, "on_leave", func(i wamp.SessionInfo) bool { return i.Session == p.id })
+	left := come(t, leaves, "on_leave", func(i meta.SessionInfo) bool { return i.Session == p.id })
 	if left.AuthID != "" || left.AuthRole != "" {
 		t.Errorf("Crossbar tells more than the id: %+v", left)
 	}
@@ -104,10 +105,10 @@ func TestMetaSessions(t *testing.T) {
 		t.Error(err)
 	}
 	limited := pubsubCell.join(t, ticket("tick-limited", "ticket-limited-secret"))
-	if _, err := limited.Meta().CountSessions(ctx); !errors.Is(err, wamp.ErrNotAuthorized) {
+	if _, err := meta.Of(limited).CountSessions(ctx); !errors.Is(err, wamp.ErrNotAuthorized) {
 		t.Error(err)
 	}
-	if _, err := limited.Meta().OnJoin(ctx); !errors.Is(err, wamp.ErrNotAuthorized) {
+	if _, err := meta.Of(limited).OnJoin(ctx); !errors.Is(err, wamp.ErrNotAuthorized) {
 		t.Error(err)
 	}
 }
@@ -129,11 +130,11 @@ func killed(t *testing.T, s *wamp.Session) wamp.GoodbyeError {
 
 func TestMetaKill(t *testing.T) {
 	s := pubsubCell.join(t)
-	m, ctx := s.Meta(), t.Context()
+	m, ctx := meta.Of(s), t.Context()
 	// one, of each side
 	one, p := pubsubCell.join(t), newPartner(t, peerCell, "", nil)
 	for _, id := range []wamp.ID{one.ID(), p.id} {
-		if err := m.KillSession(ctx, id, wamp.KillReason("com.example.maintenance"), wamp.KillMessage("back at noon")); err != nil {
+		if err := m.KillSession(ctx, id, meta.KillReason("com.example.maintenance"), meta.KillMessage("back at noon")); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -148,9 +149,9 @@ func TestMetaKill(t *testing.T) {
 		t.Error(err)
 	}
 	// by what they have in common; Crossbar gives the ids in both cases
-	for name, kill := range map[string]func(context.Context) (wamp.Killed, error){
-		"authid":   func(ctx context.Context) (wamp.Killed, error) { return m.KillByAuthID(ctx, "tick-app") },
-		"authrole": func(ctx context.Context) (wamp.Killed, error) { return m.KillByAuthRole(ctx, "app") },
+	for name, kill := range map[string]func(context.Context) (meta.Killed, error){
+		"authid":   func(ctx context.Context) (meta.Killed, error) { return m.KillByAuthID(ctx, "tick-app") },
+		"authrole": func(ctx context.Context) (meta.Killed, error) { return m.KillByAuthRole(ctx, "app") },
 	} {
 		ours := []*wamp.Session{pubsubCell.join(t, ticket("tick-app", "ticket-secret")), pubsubCell.join(t, ticket("tick-app", "ticket-secret"))}
 		theirs := newPartner(t, peerCell, name, appTicket)
@@ -183,14 +184,14 @@ func TestMetaKill(t *testing.T) {
 	}
 	// oneself, which by the text is not possible
 	self := pubsubCell.join(t)
-	if err := self.Meta().KillSession(ctx, self.ID()); errors.Is(err, wamp.ErrNoSuchSession) {
+	if err := meta.Of(self).KillSession(ctx, self.ID()); errors.Is(err, wamp.ErrNoSuchSession) {
 		t.Error(err)
 	}
 	if why := killed(t, self); why.Reason != "wamp.close.normal" {
 		t.Errorf("%+v", why)
 	}
 	among, also := pubsubCell.join(t, ticket("tick-app", "ticket-secret")), pubsubCell.join(t, ticket("tick-app", "ticket-secret"))
-	if _, err := among.Meta().KillByAuthID(ctx, "tick-app"); err == nil {
+	if _, err := meta.Of(among).KillByAuthID(ctx, "tick-app"); err == nil {
 		t.Error("it had an answer, being among those that were killed")
 	}
 	killed(t, among)
@@ -204,19 +205,19 @@ func TestKilledAndBack(t *testing.T) {
 	other := pubsubCell.join(t)
 	for name, tt := range map[string]struct {
 		killed bool
-		reason []wamp.KillOption
+		reason []meta.KillOption
 		back   bool
 	}{
-		"by the text":           {reason: []wamp.KillOption{wamp.KillReason("wamp.close.killed")}},
-		"by the text, and back": {killed: true, reason: []wamp.KillOption{wamp.KillReason("wamp.close.killed")}, back: true},
+		"by the text":           {reason: []meta.KillOption{meta.KillReason("wamp.close.killed")}},
+		"by the text, and back": {killed: true, reason: []meta.KillOption{meta.KillReason("wamp.close.killed")}, back: true},
 		"Crossbar":              {back: true}, // by wamp.close.normal, which a worker that dies behind a proxy leaves behind too
-		"maintenance":           {reason: []wamp.KillOption{wamp.KillReason("com.example.maintenance")}, back: true},
+		"maintenance":           {reason: []meta.KillOption{meta.KillReason("com.example.maintenance")}, back: true},
 	} {
 		s := pubsubCell.join(t, wamp.WithReconnect(wamp.Backoff{Min: 20 * time.Millisecond, Max: 200 * time.Millisecond, Killed: tt.killed}))
 		topic := fresh("com.interop.killed.")
 		sub := subscribe(t, s, topic)
 		old := s.ID()
-		if err := other.Meta().KillSession(t.Context(), old, tt.reason...); err != nil {
+		if err := meta.Of(other).KillSession(t.Context(), old, tt.reason...); err != nil {
 			t.Fatal(err)
 		}
 		if !tt.back {
@@ -233,7 +234,7 @@ func TestKilledAndBack(t *testing.T) {
 
 func TestMetaRegistrations(t *testing.T) {
 	s, callee := pubsubCell.join(t), pubsubCell.join(t)
-	m, ctx := s.Meta(), t.Context()
+	m, ctx := meta.Of(s), t.Context()
 	created, err := m.OnRegistrationCreate(ctx)
 	registered, err2 := m.OnRegister(ctx)
 	unregistered, err3 := m.OnUnregister(ctx)
@@ -245,10 +246,10 @@ func TestMetaRegistrations(t *testing.T) {
 	start := time.Now()
 	for match, uri := range map[wamp.MatchPolicy]string{wamp.Exact: base + ".exact", wamp.Prefix: base + ".pre", wamp.Wildcard: "com..metaproc"} {
 		reg := named(t, callee, uri, "x", wamp.Match(match), wamp.Invoke(wamp.RoundRobin))
-		is := func(m wamp.Membership) bool { return m.ID == reg.ID() && m.Session == callee.ID() }
-		info := come(t, created, "on_create", func(r wamp.RegistrationInfo) bool { return r.ID == reg.ID() })
+		is := func(m meta.Membership) bool { return m.ID == reg.ID() && m.Session == callee.ID() }
+		info := come(t, created, "on_create", func(r meta.RegistrationInfo) bool { return r.ID == reg.ID() })
 		come(t, registered, "on_register", is)
-		for _, info := range []wamp.RegistrationInfo{info, value(m.GetRegistration(ctx, reg.ID()))} {
+		for _, info := range []meta.RegistrationInfo{info, value(m.GetRegistration(ctx, reg.ID()))} {
 			if info.ID != reg.ID() || info.URI != uri || info.Match != match || info.Invoke != wamp.RoundRobin ||
 				info.Created.Before(start.Add(-2*time.Second)) || info.Created.After(time.Now().Add(2*time.Second)) {
 				t.Errorf("%s: %+v", match, info)
@@ -269,7 +270,7 @@ func TestMetaRegistrations(t *testing.T) {
 			t.Errorf("%s: %v, %v", match, list, err)
 		}
 		second := named(t, s, uri, "y", wamp.Match(match), wamp.Invoke(wamp.RoundRobin))
-		come(t, registered, "on_register", func(m wamp.Membership) bool { return m.ID == reg.ID() && m.Session == s.ID() })
+		come(t, registered, "on_register", func(m meta.Membership) bool { return m.ID == reg.ID() && m.Session == s.ID() })
 		callees, err := m.ListCallees(ctx, reg.ID())
 		if n, err2 := m.CountCallees(ctx, reg.ID()); errors.Join(err, err2) != nil || n != 2 || len(callees) != 2 ||
 			!slices.Contains(callees, s.ID()) || !slices.Contains(callees, callee.ID()) {
@@ -278,7 +279,7 @@ func TestMetaRegistrations(t *testing.T) {
 		if err := second.Unregister(limit(t)); err != nil {
 			t.Error(err)
 		}
-		come(t, unregistered, "on_unregister", func(m wamp.Membership) bool { return m.ID == reg.ID() && m.Session == s.ID() })
+		come(t, unregistered, "on_unregister", func(m meta.Membership) bool { return m.ID == reg.ID() && m.Session == s.ID() })
 		quiet(t, deleted, "deleted too early", is)
 		if err := reg.Unregister(limit(t)); err != nil {
 			t.Error(err)
@@ -312,7 +313,7 @@ func TestMetaRegistrations(t *testing.T) {
 
 func TestMetaSubscriptions(t *testing.T) {
 	s, p := pubsubCell.join(t), newPartner(t, peerCell, "", nil)
-	m, ctx := s.Meta(), t.Context()
+	m, ctx := meta.Of(s), t.Context()
 	created, err := m.OnSubscriptionCreate(ctx)
 	subscribed, err2 := m.OnSubscribe(ctx)
 	unsubscribed, err3 := m.OnUnsubscribe(ctx)
@@ -324,10 +325,10 @@ func TestMetaSubscriptions(t *testing.T) {
 	start := time.Now()
 	for match, topic := range map[wamp.MatchPolicy]string{wamp.Exact: base + ".exact", wamp.Prefix: base + ".pre", wamp.Wildcard: base + "..leaf"} {
 		id := wamp.ID(p.ask(t, "subscribe", request{"topic": topic, "match": match}).Subscribed)
-		is := func(m wamp.Membership) bool { return m.ID == id && m.Session == p.id }
-		info := come(t, created, "on_create", func(i wamp.SubscriptionInfo) bool { return i.ID == id })
+		is := func(m meta.Membership) bool { return m.ID == id && m.Session == p.id }
+		info := come(t, created, "on_create", func(i meta.SubscriptionInfo) bool { return i.ID == id })
 		come(t, subscribed, "on_subscribe", is)
-		for _, info := range []wamp.SubscriptionInfo{info, value(m.GetSubscription(ctx, id))} {
+		for _, info := range []meta.SubscriptionInfo{info, value(m.GetSubscription(ctx, id))} {
 			if info.ID != id || info.URI != topic || info.Match != match ||
 				info.Created.Before(start.Add(-2*time.Second)) || info.Created.After(time.Now().Add(2*time.Second)) {
 				t.Errorf("%s: %+v", match, info)
@@ -349,7 +350,7 @@ func TestMetaSubscriptions(t *testing.T) {
 			t.Errorf("%s: %v, %v", match, list, err)
 		}
 		mine := subscribe(t, s, topic, wamp.Match(match))
-		come(t, subscribed, "on_subscribe", func(m wamp.Membership) bool { return m.ID == id && m.Session == s.ID() })
+		come(t, subscribed, "on_subscribe", func(m meta.Membership) bool { return m.ID == id && m.Session == s.ID() })
 		ids, err := m.ListSubscribers(ctx, id)
 		if n, err2 := m.CountSubscribers(ctx, id); errors.Join(err, err2) != nil || n != 2 || len(ids) != 2 ||
 			!slices.Contains(ids, s.ID()) || !slices.Contains(ids, p.id) {
@@ -358,7 +359,7 @@ func TestMetaSubscriptions(t *testing.T) {
 		if err := mine.Unsubscribe(limit(t)); err != nil {
 			t.Error(err)
 		}
-		come(t, unsubscribed, "on_unsubscribe", func(m wamp.Membership) bool { return m.ID == id && m.Session == s.ID() })
+		come(t, unsubscribed, "on_unsubscribe", func(m meta.Membership) bool { return m.ID == id && m.Session == s.ID() })
 		quiet(t, deleted, "deleted too early", is)
 		p.ask(t, "unsubscribe", request{"topic": topic})
 		come(t, unsubscribed, "on_unsubscribe", is)

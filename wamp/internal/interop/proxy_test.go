@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp"
+	"github.com/connectanum/connectanum-go/wamp/meta"
 	"github.com/connectanum/connectanum-go/wamp/proto"
 )
 
@@ -114,7 +115,7 @@ func TestWorkerKilled(t *testing.T) {
 		}
 		other := clients[(i+1)%len(clients)].s
 		for end := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
-			if id, err := other.Meta().LookupSubscription(limit(t), c.sub.Topic(), wamp.Exact); id != 0 && err == nil {
+			if id, err := meta.Of(other).LookupSubscription(limit(t), c.sub.Topic(), wamp.Exact); id != 0 && err == nil {
 				break
 			}
 			if time.Now().After(end) {

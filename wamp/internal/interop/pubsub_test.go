@@ -13,6 +13,7 @@ import (
 	"github.com/connectanum/connectanum-go/wamp"
 	"github.com/connectanum/connectanum-go/wamp/authn"
 	"github.com/connectanum/connectanum-go/wamp/codec"
+	"github.com/connectanum/connectanum-go/wamp/meta"
 	"github.com/connectanum/connectanum-go/wamp/proto"
 )
 
@@ -341,7 +342,7 @@ func TestPatternBasedSubscription(t *testing.T) {
 func TestSharedSubscription(t *testing.T) {
 	s, p := pubsubCell.join(t), newPartner(t, peerCell, "", nil)
 	topic := pubsubCell.uri("go", "shared.topic")
-	gone, err := pubsubCell.join(t).Meta().OnSubscriptionDelete(t.Context())
+	gone, err := meta.Of(pubsubCell.join(t)).OnSubscriptionDelete(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -349,7 +350,7 @@ func TestSharedSubscription(t *testing.T) {
 	if one.ID() != two.ID() || one.ID() != three.ID() {
 		t.Fatalf("subscriptions %d, %d, %d", one.ID(), two.ID(), three.ID())
 	}
-	if n, err := s.Meta().CountSubscribers(limit(t), one.ID()); n != 1 || err != nil {
+	if n, err := meta.Of(s).CountSubscribers(limit(t), one.ID()); n != 1 || err != nil {
 		t.Errorf("%d subscribers, %v", n, err)
 	}
 	left := []*wamp.Subscription{one, two, three}
@@ -364,7 +365,7 @@ func TestSharedSubscription(t *testing.T) {
 			t.Error(err)
 		}
 		left = left[1:]
-		id, err := s.Meta().LookupSubscription(limit(t), topic, wamp.Exact)
+		id, err := meta.Of(s).LookupSubscription(limit(t), topic, wamp.Exact)
 		if err != nil || (id != 0) != (len(left) > 0) {
 			t.Errorf("%d are left, the router has %d, %v", len(left), id, err)
 		}
@@ -414,7 +415,7 @@ func TestPubSubFeaturesThatAreMissing(t *testing.T) {
 			}
 		}
 	}
-	if id, err := s.Meta().LookupSubscription(limit(t), topic+".sharded", wamp.Exact); id != 0 || err != nil {
+	if id, err := meta.Of(s).LookupSubscription(limit(t), topic+".sharded", wamp.Exact); id != 0 || err != nil {
 		t.Errorf("the router has subscription %d, %v", id, err)
 	}
 	publish(t, pubsubCell.join(t), topic, wamp.Args("x"))

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp"
+	"github.com/connectanum/connectanum-go/wamp/meta"
 )
 
 // TestManyHandlesComeBack registers and subscribes hundreds at once, over
@@ -65,7 +66,7 @@ func TestManyHandlesComeBack(t *testing.T) {
 		}
 		for i := range n {
 			for {
-				id, err := other.Meta().LookupSubscription(limit(t), topic(i), wamp.Exact)
+				id, err := meta.Of(other).LookupSubscription(limit(t), topic(i), wamp.Exact)
 				if err == nil && id != 0 {
 					break
 				}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp"
+	"github.com/connectanum/connectanum-go/wamp/meta"
 )
 
 // ends are the ways in which a session goes.
@@ -47,7 +48,7 @@ func TestTestaments(t *testing.T) {
 			case "cut":
 				g.cut()
 			case "killed":
-				if err := other.Meta().KillSession(limit(t), s.ID()); err != nil {
+				if err := meta.Of(other).KillSession(limit(t), s.ID()); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -99,7 +100,7 @@ func TestTestamentsOfThePeer(t *testing.T) {
 			case "cut":
 				p.ask(t, "drop", nil)
 			case "killed":
-				if err := s.Meta().KillSession(limit(t), p.id, wamp.KillReason("com.example.enough")); err != nil {
+				if err := meta.Of(s).KillSession(limit(t), p.id, meta.KillReason("com.example.enough")); err != nil {
 					t.Fatal(err)
 				}
 				if r := p.ask(t, "left", nil); r.Goodbye != "com.example.enough" {

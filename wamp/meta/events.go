@@ -1,8 +1,9 @@
-package wamp
+package meta
 
 import (
 	"context"
 
+	"github.com/connectanum/connectanum-go/wamp"
 	"github.com/connectanum/connectanum-go/wamp/internal/flow"
 	"github.com/connectanum/connectanum-go/wamp/proto"
 	"github.com/connectanum/connectanum-go/wamp/session"
@@ -12,9 +13,9 @@ import (
 // subscription.
 type Membership struct {
 	// Session is who did, or whose action it was.
-	Session ID
+	Session wamp.ID
 	// ID is the registration or subscription.
-	ID ID
+	ID wamp.ID
 }
 
 var (
@@ -23,23 +24,15 @@ var (
 	subscriptionMeta = session.Need{Role: proto.Broker, Feature: proto.SubscriptionMetaAPI}
 )
 
-// needOption makes a subscription depend on a feature.
-type needOption session.Need
-
-func (o needOption) applySubscribe(s *Subscription) error {
-	s.eng.Needs = append(s.eng.Needs, session.Need(o))
-	return nil
-}
-
 // metaEvents subscribes to a meta topic and decodes its events. Those that
 // cannot be read are left out.
-func metaEvents[T any](ctx context.Context, m Meta, need session.Need, topic string, decode func(args []any) (T, bool), options []SubscribeOption) (<-chan T, error) {
-	sub, err := m.s.Subscribe(ctx, topic, append([]SubscribeOption{needOption(need)}, options...)...)
+func metaEvents[T any](ctx context.Context, m API, need session.Need, topic string, decode func(args []any) (T, bool), options []wamp.SubscribeOption) (<-chan T, error) {
+	sub, err := m.s.Subscribe(ctx, topic, append([]wamp.SubscribeOption{wamp.Require(need.Role, need.Feature)}, options...)...)
 	if err != nil {
 		return nil, err
 	}
-	r := flow.NewRelay[T](ctx, eventChannel)
-	err = r.Run(m.s.eng, func() {
+	r := flow.NewRelay[T](ctx, room)
+	err = r.Run(m.eng, func() {
 		for ev := range sub.Events() {
 			args, err := ev.Args()
 			if err != nil {
@@ -73,7 +66,7 @@ func joinedOf(args []any) (SessionInfo, bool) {
 func leftOf(args []any) (SessionInfo, bool) {
 	s, ok := sessionOf(at(args, 0))
 	if !ok {
-		s.Session = idOf(at(args, 0))
+		s.Session = proto.IDOf(at(args, 0))
 		s.AuthID, _ = at(args, 1).(string)
 		s.AuthRole, _ = at(args, 2).(string)
 	}
@@ -81,19 +74,19 @@ func leftOf(args []any) (SessionInfo, bool) {
 }
 
 func memberOf(args []any) (Membership, bool) {
-	m := Membership{Session: idOf(at(args, 0)), ID: idOf(at(args, 1))}
+	m := Membership{Session: proto.IDOf(at(args, 0)), ID: proto.IDOf(at(args, 1))}
 	return m, m.ID != 0
 }
 
 func createdRegistration(args []any) (RegistrationInfo, bool) {
 	r, ok := registrationOf(at(args, 1))
-	r.By = idOf(at(args, 0))
+	r.By = proto.IDOf(at(args, 0))
 	return r, ok && r.ID != 0
 }
 
 func createdSubscription(args []any) (SubscriptionInfo, bool) {
 	s, ok := subscriptionOf(at(args, 1))
-	s.By = idOf(at(args, 0))
+	s.By = proto.IDOf(at(args, 0))
 	return s, ok && s.ID != 0
 }
 
@@ -104,56 +97,56 @@ func createdSubscription(args []any) (SubscriptionInfo, bool) {
 //
 // The error is that of Subscribe, a *FeatureError where the router did not
 // announce session_meta_api.
-func (m Meta) OnJoin(ctx context.Context, options ...SubscribeOption) (<-chan SessionInfo, error) {
+func (m API) OnJoin(ctx context.Context, options ...wamp.SubscribeOption) (<-chan SessionInfo, error) {
 	return metaEvents(ctx, m, sessionMeta, "wamp.session.on_join", joinedOf, options)
 }
 
 // OnLeave is a stream of the sessions that leave the realm, like OnJoin. Of
 // whom it was Crossbar tells only the id.
-func (m Meta) OnLeave(ctx context.Context, options ...SubscribeOption) (<-chan SessionInfo, error) {
+func (m API) OnLeave(ctx context.Context, options ...wamp.SubscribeOption) (<-chan SessionInfo, error) {
 	return metaEvents(ctx, m, sessionMeta, "wamp.session.on_leave", leftOf, options)
 }
 
 // OnRegistrationCreate is a stream of new registrations, like OnJoin. Its router
 // must have registration_meta_api.
-func (m Meta) OnRegistrationCreate(ctx context.Context, options ...SubscribeOption) (<-chan RegistrationInfo, error) {
+func (m API) OnRegistrationCreate(ctx context.Context, options ...wamp.SubscribeOption) (<-chan RegistrationInfo, error) {
 	return metaEvents(ctx, m, registrationMeta, "wamp.registration.on_create", createdRegistration, options)
 }
 
 // OnRegister is a stream of the sessions that come to serve a registration.
-func (m Meta) OnRegister(ctx context.Context, options ...SubscribeOption) (<-chan Membership, error) {
+func (m API) OnRegister(ctx context.Context, options ...wamp.SubscribeOption) (<-chan Membership, error) {
 	return metaEvents(ctx, m, registrationMeta, "wamp.registration.on_register", memberOf, options)
 }
 
 // OnUnregister is a stream of the sessions that cease to serve a registration.
-func (m Meta) OnUnregister(ctx context.Context, options ...SubscribeOption) (<-chan Membership, error) {
+func (m API) OnUnregister(ctx context.Context, options ...wamp.SubscribeOption) (<-chan Membership, error) {
 	return metaEvents(ctx, m, registrationMeta, "wamp.registration.on_unregister", memberOf, options)
 }
 
 // OnRegistrationDelete is a stream of the registrations that are gone, with the
 // session that was the last.
-func (m Meta) OnRegistrationDelete(ctx context.Context, options ...SubscribeOption) (<-chan Membership, error) {
+func (m API) OnRegistrationDelete(ctx context.Context, options ...wamp.SubscribeOption) (<-chan Membership, error) {
 	return metaEvents(ctx, m, registrationMeta, "wamp.registration.on_delete", memberOf, options)
 }
 
 // OnSubscriptionCreate is a stream of new subscriptions, like OnJoin. Its router
 // must have subscription_meta_api.
-func (m Meta) OnSubscriptionCreate(ctx context.Context, options ...SubscribeOption) (<-chan SubscriptionInfo, error) {
+func (m API) OnSubscriptionCreate(ctx context.Context, options ...wamp.SubscribeOption) (<-chan SubscriptionInfo, error) {
 	return metaEvents(ctx, m, subscriptionMeta, "wamp.subscription.on_create", createdSubscription, options)
 }
 
 // OnSubscribe is a stream of the sessions that come to a subscription.
-func (m Meta) OnSubscribe(ctx context.Context, options ...SubscribeOption) (<-chan Membership, error) {
+func (m API) OnSubscribe(ctx context.Context, options ...wamp.SubscribeOption) (<-chan Membership, error) {
 	return metaEvents(ctx, m, subscriptionMeta, "wamp.subscription.on_subscribe", memberOf, options)
 }
 
 // OnUnsubscribe is a stream of the sessions that leave a subscription.
-func (m Meta) OnUnsubscribe(ctx context.Context, options ...SubscribeOption) (<-chan Membership, error) {
+func (m API) OnUnsubscribe(ctx context.Context, options ...wamp.SubscribeOption) (<-chan Membership, error) {
 	return metaEvents(ctx, m, subscriptionMeta, "wamp.subscription.on_unsubscribe", memberOf, options)
 }
 
 // OnSubscriptionDelete is a stream of the subscriptions that are gone, with the
 // session that was the last.
-func (m Meta) OnSubscriptionDelete(ctx context.Context, options ...SubscribeOption) (<-chan Membership, error) {
+func (m API) OnSubscriptionDelete(ctx context.Context, options ...wamp.SubscribeOption) (<-chan Membership, error) {
 	return metaEvents(ctx, m, subscriptionMeta, "wamp.subscription.on_delete", memberOf, options)
 }

@@ -1,4 +1,4 @@
-package wamp_test
+package meta_test
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 
 	"github.com/connectanum/connectanum-go/wamp"
 	"github.com/connectanum/connectanum-go/wamp/codec"
+	"github.com/connectanum/connectanum-go/wamp/meta"
 	"github.com/connectanum/connectanum-go/wamp/proto"
 	"github.com/connectanum/connectanum-go/wamp/wamptest"
 )
@@ -41,7 +42,7 @@ func TestMetaSessions(t *testing.T) {
 			r := wamptest.NewRouter(t, named())
 			s := joinAs(t, r, "admin1", wamp.WithSerializers(cd))
 			a, b, c := joinAs(t, r, "user1"), joinAs(t, r, "user2"), joinAs(t, r, "guest1")
-			ctx, m := t.Context(), s.Meta()
+			ctx, m := t.Context(), meta.Of(s)
 			if n := value(m.CountSessions(ctx)); n != 4 {
 				t.Errorf("%d sessions", n)
 			}
@@ -77,7 +78,7 @@ func TestMetaKill(t *testing.T) {
 				}
 				r := wamptest.NewRouter(t, options...)
 				s := joinAs(t, r, "admin1")
-				ctx, m := t.Context(), s.Meta()
+				ctx, m := t.Context(), meta.Of(s)
 				ended := func(killed *wamp.Session, reason, message string) {
 					t.Helper()
 					synctest.Wait()
@@ -95,7 +96,7 @@ func TestMetaKill(t *testing.T) {
 					t.Error(err)
 				}
 				a, b := joinAs(t, r, "user1"), joinAs(t, r, "user1")
-				if k := value(m.KillByAuthID(ctx, "user1", wamp.KillReason("com.example.out"), wamp.KillMessage("so long"))); k.Count != 2 || !slices.Equal(k.IDs, ids(a, b)) {
+				if k := value(m.KillByAuthID(ctx, "user1", meta.KillReason("com.example.out"), meta.KillMessage("so long"))); k.Count != 2 || !slices.Equal(k.IDs, ids(a, b)) {
 					t.Errorf("%+v", k)
 				}
 				ended(a, "com.example.out", "so long")
@@ -109,7 +110,7 @@ func TestMetaKill(t *testing.T) {
 				if k := value(m.KillByAuthRole(ctx, "nobody")); k.Count != 0 {
 					t.Errorf("%+v", k)
 				}
-				if _, err := m.KillByAuthID(ctx, "user1", wamp.KillReason("no uri")); !errors.Is(err, wamp.ErrInvalidURI) {
+				if _, err := m.KillByAuthID(ctx, "user1", meta.KillReason("no uri")); !errors.Is(err, wamp.ErrInvalidURI) {
 					t.Error(err)
 				}
 				a = joinAs(t, r, "user1")
@@ -140,14 +141,14 @@ func TestMetaRegistrationsAndSubscriptions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := wamptest.NewRouter(t)
 		s, a, b := join(t, r), join(t, r), join(t, r)
-		ctx, m := t.Context(), s.Meta()
+		ctx, m := t.Context(), meta.Of(s)
 		start := time.Now()
 		<-time.After(time.Second)
 		exact := handle(t, a, "com.example.proc", echo, wamp.Invoke(wamp.RoundRobin))
 		handle(t, b, "com.example.proc", echo, wamp.Invoke(wamp.RoundRobin))
 		prefix := handle(t, a, "com.example", echo, wamp.Match(wamp.Prefix))
 		wildcard := handle(t, a, "com..b", echo, wamp.Match(wamp.Wildcard))
-		want := wamp.IDs{Exact: []wamp.ID{exact.ID()}, Prefix: []wamp.ID{prefix.ID()}, Wildcard: []wamp.ID{wildcard.ID()}}
+		want := meta.IDs{Exact: []wamp.ID{exact.ID()}, Prefix: []wamp.ID{prefix.ID()}, Wildcard: []wamp.ID{wildcard.ID()}}
 		if got := value(m.ListRegistrations(ctx)); !reflect.DeepEqual(got, want) || len(got.All()) != 3 {
 			t.Errorf("%+v, want %+v", got, want)
 		}
@@ -177,8 +178,8 @@ func TestMetaRegistrationsAndSubscriptions(t *testing.T) {
 
 		topic, pattern := subscribe(t, a, "com.example.topic"), subscribe(t, a, "com", wamp.Match(wamp.Prefix))
 		subscribe(t, b, "com.example.topic")
-		meta := subscribe(t, b, "wamp.session.on_join") // not listed
-		wantSubs := wamp.IDs{Exact: []wamp.ID{topic.ID()}, Prefix: []wamp.ID{pattern.ID()}, Wildcard: []wamp.ID{}}
+		onJoin := subscribe(t, b, "wamp.session.on_join") // not listed
+		wantSubs := meta.IDs{Exact: []wamp.ID{topic.ID()}, Prefix: []wamp.ID{pattern.ID()}, Wildcard: []wamp.ID{}}
 		if got := value(m.ListSubscriptions(ctx)); !reflect.DeepEqual(got, wantSubs) {
 			t.Errorf("%+v, want %+v", got, wantSubs)
 		}
@@ -199,7 +200,7 @@ func TestMetaRegistrationsAndSubscriptions(t *testing.T) {
 		if got := value(m.ListSubscribers(ctx, topic.ID())); !slices.Equal(got, []wamp.ID{a.ID(), b.ID()}) || value(m.CountSubscribers(ctx, topic.ID())) != 2 {
 			t.Errorf("%v", got)
 		}
-		if _, err := m.CountSubscribers(ctx, meta.ID()); !errors.Is(err, wamp.ErrNoSuchSubscription) {
+		if _, err := m.CountSubscribers(ctx, onJoin.ID()); !errors.Is(err, wamp.ErrNoSuchSubscription) {
 			t.Error(err)
 		}
 	})
@@ -225,7 +226,7 @@ func TestMetaDeviations(t *testing.T) {
 		r := wamptest.NewRouter(t, wamptest.WithHook(hook))
 		s := join(t, r)
 		sub := subscribe(t, s, "com.example.topic")
-		if n := value(s.Meta().CountSubscribers(t.Context(), sub.ID())); n != 1 {
+		if n := value(meta.Of(s).CountSubscribers(t.Context(), sub.ID())); n != 1 {
 			t.Errorf("%d subscribers", n)
 		}
 	})
@@ -240,7 +241,7 @@ func TestMetaDeviations(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := wamptest.NewRouter(t, wamptest.WithHook(shapes))
 		s := join(t, r)
-		m, ctx := s.Meta(), t.Context()
+		m, ctx := meta.Of(s), t.Context()
 		reg := handle(t, s, "com.example.proc", echo)
 		answers["next"] = wamp.Args([]any{5, 6})
 		if n := value(m.CountSessions(ctx)); n != 2 {
@@ -292,7 +293,7 @@ func TestMetaEvents(t *testing.T) {
 				}
 				r := wamptest.NewRouter(t, options...)
 				s := joinAs(t, r, "admin1")
-				m, ctx := s.Meta(), t.Context()
+				m, ctx := meta.Of(s), t.Context()
 				joins, leaves := value(m.OnJoin(ctx)), value(m.OnLeave(ctx))
 				created, on, off, deleted := value(m.OnRegistrationCreate(ctx)), value(m.OnRegister(ctx)), value(m.OnUnregister(ctx)), value(m.OnRegistrationDelete(ctx))
 				subCreated, subOn, subOff, subDeleted := value(m.OnSubscriptionCreate(ctx)), value(m.OnSubscribe(ctx)), value(m.OnUnsubscribe(ctx)), value(m.OnSubscriptionDelete(ctx))
@@ -304,7 +305,7 @@ func TestMetaEvents(t *testing.T) {
 				if i := <-created; i.By != a.ID() || i.ID != reg.ID() || i.URI != "com.example.proc" || i.Invoke != wamp.Single {
 					t.Errorf("%+v", i)
 				}
-				want := wamp.Membership{Session: a.ID(), ID: reg.ID()}
+				want := meta.Membership{Session: a.ID(), ID: reg.ID()}
 				if i := <-on; i != want {
 					t.Errorf("%+v", i)
 				}
@@ -312,17 +313,17 @@ func TestMetaEvents(t *testing.T) {
 				if i := <-subCreated; i.By != a.ID() || i.ID != sub.ID() || i.URI != "com.example" || i.Match != wamp.Prefix {
 					t.Errorf("%+v", i)
 				}
-				wantSub := wamp.Membership{Session: a.ID(), ID: sub.ID()}
+				wantSub := meta.Membership{Session: a.ID(), ID: sub.ID()}
 				if i := <-subOn; i != wantSub {
 					t.Errorf("%+v", i)
 				}
 				r.Cut(a.ID())
-				for _, ch := range []<-chan wamp.Membership{off, deleted} {
+				for _, ch := range []<-chan meta.Membership{off, deleted} {
 					if i := <-ch; i != want {
 						t.Errorf("%+v", i)
 					}
 				}
-				for _, ch := range []<-chan wamp.Membership{subOff, subDeleted} {
+				for _, ch := range []<-chan meta.Membership{subOff, subDeleted} {
 					if i := <-ch; i != wantSub {
 						t.Errorf("%+v", i)
 					}
@@ -345,8 +346,8 @@ func TestMetaEventsEnd(t *testing.T) {
 		r := wamptest.NewRouter(t)
 		s := join(t, r)
 		ctx, cancel := context.WithCancel(t.Context())
-		joins := value(s.Meta().OnJoin(ctx))
-		unread := value(s.Meta().OnJoin(ctx))
+		joins := value(meta.Of(s).OnJoin(ctx))
+		unread := value(meta.Of(s).OnJoin(ctx))
 		for range 30 { // more than a channel holds
 			join(t, r)
 		}
@@ -363,13 +364,13 @@ func TestMetaEventsEnd(t *testing.T) {
 		}
 		without := join(t, wamptest.NewRouter(t, wamptest.WithFeatures(wamptest.FeaturesWithout(proto.SessionMetaAPI))))
 		var missing *wamp.FeatureError
-		if _, err := without.Meta().OnJoin(t.Context()); !errors.As(err, &missing) {
+		if _, err := meta.Of(without).OnJoin(t.Context()); !errors.As(err, &missing) {
 			t.Error(err)
 		}
-		if _, _, err := without.Meta().FollowSessions(t.Context()); !errors.As(err, &missing) {
+		if _, _, err := meta.Of(without).FollowSessions(t.Context()); !errors.As(err, &missing) {
 			t.Error(err)
 		}
-		if _, err := without.Meta().CountSessions(t.Context()); !errors.Is(err, wamp.ErrNoSuchProcedure) {
+		if _, err := meta.Of(without).CountSessions(t.Context()); !errors.Is(err, wamp.ErrNoSuchProcedure) {
 			t.Error(err)
 		}
 	})
@@ -381,7 +382,7 @@ type crowd struct {
 	ever  map[wamp.ID]bool
 }
 
-func (c *crowd) take(t *testing.T, change wamp.Change[wamp.SessionInfo]) {
+func (c *crowd) take(t *testing.T, change meta.Change[meta.SessionInfo]) {
 	t.Helper()
 	id := change.Value.Session
 	switch {
@@ -434,13 +435,13 @@ func TestFollowSessions(t *testing.T) {
 			s := join(t, r, wamp.WithReconnect(quick()))
 			own := s.ID()
 			type followed struct {
-				there   []wamp.SessionInfo
-				changes <-chan wamp.Change[wamp.SessionInfo]
+				there   []meta.SessionInfo
+				changes <-chan meta.Change[meta.SessionInfo]
 				err     error
 			}
 			begun := make(chan followed, 1)
 			go func() {
-				there, changes, err := s.Meta().FollowSessions(t.Context())
+				there, changes, err := meta.Of(s).FollowSessions(t.Context())
 				begun <- followed{there, changes, err}
 			}()
 			for range 30 {
@@ -510,7 +511,7 @@ func TestFollowSlowly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := wamptest.NewRouter(t)
 		s := join(t, r)
-		there, changes, err := s.Meta().FollowRegistrations(t.Context())
+		there, changes, err := meta.Of(s).FollowRegistrations(t.Context())
 		if err != nil || len(there) != 0 {
 			t.Fatal(there, err)
 		}
@@ -561,7 +562,7 @@ func TestFollowSubscriptionsEnds(t *testing.T) {
 		s := join(t, r, wamp.WithSerializers(codec.JSON))
 		sub := subscribe(t, s, "com.example.topic")
 		ctx, cancel := context.WithCancel(t.Context())
-		there, changes, err := s.Meta().FollowSubscriptions(ctx)
+		there, changes, err := meta.Of(s).FollowSubscriptions(ctx)
 		if err != nil || len(there) != 1 || there[0].ID != sub.ID() {
 			t.Fatal(there, err)
 		}
@@ -578,7 +579,7 @@ func TestFollowSubscriptionsEnds(t *testing.T) {
 		if _, open := <-changes; open {
 			t.Error("not closed")
 		}
-		_, changes, err = s.Meta().FollowSubscriptions(t.Context())
+		_, changes, err = meta.Of(s).FollowSubscriptions(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,4 +1,4 @@
-package wamp
+package meta
 
 import (
 	"context"
@@ -6,7 +6,9 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/connectanum/connectanum-go/wamp"
 	"github.com/connectanum/connectanum-go/wamp/internal/flow"
+	"github.com/connectanum/connectanum-go/wamp/proto"
 	"github.com/connectanum/connectanum-go/wamp/session"
 )
 
@@ -32,53 +34,53 @@ type Change[T any] struct {
 // ctx owns the stream. Its last element has the reason in Err: ctx's error, a
 // *ClosedError, or why the router could not be asked; then it is closed. The
 // router must have session_meta_api.
-func (m Meta) FollowSessions(ctx context.Context) ([]SessionInfo, <-chan Change[SessionInfo], error) {
+func (m API) FollowSessions(ctx context.Context) ([]SessionInfo, <-chan Change[SessionInfo], error) {
 	return follow(ctx, followed[SessionInfo]{
 		m: m, need: sessionMeta, comes: "wamp.session.on_join", goes: "wamp.session.on_leave",
-		list: func(m Meta, ctx context.Context) ([]ID, error) { return m.ListSessions(ctx) },
-		get:  Meta.GetSession, id: func(s SessionInfo) ID { return s.Session }, came: joinedOf,
-		gone: func(args []any) ID { s, _ := leftOf(args); return s.Session },
+		list: func(m API, ctx context.Context) ([]wamp.ID, error) { return m.ListSessions(ctx) },
+		get:  API.GetSession, id: func(s SessionInfo) wamp.ID { return s.Session }, came: joinedOf,
+		gone: func(args []any) wamp.ID { s, _ := leftOf(args); return s.Session },
 	})
 }
 
 // FollowRegistrations is like FollowSessions for the registrations of the realm.
-func (m Meta) FollowRegistrations(ctx context.Context) ([]RegistrationInfo, <-chan Change[RegistrationInfo], error) {
+func (m API) FollowRegistrations(ctx context.Context) ([]RegistrationInfo, <-chan Change[RegistrationInfo], error) {
 	return follow(ctx, followed[RegistrationInfo]{
 		m: m, hidden: true, need: registrationMeta, comes: "wamp.registration.on_create", goes: "wamp.registration.on_delete",
-		list: func(m Meta, ctx context.Context) ([]ID, error) {
+		list: func(m API, ctx context.Context) ([]wamp.ID, error) {
 			l, err := m.ListRegistrations(ctx)
 			return l.All(), err
 		},
-		get: Meta.GetRegistration, id: func(r RegistrationInfo) ID { return r.ID }, came: createdRegistration,
-		gone: func(args []any) ID { return idOf(at(args, 1)) },
+		get: API.GetRegistration, id: func(r RegistrationInfo) wamp.ID { return r.ID }, came: createdRegistration,
+		gone: func(args []any) wamp.ID { return proto.IDOf(at(args, 1)) },
 	})
 }
 
 // FollowSubscriptions is like FollowSessions for the subscriptions of the realm.
-func (m Meta) FollowSubscriptions(ctx context.Context) ([]SubscriptionInfo, <-chan Change[SubscriptionInfo], error) {
+func (m API) FollowSubscriptions(ctx context.Context) ([]SubscriptionInfo, <-chan Change[SubscriptionInfo], error) {
 	return follow(ctx, followed[SubscriptionInfo]{
 		m: m, hidden: true, need: subscriptionMeta, comes: "wamp.subscription.on_create", goes: "wamp.subscription.on_delete",
-		list: func(m Meta, ctx context.Context) ([]ID, error) {
+		list: func(m API, ctx context.Context) ([]wamp.ID, error) {
 			l, err := m.ListSubscriptions(ctx)
 			return l.All(), err
 		},
-		get: Meta.GetSubscription, id: func(s SubscriptionInfo) ID { return s.ID }, came: createdSubscription,
-		gone: func(args []any) ID { return idOf(at(args, 1)) },
+		get: API.GetSubscription, id: func(s SubscriptionInfo) wamp.ID { return s.ID }, came: createdSubscription,
+		gone: func(args []any) wamp.ID { return proto.IDOf(at(args, 1)) },
 	})
 }
 
 // followed is what can be followed: how it is listed and looked at, and the
 // topics that tell of one that comes and one that goes.
 type followed[T any] struct {
-	m           Meta
+	m           API
 	hidden      bool // the router may list what is its own and let nobody look at it
 	need        session.Need
 	comes, goes string
-	list        func(m Meta, ctx context.Context) ([]ID, error)
-	get         func(m Meta, ctx context.Context, id ID) (T, error)
-	id          func(T) ID
+	list        func(m API, ctx context.Context) ([]wamp.ID, error)
+	get         func(m API, ctx context.Context, id wamp.ID) (T, error)
+	id          func(T) wamp.ID
 	came        func(args []any) (T, bool)
-	gone        func(args []any) ID
+	gone        func(args []any) wamp.ID
 }
 
 // follower is one stream. Its goroutine owns it.
@@ -87,9 +89,9 @@ type follower[T any] struct {
 	ctx    context.Context // of the stream: it belongs to it
 	events *merged
 	relay  *flow.Relay[Change[T]]
-	known  map[ID]T
-	past   map[ID]bool // gone by a snapshot; that they came may still be told by
-	until  uint64      // events up to this one
+	known  map[wamp.ID]T
+	past   map[wamp.ID]bool // gone by a snapshot; that they came may still be told by
+	until  uint64           // events up to this one
 }
 
 // follow subscribes first and asks then, so that nothing falls between the two.
@@ -99,15 +101,15 @@ type follower[T any] struct {
 func follow[T any](ctx context.Context, what followed[T]) ([]T, <-chan Change[T], error) {
 	ctx, err := session.Own(ctx)
 	if err != nil {
-		return nil, nil, opError("follow", what.comes, err)
+		return nil, nil, session.WrapOp("follow", what.comes, err)
 	}
 	what.m.patient = true // it outlives connections
-	events, err := what.m.s.merge(ctx, what.need, what.goes, what.comes)
+	events, err := merge(ctx, what.m.eng, what.need, what.goes, what.comes)
 	if err != nil {
 		return nil, nil, err
 	}
-	f := &follower[T]{followed: what, ctx: ctx, events: events, relay: flow.NewRelay[Change[T]](ctx, eventChannel),
-		known: map[ID]T{}, past: map[ID]bool{}}
+	f := &follower[T]{followed: what, ctx: ctx, events: events, relay: flow.NewRelay[Change[T]](ctx, room),
+		known: map[wamp.ID]T{}, past: map[wamp.ID]bool{}}
 	if f.known, err = f.snapshot(); err != nil {
 		events.stop()
 		return nil, nil, err
@@ -116,7 +118,7 @@ func follow[T any](ctx context.Context, what followed[T]) ([]T, <-chan Change[T]
 	for _, id := range slices.Sorted(maps.Keys(f.known)) {
 		first = append(first, f.known[id])
 	}
-	if err := f.relay.Run(what.m.s.eng, f.run); err != nil {
+	if err := f.relay.Run(what.m.eng, f.run); err != nil {
 		events.stop()
 		return nil, nil, err
 	}
@@ -129,13 +131,13 @@ const snapshotCalls = 8
 
 // snapshot asks for what there is now. What goes while it is being looked at is
 // left out: its end is told to nobody who has not been told of it.
-func (f *follower[T]) snapshot() (map[ID]T, error) {
+func (f *follower[T]) snapshot() (map[wamp.ID]T, error) {
 	ids, err := f.list(f.m, f.ctx)
 	if err != nil {
 		return nil, err
 	}
-	there := make(map[ID]T, len(ids))
-	var missing []ID
+	there := make(map[wamp.ID]T, len(ids))
+	var missing []wamp.ID
 	for _, id := range ids {
 		if v, ok := f.known[id]; ok {
 			there[id] = v
@@ -144,7 +146,7 @@ func (f *follower[T]) snapshot() (map[ID]T, error) {
 		}
 	}
 	type answer struct {
-		id  ID
+		id  wamp.ID
 		v   T
 		err error
 	}
@@ -161,7 +163,7 @@ func (f *follower[T]) snapshot() (map[ID]T, error) {
 			switch {
 			case a.err == nil:
 				there[a.id] = a.v
-			case !isGone(a.err) && !(f.hidden && session.Is(a.err, ErrNotAuthorized)):
+			case !isGone(a.err) && !(f.hidden && session.Is(a.err, wamp.ErrNotAuthorized)):
 				err = errors.Join(err, a.err)
 			}
 		}
@@ -174,15 +176,15 @@ func (f *follower[T]) snapshot() (map[ID]T, error) {
 
 // isGone tells the error of what is not there from others.
 func isGone(err error) bool {
-	return session.Is(err, ErrNoSuchSession) || session.Is(err, ErrNoSuchRegistration) || session.Is(err, ErrNoSuchSubscription)
+	return session.Is(err, wamp.ErrNoSuchSession) || session.Is(err, wamp.ErrNoSuchRegistration) || session.Is(err, wamp.ErrNoSuchSubscription)
 }
 
 func (f *follower[T]) run() {
 	defer f.events.stop()
 	for ev := range f.events.stream.Ch() {
-		if ev.restored || ev.Lost > 0 || ev.AfterGap {
+		if ev.restored || ev.lost > 0 || ev.gap {
 			// Without a link the next one will have its own sign.
-			if err := f.refresh(); err != nil && !session.Is(err, ErrNotConnected) {
+			if err := f.refresh(); err != nil && !session.Is(err, wamp.ErrNotConnected) {
 				f.relay.Last(Change[T]{Err: err})
 				return
 			}
@@ -199,7 +201,7 @@ func (f *follower[T]) run() {
 	case f.ctx.Err() != nil:
 		err = session.Canceled(f.ctx)
 	case err == nil: // Close is out of time, and the session about to end
-		err = undelivered(f.m.s.eng, 1)
+		err = f.m.eng.Undelivered(1)
 	}
 	f.relay.Last(Change[T]{Err: err})
 }
@@ -230,15 +232,15 @@ func (f *follower[T]) refresh() error {
 }
 
 // step takes one event. It reports whether the consumer is still there.
-func (f *follower[T]) step(ev Event) bool {
-	if ev.stamp > f.until {
+func (f *follower[T]) step(ev item) bool {
+	if ev.number > f.until {
 		clear(f.past)
 	}
-	args, err := ev.Args()
+	args, err := ev.payload.Args()
 	if err != nil {
 		return true
 	}
-	if ev.Topic == f.comes {
+	if ev.topic == f.comes {
 		v, ok := f.came(args)
 		if _, known := f.known[f.id(v)]; !ok || known || f.past[f.id(v)] {
 			return true

@@ -1,4 +1,4 @@
-package wamp_test
+package meta_test
 
 import (
 	"context"
@@ -9,12 +9,13 @@ import (
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp"
+	"github.com/connectanum/connectanum-go/wamp/meta"
 	"github.com/connectanum/connectanum-go/wamp/proto"
 	"github.com/connectanum/connectanum-go/wamp/wamptest"
 )
 
 // story reads the changes that are there.
-func story(t *testing.T, changes <-chan wamp.Change[wamp.SessionInfo]) (all []wamp.Change[wamp.SessionInfo]) {
+func story(t *testing.T, changes <-chan meta.Change[meta.SessionInfo]) (all []meta.Change[meta.SessionInfo]) {
 	t.Helper()
 	for {
 		synctest.Wait()
@@ -47,7 +48,7 @@ func TestFollowTellsOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := wamptest.NewRouter(t, heldBack("wamp.session.list", 1, 100*time.Millisecond))
 		s := join(t, r, wamp.WithReconnect(quick()))
-		_, changes, err := s.Meta().FollowSessions(t.Context())
+		_, changes, err := meta.Of(s).FollowSessions(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -98,7 +99,7 @@ func TestFollowEndsWhileItAsks(t *testing.T) {
 				s := join(t, r, options...)
 				ended := make(chan error, 1)
 				go func() {
-					_, changes, err := s.Meta().FollowSessions(t.Context())
+					_, changes, err := meta.Of(s).FollowSessions(t.Context())
 					if err == nil {
 						for c := range changes {
 							err = c.Err
@@ -137,7 +138,7 @@ func TestFollowUnreadEndsWithItsReason(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			r := wamptest.NewRouter(t)
 			s := join(t, r)
-			_, changes, err := s.Meta().FollowSessions(t.Context())
+			_, changes, err := meta.Of(s).FollowSessions(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -175,7 +176,7 @@ func TestFollowForbidden(t *testing.T) {
 			return wamptest.Pass()
 		}))
 		s := join(t, r)
-		if there, _, err := s.Meta().FollowSessions(t.Context()); !errors.Is(err, wamp.ErrNotAuthorized) {
+		if there, _, err := meta.Of(s).FollowSessions(t.Context()); !errors.Is(err, wamp.ErrNotAuthorized) {
 			t.Errorf("%v, %v", there, err)
 		}
 		synctest.Wait()
@@ -193,7 +194,7 @@ func TestFollowFailFast(t *testing.T) {
 		policy := quick()
 		policy.FailFast = true
 		s := join(t, r, wamp.WithReconnect(policy))
-		there, changes, err := s.Meta().FollowSessions(t.Context())
+		there, changes, err := meta.Of(s).FollowSessions(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -243,7 +244,7 @@ func TestMetaEventsOfAnotherShape(t *testing.T) {
 			return wamptest.Pass()
 		}))
 		s := join(t, r)
-		m, ctx := s.Meta(), t.Context()
+		m, ctx := meta.Of(s), t.Context()
 		_, changes, err := m.FollowSessions(ctx)
 		if err != nil {
 			t.Fatal(err)
@@ -315,10 +316,10 @@ func TestMetaWithoutID(t *testing.T) {
 		}))
 		s := join(t, r)
 		reg, sub := handle(t, s, "com.example.proc", echo), subscribe(t, s, "com.example.topic")
-		if i := value(s.Meta().GetRegistration(t.Context(), reg.ID())); i.ID != reg.ID() || i.URI != "com.example.proc" {
+		if i := value(meta.Of(s).GetRegistration(t.Context(), reg.ID())); i.ID != reg.ID() || i.URI != "com.example.proc" {
 			t.Errorf("%+v", i)
 		}
-		if i := value(s.Meta().GetSubscription(t.Context(), sub.ID())); i.ID != sub.ID() || i.URI != "com.example.topic" {
+		if i := value(meta.Of(s).GetSubscription(t.Context(), sub.ID())); i.ID != sub.ID() || i.URI != "com.example.topic" {
 			t.Errorf("%+v", i)
 		}
 	})
@@ -337,7 +338,7 @@ func TestMetaAnswersWithoutSense(t *testing.T) {
 		}))
 		s := join(t, r)
 		sub, reg := subscribe(t, s, "com.example.topic"), handle(t, s, "com.example.proc", echo)
-		m, ctx := s.Meta(), t.Context()
+		m, ctx := meta.Of(s), t.Context()
 		just := func(_ any, err error) error { return err }
 		asks := map[string]func() error{
 			"CountSessions":       func() error { return just(m.CountSessions(ctx)) },
@@ -402,7 +403,7 @@ func TestFollowSaysWhy(t *testing.T) {
 		s := join(t, r)
 		ended := make(chan error, 1)
 		go func() {
-			_, _, err := s.Meta().FollowSessions(t.Context())
+			_, _, err := meta.Of(s).FollowSessions(t.Context())
 			ended <- err
 		}()
 		synctest.Wait()

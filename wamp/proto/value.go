@@ -1,0 +1,27 @@
+package proto
+
+import "time"
+
+// IDOf returns a plain value as an id, 0 if it is no valid one.
+func IDOf(v any) ID { return Dict{{Key: "", Value: v}}.ID("") }
+
+// TimeOf reads a moment as routers write them: RFC 3339 with or without a zone, or
+// seconds or nanoseconds since 1970.
+func TimeOf(v any) (time.Time, bool) {
+	switch t := v.(type) {
+	case string:
+		for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999"} {
+			if at, err := time.Parse(layout, t); err == nil {
+				return at.UTC(), true
+			}
+		}
+	case int64:
+		if t > 1e15 { // nanoseconds
+			return time.Unix(0, t).UTC(), true
+		}
+		return time.Unix(t, 0).UTC(), true
+	case float64:
+		return time.UnixMicro(int64(t * 1e6)).UTC(), true
+	}
+	return time.Time{}, false
+}
