@@ -12,6 +12,7 @@ import (
 
 	"github.com/connectanum/connectanum-go/wamp"
 	"github.com/connectanum/connectanum-go/wamp/authn"
+	"github.com/connectanum/connectanum-go/wamp/authn/accept"
 	"github.com/connectanum/connectanum-go/wamp/wamptest"
 )
 
@@ -47,12 +48,12 @@ func ExampleWithAuth_ticket() {
 func ExampleWithAuth_cra() {
 	ctx := context.Background()
 	// The router keeps a salted secret, and not the password.
-	secret, err := authn.NewCRASecret("password", authn.CRAParams{Iterations: 100_000})
+	secret, err := accept.NewCRASecret("password", accept.CRAParams{Iterations: 100_000})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	router := wamptest.Start(wamptest.WithLogins(wamptest.CRA(func(authid, realm string) (authn.CRASecret, string, bool) {
+	router := wamptest.Start(wamptest.WithLogins(wamptest.CRA(func(authid, realm string) (accept.CRASecret, string, bool) {
 		return secret, "user", authid == "joe"
 	})))
 	defer router.Close()
@@ -65,12 +66,12 @@ func ExampleWithAuth_cra() {
 
 func ExampleWithAuth_scram() {
 	ctx := context.Background()
-	record, err := authn.NewSCRAMRecord("password", authn.SCRAMParams{}) // Argon2id, 64 MiB, 3 passes
+	record, err := accept.NewSCRAMRecord("password", accept.SCRAMParams{}) // Argon2id, 64 MiB, 3 passes
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	router := wamptest.Start(wamptest.WithLogins(wamptest.SCRAM(func(authid, realm string) (authn.SCRAMRecord, string, bool) {
+	router := wamptest.Start(wamptest.WithLogins(wamptest.SCRAM(func(authid, realm string) (accept.SCRAMRecord, string, bool) {
 		return record, "user", authid == "joe"
 	})))
 	defer router.Close()
@@ -83,19 +84,18 @@ func ExampleWithAuth_scram() {
 
 func ExampleWithAuth_crossbar() {
 	ctx := context.Background()
-	dialect := authn.CrossbarDialect()
-	record, err := authn.NewSCRAMRecord("password", authn.SCRAMParams{}, dialect)
+	record, err := accept.NewSCRAMRecord("password", accept.SCRAMParams{}, accept.CrossbarDialect())
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	router := wamptest.Start(wamptest.WithLogins(wamptest.SCRAM(func(authid, realm string) (authn.SCRAMRecord, string, bool) {
+	router := wamptest.Start(wamptest.WithLogins(wamptest.SCRAM(func(authid, realm string) (accept.SCRAMRecord, string, bool) {
 		return record, "user", authid == "joe"
-	}, dialect)))
+	}, accept.CrossbarDialect())))
 	defer router.Close()
 
 	session, err := wamp.Connect(ctx, "", "realm1", wamp.WithTransport(router.Dial),
-		wamp.WithAuth(authn.SCRAM("joe", "password", dialect)))
+		wamp.WithAuth(authn.SCRAM("joe", "password", authn.CrossbarDialect())))
 	who(ctx, session, err)
 	// Output: joe is user by scram
 }
@@ -207,8 +207,8 @@ func ExampleWithAuth_cookie() {
 
 func ExampleWithAuth_several() {
 	ctx := context.Background()
-	router := wamptest.Start(wamptest.WithLogins(wamptest.CRA(func(authid, realm string) (authn.CRASecret, string, bool) {
-		return authn.CRASecret{Key: "secret"}, "user", authid == "joe"
+	router := wamptest.Start(wamptest.WithLogins(wamptest.CRA(func(authid, realm string) (accept.CRASecret, string, bool) {
+		return accept.CRASecret{Key: "secret"}, "user", authid == "joe"
 	})))
 	defer router.Close()
 

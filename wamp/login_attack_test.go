@@ -22,6 +22,7 @@ import (
 
 	"github.com/connectanum/connectanum-go/wamp"
 	"github.com/connectanum/connectanum-go/wamp/authn"
+	"github.com/connectanum/connectanum-go/wamp/authn/accept"
 	"github.com/connectanum/connectanum-go/wamp/proto"
 	"github.com/connectanum/connectanum-go/wamp/transport"
 	"github.com/connectanum/connectanum-go/wamp/wamptest"
@@ -191,7 +192,7 @@ func TestLoginPlaintext(t *testing.T) {
 			return authn.Response{Signature: "t"}, nil
 		}
 		var seen tap
-		r := wamptest.NewRouter(t, wamptest.WithHook(seen.hook), wamptest.WithLogins(ticketLogin("t"), craLogin(authn.CRASecret{Key: "s"}),
+		r := wamptest.NewRouter(t, wamptest.WithHook(seen.hook), wamptest.WithLogins(ticketLogin("t"), craLogin(accept.CRASecret{Key: "s"}),
 			wamptest.LoginFunc("pin", func(wamptest.LoginRequest) wamptest.LoginStep {
 				return wamptest.LoginStep{Challenge: map[string]any{}, Next: func(authn.Response) wamptest.LoginStep {
 					return wamptest.LoginStep{Grant: &wamptest.Grant{AuthID: "joe"}}
@@ -338,7 +339,7 @@ func TestLoginTimeout(t *testing.T) {
 		for _, limit := range []time.Duration{0, 3 * time.Second} {
 			t.Run(tt.name, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					r := wamptest.NewRouter(t, tt.router, wamptest.WithLogins(craLogin(authn.CRASecret{Key: "s"})))
+					r := wamptest.NewRouter(t, tt.router, wamptest.WithLogins(craLogin(accept.CRASecret{Key: "s"})))
 					options, want := []wamp.Option{wamp.WithTransport(r.Dial), wamp.WithAuth(tt.auth)}, 15*time.Second
 					if limit > 0 {
 						options, want = append(options, wamp.LoginTimeout(limit)), limit
@@ -364,7 +365,7 @@ func TestLoginTimeout(t *testing.T) {
 // A login that is only slow gets in.
 func TestLoginSlow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := wamptest.NewRouter(t, wamptest.WithLogins(craLogin(authn.CRASecret{Key: "s"})), wamptest.WithHook(func(x *wamptest.Exchange) wamptest.Action {
+		r := wamptest.NewRouter(t, wamptest.WithLogins(craLogin(accept.CRASecret{Key: "s"})), wamptest.WithHook(func(x *wamptest.Exchange) wamptest.Action {
 			if x.Sent && x.Session == 0 {
 				return wamptest.Hold(5 * time.Second)
 			}
@@ -444,7 +445,7 @@ func TestLoginInTurn(t *testing.T) {
 	}
 	router := func(t *testing.T) (*wamptest.Router, *tap) {
 		seen := new(tap)
-		return wamptest.NewRouter(t, wamptest.WithHook(seen.hook), wamptest.WithLogins(unknown("wamp-scram"), unknown("tls"), craLogin(authn.CRASecret{Key: "s"}))), seen
+		return wamptest.NewRouter(t, wamptest.WithHook(seen.hook), wamptest.WithLogins(unknown("wamp-scram"), unknown("tls"), craLogin(accept.CRASecret{Key: "s"}))), seen
 	}
 	scram, cra := authn.SCRAM("joe", "p"), authn.CRA("joe", "s")
 	t.Run("Any is refused", func(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/connectanum/connectanum-go/wamp"
 	"github.com/connectanum/connectanum-go/wamp/authn"
+	"github.com/connectanum/connectanum-go/wamp/authn/accept"
 	"github.com/connectanum/connectanum-go/wamp/proto"
 	"github.com/connectanum/connectanum-go/wamp/wamptest"
 )
@@ -86,16 +87,16 @@ func TestLoginSeesTheConnection(t *testing.T) {
 // not let in.
 func TestLoginMockRecord(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		params := authn.SCRAMParams{KDF: authn.PBKDF2, Iterations: 4096}
-		r := wamptest.NewRouter(t, wamptest.WithLogins(wamptest.SCRAM(func(authid, _ string) (authn.SCRAMRecord, string, bool) {
+		params := accept.SCRAMParams{KDF: authn.PBKDF2, Iterations: 4096}
+		r := wamptest.NewRouter(t, wamptest.WithLogins(wamptest.SCRAM(func(authid, _ string) (accept.SCRAMRecord, string, bool) {
 			if authid == "jim" {
-				record, err := authn.NewSCRAMRecord("password", params)
+				record, err := accept.NewSCRAMRecord("password", params)
 				if err != nil {
 					t.Error(err)
 				}
 				return record, "", false
 			}
-			record, err := authn.MockSCRAMRecord(authid, []byte("the router's"), params)
+			record, err := accept.MockSCRAMRecord(authid, []byte("the router's"), params)
 			if err != nil {
 				t.Error(err)
 			}

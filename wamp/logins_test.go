@@ -13,6 +13,7 @@ import (
 
 	"github.com/connectanum/connectanum-go/wamp"
 	"github.com/connectanum/connectanum-go/wamp/authn"
+	"github.com/connectanum/connectanum-go/wamp/authn/accept"
 	"github.com/connectanum/connectanum-go/wamp/codec"
 	"github.com/connectanum/connectanum-go/wamp/wamptest"
 )
@@ -28,27 +29,27 @@ func publicOf(b byte) ed25519.PublicKey { return keyOf(b).Public().(ed25519.Publ
 
 // cheapKDF and argonKDF make records that cost a test little.
 var (
-	cheapKDF = authn.SCRAMParams{KDF: authn.PBKDF2, Iterations: 4096}
-	argonKDF = authn.SCRAMParams{Memory: 1 << 10, Iterations: 8}
+	cheapKDF = accept.SCRAMParams{KDF: authn.PBKDF2, Iterations: 4096}
+	argonKDF = accept.SCRAMParams{Memory: 1 << 10, Iterations: 8}
 )
 
 // scramLogin accepts joe with that password.
-func scramLogin(t *testing.T, password string, p authn.SCRAMParams, options ...authn.SCRAMOption) wamptest.Login {
+func scramLogin(t *testing.T, password string, p accept.SCRAMParams, options ...accept.SCRAMOption) wamptest.Login {
 	t.Helper()
-	record, err := authn.NewSCRAMRecord(password, p, options...)
+	record, err := accept.NewSCRAMRecord(password, p, options...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return wamptest.SCRAM(func(authid, _ string) (authn.SCRAMRecord, string, bool) {
+	return wamptest.SCRAM(func(authid, _ string) (accept.SCRAMRecord, string, bool) {
 		if authid != "joe" {
-			return authn.SCRAMRecord{}, "", false
+			return accept.SCRAMRecord{}, "", false
 		}
 		return record, "user", true
 	}, options...)
 }
 
-func craLogin(secret authn.CRASecret) wamptest.Login {
-	return wamptest.CRA(func(authid, _ string) (authn.CRASecret, string, bool) { return secret, "user", authid == "joe" })
+func craLogin(secret accept.CRASecret) wamptest.Login {
+	return wamptest.CRA(func(authid, _ string) (accept.CRASecret, string, bool) { return secret, "user", authid == "joe" })
 }
 
 // signLogin knows joe's key, and proves itself with a key of its own.
@@ -89,12 +90,12 @@ type loginCase struct {
 }
 
 func loginCases(t *testing.T) []loginCase {
-	salted, err := authn.NewCRASecret("password", authn.CRAParams{Iterations: 1000})
+	salted, err := accept.NewCRASecret("password", accept.CRAParams{Iterations: 1000})
 	if err != nil {
 		t.Fatal(err)
 	}
 	const refused, unknown, secure = authn.WrongCredentials, authn.NoSuchPrincipal, "wss tcps"
-	dialect := authn.CrossbarDialect()
+	dialect, ours := authn.CrossbarDialect(), accept.CrossbarDialect()
 	exporter, unique, endPoint := authn.BindChannel(authn.TLSExporter), authn.BindChannel(authn.TLSUnique), authn.BindChannel(authn.TLSServerEndPoint)
 	either := authn.BindChannel(authn.TLSExporter, authn.TLSUnique)
 	hex := must(t)(authn.CryptosignHex("", "01"+strings.Repeat("00", 31)))
@@ -103,14 +104,14 @@ func loginCases(t *testing.T) []loginCase {
 		{"anonymous", wamptest.Anonymous(), authn.Anonymous(), "anonymous", "", authn.Ticket("joe", "t"), authn.NoCommonMethod, everywhere, 0},
 		{"ticket", ticketLogin("t"), authn.Ticket("joe", "t"), "ticket", "joe", authn.Ticket("joe", "u"), refused, everywhere, 0},
 		{"ticket, nobody", ticketLogin("t"), authn.Ticket("joe", "t"), "ticket", "joe", authn.Ticket("jim", "t"), unknown, "memory", 0},
-		{"cra plain", craLogin(authn.CRASecret{Key: "secret"}), authn.CRA("joe", "secret"), "wampcra", "joe", authn.CRA("joe", "Secret"), refused, everywhere, 0},
+		{"cra plain", craLogin(accept.CRASecret{Key: "secret"}), authn.CRA("joe", "secret"), "wampcra", "joe", authn.CRA("joe", "Secret"), refused, everywhere, 0},
 		{"cra salted", craLogin(salted), authn.CRA("joe", "password", authn.RequireSalt()), "wampcra", "joe", authn.CRA("joe", "passwort"), refused, everywhere, 0},
 		{"cra, nobody", craLogin(salted), authn.CRA("joe", "password"), "wampcra", "joe", authn.CRA("jim", "password"), unknown, "memory", 0},
 		{"scram pbkdf2", scramLogin(t, "password", cheapKDF), authn.SCRAM("joe", "password"), "wamp-scram", "joe", authn.SCRAM("joe", "passwort"), refused, everywhere, 0},
 		{"scram argon2id", scramLogin(t, "password", argonKDF), authn.SCRAM("joe", "password"), "wamp-scram", "joe", authn.SCRAM("joe", "passwort"), refused, everywhere, 0},
 		{"scram, nobody", scramLogin(t, "password", cheapKDF), authn.SCRAM("joe", "password"), "wamp-scram", "joe", authn.SCRAM("jim", "password"), unknown, "memory", 0},
-		{"scram pbkdf2, Crossbar", scramLogin(t, "password", cheapKDF, dialect), authn.SCRAM("joe", "password", dialect), "scram", "joe", authn.SCRAM("joe", "passwort", dialect), refused, everywhere, 0},
-		{"scram argon2id, Crossbar", scramLogin(t, "password", argonKDF, dialect), authn.SCRAM("joe", "password", dialect), "scram", "joe", authn.SCRAM("joe", "passwort", dialect), refused, everywhere, 0},
+		{"scram pbkdf2, Crossbar", scramLogin(t, "password", cheapKDF, ours), authn.SCRAM("joe", "password", dialect), "scram", "joe", authn.SCRAM("joe", "passwort", dialect), refused, everywhere, 0},
+		{"scram argon2id, Crossbar", scramLogin(t, "password", argonKDF, ours), authn.SCRAM("joe", "password", dialect), "scram", "joe", authn.SCRAM("joe", "passwort", dialect), refused, everywhere, 0},
 		{"scram, tls-exporter", scramLogin(t, "password", cheapKDF), authn.SCRAM("joe", "password", exporter), "wamp-scram", "joe", authn.SCRAM("joe", "passwort", exporter), refused, secure, 0},
 		{"scram, tls-unique", scramLogin(t, "password", cheapKDF), authn.SCRAM("joe", "password", unique), "wamp-scram", "joe", authn.SCRAM("joe", "passwort", unique), refused, secure, tls.VersionTLS12},
 		{"scram, tls-server-end-point", scramLogin(t, "password", cheapKDF), authn.SCRAM("joe", "password", endPoint), "wamp-scram", "joe", authn.SCRAM("joe", "passwort", endPoint), refused, secure, 0},

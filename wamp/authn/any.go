@@ -4,16 +4,18 @@ import (
 	"context"
 	"reflect"
 	"slices"
+
+	"github.com/connectanum/connectanum-go/wamp/authn/internal/proof"
 )
 
-// Any offers several methods in one HELLO, the preferred one first; the answer
-// follows the method that the router chose, and a method that was not offered
-// is refused. What cannot be used on a connection (ErrUnusable) is left out
-// there. All must have the same authid, or none, and agree on channel binding:
-// HELLO has room for one of each.
+// Any offers several methods in one HELLO, the preferred one first. The router
+// chooses; a method that was not offered is refused. Methods that cannot be
+// used on a connection ([ErrUnusable]) are left out there. All methods must
+// have the same authid, or none, and agree on channel binding: HELLO has room
+// for one of each.
 //
-// A router that cannot be trusted chooses the weakest method of the list. Some
-// routers give up at the first name they do not know; for those see InTurn.
+// A hostile router chooses the weakest method of the list. Some routers give up
+// at the first name that they do not know; use [InTurn] for those.
 func Any(methods ...Authenticator) Authenticator {
 	return &anyAuth{quiet{"authn.Any(...)"}, slices.Clone(methods)}
 }
@@ -52,15 +54,15 @@ func (a *anyAuth) Begin(ctx context.Context, info JoinInfo) (Attempt, error) {
 	return t, nil
 }
 
-// NoMethodError says that none of the methods of Any can be used on this
-// connection, and why.
+// NoMethodError reports that none of the methods of [Any] can be used on a
+// connection.
 type NoMethodError struct{ Reasons []error }
 
 func (e *NoMethodError) Error() string {
 	return "no method can be used on this connection: " + list(e.Reasons)
 }
 
-// Unwrap returns the reasons.
+// Unwrap returns the reasons, one for each method.
 func (e *NoMethodError) Unwrap() []error { return e.Reasons }
 
 type member struct {
@@ -117,7 +119,7 @@ func agree(have *string, s string) bool {
 func (t *anyAttempt) agreeOnBinding(h *Hello) error {
 	for _, m := range t.members {
 		for _, method := range m.hello.Methods {
-			if method != "wamp-scram" && method != methodCryptosign {
+			if method != "wamp-scram" && method != proof.Cryptosign {
 				continue
 			}
 			if m.hello.Extra["channel_binding"] != h.Extra["channel_binding"] {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp/authn"
+	"github.com/connectanum/connectanum-go/wamp/authn/accept"
 	"github.com/connectanum/connectanum-go/wamp/proto"
 )
 
@@ -37,12 +38,14 @@ func TestAnyAsksTheChosenMethod(t *testing.T) {
 	}
 	auth := authn.Any(authn.SCRAM("joe", p), authn.CRA("joe", p), authn.Ticket("joe", p))
 	r := record(t, "password", cheap)
-	for _, accept := range []func(h authn.Hello) (acceptor, error){
-		func(authn.Hello) (acceptor, error) { return ticketServer{"password"}, nil },
-		func(authn.Hello) (acceptor, error) { return craServer{authn.CRASecret{Key: "password"}, craText}, nil },
-		func(h authn.Hello) (acceptor, error) { return authn.NewSCRAMServer(r, h, nil) },
+	for _, router := range []func(h authn.Hello) (acceptor, error){
+		func(authn.Hello) (acceptor, error) { return ticketServer("password"), nil },
+		func(authn.Hello) (acceptor, error) {
+			return craServer{Secret: accept.CRASecret{Key: "password"}, Text: craText}, nil
+		},
+		func(h authn.Hello) (acceptor, error) { return accept.SCRAM(r, h, nil) },
 	} {
-		if err := login(t, auth, accept); err != nil {
+		if err := login(t, auth, router); err != nil {
 			t.Error(err)
 		}
 	}
@@ -128,14 +131,6 @@ func TestWrongConfigurations(t *testing.T) {
 	_, err := authn.Any(authn.TLS(), authn.Ticket("joe", "t")).Begin(t.Context(), authn.JoinInfo{})
 	if !is[*authn.NoMethodError](err) || !is[*authn.TransportError](err) || !is[*authn.PlaintextError](err) {
 		t.Errorf("nothing left: %v", err)
-	}
-	for _, p := range []authn.SCRAMParams{{KDF: "bcrypt"}, {KDF: authn.PBKDF2, Iterations: -1}, {Memory: -1}} {
-		if _, err := authn.NewSCRAMRecord("p", p); !is[*authn.ConfigError](err) {
-			t.Errorf("%v", err)
-		}
-	}
-	if _, err := authn.NewCRASecret("p", authn.CRAParams{Iterations: -1}); !is[*authn.ConfigError](err) {
-		t.Errorf("%v", err)
 	}
 }
 
@@ -238,11 +233,11 @@ func TestCustomRounds(t *testing.T) {
 // other only as long as they may.
 func TestManyJoinsAtOnce(t *testing.T) {
 	auth := authn.SCRAM("joe", "password", authn.WithLimits(authn.Limits{Parallel: 2}))
-	r := record(t, "password", authn.SCRAMParams{Memory: 1 << 10, Iterations: 8})
+	r := record(t, "password", accept.SCRAMParams{Memory: 1 << 10, Iterations: 8})
 	var wg sync.WaitGroup
 	for range 16 {
 		wg.Go(func() {
-			if err := login(t, auth, func(h authn.Hello) (acceptor, error) { return authn.NewSCRAMServer(r, h, nil) }); err != nil {
+			if err := login(t, auth, func(h authn.Hello) (acceptor, error) { return accept.SCRAM(r, h, nil) }); err != nil {
 				t.Error(err)
 			}
 		})
@@ -253,20 +248,20 @@ func TestManyJoinsAtOnce(t *testing.T) {
 // Who finds all turns taken hashes nothing, and waits as long as its ctx lives.
 func TestHashingIsBounded(t *testing.T) {
 	scram := record(t, "password", cheap)
-	salted, err := authn.NewCRASecret("password", authn.CRAParams{Iterations: 1000})
+	salted, err := accept.NewCRASecret("password", accept.CRAParams{Iterations: 1000})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, tt := range []struct {
 		auth   authn.Authenticator
-		accept func(authn.Hello) (acceptor, error)
+		router func(authn.Hello) (acceptor, error)
 	}{
-		{authn.SCRAM("joe", "password"), func(h authn.Hello) (acceptor, error) { return authn.NewSCRAMServer(scram, h, nil) }},
-		{authn.CRA("joe", "password"), func(authn.Hello) (acceptor, error) { return craServer{salted, craText}, nil }},
+		{authn.SCRAM("joe", "password"), func(h authn.Hello) (acceptor, error) { return accept.SCRAM(scram, h, nil) }},
+		{authn.CRA("joe", "password"), func(authn.Hello) (acceptor, error) { return craServer{Secret: salted, Text: craText}, nil }},
 	} {
 		free := authn.Occupy(tt.auth)
 		a, h := begin(t, tt.auth, joe)
-		s, err := tt.accept(h)
+		s, err := tt.router(h)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -277,7 +272,7 @@ func TestHashingIsBounded(t *testing.T) {
 			t.Errorf("%v: %v", tt.auth, err)
 		}
 		free()
-		if err := login(t, tt.auth, tt.accept); err != nil {
+		if err := login(t, tt.auth, tt.router); err != nil {
 			t.Errorf("%v: %v", tt.auth, err)
 		}
 	}
@@ -285,21 +280,21 @@ func TestHashingIsBounded(t *testing.T) {
 
 // What a user sets as limits holds.
 func TestLimits(t *testing.T) {
-	weak := authn.SCRAMParams{KDF: authn.PBKDF2, Iterations: 10}
-	accept := func(h authn.Hello) (acceptor, error) { return authn.NewSCRAMServer(record(t, "p", weak), h, nil) }
-	if err := login(t, authn.SCRAM("joe", "p"), accept); !is[*authn.LimitError](err) {
+	weak := accept.SCRAMParams{KDF: authn.PBKDF2, Iterations: 10}
+	router := func(h authn.Hello) (acceptor, error) { return accept.SCRAM(record(t, "p", weak), h, nil) }
+	if err := login(t, authn.SCRAM("joe", "p"), router); !is[*authn.LimitError](err) {
 		t.Errorf("by default: %v", err)
 	}
-	if err := login(t, authn.SCRAM("joe", "p", authn.WithLimits(authn.Limits{MinIterations: 1})), accept); err != nil {
+	if err := login(t, authn.SCRAM("joe", "p", authn.WithLimits(authn.Limits{MinIterations: 1})), router); err != nil {
 		t.Errorf("allowed: %v", err)
 	}
-	if err := login(t, authn.SCRAM("joe", "p", authn.WithLimits(authn.Limits{MinIterations: 1, MaxIterations: 9})), accept); !is[*authn.LimitError](err) {
+	if err := login(t, authn.SCRAM("joe", "p", authn.WithLimits(authn.Limits{MinIterations: 1, MaxIterations: 9})), router); !is[*authn.LimitError](err) {
 		t.Errorf("forbidden: %v", err)
 	}
 	// RFC 9106's second choice and what libsodium calls moderate pass by default
-	for _, p := range []authn.SCRAMParams{{}, {Memory: 256 << 10, Iterations: 3}} {
+	for _, p := range []accept.SCRAMParams{{}, {Memory: 256 << 10, Iterations: 3}} {
 		if err := login(t, authn.SCRAM("joe", "p"), func(h authn.Hello) (acceptor, error) {
-			return authn.NewSCRAMServer(record(t, "p", p), h, nil)
+			return accept.SCRAM(record(t, "p", p), h, nil)
 		}); err != nil {
 			t.Error(err)
 		}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp/authn"
+	"github.com/connectanum/connectanum-go/wamp/authn/accept"
 	"github.com/connectanum/connectanum-go/wamp/proto"
 )
 
@@ -29,8 +30,6 @@ func with(base proto.Dict, kv ...any) proto.Dict {
 	}
 	return base
 }
-
-const craText = `{"nonce":"n","authid":"joe"}`
 
 func attacks() []attack {
 	challengeError, limit, method, router := is[*authn.ChallengeError], is[*authn.LimitError], is[*authn.MethodError], is[*authn.RouterError]
@@ -98,7 +97,7 @@ func attacks() []attack {
 	craChange("iterations downgrade", limit, "salt", "s", "iterations", int64(1))
 	craChange("iterations as text", challengeError, "salt", "s", "iterations", "1000")
 	craChange("key of 2 GiB", limit, "salt", "s", "keylen", int64(math.MaxInt32))
-	craChange("key of one octet", limit, "salt", "s", "keylen", int64(1))
+	craChange("key of one byte", limit, "salt", "s", "keylen", int64(1))
 	craChange("salt of 1 MiB", limit, "salt", strings.Repeat("s", 1<<20))
 	craChange("salt of another type", challengeError, "salt", int64(5))
 	add("wampcra", "salt dropped where it is required", func(p authn.Provider) authn.Authenticator {
@@ -120,7 +119,7 @@ func attacks() []attack {
 	add("cryptosign", "router does not prove itself", sign(trust), router, func(authn.Hello) proto.Dict { return dict("challenge", zero) })
 	proof := func(key byte, of func(h authn.Hello) []byte) func(authn.Hello) proto.Dict {
 		return func(h authn.Hello) proto.Dict {
-			s, _ := authn.CryptosignSign(seed(key), of(h), nil)
+			s, _ := accept.CryptosignSignature(seed(key), of(h), nil)
 			return dict("challenge", zero, "pubkey", hex.EncodeToString(public(seed(key))), "signature", s)
 		}
 	}
@@ -183,7 +182,7 @@ func TestAttacks(t *testing.T) {
 				t.Errorf("%T: %v", err, err)
 			}
 			if err != nil && len(err.Error()) > 400 {
-				t.Errorf("the error has %d octets", len(err.Error()))
+				t.Errorf("the error has %d bytes", len(err.Error()))
 			}
 			if asked != 0 {
 				t.Error("the secret was asked for")
@@ -197,7 +196,7 @@ func TestAttacks(t *testing.T) {
 
 // What comes after a good answer: the router's proof, and a second challenge.
 func TestAttacksAfterTheAnswer(t *testing.T) {
-	accept := record(t, "password", cheap)
+	known := record(t, "password", cheap)
 	for _, tt := range []struct {
 		name  string
 		extra func(good map[string]any) map[string]any
@@ -218,7 +217,7 @@ func TestAttacksAfterTheAnswer(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			a, h := begin(t, authn.SCRAM("joe", "password"), joe)
-			s, err := authn.NewSCRAMServer(accept, h, nil)
+			s, err := accept.SCRAM(known, h, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

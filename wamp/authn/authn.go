@@ -11,40 +11,40 @@ import (
 )
 
 // Authenticator logs sessions in. One value serves any number of sessions and
-// joins at once; what belongs to one join lives in its Attempt.
+// joins at once; the state of one join is kept in its [Attempt].
 type Authenticator interface {
-	// Begin starts one join. ctx bounds it, and what it asks of credential
-	// providers.
+	// Begin starts one join. ctx bounds Begin and the credential providers that
+	// it asks.
 	Begin(ctx context.Context, info JoinInfo) (Attempt, error)
 }
 
 // Attempt is one join: HELLO, any number of challenges, WELCOME. It is used by
-// one goroutine and never after WELCOME or an error.
+// one goroutine, and no longer after WELCOME or an error.
 type Attempt interface {
 	// Hello fills in what HELLO says of the client.
 	Hello(h *Hello) error
 	// Challenge answers one CHALLENGE. An error ends the join with ABORT.
 	Challenge(ctx context.Context, c Challenge) (Response, error)
-	// Welcome has the last look: an error refuses the session with ABORT.
+	// Welcome checks the WELCOME. An error refuses the session with ABORT.
 	Welcome(w Welcome) error
 }
 
-// JoinInfo is what an authenticator may know of the connection.
+// JoinInfo tells an [Authenticator] about the connection of a join.
 type JoinInfo struct {
 	// Realm is the realm to be joined.
 	Realm string
 	// TLS is the state of the connection, nil without TLS.
 	TLS *tls.ConnectionState
-	// Private: the octets cannot be read on the way: TLS, a Unix socket,
-	// loopback or memory. Secrets in the clear are sent only then.
+	// Private is true if nobody on the way can read the connection: TLS, a Unix
+	// socket, loopback or memory. Secrets in the clear are sent only then.
 	Private bool
 	// Rejoin counts the joins of this session before this one.
 	Rejoin int
 }
 
-// Hello is the part of HELLO.Details that an authenticator may fill.
+// Hello is the part of HELLO.Details that an [Authenticator] may fill in.
 type Hello struct {
-	// Methods are HELLO.Details.authmethods, in order of preference.
+	// Methods is HELLO.Details.authmethods, in order of preference.
 	Methods []string
 	// AuthID and AuthRole are sent if they are not empty.
 	AuthID, AuthRole string
@@ -52,37 +52,41 @@ type Hello struct {
 	Extra map[string]any
 }
 
-// Format writes who logs in and how, and the keys of Extra without their
-// values: a user may have put a token there.
+// Format implements [fmt.Formatter]. It writes who logs in and how, and the
+// keys of Extra without their values, which may be secrets.
 func (h Hello) Format(s fmt.State, v rune) { quiet{h.shown()}.Format(s, v) }
 
-// MarshalText returns what Format writes.
+// MarshalText implements [encoding.TextMarshaler]. It returns what Format
+// writes.
 func (h Hello) MarshalText() ([]byte, error) { return []byte(h.shown()), nil }
 
 func (h Hello) shown() string {
 	return fmt.Sprintf("authn.Hello{%q %q %q %q}", h.Methods, h.AuthID, h.AuthRole, slices.Sorted(maps.Keys(h.Extra)))
 }
 
-// Challenge is a CHALLENGE message. Extra's values are plain (proto.Dict).
+// Challenge is a CHALLENGE message. The values of Extra are plain, as
+// [proto.Dict] describes them.
 type Challenge struct {
 	Method string
 	Extra  proto.Dict
 }
 
-// Response is an AUTHENTICATE message. Signature may be the secret itself: no
-// printer shows it.
+// Response is an AUTHENTICATE message. Signature may be the secret itself, so
+// nothing of a Response is printed.
 type Response struct {
 	Signature string
 	Extra     map[string]any
 }
 
-// Format writes that there is a response, not what is in it.
+// Format implements [fmt.Formatter]. It writes that there is a response, not
+// what is in it.
 func (Response) Format(s fmt.State, v rune) { quiet{"authn.Response{...}"}.Format(s, v) }
 
-// MarshalText returns that there is a response, not what is in it.
+// MarshalText implements [encoding.TextMarshaler]. It returns what Format
+// writes.
 func (Response) MarshalText() ([]byte, error) { return []byte("authn.Response{...}"), nil }
 
-// Welcome is what a WELCOME said.
+// Welcome is a WELCOME message.
 type Welcome struct {
 	Session proto.ID
 	Details proto.Dict

@@ -1,38 +1,39 @@
 package authn
 
 import (
-	"crypto"
 	"crypto/sha256"
 	"crypto/tls"
-	"crypto/x509"
 	"slices"
+
+	"github.com/connectanum/connectanum-go/wamp/authn/internal/proof"
 )
 
-// Binding is a kind of channel binding: something both ends of a TLS
-// connection know and nobody in the middle does.
+// Binding is a kind of channel binding: data that both ends of a TLS connection
+// know, and nobody in the middle.
 type Binding string
 
 // The kinds of channel binding.
 const (
-	// NoBinding is none.
+	// NoBinding is no channel binding.
 	NoBinding Binding = ""
-	// TLSUnique is the first Finished message (RFC 5929): TLS 1.2 and below.
+	// TLSUnique is the first Finished message (RFC 5929), for TLS 1.2 and below.
 	TLSUnique Binding = "tls-unique"
-	// TLSExporter is exported keying material (RFC 9266): TLS 1.3, and TLS 1.2
-	// with extended master secret.
+	// TLSExporter is exported keying material (RFC 9266), for TLS 1.3, and for
+	// TLS 1.2 with extended master secret.
 	TLSExporter Binding = "tls-exporter"
-	// TLSServerEndPoint is the hash of the server's certificate (RFC 5929), for
-	// SCRAM only.
+	// TLSServerEndPoint is the hash of the server's certificate (RFC 5929). Only
+	// [SCRAM] knows it.
 	TLSServerEndPoint Binding = "tls-server-end-point"
 )
 
-// BindingError says that a login cannot be bound to the connection, or that
-// the router did not bind it.
+// BindingError reports that a login cannot be bound to its connection, or that
+// the other side did not bind it.
 type BindingError struct {
 	Method  string
 	Binding Binding
 	Problem string
-	// Router is true if the router is at fault, after HELLO.
+	// Router is true if the router is at fault: it has taken another binding
+	// than HELLO asked for.
 	Router bool
 }
 
@@ -43,13 +44,13 @@ func (e *BindingError) Error() string {
 	return e.Method + ": channel binding " + string(e.Binding) + ": " + e.Problem
 }
 
-// Is makes an error about the connection, not about the router, an
-// ErrUnusable.
+// Is reports whether target is [ErrUnusable], which the error matches unless
+// the router is at fault.
 func (e *BindingError) Is(target error) bool { return target == ErrUnusable && !e.Router }
 
-// BindingData returns the data of a channel binding as the RFCs define it. For
-// TLSServerEndPoint it is the peer's certificate, so only the client's end can
-// ask; the server has EndPointData.
+// BindingData returns the data of a channel binding as its RFC defines it.
+// [TLSServerEndPoint] takes the certificate of the peer, so only the client's
+// end can ask for it; a server has EndPoint of package accept.
 func BindingData(cs *tls.ConnectionState, b Binding) ([]byte, error) {
 	fail := func(problem string) ([]byte, error) { return nil, &BindingError{Binding: b, Problem: problem} }
 	if cs == nil {
@@ -71,35 +72,19 @@ func BindingData(cs *tls.ConnectionState, b Binding) ([]byte, error) {
 		if len(cs.PeerCertificates) == 0 {
 			return fail("the peer showed no certificate")
 		}
-		return EndPointData(cs.PeerCertificates[0]), nil
+		return proof.EndPoint(cs.PeerCertificates[0]), nil
 	case NoBinding:
 	}
 	return fail("unknown")
 }
 
-// EndPointData returns the data of TLSServerEndPoint for a server's
-// certificate: its hash with the hash of its signature, SHA-256 in place of
-// weaker ones and where the signature has no hash of its own.
-func EndPointData(cert *x509.Certificate) []byte {
-	h := crypto.SHA256
-	switch cert.SignatureAlgorithm {
-	case x509.SHA384WithRSA, x509.ECDSAWithSHA384, x509.SHA384WithRSAPSS:
-		h = crypto.SHA384
-	case x509.SHA512WithRSA, x509.ECDSAWithSHA512, x509.SHA512WithRSAPSS:
-		h = crypto.SHA512
-	default:
-	}
-	sum := h.New()
-	sum.Write(cert.Raw)
-	return sum.Sum(nil)
-}
-
-// ChannelID returns the 32 octets that cryptosign binds with: the exported
-// keying material, or the SHA-256 of the Finished message, which is too short
-// by itself (the WAMP text does not say how to lengthen it; routers do it so).
+// ChannelID returns the 32 bytes that WAMP-Cryptosign binds with: the exported
+// keying material, or the SHA-256 hash of the Finished message, which is too
+// short by itself. The WAMP specification does not say how to lengthen it; this
+// is what routers do.
 func ChannelID(cs *tls.ConnectionState, b Binding) ([]byte, error) {
 	if b == TLSServerEndPoint {
-		return nil, &BindingError{Method: "cryptosign", Binding: b, Problem: "cryptosign does not know it"}
+		return nil, &BindingError{Method: proof.Cryptosign, Binding: b, Problem: "cryptosign does not know it"}
 	}
 	data, err := BindingData(cs, b)
 	if err != nil {

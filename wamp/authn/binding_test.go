@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp/authn"
+	"github.com/connectanum/connectanum-go/wamp/authn/accept"
 )
 
 // tlsPair returns what both ends of a real TLS connection know of it.
@@ -71,7 +72,7 @@ func TestChannelBinding(t *testing.T) {
 			atServer := func(cs *tls.ConnectionState) func(authn.Binding) ([]byte, error) {
 				return func(b authn.Binding) ([]byte, error) {
 					if b == authn.TLSServerEndPoint {
-						return authn.EndPointData(client.PeerCertificates[0]), nil
+						return accept.EndPoint(client.PeerCertificates[0]), nil
 					}
 					return authn.BindingData(cs, b)
 				}
@@ -88,7 +89,7 @@ func TestChannelBinding(t *testing.T) {
 			}
 			play := func(cs *tls.ConnectionState) error {
 				a, h := begin(t, scram, info)
-				s, err := authn.NewSCRAMServer(record(t, "password", cheap), h, atServer(cs))
+				s, err := accept.SCRAM(record(t, "password", cheap), h, atServer(cs))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -106,7 +107,7 @@ func TestChannelBinding(t *testing.T) {
 				t.Error(err)
 			}
 			_, other := tlsPair(t, tt.version)
-			if err := play(&other); tt.binding != authn.TLSServerEndPoint && !errors.Is(err, authn.ErrProof) {
+			if err := play(&other); tt.binding != authn.TLSServerEndPoint && !errors.Is(err, accept.ErrProof) {
 				t.Errorf("SCRAM over another connection: %v", err)
 			}
 			if tt.binding == authn.TLSServerEndPoint {
@@ -116,7 +117,7 @@ func TestChannelBinding(t *testing.T) {
 				return
 			}
 			a, h := begin(t, sign, info)
-			s, err := authn.NewCryptosignServer(h, seed(9), func(b authn.Binding) ([]byte, error) { return authn.ChannelID(&server, b) })
+			s, err := accept.Cryptosign(h, seed(9), func(b authn.Binding) ([]byte, error) { return authn.ChannelID(&server, b) })
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -129,7 +130,7 @@ func TestChannelBinding(t *testing.T) {
 			}
 			// Somebody in the middle has another connection to the client.
 			a, h = begin(t, sign, info)
-			s, err = authn.NewCryptosignServer(h, seed(9), func(b authn.Binding) ([]byte, error) { return authn.ChannelID(&other, b) })
+			s, err = accept.Cryptosign(h, seed(9), func(b authn.Binding) ([]byte, error) { return authn.ChannelID(&other, b) })
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -185,15 +186,8 @@ func TestBindingDropped(t *testing.T) {
 	}
 }
 
-// RFC 5929 section 4.1: SHA-256 for what signs with MD5, SHA-1 or no hash.
-func TestEndPointData(t *testing.T) {
-	for alg, size := range map[x509.SignatureAlgorithm]int{
-		x509.SHA1WithRSA: 32, x509.SHA256WithRSA: 32, x509.PureEd25519: 32, x509.ECDSAWithSHA384: 48, x509.SHA512WithRSAPSS: 64,
-	} {
-		if n := len(authn.EndPointData(&x509.Certificate{Raw: []byte("x"), SignatureAlgorithm: alg})); n != size {
-			t.Errorf("%v: %d octets", alg, n)
-		}
-	}
+// The Finished message has 12 bytes, cryptosign binds with 32.
+func TestChannelID(t *testing.T) {
 	a, _ := tlsPair(t, tls.VersionTLS12)
 	x, err := authn.ChannelID(&a, authn.TLSUnique)
 	if err != nil || len(x) != 32 || bytes.Equal(x[:12], a.TLSUnique) {

@@ -15,11 +15,14 @@ import (
 	"strings"
 
 	"golang.org/x/crypto/ssh"
+
+	"github.com/connectanum/connectanum-go/wamp/authn/internal/proof"
 )
 
-// CryptosignHex logs in with an Ed25519 key in hex: the 32 octets of the seed,
-// which is what WAMP calls the private key, or the 64 of seed and public key.
-// A string is checked here, a Provider is asked at each join.
+// CryptosignHex is like [Cryptosign], with a key in hex: the 32 bytes of the
+// seed, which the WAMP specification calls the private key, or the 64 bytes of
+// seed and public key. A string is checked at once, a [Provider] is asked at
+// each join.
 func CryptosignHex[S Secret](authid string, key S, options ...CryptosignOption) (Authenticator, error) {
 	if s, ok := any(key).(string); ok {
 		if _, err := keyFromHex(s); err != nil {
@@ -36,10 +39,10 @@ func CryptosignHex[S Secret](authid string, key S, options ...CryptosignOption) 
 	}, options...), nil
 }
 
-// CryptosignFile logs in with an Ed25519 key from a file: OpenSSH, PEM
-// (PKCS #8), hex, or the 32 octets of the seed themselves. The file is checked
-// here and read again at each join, so the key can be replaced and is not kept.
-// For one that is encrypted see WithPassphrase.
+// CryptosignFile is like [Cryptosign], with a key from a file: OpenSSH, PEM
+// (PKCS #8), hex, or the 32 bytes of the seed themselves. The file is checked
+// at once and read again at each join, so the key can be replaced and is not
+// kept. [WithPassphrase] opens an encrypted file.
 func CryptosignFile(authid, path string, options ...CryptosignOption) (Authenticator, error) {
 	var c config
 	for _, o := range options {
@@ -58,25 +61,26 @@ func CryptosignFile(authid, path string, options ...CryptosignOption) (Authentic
 	}, options...), nil
 }
 
-// WithPassphrase opens the encrypted file of CryptosignFile. A Provider is
+// WithPassphrase opens the encrypted file of [CryptosignFile]. A [Provider] is
 // asked at each join.
 func WithPassphrase[S Secret](passphrase S) CryptosignOption {
 	s := sourceOf(passphrase)
 	return anyOption(func(c *config) { c.passphrase = s })
 }
 
-// SSHSigner makes a key of an SSH signer, for example one of an agent.
+// SSHSigner returns the Ed25519 key of an SSH signer, such as one of an agent,
+// for [Cryptosign].
 func SSHSigner(s ssh.Signer) (crypto.Signer, error) {
 	if s == nil {
-		return nil, &CredentialError{Method: methodCryptosign, Problem: "the key is nil"}
+		return nil, &CredentialError{Method: proof.Cryptosign, Problem: "the key is nil"}
 	}
 	k, ok := s.PublicKey().(ssh.CryptoPublicKey)
 	if !ok {
-		return nil, &CredentialError{Method: methodCryptosign, Problem: "the key is no Ed25519 key"}
+		return nil, &CredentialError{Method: proof.Cryptosign, Problem: "the key is no Ed25519 key"}
 	}
 	public, ok := k.CryptoPublicKey().(ed25519.PublicKey)
 	if !ok {
-		return nil, &CredentialError{Method: methodCryptosign, Problem: "the key is no Ed25519 key"}
+		return nil, &CredentialError{Method: proof.Cryptosign, Problem: "the key is no Ed25519 key"}
 	}
 	return &sshSigner{quiet{"authn.SSHSigner"}, public, s.Sign}, nil
 }
@@ -109,7 +113,7 @@ var errEncrypted = errors.New("it is encrypted, and authn.WithPassphrase is miss
 // Errors of the parsers below are not passed on: they quote what they could
 // not read.
 func badKey(where, problem string) error {
-	return &CredentialError{Method: methodCryptosign, Problem: where + " " + problem}
+	return &CredentialError{Method: proof.Cryptosign, Problem: where + " " + problem}
 }
 
 func keyFromHex(s string) (crypto.Signer, error) {
@@ -117,10 +121,10 @@ func keyFromHex(s string) (crypto.Signer, error) {
 	if err != nil {
 		return nil, badKey("the key", "is no hex")
 	}
-	return keyFromOctets(b, "the key")
+	return keyFromBytes(b, "the key")
 }
 
-func keyFromOctets(b []byte, where string) (crypto.Signer, error) {
+func keyFromBytes(b []byte, where string) (crypto.Signer, error) {
 	switch len(b) {
 	case ed25519.SeedSize:
 		return ed25519.NewKeyFromSeed(b), nil
@@ -139,12 +143,12 @@ func keyFromFile(path string, passphrase func() (string, error)) (crypto.Signer,
 	const most = 64 << 10
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, &CredentialError{Method: methodCryptosign, Problem: "the key file cannot be read", Err: err}
+		return nil, &CredentialError{Method: proof.Cryptosign, Problem: "the key file cannot be read", Err: err}
 	}
 	defer func() { _ = f.Close() }()
 	data, err := io.ReadAll(io.LimitReader(f, most+1))
 	if err != nil {
-		return nil, &CredentialError{Method: methodCryptosign, Problem: "the key file cannot be read", Err: err}
+		return nil, &CredentialError{Method: proof.Cryptosign, Problem: "the key file cannot be read", Err: err}
 	}
 	defer clear(data)
 	if len(data) > most {
@@ -158,9 +162,9 @@ func keyFromFile(path string, passphrase func() (string, error)) (crypto.Signer,
 	}
 	b, err := hex.DecodeString(strings.TrimSpace(string(data)))
 	if err != nil {
-		return nil, badKey("the key file", "has no form that is known: OpenSSH, PEM, hex or 32 octets")
+		return nil, badKey("the key file", "has no form that is known: OpenSSH, PEM, hex or 32 bytes")
 	}
-	return keyFromOctets(b, "the key file")
+	return keyFromBytes(b, "the key file")
 }
 
 func keyFromPEM(block *pem.Block, data []byte, passphrase func() (string, error)) (crypto.Signer, error) {
@@ -195,7 +199,7 @@ func keyFromPEM(block *pem.Block, data []byte, passphrase func() (string, error)
 
 func decrypt(data []byte, passphrase func() (string, error)) (any, error) {
 	if passphrase == nil {
-		return nil, &CredentialError{Method: methodCryptosign, Problem: "the key file", Err: errEncrypted}
+		return nil, &CredentialError{Method: proof.Cryptosign, Problem: "the key file", Err: errEncrypted}
 	}
 	p, err := passphrase()
 	if err != nil {

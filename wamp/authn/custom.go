@@ -5,15 +5,16 @@ import (
 	"fmt"
 )
 
-// Answer answers a CHALLENGE of a method of the user's own. ctx ends with the
-// join. An error ends the join with ABORT.
+// Answer answers a CHALLENGE of a [Custom] method. ctx ends with the join. An
+// error ends the join with ABORT.
 type Answer = func(ctx context.Context, c Challenge, r Request) (Response, error)
 
-// Custom logs in by a method of the user's own, with one challenge unless
-// Rounds says more. Its answer may be a secret, so it is sent only over a
-// private connection, or with AllowPlaintext. A method that keeps state between
-// its challenges, or fills HELLO anew at each join, is better an Authenticator
-// of its own.
+// Custom logs in with a method of the application's own. The router may ask
+// once, or as often as [Rounds] says. The answer may be a secret, so it is sent
+// over private connections only, or with [AllowPlaintext].
+//
+// A method that keeps state between its challenges, or fills in HELLO anew at
+// each join, is better an implementation of [Authenticator].
 func Custom(method, authid string, answer Answer, options ...CustomOption) Authenticator {
 	a := &customAuth{quiet: quiet{fmt.Sprintf("authn.Custom(%q, %q)", method, authid)}, method: method, authid: authid, answer: answer}
 	for _, o := range options {
@@ -23,11 +24,11 @@ func Custom(method, authid string, answer Answer, options ...CustomOption) Authe
 	return a
 }
 
-// Rounds lets a router ask up to n times in one join.
+// Rounds allows a router to ask up to n times in one join.
 func Rounds(n int) CustomOption { return anyOption(func(c *config) { c.rounds = n }) }
 
-// CheckWelcome has a look at WELCOME, to see what the router says for itself.
-// An error refuses the session.
+// CheckWelcome calls check with the WELCOME, to see what the router says for
+// itself. An error refuses the session.
 func CheckWelcome(check func(Welcome) error) CustomOption {
 	return anyOption(func(c *config) { c.welcome = check })
 }

@@ -6,29 +6,27 @@ import (
 	"strings"
 )
 
-// ErrUnusable says that a method cannot be used here: a ticket over an open
-// connection, a channel binding the connection does not have. Any leaves such
-// a method out. PlaintextError, TransportError and BindingError match it, and a
-// KeyFunc that has no key for a realm may wrap it.
+// ErrUnusable matches errors about a method that cannot be used on a
+// connection: a ticket where it could be read, a channel binding that the
+// connection does not have. [Any] leaves such a method out, and [InTurn] goes on
+// to the next one. [PlaintextError], [TransportError] and [BindingError] match
+// it. A [KeyFunc] that has no key for a realm may wrap it.
 var ErrUnusable = errors.New("the method cannot be used on this connection")
 
-// ErrProof is the answer of the accepting side to a wrong password, signature
-// or key.
-var ErrProof = errors.New("the proof is wrong")
-
-// PlaintextError refuses to send a secret in the clear over a connection that
-// is not JoinInfo.Private. AllowPlaintext lifts it.
+// PlaintextError reports that a secret was not sent in the clear, since somebody
+// on the way could read the connection: Private of [JoinInfo] is false.
+// [AllowPlaintext] allows it.
 type PlaintextError struct{ Method string }
 
 func (e *PlaintextError) Error() string {
 	return e.Method + ": the secret would go in the clear over a connection that can be read on its way (authn.AllowPlaintext allows it)"
 }
 
-// Is makes the error an ErrUnusable.
+// Is reports whether target is [ErrUnusable].
 func (e *PlaintextError) Is(target error) bool { return target == ErrUnusable }
 
-// TransportError says that the connection lacks what a method lives on, such as
-// a TLS connection for TLS.
+// TransportError reports that a connection lacks what a method needs, such as
+// TLS for [TLS].
 type TransportError struct {
 	Method  string
 	Problem string
@@ -36,12 +34,12 @@ type TransportError struct {
 
 func (e *TransportError) Error() string { return e.Method + ": " + e.Problem }
 
-// Is makes the error an ErrUnusable.
+// Is reports whether target is [ErrUnusable].
 func (e *TransportError) Is(target error) bool { return target == ErrUnusable }
 
-// CredentialError says that there is no usable secret or key. Err is what the
-// user's provider, signer or file system said; nothing of the secret is in it
-// that they did not put there.
+// CredentialError reports that there is no usable secret or key. Err is the
+// error of a provider, a signer or the file system; this package adds nothing
+// of the secret to it.
 type CredentialError struct {
 	Method  string
 	Problem string
@@ -58,7 +56,8 @@ func (e *CredentialError) Error() string {
 // Unwrap returns Err.
 func (e *CredentialError) Unwrap() error { return e.Err }
 
-// ChallengeError says that a CHALLENGE is malformed, or came when none was due.
+// ChallengeError reports a CHALLENGE that is malformed, or came when none was
+// due.
 type ChallengeError struct {
 	Method string
 	// Field is the key of Extra at fault, "" for the message itself.
@@ -73,9 +72,9 @@ func (e *ChallengeError) Error() string {
 	return e.Method + ": " + e.Field + " of the router's challenge " + e.Problem
 }
 
-// MethodError says that the router chose a method that was not offered.
+// MethodError reports that the router chose a method that was not offered.
 type MethodError struct {
-	// Method is the router's choice, cut to a sensible length.
+	// Method is the router's choice, cut to at most 64 bytes.
 	Method  string
 	Offered []string
 }
@@ -84,9 +83,9 @@ func (e *MethodError) Error() string {
 	return fmt.Sprintf("the router chose the method %q, offered were: %s", e.Method, strings.Join(e.Offered, ", "))
 }
 
-// RouterError says that the router did not do its part of the login: it gave
-// no proof of knowing the secret, a wrong one, or let the client in without
-// asking.
+// RouterError reports that the router did not do its part of a login: it gave
+// no proof that it knows the secret, or a wrong one, or let the client in
+// without asking.
 type RouterError struct {
 	Method  string
 	Problem string
@@ -94,7 +93,8 @@ type RouterError struct {
 
 func (e *RouterError) Error() string { return e.Method + ": the router " + e.Problem }
 
-// ConfigError says that an authenticator was put together wrongly.
+// ConfigError reports that an [Authenticator], or a record of package accept,
+// was put together wrongly.
 type ConfigError struct{ Problem string }
 
 func (e *ConfigError) Error() string { return e.Problem }

@@ -1,10 +1,9 @@
 package authn
 
+import "github.com/connectanum/connectanum-go/wamp/authn/internal/proof"
+
 // Golden data has nonces and channel ids of its own; these put them in place of
 // what an attempt made up.
-
-// SASLprep is for the tests of the profile.
-func SASLprep(s string) (string, bool) { return saslprep(s) }
 
 // SetSCRAM sets the nonce and the channel binding of a SCRAM attempt.
 func SetSCRAM(a Attempt, nonce string, b Binding, data []byte) {
@@ -31,12 +30,14 @@ func SCRAMSteps(authid, password, clientNonce string, c Challenge, b Binding, cb
 	if err != nil {
 		return "", nil, nil, nil, nil, err
 	}
-	salted, err = saltPassword(password, p, &cfg)
+	prepared, _ := cfg.dialect.Prepare(password)
+	salted, err = cfg.dialect.Salted(prepared, p.hash)
 	if err != nil {
 		return "", nil, nil, nil, nil, err
 	}
-	k := keysOf(salted)
-	return authMessage(authid, clientNonce, p, b, cbind, cfg.crossbar), salted, k.client, k.stored, k.server, nil
+	t := scramAttempt{auth: &scramAuth{cfg: cfg}, name: authid, nonce: clientNonce, binding: b, cbind: cbind}
+	k := proof.KeysOf(salted)
+	return t.exchange(p).Message(), salted, k.Client, k.Stored, k.Server, nil
 }
 
 // Occupy takes all turns that an authenticator has for hashing, until free is

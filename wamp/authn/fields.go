@@ -1,9 +1,7 @@
 package authn
 
 import (
-	"encoding/base64"
 	"encoding/hex"
-	"strings"
 
 	"github.com/connectanum/connectanum-go/wamp/proto"
 )
@@ -13,7 +11,7 @@ import (
 type fields struct {
 	method string
 	extra  proto.Dict
-	most   int // octets of a text
+	most   int // bytes of a text
 	err    error
 }
 
@@ -72,8 +70,8 @@ func (f *fields) integer(field string, absent int64, low, high int) int {
 	return int(n)
 }
 
-// octets returns what a text in hex stands for, n octets of it.
-func (f *fields) octets(field string, n int) []byte {
+// bytes returns the n bytes that a text has in hex.
+func (f *fields) bytes(field string, n int) []byte {
 	s := f.need(field)
 	if f.err != nil {
 		return nil
@@ -85,15 +83,3 @@ func (f *fields) octets(field string, n int) []byte {
 	}
 	return b
 }
-
-// unbase64 reads standard base64 with its padding and nothing else: the
-// library would skip line breaks.
-func unbase64(s string) ([]byte, bool) {
-	if strings.ContainsAny(s, "\r\n") {
-		return nil, false
-	}
-	b, err := base64.StdEncoding.DecodeString(s)
-	return b, err == nil
-}
-
-func tobase64(b []byte) string { return base64.StdEncoding.EncodeToString(b) }

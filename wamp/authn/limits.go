@@ -5,33 +5,34 @@ import (
 	"math"
 )
 
-// Limits bound what a router may ask for. An upper bound keeps a hostile
-// router from burning the client's time and memory, a lower bound from having
+// Limits bound what a router may ask for. Upper bounds keep a hostile router
+// from using up the client's time and memory. Lower bounds keep it from having
 // a password hashed so cheaply that it can be guessed from the answer. Zero
-// means the default; 1 as a lower bound means none. All are checked before any
-// work is done and before the password is asked for.
+// means the default; 1 as a lower bound means none. All limits are checked
+// before any work is done and before the password is asked for.
 //
 // With the defaults an answer takes at most about two seconds of one core and
-// 256 MiB; a router can be that slow to answer, but not slower.
+// 256 MiB.
 type Limits struct {
-	// MaxText bounds each text of a challenge in octets: 8192.
+	// MaxText bounds each text of a challenge, in bytes. The default is 8192.
 	MaxText int
-	// MinIterations and MaxIterations bound PBKDF2: 1000 (WAMP-CRA) or 4096
-	// (SCRAM, RFC 7677) to 1,000,000.
+	// MinIterations and MaxIterations bound the iterations of PBKDF2. The
+	// defaults are 1000 (WAMP-CRA) or 4096 (SCRAM, RFC 7677) and 1,000,000.
 	MinIterations, MaxIterations int
-	// MinKeyLen and MaxKeyLen bound the key of salted WAMP-CRA in octets: 16
-	// to 64.
+	// MinKeyLen and MaxKeyLen bound the key of salted WAMP-CRA, in bytes. The
+	// defaults are 16 and 64.
 	MinKeyLen, MaxKeyLen int
-	// MinMemory and MaxMemory bound Argon2id in KiB: 64 to 262,144.
+	// MinMemory and MaxMemory bound the memory of Argon2id, in KiB. The defaults
+	// are 64 and 262,144.
 	MinMemory, MaxMemory int
-	// MaxPasses bounds Argon2id's iterations: 65,536.
+	// MaxPasses bounds the passes of Argon2id. The default is 65,536.
 	MaxPasses int
-	// MinWork and MaxWork bound Argon2id's memory in KiB times its iterations,
-	// which is what it costs: 8192 (8 MiB once) to 1,048,576 (1 GiB once).
+	// MinWork and MaxWork bound the memory of Argon2id in KiB times its passes,
+	// which is what it costs. The defaults are 8192 (8 MiB once) and 1,048,576
+	// (1 GiB once).
 	MinWork, MaxWork int
-	// Parallel bounds how many passwords one authenticator hashes at once,
-	// when it serves many sessions: 4. The others wait, as long as their
-	// context lives.
+	// Parallel bounds how many passwords one Authenticator hashes at once for
+	// its sessions. The default is 4. The others wait until their context ends.
 	Parallel int
 }
 
@@ -60,11 +61,11 @@ func (l Limits) filled(minIterations int) Limits {
 	return l
 }
 
-// LimitError says that a router asked for more, or for less, than Limits
+// LimitError reports that a router asked for more, or for less, than [Limits]
 // allow.
 type LimitError struct {
 	Method string
-	// Name is what was asked for: "iterations", "memory", "keylen", "work" or
+	// Name is what was asked for: "iterations", "memory", "keylen", "work", or
 	// the field whose text is too long.
 	Name            string
 	Value, Min, Max int64

@@ -2,26 +2,26 @@ package authn
 
 import (
 	"context"
-	"crypto/subtle"
 	"fmt"
 )
 
-// Anonymous logs in as nobody: the router gives a role, and makes up an authid.
+// Anonymous logs in as nobody in particular: the router assigns role and authid.
 func Anonymous(options ...PlainOption) Authenticator {
 	return newPlain("authn.Anonymous()", "anonymous", options)
 }
 
-// TLS logs in with the client certificate of the TLS connection: the router
-// takes who it is from there. The transport has to say that it runs over TLS
-// (JoinInfo.TLS), and its tls.Config has to have the certificate; a transport
-// of the user's own must see to both.
+// TLS logs in with the client certificate of the TLS connection (WAMP
+// specification, section "TLS Certificate Authentication"). The certificate has
+// to be in the [tls.Config] of the connection. A transport of the application's
+// own has to report that it runs over TLS, so that TLS of [JoinInfo] is set.
 func TLS(options ...PlainOption) Authenticator { return newPlain("authn.TLS()", "tls", options) }
 
-// Cookie logs in with a cookie that the router set on an earlier connection.
-// The transport has to send it: its HTTP client needs a jar that lives as long
-// as the session, over reconnects. For the first connection another method is
-// needed: Any(Cookie(), Ticket(...)). A transport without HTTP has no cookies,
-// and the router then chooses the other method.
+// Cookie logs in with a cookie that the router set on an earlier connection
+// (WAMP specification, section "Cookie-based Authentication"). The transport
+// sends it: its HTTP client needs a cookie jar that lives as long as the
+// session, over reconnects. The first connection needs another method, such as
+// Any(Cookie(), Ticket(...)). A transport without HTTP has no cookies, and the
+// router then chooses the other method.
 func Cookie(options ...PlainOption) Authenticator {
 	return newPlain("authn.Cookie()", "cookie", options)
 }
@@ -70,9 +70,9 @@ func (a *plain) Welcome(w Welcome) error {
 	return nil
 }
 
-// Ticket logs in with a ticket: a password or token that is sent as it is. It
-// is sent only over a private connection, see JoinInfo.Private and
-// AllowPlaintext.
+// Ticket logs in with a ticket (WAMP specification, section "Ticket-based
+// Authentication"): a password or a token that is sent as it is, and therefore
+// over private connections only. See [JoinInfo] and [AllowPlaintext].
 func Ticket[S Secret](authid string, ticket S, options ...TicketOption) Authenticator {
 	a := &ticketAuth{quiet: quiet{fmt.Sprintf("authn.Ticket(%q)", authid)}, authid: authid, secret: sourceOf(ticket)}
 	for _, o := range options {
@@ -123,11 +123,6 @@ func (t *ticketAttempt) Challenge(ctx context.Context, c Challenge) (Response, e
 }
 
 func (t *ticketAttempt) Welcome(Welcome) error { return t.welcomed("ticket") }
-
-// TicketVerify reports in constant time whether a ticket is the right one.
-func TicketVerify(want, got string) bool {
-	return want != "" && subtle.ConstantTimeCompare([]byte(want), []byte(got)) == 1
-}
 
 // once is the rule of a method with one round: exactly one CHALLENGE, of the
 // method that was offered, before WELCOME.

@@ -6,24 +6,24 @@ import (
 	"github.com/connectanum/connectanum-go/wamp/proto"
 )
 
-// RefusalKind says what a person can do about a refused login.
+// RefusalKind tells why a login was refused.
 type RefusalKind uint8
 
 // The kinds of refusals.
 const (
-	// NotAuthorized: the router does not say more than that.
+	// NotAuthorized means that the router does not say more than that.
 	NotAuthorized RefusalKind = iota
-	// WrongCredentials: the password, ticket, signature or key is not right.
+	// WrongCredentials means that the password, ticket, signature or key is wrong.
 	WrongCredentials
-	// NoSuchPrincipal: nobody is known by that authid, key or certificate.
+	// NoSuchPrincipal means that nobody is known by this authid, key or certificate.
 	NoSuchPrincipal
-	// NoCommonMethod: the router wants another method.
+	// NoCommonMethod means that the router wants another method.
 	NoCommonMethod
-	// NoSuchRealm: there is no such realm.
+	// NoSuchRealm means that the realm does not exist.
 	NoSuchRealm
-	// NoSuchRole: there is no such role.
+	// NoSuchRole means that the role does not exist.
 	NoSuchRole
-	// Forbidden: the router knows who it is and a rule says no.
+	// Forbidden means that the router knows the client and a rule forbids the login.
 	Forbidden
 )
 
@@ -33,7 +33,7 @@ var refusalNames = [...]string{
 	Forbidden: "forbidden by policy",
 }
 
-// String names the kind.
+// String returns the name of the kind.
 func (k RefusalKind) String() string {
 	if int(k) < len(refusalNames) {
 		return refusalNames[k]
@@ -41,11 +41,11 @@ func (k RefusalKind) String() string {
 	return "unknown"
 }
 
-// Refusal is an ABORT that refuses a login, told apart whatever URI the router
-// uses for it.
+// Refusal reports an ABORT that refuses a login.
 type Refusal struct {
+	// Kind is read from the URI and, where that does not tell, from the message.
 	Kind RefusalKind
-	// URI and Message are the router's.
+	// URI and Message are those of the ABORT.
 	URI, Message string
 }
 
@@ -94,8 +94,8 @@ var refusalTexts = []struct {
 	{"not a hex encoded string", WrongCredentials},
 }
 
-// NewRefusal reads the URI and message of an ABORT that came before WELCOME.
-// nil means that it is not about the login.
+// NewRefusal returns the refusal of an ABORT that came before WELCOME, or nil if
+// the ABORT is not about the login.
 func NewRefusal(uri, message string) *Refusal {
 	kind, ok := refusalURIs[uri]
 	if !ok {

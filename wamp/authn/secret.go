@@ -9,28 +9,29 @@ import (
 	"github.com/connectanum/connectanum-go/wamp/proto"
 )
 
-// Provider gives a secret when it is needed: a password from a vault, a ticket
-// that lives for minutes. It is asked anew at each join, so what it gave before
-// a reconnect need not be valid after it. ctx ends with the join; the answer is
-// not waited for longer than that.
+// Provider returns a secret when it is needed, such as a password from a vault
+// or a ticket that is valid for minutes. It is asked at each join, so a secret
+// need not outlive a reconnect. ctx ends with the join; a Provider that has not
+// returned by then is no longer waited for.
 type Provider = func(ctx context.Context, r Request) (string, error)
 
-// Secret is what the constructors take as a secret: a string, or a Provider
-// that is asked for it at each join.
+// Secret is the type of a secret: a string, or a [Provider] that is asked for
+// one at each join.
 type Secret interface {
 	string | func(ctx context.Context, r Request) (string, error)
 }
 
-// Request says what a Provider is asked for.
+// Request tells a [Provider], a [KeyFunc] or an [Answer] which login it is asked
+// for.
 type Request struct {
-	// Method is the authentication method, as in HELLO.
+	// Method is the name of the method in HELLO.
 	Method string
-	// AuthID and Realm are who logs in, and where.
+	// AuthID logs in at Realm.
 	AuthID, Realm string
 	// Rejoin counts the joins of this session before this one.
 	Rejoin int
-	// Challenge is CHALLENGE.Extra, nil if the router has not asked yet. It
-	// comes from the router: it is not checked.
+	// Challenge is CHALLENGE.Extra, nil if the router has not asked yet. It comes
+	// from the router and has not been checked.
 	Challenge proto.Dict
 }
 

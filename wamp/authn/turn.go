@@ -6,22 +6,22 @@ import (
 	"slices"
 )
 
-// Sequence is an Authenticator that wants its parts tried one after the other,
-// each on a connection of its own. Who joins takes the parts from Turns and
-// goes on to the next one, on a new connection, as long as TryNext says so of
-// the error; it may begin a later join with the part that succeeded.
+// Sequence is an [Authenticator] whose parts are tried one after the other, each
+// on a connection of its own. A session takes the parts from Turns and goes on
+// to the next one, on a new connection, while [TryNext] reports true for the
+// error. It may begin a later join with the part that succeeded.
 type Sequence interface {
 	Authenticator
-	// Turns are the parts in order of preference. The slice must not be
+	// Turns returns the parts in order of preference. The slice must not be
 	// changed.
 	Turns() []Authenticator
 }
 
-// InTurn offers one method a connection, the preferred one first, and goes on
-// to the next one if the router refuses the login. It is for routers that give
-// up at the first method they do not know (Crossbar does), and for methods
-// that do not fit into one HELLO because their authids differ. A part may be
-// Any. It costs a connection for each refusal.
+// InTurn offers one method on each connection, the preferred one first, and goes
+// on to the next one if the router refuses the login. It is for routers that
+// give up at the first method that they do not know, as Crossbar does, and for
+// methods that do not fit into one HELLO because their authids differ. A method
+// may be an [Any]. Each refusal costs a connection.
 func InTurn(methods ...Authenticator) Sequence {
 	s := &sequence{quiet: quiet{"authn.InTurn(...)"}}
 	for _, m := range methods {
@@ -50,21 +50,21 @@ func (s *sequence) Begin(ctx context.Context, info JoinInfo) (Attempt, error) {
 	return s.turns[0].Begin(ctx, info)
 }
 
-// TurnsError says that no part of a Sequence was let in, and why, in the order
-// in which they were tried.
+// TurnsError reports that no part of a [Sequence] was let in. Errs has their
+// errors in the order in which they were tried.
 type TurnsError struct{ Errs []error }
 
 func (e *TurnsError) Error() string {
 	return "no login was accepted: " + list(e.Errs)
 }
 
-// Unwrap returns the errors of the parts.
+// Unwrap returns Errs.
 func (e *TurnsError) Unwrap() []error { return e.Errs }
 
 // TryNext reports whether a join that failed with err may go on with the next
-// part of a Sequence: the router refused this login, or it cannot be used on
-// the connection. A hostile router, a realm that does not exist, a failing
-// provider and a lost connection end it.
+// part of a [Sequence]: the router refused this login, or the method cannot be
+// used on the connection. A hostile router, a realm that does not exist, a
+// failing provider and a lost connection end the join.
 func TryNext(err error) bool {
 	var r *Refusal
 	if errors.As(err, &r) {

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/connectanum/connectanum-go/wamp/authn"
+	"github.com/connectanum/connectanum-go/wamp/authn/accept"
 )
 
 type vectors struct {
@@ -94,7 +95,7 @@ func TestVectorCRA(t *testing.T) {
 			extra := dict("challenge", v.Challenge)
 			if v.Salt != "" {
 				extra = append(extra, dict("salt", v.Salt, "iterations", int64(v.Iterations), "keylen", int64(v.KeyLen))...)
-				if key, err := authn.CRAKey(v.Secret, v.Salt, v.Iterations, v.KeyLen); key != v.Derived || err != nil {
+				if key, err := accept.CRAKey(v.Secret, v.Salt, v.Iterations, v.KeyLen); key != v.Derived || err != nil {
 					t.Errorf("key %s, %v", key, err)
 				}
 			}
@@ -177,12 +178,12 @@ func TestVectorCryptosign(t *testing.T) {
 		if err != nil || r.Signature != s.Signature {
 			t.Errorf("signature %s, %v", r.Signature, err)
 		}
-		if err := authn.CryptosignVerify(unhex(t, s.Public), unhex(t, s.Challenge), unhex(t, s.Channel), s.Signature); err != nil {
+		if err := accept.CryptosignVerify(unhex(t, s.Public), unhex(t, s.Challenge), unhex(t, s.Channel), s.Signature); err != nil {
 			t.Error(err)
 		}
 	}
 	for _, s := range v.Verify {
-		if err := authn.CryptosignVerify(unhex(t, s.Public), unhex(t, s.Challenge), unhex(t, s.Channel), s.Signature); err != nil {
+		if err := accept.CryptosignVerify(unhex(t, s.Public), unhex(t, s.Challenge), unhex(t, s.Channel), s.Signature); err != nil {
 			t.Errorf("%s, %s: %v", s.Name, s.Who, err)
 		}
 		if s.Who != "router" {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp/authn"
+	"github.com/connectanum/connectanum-go/wamp/authn/accept"
 	"github.com/connectanum/connectanum-go/wamp/proto"
 )
 
@@ -52,7 +53,7 @@ func (q LoginRequest) Hello() authn.Hello {
 // SCRAM wants it. For cryptosign see ChannelID.
 func (q LoginRequest) Binding(b authn.Binding) ([]byte, error) {
 	if b == authn.TLSServerEndPoint && q.cert != nil {
-		return authn.EndPointData(q.cert), nil
+		return accept.EndPoint(q.cert), nil
 	}
 	return authn.BindingData(q.TLS, b)
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp/authn"
+	"github.com/connectanum/connectanum-go/wamp/authn/accept"
 	"github.com/connectanum/connectanum-go/wamp/proto"
 )
 
@@ -21,7 +22,7 @@ func Ticket(lookup func(authid, realm string) (ticket, role string, ok bool)) Lo
 			if !ok {
 				return LoginStep{Refuse: &Refusal{Reason: proto.ErrURINoSuchPrincipal, Message: "no such principal"}}
 			}
-			if !authn.TicketVerify(ticket, answer.Signature) {
+			if !accept.Ticket(ticket, answer.Signature) {
 				return LoginStep{Refuse: &Refusal{Message: "the ticket is not valid"}}
 			}
 			return LoginStep{Grant: &Grant{AuthID: req.AuthID, AuthRole: role}}
@@ -31,13 +32,13 @@ func Ticket(lookup func(authid, realm string) (ticket, role string, ok bool)) Lo
 
 // CRA lets those in who sign with the secret that lookup says; ok is false for
 // a principal that does not exist.
-func CRA(lookup func(authid, realm string) (secret authn.CRASecret, role string, ok bool)) Login {
+func CRA(lookup func(authid, realm string) (secret accept.CRASecret, role string, ok bool)) Login {
 	return loginFunc{"wampcra", func(req LoginRequest) LoginStep {
 		secret, role, ok := lookup(req.AuthID, req.Realm)
 		if !ok {
 			return nobody()
 		}
-		text := authn.NewCRAChallenge(req.AuthID, role, "static", req.Session, time.Now().UTC().Format("2006-01-02T15:04:05.000Z"))
+		text := accept.NewCRAChallenge(req.AuthID, role, "static", req.Session, time.Now().UTC().Format("2006-01-02T15:04:05.000Z"))
 		return LoginStep{Challenge: secret.Challenge(text).Extra.Map(), Next: func(answer authn.Response) LoginStep {
 			if err := secret.Verify(text, answer); err != nil {
 				return LoginStep{Refuse: &Refusal{Message: "the signature is not valid"}}
@@ -50,15 +51,15 @@ func CRA(lookup func(authid, realm string) (secret authn.CRASecret, role string,
 // SCRAM lets those in who know the password of the record that lookup says, and
 // proves that the router has the record; ok is false for a principal that does
 // not exist, which a client is told only after its answer if there is a record
-// nevertheless (authn.MockSCRAMRecord). With authn.CrossbarDialect the method
+// nevertheless (accept.MockSCRAMRecord). With accept.CrossbarDialect the method
 // is Crossbar's.
-func SCRAM(lookup func(authid, realm string) (record authn.SCRAMRecord, role string, ok bool), options ...authn.SCRAMOption) Login {
-	return loginFunc{authn.SCRAMMethod(options...), func(req LoginRequest) LoginStep {
+func SCRAM(lookup func(authid, realm string) (record accept.SCRAMRecord, role string, ok bool), options ...accept.SCRAMOption) Login {
+	return loginFunc{accept.SCRAMMethod(options...), func(req LoginRequest) LoginStep {
 		record, role, ok := lookup(req.AuthID, req.Realm)
 		if !ok && record.KDF == "" {
 			return nobody()
 		}
-		server, err := authn.NewSCRAMServer(record, req.Hello(), req.Binding, options...)
+		server, err := accept.SCRAM(record, req.Hello(), req.Binding, options...)
 		if err != nil {
 			return LoginStep{Refuse: &Refusal{Message: err.Error()}}
 		}
@@ -78,7 +79,7 @@ func SCRAM(lookup func(authid, realm string) (record authn.SCRAMRecord, role str
 // proves itself to those who ask, nil for none.
 func Cryptosign(router crypto.Signer, lookup func(authid string, key ed25519.PublicKey, realm string) (as, role string, ok bool)) Login {
 	return loginFunc{"cryptosign", func(req LoginRequest) LoginStep {
-		server, err := authn.NewCryptosignServer(req.Hello(), router, req.ChannelID)
+		server, err := accept.Cryptosign(req.Hello(), router, req.ChannelID)
 		if err != nil {
 			return LoginStep{Refuse: &Refusal{Message: err.Error()}}
 		}

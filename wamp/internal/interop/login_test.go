@@ -23,6 +23,7 @@ import (
 
 	"github.com/connectanum/connectanum-go/wamp"
 	"github.com/connectanum/connectanum-go/wamp/authn"
+	"github.com/connectanum/connectanum-go/wamp/authn/accept"
 	"github.com/connectanum/connectanum-go/wamp/transport"
 	"github.com/connectanum/connectanum-go/wamp/wamptest"
 )
@@ -324,11 +325,11 @@ type job struct {
 // wamptest, and finds a router there.
 func TestLoginOfAutobahn(t *testing.T) {
 	p := readPrincipals(t)
-	salted, err := authn.NewCRASecret("cra-password", authn.CRAParams{Iterations: 1000})
+	salted, err := accept.NewCRASecret("cra-password", accept.CRAParams{Iterations: 1000})
 	if err != nil {
 		t.Fatal(err)
 	}
-	record, err := authn.NewSCRAMRecord("scram-password", authn.SCRAMParams{Memory: 4096, Iterations: 3}, authn.CrossbarDialect())
+	record, err := accept.NewSCRAMRecord("scram-password", accept.SCRAMParams{Memory: 4096, Iterations: 3}, accept.CrossbarDialect())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -342,18 +343,18 @@ func TestLoginOfAutobahn(t *testing.T) {
 	router := wamptest.NewRouter(t, wamptest.WithLogins(
 		wamptest.Anonymous(),
 		wamptest.Ticket(func(authid, _ string) (string, string, bool) { return "ticket-secret", "app", authid == "tick" }),
-		wamptest.CRA(func(authid, _ string) (authn.CRASecret, string, bool) {
+		wamptest.CRA(func(authid, _ string) (accept.CRASecret, string, bool) {
 			if authid == "plain" {
-				return authn.CRASecret{Key: "cra-secret"}, "app", true
+				return accept.CRASecret{Key: "cra-secret"}, "app", true
 			}
 			return salted, "app", authid == "salted"
 		}),
-		wamptest.SCRAM(func(authid, _ string) (authn.SCRAMRecord, string, bool) {
+		wamptest.SCRAM(func(authid, _ string) (accept.SCRAMRecord, string, bool) {
 			if authid == "forged" {
 				return forged, "app", true
 			}
 			return record, "app", authid == "argon"
-		}, authn.CrossbarDialect()),
+		}, accept.CrossbarDialect()),
 		wamptest.Cryptosign(nil, func(_ string, key ed25519.PublicKey, _ string) (string, string, bool) {
 			return "sign-a", "app", key.Equal(signKey)
 		})))

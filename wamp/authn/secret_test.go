@@ -1,17 +1,14 @@
 package authn_test
 
 import (
-	"bytes"
 	"context"
 	"crypto"
 	"crypto/ed25519"
 	"encoding/base64"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,48 +16,10 @@ import (
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp/authn"
+	"github.com/connectanum/connectanum-go/wamp/authn/accept"
 )
 
 const hidden = "hunter2-opensesame"
-
-// shown is what every printer makes of a value.
-func shown(v any) string {
-	var b strings.Builder
-	verbs := []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%T", "%t", "%08b"}
-	switch v.(type) {
-	case authn.Authenticator, authn.Attempt:
-		verbs = append(verbs, "%p") // fmt asks no method for it; in data with exported fields it shows them
-	}
-	for _, verb := range verbs {
-		fmt.Fprintf(&b, verb+"\n", v)
-	}
-	fmt.Fprintln(&b, v, []any{v}, map[string]any{"k": v}, struct{ V any }{v}, &struct{ V any }{v})
-	fmt.Fprintf(&b, "%+v %#v\n", []any{v}, struct{ V any }{v})
-	var text, js bytes.Buffer
-	slog.New(slog.NewTextHandler(&text, nil)).Info("m", "v", v, slog.Group("g", "v", v))
-	slog.New(slog.NewJSONHandler(&js, nil)).Info("m", "v", v, slog.Group("g", "v", v))
-	return b.String() + text.String() + js.String()
-}
-
-// leaks are the forms in which a secret could turn up.
-func leaks(secrets ...string) []string {
-	var out []string
-	for _, s := range secrets {
-		out = append(out, s, hex.EncodeToString([]byte(s)), strings.ToUpper(hex.EncodeToString([]byte(s))), base64.StdEncoding.EncodeToString([]byte(s))[:len(s)],
-			strings.Trim(fmt.Sprint([]byte(s)), "[]"), strings.Trim(fmt.Sprintf("%#v", []byte(s)), "[]byte{}"))
-	}
-	return out
-}
-
-func mustNotShow(t *testing.T, v any, secrets ...string) {
-	t.Helper()
-	text := shown(v)
-	for _, s := range leaks(secrets...) {
-		if strings.Contains(text, s) {
-			t.Errorf("%T shows %q in\n%s", v, s, text)
-		}
-	}
-}
 
 func TestNothingShowsASecret(t *testing.T) {
 	key := ed25519.NewKeyFromSeed([]byte(hidden + "xxxxxxxxxxxxxx"))
@@ -79,7 +38,7 @@ func TestNothingShowsASecret(t *testing.T) {
 		t.Fatal(err)
 	}
 	extra := authn.WithExtra(map[string]any{"token": hidden})
-	scramRecord, craSecret := record(t, hidden, cheap), authn.CRASecret{Key: hidden}
+	scramRecord := record(t, hidden, cheap)
 	answer := func(context.Context, authn.Challenge, authn.Request) (authn.Response, error) {
 		return authn.Response{Signature: hidden}, nil
 	}
@@ -92,11 +51,10 @@ func TestNothingShowsASecret(t *testing.T) {
 		{authn.Ticket("joe", hidden, extra), func(authn.Hello) authn.Challenge { return authn.Challenge{Method: "ticket"} }},
 		{authn.CRA("joe", hidden), func(authn.Hello) authn.Challenge { return craChallenge }},
 		{authn.SCRAM("joe", hidden), func(h authn.Hello) authn.Challenge {
-			s, err := authn.NewSCRAMServer(scramRecord, h, nil)
+			s, err := accept.SCRAM(scramRecord, h, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
-			mustNotShow(t, s, hidden, string(scramRecord.StoredKey), string(scramRecord.ServerKey))
 			return s.Challenge()
 		}},
 		{authn.Cryptosign("joe", key), nil}, {hexAuth, nil}, {fileAuth, nil},
@@ -143,15 +101,8 @@ func TestNothingShowsASecret(t *testing.T) {
 			mustNotShow(t, a, append(secrets, r.Signature)...)
 		})
 	}
-	mustNotShow(t, scramRecord, string(scramRecord.StoredKey), string(scramRecord.ServerKey))
-	mustNotShow(t, craSecret, hidden)
 	for name, o := range map[string]any{"extra": extra, "passphrase": authn.WithPassphrase(hidden)} {
 		t.Run(name, func(t *testing.T) { mustNotShow(t, fmt.Sprintf("%v %+v %#v", o, o, o), hidden) })
-	}
-	// A record is made to be stored: JSON keeps it.
-	b, err := json.Marshal(scramRecord)
-	if err != nil || !strings.Contains(string(b), base64.StdEncoding.EncodeToString(scramRecord.StoredKey)) {
-		t.Errorf("%s, %v", b, err)
 	}
 }
 
@@ -180,7 +131,7 @@ func TestNoErrorShowsASecret(t *testing.T) {
 		return err
 	}
 	scram := func(h authn.Hello) authn.Challenge {
-		s, err := authn.NewSCRAMServer(record(t, "password", cheap), h, nil)
+		s, err := accept.SCRAM(record(t, "password", cheap), h, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -188,14 +139,12 @@ func TestNoErrorShowsASecret(t *testing.T) {
 	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, refused := authn.NewSCRAMRecord(bad, cheap)
 	a, h := begin(t, authn.SCRAM("joe", hidden), joe)
 	_, given := a.Challenge(ended, scram(h))
 	errs := map[string]error{
 		"plaintext":             start(authn.Ticket("joe", hidden), authn.JoinInfo{}),
 		"no authid":             start(authn.Ticket("", hidden), joe),
 		"password not prepared": ask(authn.SCRAM("joe", bad), scram),
-		"record not prepared":   refused,
 		"verifier missing":      ask(authn.SCRAM("joe", hidden), scram),
 		"given up":              given,
 		"another method":        ask(authn.Ticket("joe", hidden), func(authn.Hello) authn.Challenge { return authn.Challenge{Method: "wampcra"} }),
@@ -214,7 +163,6 @@ func TestNoErrorShowsASecret(t *testing.T) {
 			func(authn.Hello) authn.Challenge { return authn.Challenge{Method: "ticket"} }),
 		"provider fails": ask(authn.Ticket("joe", func(context.Context, authn.Request) (string, error) { return hidden, errors.New("vault is sealed") }),
 			func(authn.Hello) authn.Challenge { return authn.Challenge{Method: "ticket"} }),
-		"proof":   authn.CRASecret{Key: hidden}.Verify(craText, authn.Response{Signature: hidden}),
 		"refusal": authn.NewRefusal("wamp.error.not_authorized", "no"),
 	}
 	for name, err := range errs {

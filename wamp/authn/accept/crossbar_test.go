@@ -1,4 +1,4 @@
-package authn_test
+package accept_test
 
 import (
 	"encoding/hex"
@@ -7,13 +7,14 @@ import (
 	"testing"
 
 	"github.com/connectanum/connectanum-go/wamp/authn"
+	"github.com/connectanum/connectanum-go/wamp/authn/accept"
 )
 
 // What goes into a Crossbar configuration, against records that another
 // implementation made: testdata/interop/tools/mkprincipals.py, with which a real
 // node runs.
 func TestCrossbarRecords(t *testing.T) {
-	text, err := os.ReadFile("../../testdata/interop/principals.json")
+	text, err := os.ReadFile("../../../testdata/interop/principals.json")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,13 +44,13 @@ func TestCrossbarRecords(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		params := authn.SCRAMParams{KDF: authn.PBKDF2, Salt: salt, Iterations: want.Iterations, Memory: want.Memory}
+		params := accept.SCRAMParams{KDF: authn.PBKDF2, Salt: salt, Iterations: want.Iterations, Memory: want.Memory}
 		if want.KDF == "argon2id-13" {
 			params.KDF = authn.Argon2id13
 		}
-		options := []authn.SCRAMOption{authn.CrossbarDialect()}
+		options := []accept.SCRAMOption{accept.CrossbarDialect()}
 		if want.Form == "raw" {
-			options = append(options, authn.RawKeys())
+			options = append(options, accept.RawKeys())
 		}
 		got := record(t, want.Password, params, options...).Crossbar("app")
 		for key, v := range map[string]any{
@@ -65,11 +66,11 @@ func TestCrossbarRecords(t *testing.T) {
 		if want.Salt == "" {
 			continue
 		}
-		got, err := authn.NewCRASecret(want.Secret, authn.CRAParams{Salt: want.Salt, Iterations: want.Iterations, KeyLen: want.KeyLen})
+		got, err := accept.NewCRASecret(want.Secret, accept.CRAParams{Salt: want.Salt, Iterations: want.Iterations, KeyLen: want.KeyLen})
 		if err != nil || got.Key != want.Derived {
 			t.Errorf("%s: the key is wrong, %v", name, err)
 		}
-		entry := authn.CrossbarCRA(want.Secret, "app", authn.CRAParams{Salt: want.Salt, Iterations: want.Iterations, KeyLen: want.KeyLen})
+		entry := accept.CrossbarCRA(want.Secret, "app", accept.CRAParams{Salt: want.Salt, Iterations: want.Iterations, KeyLen: want.KeyLen})
 		if entry["secret"] != want.Secret || entry["salt"] != want.Salt || entry["iterations"] != want.Iterations || entry["keylen"] != want.KeyLen {
 			t.Errorf("%s: %v", name, entry)
 		}

@@ -1,9 +1,9 @@
-package authn_test
+package proof_test
 
 import (
 	"testing"
 
-	"github.com/connectanum/connectanum-go/wamp/authn"
+	"github.com/connectanum/connectanum-go/wamp/authn/internal/proof"
 )
 
 // The examples of RFC 4013 section 3, and what SCRAM needs beside them.
@@ -25,9 +25,24 @@ func TestSASLprep(t *testing.T) {
 		{"not UTF-8", "a\xff", "", false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if got, ok := authn.SASLprep(tt.in); got != tt.want || ok != tt.ok {
+			if got, ok := proof.SASLprep(tt.in); got != tt.want || ok != tt.ok {
 				t.Errorf("%q, %v, want %q, %v", got, ok, tt.want, tt.ok)
 			}
 		})
 	}
+}
+
+func FuzzSASLprep(f *testing.F) {
+	for _, s := range []string{"", "user", "I\u00adX", "\u2168", "\u0627\u0031", "a\xff", "\U0001f600", "Straße"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		once, ok := proof.SASLprep(s)
+		if !ok {
+			return
+		}
+		if twice, ok := proof.SASLprep(once); !ok || twice != once {
+			t.Errorf("%q becomes %q becomes %q (%v)", s, once, twice, ok)
+		}
+	})
 }

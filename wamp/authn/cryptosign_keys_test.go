@@ -19,6 +19,7 @@ import (
 	"golang.org/x/crypto/ssh/agent"
 
 	"github.com/connectanum/connectanum-go/wamp/authn"
+	"github.com/connectanum/connectanum-go/wamp/authn/accept"
 )
 
 func testKey(t testing.TB, name string) string {
@@ -54,22 +55,22 @@ func TestCryptosignFile(t *testing.T) {
 		{"PKCS #8", "testdata/keys/pkcs8.pem", testKey(t, "pkcs8.pub.hex"), nil},
 		{"hex", write("hex", hex.EncodeToString(k.Seed())+"\n"), own, nil},
 		{"hex of both halves", write("hex2", hex.EncodeToString(k)), own, nil},
-		{"octets", write("octets", string(k.Seed())), own, nil},
+		{"bytes", write("bytes", string(k.Seed())), own, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			auth, err := authn.CryptosignFile("joe", tt.path, tt.options...)
 			if err != nil {
 				t.Fatal(err)
 			}
-			accept := func(h authn.Hello) (acceptor, error) {
+			router := func(h authn.Hello) (acceptor, error) {
 				if h.Extra["pubkey"] != strings.TrimSpace(tt.public) {
 					t.Errorf("public key %v", h.Extra["pubkey"])
 				}
-				s, err := authn.NewCryptosignServer(h, nil, nil)
-				return signServer{s}, err
+				s, err := accept.Cryptosign(h, nil, nil)
+				return signServer{CryptosignLogin: s}, err
 			}
 			for range 2 {
-				if err := login(t, auth, accept); err != nil {
+				if err := login(t, auth, router); err != nil {
 					t.Error(err)
 				}
 			}
@@ -100,9 +101,9 @@ func TestCryptosignFile(t *testing.T) {
 }
 
 func TestSigners(t *testing.T) {
-	accept := func(h authn.Hello) (acceptor, error) {
-		s, err := authn.NewCryptosignServer(h, nil, nil)
-		return signServer{s}, err
+	router := func(h authn.Hello) (acceptor, error) {
+		s, err := accept.Cryptosign(h, nil, nil)
+		return signServer{CryptosignLogin: s}, err
 	}
 	// an agent, as it is reached over its socket
 	keyring := agent.NewKeyring()
@@ -117,7 +118,7 @@ func TestSigners(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := login(t, authn.Cryptosign("joe", key), accept); err != nil {
+	if err := login(t, authn.Cryptosign("joe", key), router); err != nil {
 		t.Error(err)
 	}
 	mustNotShow(t, key, string(seed(2).Seed()))
@@ -143,7 +144,7 @@ func TestSigners(t *testing.T) {
 		t.Errorf("no function: %v", err)
 	}
 	// a broken signer is found here, not at the router
-	if err := login(t, authn.Cryptosign("joe", liar{seed(2)}), accept); !is[*authn.CredentialError](err) {
+	if err := login(t, authn.Cryptosign("joe", liar{seed(2)}), router); !is[*authn.CredentialError](err) {
 		t.Errorf("a signer that signs something else: %v", err)
 	}
 }
@@ -151,3 +152,22 @@ func TestSigners(t *testing.T) {
 type liar struct{ ed25519.PrivateKey }
 
 func (l liar) Public() crypto.PublicKey { return public(seed(7)) }
+
+// RFC 8032 section 7.1, test 1: seed and public key.
+func TestCryptosignHexOfRFC8032(t *testing.T) {
+	const seed, public = "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60", "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"
+	for _, key := range []string{seed, seed + public, "\n" + strings.ToUpper(seed) + "\n"} {
+		auth, err := authn.CryptosignHex("", key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, h := begin(t, auth, joe); h.Extra["pubkey"] != public {
+			t.Errorf("public key %v", h.Extra["pubkey"])
+		}
+	}
+	for _, key := range []string{"", "00", seed[1:], seed + seed, strings.Repeat("x", 64)} {
+		if _, err := authn.CryptosignHex("", key); !is[*authn.CredentialError](err) || key != "" && strings.Contains(err.Error(), key) {
+			t.Errorf("%d digits: %v", len(key), err)
+		}
+	}
+}

@@ -1,4 +1,4 @@
-package authn
+package accept
 
 import (
 	"crypto/ed25519"
@@ -6,14 +6,14 @@ import (
 )
 
 // CrossbarTicket returns an entry of auth.ticket.principals in a Crossbar
-// configuration. It holds the ticket.
+// configuration. It contains the ticket.
 func CrossbarTicket(ticket, role string) map[string]any {
 	return map[string]any{"ticket": ticket, "role": role}
 }
 
 // CrossbarCRA returns an entry of auth.wampcra.users in a Crossbar
-// configuration. It holds the password: Crossbar wants it as it is and salts it
-// itself, with the salt, iterations and key length of the entry.
+// configuration. It contains the password itself: Crossbar salts it, with the
+// salt, iterations and key length of the entry.
 func CrossbarCRA(password, role string, p CRAParams) map[string]any {
 	p = p.filled()
 	return map[string]any{"secret": password, "role": role, "salt": p.Salt, "iterations": p.Iterations, "keylen": p.KeyLen}
