@@ -75,7 +75,7 @@ var (
 	// ErrUnsubscribed is Subscription.Err after Unsubscribe.
 	ErrUnsubscribed = session.ErrUnsubscribed
 	// ErrUnregistered is Registration.Err after Unregister.
-	ErrUnregistered = session.ErrUnregisteredHere
+	ErrUnregistered = session.ErrUnregistered
 	// ErrNotConnected refuses an operation that began while there was no
 	// connection, where the reconnect policy says so.
 	ErrNotConnected = session.ErrNotConnected

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/connectanum/connectanum-go/wamp/internal/flow"
+	"github.com/connectanum/connectanum-go/wamp/internal/ring"
 	"github.com/connectanum/connectanum-go/wamp/proto"
 	"github.com/connectanum/connectanum-go/wamp/session"
 )
@@ -55,7 +56,7 @@ type replay struct {
 	ctx    context.Context // of the subscription: it belongs to it
 	cancel context.CancelFunc
 	relay  *flow.Relay[Event]
-	recent recent
+	recent ring.Set[ID]
 	gap    bool   // events are missing before the next one
 	link   uint64 // the history was asked what was missed before this link
 	whole  bool   // it reached back to the last event
@@ -265,10 +266,10 @@ func (p *replay) cut(n int) {
 // waited for.
 func (p *replay) deliver(events []Event) bool {
 	for _, ev := range events {
-		if p.recent.has(ev.Publication) || ev.Retained && p.whole {
+		if p.recent.Has(ev.Publication) || ev.Retained && p.whole {
 			continue // it was delivered, or it came before the link was lost
 		}
-		p.recent.add(ev.Publication, max(recentIDs, 2*len(events)))
+		p.recent.Add(ev.Publication, max(recentIDs, 2*len(events)))
 		ev.AfterGap, p.gap = p.gap, false
 		if !p.relay.Send(ev) {
 			return false
@@ -281,7 +282,7 @@ func (p *replay) deliver(events []Event) bool {
 // the history was to be had.
 func (p *replay) missed() (events []Event, answered bool) {
 	p.gap, p.whole = true, false
-	last := p.recent.last()
+	last := p.recent.Last()
 	events, err := p.sub.history(p.ctx, p.since(last), p.await, patientCall{})
 	switch {
 	case err != nil && ErrorURI(err) != "": // a router that knows a limit only
@@ -306,7 +307,7 @@ func (p *replay) missed() (events []Event, answered bool) {
 // has.
 func (p *replay) known(events []Event) int {
 	for i := len(events) - 1; i >= 0; i-- {
-		if p.recent.has(events[i].Publication) {
+		if p.recent.Has(events[i].Publication) {
 			return i
 		}
 	}
@@ -338,41 +339,3 @@ func (p *replay) since(last ID) *historyQuery {
 // recentIDs is how many of the newest publications are remembered at least, to
 // tell what has been delivered.
 const recentIDs = 1024
-
-// recent remembers the newest ids that were added.
-type recent struct {
-	ring []ID
-	next int
-	set  map[ID]struct{}
-}
-
-func (r *recent) has(id ID) bool { _, ok := r.set[id]; return ok }
-
-func (r *recent) add(id ID, limit int) {
-	if r.set == nil {
-		r.set = map[ID]struct{}{}
-	}
-	r.set[id] = struct{}{}
-	if len(r.ring) < limit {
-		if r.next != len(r.ring) { // it grows again after it went round
-			r.ring = append(slices.Clone(r.ring[r.next:]), r.ring[:r.next]...)
-		}
-		r.ring = append(r.ring, id)
-		r.next = len(r.ring)
-		return
-	}
-	if r.next >= len(r.ring) {
-		r.next = 0
-	}
-	delete(r.set, r.ring[r.next])
-	r.ring[r.next] = id
-	r.next++
-}
-
-// last is the newest, 0 if there is none.
-func (r *recent) last() ID {
-	if r.next == 0 {
-		return 0
-	}
-	return r.ring[r.next-1]
-}

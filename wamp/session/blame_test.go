@@ -170,7 +170,7 @@ func TestStepKillingTestament(t *testing.T) {
 	}
 	r.rejoin(routerRoles())
 	r.want()
-	if n := r.core.wills.all.len(); n != 0 {
+	if n := r.core.testaments.all.len(); n != 0 {
 		t.Errorf("%d testaments are left", n)
 	}
 }

@@ -105,7 +105,7 @@ func (p *procedure) all(c *core) []*Registration {
 			out = append(out, at.value)
 		}
 	}
-	slices.SortFunc(out, func(a, b *Registration) int { return cmp.Compare(c.procs.seq[a], c.procs.seq[b]) })
+	slices.SortFunc(out, func(a, b *Registration) int { return cmp.Compare(c.registrations.seq[a], c.registrations.seq[b]) })
 	return out
 }
 
@@ -220,7 +220,7 @@ func (r *Registration) start(c *core) {
 		return
 	}
 	c.order++
-	c.procs.add(r, c.order)
+	c.registrations.add(r, c.order)
 	c.watch(r.Ctx, &r.watch, r)
 	c.ask(&registerRequest{reg: r})
 }
@@ -270,7 +270,7 @@ func (r *Registration) ctxEnded(c *core, ctx context.Context) {
 // to unregister yet. Running invocations go on; with now set those that wait for
 // a handler are answered unavailable.
 func (c *core) dropRegistration(r *Registration, err error, now bool) {
-	if !c.procs.remove(r) {
+	if !c.registrations.remove(r) {
 		return
 	}
 	c.unwatch(&r.watch)
@@ -295,10 +295,10 @@ func (c *core) dropRegistration(r *Registration, err error, now bool) {
 // leaveProcedure sends UNREGISTER when no handle is left. Invocations that still
 // come for the id find no registration then and are answered unavailable.
 func (c *core) leaveProcedure(p *procedure) {
-	if p.n > 0 || c.regs[p.id] != p {
+	if p.n > 0 || c.procedures[p.id] != p {
 		return
 	}
-	delete(c.regs, p.id)
+	delete(c.procedures, p.id)
 	c.unregister(p.id)
 }
 
@@ -348,7 +348,7 @@ func (q *registerRequest) reply(c *core, m *proto.Message) bool {
 		c.handleWindow.unqueue(left)
 		left.over(c, nil)
 	}
-	p := c.regs[m.ID]
+	p := c.procedures[m.ID]
 	if r.gone {
 		if p == nil {
 			c.unregister(m.ID)
@@ -359,7 +359,7 @@ func (q *registerRequest) reply(c *core, m *proto.Message) bool {
 	}
 	if p == nil {
 		p = &procedure{id: m.ID}
-		c.regs[m.ID] = p
+		c.procedures[m.ID] = p
 	}
 	p.add(r)
 	if r.restored > 0 {
@@ -480,8 +480,8 @@ func (o *unregisterOp) refuse(err error) { o.done <- err }
 
 func (o *unregisterOp) apply(c *core) {
 	p := o.reg.proc
-	c.dropRegistration(o.reg, ErrUnregisteredHere, true)
-	if p != nil && c.regs[p.id] == nil {
+	c.dropRegistration(o.reg, ErrUnregistered, true)
+	if p != nil && c.procedures[p.id] == nil {
 		if q := c.handleWindow.leavingReg(p.id); q != nil {
 			q.wait = append(q.wait, o.done)
 			return
@@ -497,12 +497,12 @@ func (c *core) onRegistrationRevoked(m *proto.Message) {
 		c.violation(proto.Unregistered, "revokes without naming a registration", nil)
 		return
 	}
-	p := c.regs[id]
+	p := c.procedures[id]
 	if p == nil {
 		c.stats.Late++
 		return
 	}
-	delete(c.regs, id)
+	delete(c.procedures, id)
 	err := &RevokedError{ID: id, Reason: m.Options.Str("reason")}
 	for _, r := range p.all(c) {
 		c.dropRegistration(r, err, true)
@@ -562,7 +562,7 @@ func (c *core) awaitAnswer(inv *Invocation, uri string) {
 // expire is the time that a handler had to answer, or the caller to send the
 // next chunk.
 func (inv *Invocation) expire(c *core) {
-	if c.invs[inv.request] != inv {
+	if c.invocations[inv.request] != inv {
 		return
 	}
 	if inv.overdue == "" {
@@ -579,7 +579,7 @@ func (inv *Invocation) expire(c *core) {
 
 // forget takes an invocation out of the table.
 func (c *core) forget(inv *Invocation) {
-	delete(c.invs, inv.request)
+	delete(c.invocations, inv.request)
 	c.timers.stop(inv.timer)
 	c.endedEarly(inv)
 	inv.endChunks()
@@ -595,7 +595,7 @@ type overdueOp struct {
 func (o *overdueOp) refuse(error) {}
 
 func (o *overdueOp) apply(c *core) {
-	if c.invs[o.inv.request] == o.inv && o.inv.gen == c.gen && o.inv.overdue == "" {
+	if c.invocations[o.inv.request] == o.inv && o.inv.gen == c.gen && o.inv.overdue == "" {
 		o.inv.interrupt(o.cause)
 		c.awaitAnswer(o.inv, proto.ErrURITimeout)
 	}
@@ -608,33 +608,33 @@ func (s *Session) Overdue(inv *Invocation, cause error) { s.box.control(&overdue
 // cutInvocations ends the contexts of all that run, in the order in which they
 // came, and forgets them: their late answers go nowhere.
 func (c *core) cutInvocations(cause error) {
-	for _, id := range slices.Sorted(maps.Keys(c.invs)) {
-		inv := c.invs[id]
+	for _, id := range slices.Sorted(maps.Keys(c.invocations)) {
+		inv := c.invocations[id]
 		c.timers.stop(inv.timer)
 		inv.interrupt(cause)
 	}
-	clear(c.invs)
+	clear(c.invocations)
 }
 
 func (c *core) onInvocation(m *proto.Message) {
-	if inv := c.invs[m.Request]; inv != nil {
+	if inv := c.invocations[m.Request]; inv != nil {
 		c.onChunk(inv, m)
 		return
 	}
-	if c.early.has(m.Request) {
+	if c.unfinished.Has(m.Request) {
 		if !m.Options.Bool("progress") && !odd(m, proto.OddProgress) {
-			c.early.forget(m.Request)
+			c.unfinished.Remove(m.Request)
 		}
 		c.stats.Dropped++
 		return
 	}
-	p := c.regs[m.ID]
+	p := c.procedures[m.ID]
 	if p == nil {
 		c.decline(m)
 		return
 	}
 	if odd(m, proto.OddProgress) {
-		c.early.add(m.Request) // there may be further chunks
+		c.unfinished.Add(m.Request, mostUnfinished) // there may be further chunks
 		c.sendError(m.Request, proto.ErrURIInvalidArgument)
 		return
 	}
@@ -660,7 +660,7 @@ func (c *core) onInvocation(m *proto.Message) {
 	c.judgeProcedure(r, verdict)
 	inv.reg, inv.request, inv.gen = r, m.Request, c.gen
 	inv.more = inv.Chunks != nil
-	c.invs[m.Request] = inv
+	c.invocations[m.Request] = inv
 	c.awaitChunk(inv)
 }
 
@@ -740,46 +740,19 @@ func (c *core) judgeChunks(inv *Invocation, v Verdict) bool {
 // endedEarly notes an invocation that is over while chunks may still come.
 func (c *core) endedEarly(inv *Invocation) {
 	if inv.more {
-		c.early.add(inv.request)
+		c.unfinished.Add(inv.request, mostUnfinished)
 	}
 }
 
-// earlyEnds are the newest progressive invocations that ended before their last
-// chunk: what still comes for them is dropped. It is bounded, since a dealer
-// need not send the rest.
-type earlyEnds struct {
-	ids  map[proto.ID]struct{}
-	ring []proto.ID
-	next int
-}
-
-const mostEarlyEnds = 1024
-
-func (e *earlyEnds) has(id proto.ID) bool {
-	if len(e.ids) == 0 {
-		return false
-	}
-	_, ok := e.ids[id]
-	return ok
-}
-
-func (e *earlyEnds) forget(id proto.ID) { delete(e.ids, id) }
-
-func (e *earlyEnds) add(id proto.ID) {
-	if e.ids == nil {
-		e.ids, e.ring = map[proto.ID]struct{}{}, make([]proto.ID, mostEarlyEnds)
-	}
-	delete(e.ids, e.ring[e.next])
-	e.ring[e.next] = id
-	e.next = (e.next + 1) % mostEarlyEnds
-	e.ids[id] = struct{}{}
-}
+// mostUnfinished is how many progressive invocations that ended before their last
+// chunk are remembered: a dealer need not send the rest.
+const mostUnfinished = 1024
 
 // decline answers an invocation that nobody takes.
 func (c *core) decline(m *proto.Message) {
 	c.stats.Refused++
 	if m.Options.Bool("progress") || odd(m, proto.OddProgress) {
-		c.early.add(m.Request)
+		c.unfinished.Add(m.Request, mostUnfinished)
 	}
 	c.sendError(m.Request, proto.ErrURIUnavailable)
 }
@@ -790,7 +763,7 @@ func (c *core) sendError(id proto.ID, uri string) {
 }
 
 func (c *core) onInterrupt(m *proto.Message) {
-	inv := c.invs[m.Request]
+	inv := c.invocations[m.Request]
 	if inv == nil {
 		c.stats.Late++
 		return
@@ -837,7 +810,7 @@ func (a *Answer) apply(c *core) {
 
 func (a *Answer) send(c *core) {
 	inv := a.Inv
-	if inv.gen != c.gen || c.invs[inv.request] != inv || c.state != proto.StateEstablished {
+	if inv.gen != c.gen || c.invocations[inv.request] != inv || c.state != proto.StateEstablished {
 		c.stats.Late++
 		return
 	}

@@ -232,7 +232,7 @@ func TestStepInvocationChunks(t *testing.T) {
 	}
 	r.do(&Answer{Inv: s.invs[0]})
 	r.want(proto.Yield)
-	if len(r.core.early.ids) != 0 {
+	if r.core.unfinished.Len() != 0 {
 		t.Error("an invocation that had all its chunks is remembered")
 	}
 	r.feed(invocation(2, false)) // not progressive: the id is taken
@@ -266,8 +266,8 @@ func TestStepInvocationEndsEarly(t *testing.T) {
 			r.feed(invocation(1, true))
 			r.feed(invocation(1, false))
 			r.want()
-			if len(s.invs) != 1 || len(r.core.early.ids) != 0 || r.core.ended {
-				t.Errorf("%d invocations, %d remembered", len(s.invs), len(r.core.early.ids))
+			if len(s.invs) != 1 || r.core.unfinished.Len() != 0 || r.core.ended {
+				t.Errorf("%d invocations, %d remembered", len(s.invs), r.core.unfinished.Len())
 			}
 			r.do(&Answer{Inv: s.invs[0]}) // late
 			r.want()
@@ -293,16 +293,16 @@ func TestStepInvocationChunksRefused(t *testing.T) {
 // What is remembered of early ends is bounded.
 func TestStepEarlyEndsAreBounded(t *testing.T) {
 	r, s := calleeRig(t)
-	for id := proto.ID(1); id <= 3*mostEarlyEnds; id++ {
+	for id := proto.ID(1); id <= 3*mostUnfinished; id++ {
 		r.feed(invocation(id, true))
 		r.do(&Answer{Inv: s.invs[len(s.invs)-1]})
 		r.sent()
 	}
-	if n := len(r.core.early.ids); n != mostEarlyEnds {
+	if n := r.core.unfinished.Len(); n != mostUnfinished {
 		t.Errorf("%d remembered", n)
 	}
-	r.feed(invocation(3*mostEarlyEnds, true))
-	if len(s.invs) != 3*mostEarlyEnds {
+	r.feed(invocation(3*mostUnfinished, true))
+	if len(s.invs) != 3*mostUnfinished {
 		t.Error("a late chunk began an invocation")
 	}
 }

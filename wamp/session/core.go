@@ -3,9 +3,11 @@ package session
 import (
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp/codec"
+	"github.com/connectanum/connectanum-go/wamp/internal/ring"
 	"github.com/connectanum/connectanum-go/wamp/proto"
 	"github.com/connectanum/connectanum-go/wamp/transport"
 )
@@ -36,17 +38,19 @@ type core struct {
 	outSeq  uint64
 	msg     proto.Message // the message being sent: one for all, so that sending allocates nothing
 	sentSeq uint64        // batches up to this one were handed to the link
-	unacked []*timer
-	lastID  proto.ID // the last request id that was issued
+	lastID  proto.ID      // the last request id that was issued
 
-	requests map[proto.ID]request // what waits for an answer, by request id
-	topics   map[topicKey]*topic
-	subs     map[proto.ID]*topic // the first of those that share the id
-	regs     map[proto.ID]*procedure
-	invs     map[proto.ID]*Invocation
-	handles  ordered[*Subscription]
-	procs    ordered[*Registration]
-	early    earlyEnds
+	// timers that start when the outbound batch is handed to the link.
+	onWritten []*timer
+
+	requests      map[proto.ID]request // what waits for an answer, by request id
+	subscriptions ordered[*Subscription]
+	topics        map[topicKey]*topic
+	topicsByID    map[proto.ID]*topic // the first of those that share the id
+	registrations ordered[*Registration]
+	procedures    map[proto.ID]*procedure
+	invocations   map[proto.ID]*Invocation
+	unfinished    ring.Set[proto.ID] // progressive invocations that ended before their last chunk: what still comes is dropped
 
 	handleWindow handleWindow
 	ackWindow    ackWindow
@@ -56,19 +60,19 @@ type core struct {
 	timers  timers
 	gates   int // streams under policy Block that are full
 
-	wills    wills
-	life     life
-	blame    blame
-	notes    notes
-	memory   memory
-	order    uint64 // of handles, one after the other
-	drains   []*drainOp
-	draining bool // Drain was called: nothing is registered any more
-	closing  bool // Close was called: GOODBYE goes out after the operations before it
-	closeNow bool // and it is out of time: nothing is waited for
-	goodbye  bool // the router has answered our GOODBYE
-	finished bool // the link is to be shut: out goes out, then the link closes
-	stats    Stats
+	testaments testaments
+	life       life
+	blame      blame
+	notes      notes
+	memory     memory
+	order      uint64 // of handles, one after the other
+	drains     []*drainOp
+	draining   bool // Drain was called: nothing is registered any more
+	closing    bool // Close was called: GOODBYE goes out after the operations before it
+	closeNow   bool // and it is out of time: nothing is waited for
+	goodbye    bool // the router has answered our GOODBYE
+	finished   bool // the link is to be shut: out goes out, then the link closes
+	stats      Stats
 }
 
 // host is what the core asks of the goroutine that drives it.
@@ -116,13 +120,13 @@ type request interface {
 func newCore(cfg *Config, h host) *core {
 	c := &core{
 		cfg: cfg, host: h, log: cfg.Logger, state: proto.StateClosed,
-		out:      new(transport.Batch),
-		outSeq:   1,
-		requests: map[proto.ID]request{},
-		topics:   map[topicKey]*topic{},
-		subs:     map[proto.ID]*topic{},
-		regs:     map[proto.ID]*procedure{},
-		invs:     map[proto.ID]*Invocation{},
+		out:         new(transport.Batch),
+		outSeq:      1,
+		requests:    map[proto.ID]request{},
+		topics:      map[topicKey]*topic{},
+		topicsByID:  map[proto.ID]*topic{},
+		procedures:  map[proto.ID]*procedure{},
+		invocations: map[proto.ID]*Invocation{},
 	}
 	c.timers.epoch = h.now()
 	c.watches.init()
@@ -141,7 +145,7 @@ func (c *core) joined(d *Details, cd codec.Codec, maxSend int) {
 	c.broker = c.cfg.features(d, proto.Broker)
 	c.dealer = c.cfg.features(d, proto.Dealer)
 	c.state = proto.StateEstablished
-	c.lastID, c.early = 0, earlyEnds{}
+	c.lastID, c.unfinished = 0, ring.Set[proto.ID]{}
 	again := c.life.waiting
 	c.life.joined(c.host.now())
 	c.blame.linkUp()
@@ -222,13 +226,13 @@ func (c *core) handed() {
 	c.outSeq++
 	now := c.host.now()
 	c.blame.wrote(c.sentSeq, now)
-	for i, t := range c.unacked {
+	for i, t := range c.onWritten {
 		if t.wanted {
 			c.timers.start(t, now.Add(t.after))
 		}
-		c.unacked[i] = nil
+		c.onWritten[i] = nil
 	}
-	c.unacked = c.unacked[:0]
+	c.onWritten = c.onWritten[:0]
 }
 
 // violation gives the link up because the router broke the protocol. What has
@@ -436,16 +440,16 @@ func (c *core) end(reason error) {
 	c.life.waiting = false
 	c.ackWindow.refuse(closed)
 	c.cutInvocations(closed)
-	for _, s := range c.handles.all() {
-		c.dropHandle(s, closed, false)
+	for _, s := range c.subscriptions.all() {
+		c.dropSubscription(s, closed, false)
 	}
-	for _, r := range c.procs.all() {
+	for _, r := range c.registrations.all() {
 		c.dropRegistration(r, closed, false)
 	}
 	c.handleWindow.refuse(c, closed)
 	clear(c.topics)
-	clear(c.subs)
-	clear(c.regs)
+	clear(c.topicsByID)
+	clear(c.procedures)
 	c.timers.clear()
 	for _, o := range c.drains {
 		o.refuse(closed)
@@ -461,7 +465,7 @@ func (c *core) endRequests(err error) {
 	for id := range c.requests {
 		ids = append(ids, id)
 	}
-	sortIDs(ids)
+	slices.Sort(ids)
 	for _, id := range ids {
 		r := c.requests[id]
 		delete(c.requests, id)
@@ -503,8 +507,8 @@ func (c *core) tick(now time.Time) {
 // size of the tables, for Stats and tests.
 func (c *core) tables() Tables {
 	return Tables{
-		Requests: len(c.requests), Subscriptions: len(c.subs), Registrations: len(c.regs),
-		Invocations: len(c.invs), Handles: c.handles.len(), Procedures: c.procs.len(),
+		Requests: len(c.requests), Subscriptions: len(c.topicsByID), Registrations: len(c.procedures),
+		Invocations: len(c.invocations), Handles: c.subscriptions.len(), Procedures: c.registrations.len(),
 		Watches: c.watches.entries, Timers: len(c.timers.heap), Parked: c.life.parked.len() + c.life.behind.len(),
 		Queued: c.handleWindow.queue.len() + c.ackWindow.queue.len(),
 	}

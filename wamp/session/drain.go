@@ -33,7 +33,7 @@ func (o *drainOp) refuse(error) { close(o.done) }
 
 func (o *drainOp) apply(c *core) {
 	c.draining = true
-	for _, r := range c.procs.all() {
+	for _, r := range c.registrations.all() {
 		c.dropRegistration(r, ErrDraining, false)
 	}
 	c.drains = append(c.drains, o)
@@ -45,11 +45,11 @@ func (o *drainOp) apply(c *core) {
 func (c *core) drained() {
 	inside := 0
 	for i, o := range c.drains {
-		if o.inside != nil && c.invs[o.inside.request] == o.inside && !c.countedBefore(i) {
+		if o.inside != nil && c.invocations[o.inside.request] == o.inside && !c.countedBefore(i) {
 			inside++
 		}
 	}
-	if len(c.invs) > inside || c.publishing() || c.asking() {
+	if len(c.invocations) > inside || c.publishing() || c.asking() {
 		return
 	}
 	if n, _ := c.host.crowded(); n > 0 {

@@ -96,7 +96,7 @@ const (
 	ErrNoAuthMethod           = sentinel(proto.ErrURINoAuthMethod)
 	ErrInvalidPayload         = sentinel(proto.ErrURIInvalidPayload)
 	ErrRuntimeError           = sentinel(proto.ErrURIRuntimeError)
-	ErrUnregistered           = sentinel(proto.ErrURIUnregistered)
+	ErrRevoked                = sentinel(proto.ErrURIUnregistered) // why Crossbar revokes a registration
 )
 
 // URIOf returns the error URI that err carries, "" if it carries none.
@@ -122,8 +122,8 @@ var (
 	ErrAckTimeout = errors.New("wamp: the router did not acknowledge in time")
 	// ErrUnsubscribed is the end of a subscription that its user ended.
 	ErrUnsubscribed = errors.New("wamp: unsubscribed")
-	// ErrUnregisteredHere is the end of a registration that its user ended.
-	ErrUnregisteredHere = errors.New("wamp: unregistered")
+	// ErrUnregistered is the end of a registration that its user ended.
+	ErrUnregistered = errors.New("wamp: unregistered")
 	// ErrNotConnected refuses an operation that began while there was no
 	// connection, where the reconnect policy says so.
 	ErrNotConnected = errors.New("wamp: not connected")

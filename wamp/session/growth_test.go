@@ -111,7 +111,7 @@ func handlesOfOneContext(b testing.TB, n int) {
 	r.feed(proto.Message{Type: proto.Subscribed, Request: 1, ID: 7})
 	cancel()
 	r.cancel(ctx)
-	if r.core.handles.len() > 0 {
+	if r.core.subscriptions.len() > 0 {
 		b.Fatal("handles are left")
 	}
 }
@@ -212,7 +212,7 @@ func droppedByOneEvent(b testing.TB, n int) {
 	r.forget()
 	r.feed(proto.Message{Type: proto.Subscribed, Request: 1, ID: 7})
 	r.feed(proto.Message{Type: proto.Event, ID: 7, Publication: 1})
-	if r.core.handles.len() > 0 {
+	if r.core.subscriptions.len() > 0 {
 		b.Fatal("handles are left")
 	}
 }
@@ -258,7 +258,7 @@ func testamentsRefused(b testing.TB, n int) {
 		r.forget()
 		r.feed(proto.Message{Type: proto.Error, RequestType: proto.Call, Request: proto.ID(i + 1), URI: "com.example.no"})
 	}
-	if r.core.wills.all.len() > 0 {
+	if r.core.testaments.all.len() > 0 {
 		b.Fatal("testaments are left")
 	}
 }
@@ -280,7 +280,7 @@ func number(i int) proto.ID { return proto.ID(i + 1) }
 func topicsOfOneID(b testing.TB, n int) {
 	r := benchRig(b)
 	for _, s := range r.subscribed(b, n, func(int) proto.ID { return 7 }) {
-		r.do(&leaveOp{sub: s, done: make(chan error, 1)})
+		r.do(&unsubscribeOp{sub: s, done: make(chan error, 1)})
 	}
 }
 
@@ -288,7 +288,7 @@ func topicsLeft(b testing.TB, n int) {
 	r := benchRig(b)
 	subs := r.subscribed(b, n, number)
 	for _, s := range subs {
-		r.do(&leaveOp{sub: s, done: make(chan error, 1)})
+		r.do(&unsubscribeOp{sub: s, done: make(chan error, 1)})
 	}
 	for i := range subs {
 		r.forget()
@@ -305,7 +305,7 @@ func topicsRevoked(b testing.TB, n int) {
 	for i := range n {
 		r.feed(proto.Message{Type: proto.Unsubscribed, Options: proto.Dict{{Key: "subscription", Value: int64(i + 1)}}})
 	}
-	if r.core.handles.len() > 0 {
+	if r.core.subscriptions.len() > 0 {
 		b.Fatal("handles are left")
 	}
 }

@@ -459,25 +459,25 @@ func (c *core) suspend(reason error) {
 	}
 	c.handleWindow.suspend(c)
 	c.cutInvocations(&OutcomeUnknown{Reason: reason})
-	clear(c.subs)
-	clear(c.regs)
+	clear(c.topicsByID)
+	clear(c.procedures)
 	for key, t := range c.topics {
 		t.suspend()
 		if t.handles.len() == 0 {
 			delete(c.topics, key)
 		}
 	}
-	for s := range c.handles.seq {
+	for s := range c.subscriptions.seq {
 		s.gap, s.back, s.calls = true, true, nil
 	}
-	for r := range c.procs.seq {
+	for r := range c.registrations.seq {
 		c.timers.stop(r.timer)
 		r.timer, r.proc, r.turn = nil, nil, nil
 	}
-	for _, t := range c.unacked {
+	for _, t := range c.onWritten {
 		t.wanted = false
 	}
-	c.unacked = c.unacked[:0]
+	c.onWritten = c.onWritten[:0]
 	c.out.Reset(keepBatch)
 }
 
@@ -516,10 +516,10 @@ func (c *core) restore() {
 		again func()
 	}
 	var all []handle
-	for r, order := range c.procs.seq {
+	for r, order := range c.registrations.seq {
 		all = append(all, handle{order, func() { c.registerAgain(r) }})
 	}
-	for s, order := range c.handles.seq {
+	for s, order := range c.subscriptions.seq {
 		all = append(all, handle{order, func() { c.subscribeAgain(s) }})
 	}
 	slices.SortFunc(all, func(a, b handle) int { return cmp.Compare(a.order, b.order) })
@@ -527,7 +527,7 @@ func (c *core) restore() {
 	for _, h := range all {
 		h.again()
 	}
-	c.wills.again(c)
+	c.testaments.again(c)
 	for at := c.life.parked.first(); at != nil; at = c.life.parked.first() {
 		p := at.value
 		if r, again := p.(repeated); again && r.suspected() >= suspectedFrom {
@@ -558,7 +558,7 @@ func (c *core) registerAgain(r *Registration) {
 func (c *core) subscribeAgain(s *Subscription) {
 	t := s.topic
 	if err := s.check(c); err != nil {
-		c.dropHandle(s, err, false)
+		c.dropSubscription(s, err, false)
 		return
 	}
 	s.fresh = s.Retained

@@ -54,7 +54,7 @@ func (c *core) largest() (big hoard, size int) {
 			}
 		}
 	}
-	for s := range c.handles.seq {
+	for s := range c.subscriptions.seq {
 		look(s.Sink, func(v Verdict) { c.judge(s, v) })
 	}
 	for _, r := range c.requests {
@@ -62,10 +62,10 @@ func (c *core) largest() (big hoard, size int) {
 			look(call.Sink, func(v Verdict) { c.judgeCall(call, v) })
 		}
 	}
-	for r := range c.procs.seq {
+	for r := range c.registrations.seq {
 		look(r.Sink, func(v Verdict) { c.judgeProcedure(r, v) })
 	}
-	for _, inv := range c.invs {
+	for _, inv := range c.invocations {
 		if inv.Chunks != nil {
 			look(inv.Chunks, func(v Verdict) { c.judgeChunks(inv, v) })
 		}

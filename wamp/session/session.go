@@ -157,7 +157,7 @@ func (s *Session) Answer(ctx context.Context, a *Answer) error {
 
 // Unsubscribe ends a subscription and waits for the router's answer under ctx.
 func (s *Session) Unsubscribe(ctx context.Context, sub *Subscription) error {
-	o := &leaveOp{sub: sub, done: make(chan error, 1)}
+	o := &unsubscribeOp{sub: sub, done: make(chan error, 1)}
 	if s.box.forced(o) {
 		return wait(ctx, o.done)
 	}

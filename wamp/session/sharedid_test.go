@@ -151,7 +151,7 @@ func TestStepSharedIDThatIsBeingLeft(t *testing.T) {
 	r.feed(proto.Message{Type: proto.Subscribed, Request: r.want(proto.Subscribe)[0].Request, ID: 5})
 	r.do(o)
 	request = r.want(proto.Subscribe)[0].Request
-	r.do(&leaveOp{sub: s, done: make(chan error, 1)})
+	r.do(&unsubscribeOp{sub: s, done: make(chan error, 1)})
 	left = r.want(proto.Unsubscribe)[0].Request
 	r.feed(proto.Message{Type: proto.Subscribed, Request: request, ID: 5})
 	r.want()
@@ -195,7 +195,7 @@ func TestStepSharedSubscriptionID(t *testing.T) {
 		}
 	}
 	for i, s := range []*Subscription{prefix, exact, other} {
-		r.do(&leaveOp{sub: s, done: make(chan error, 1)})
+		r.do(&unsubscribeOp{sub: s, done: make(chan error, 1)})
 		if i < 2 {
 			r.want()
 		}

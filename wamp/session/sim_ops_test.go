@@ -79,7 +79,7 @@ func (w *world) leave(o *simOp) {
 	done := make(chan error, 1)
 	w.leaving = append(w.leaving, simLeave{o.n, done})
 	if o.sub != nil {
-		w.put(&leaveOp{sub: o.sub, done: done})
+		w.put(&unsubscribeOp{sub: o.sub, done: done})
 	} else {
 		w.put(&unregisterOp{reg: o.reg, done: done})
 	}
@@ -179,7 +179,7 @@ func endOf(e End) sim.End {
 		out.How = sim.Closed
 	case errors.Is(e.Err, ErrSlowConsumer):
 		out.How = sim.TooSlow
-	case errors.Is(e.Err, ErrUnsubscribed), errors.Is(e.Err, ErrUnregisteredHere):
+	case errors.Is(e.Err, ErrUnsubscribed), errors.Is(e.Err, ErrUnregistered):
 		out.How = sim.Left
 	case errors.Is(e.Err, ErrDraining):
 		out.How = sim.Drained

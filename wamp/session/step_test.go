@@ -603,7 +603,7 @@ func TestStepFullRegistration(t *testing.T) {
 	if m := r.want(proto.Error)[0]; m.URI != proto.ErrURIUnavailable {
 		t.Errorf("sent %+v", m)
 	}
-	if r.core.stats.Refused != 1 || len(r.core.invs) != 0 {
+	if r.core.stats.Refused != 1 || len(r.core.invocations) != 0 {
 		t.Errorf("stats %+v", r.core.stats)
 	}
 }
@@ -647,7 +647,7 @@ func TestStepRevocation(t *testing.T) {
 	if err := s.err(t); !errors.As(err, &rev) || rev.Reason != "x.y" || rev.ID != 5 {
 		t.Errorf("subscription: %v", err)
 	}
-	if err := g.err(t); !errors.As(err, &rev) || !errors.Is(err, ErrUnregistered) || rev.ID != 6 {
+	if err := g.err(t); !errors.As(err, &rev) || !errors.Is(err, ErrRevoked) || rev.ID != 6 {
 		t.Errorf("registration: %v", err)
 	}
 	r.clean()

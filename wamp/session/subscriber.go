@@ -141,7 +141,7 @@ func (s *Subscription) start(c *core) {
 	s.topic = t
 	s.at = t.handles.push(s)
 	c.order++
-	c.handles.add(s, c.order)
+	c.subscriptions.add(s, c.order)
 	c.watch(s.Ctx, &s.watch, s)
 	if t.asked == 0 && t.id == 0 || s.Retained {
 		s.own, s.fresh = true, s.Retained
@@ -201,7 +201,7 @@ func (s *Subscription) acknowledged(c *core, id proto.ID) {
 // coming reports whether a handle, which may be nil, waits to be acknowledged on
 // the present link.
 func (s *Subscription) coming(c *core) bool {
-	return s != nil && s.topic != nil && s.topic.id == 0 && c.handles.has(s)
+	return s != nil && s.topic != nil && s.topic.id == 0 && c.subscriptions.has(s)
 }
 
 // came sends the calls that have waited for a handle.
@@ -298,10 +298,10 @@ func (r *subscribeRequest) reply(c *core, m *proto.Message) bool {
 	}
 	if t.id == 0 {
 		t.id = m.ID
-		if t.same = c.subs[m.ID]; t.same != nil { // another topic of ours that the router takes for the same
+		if t.same = c.topicsByID[m.ID]; t.same != nil { // another topic of ours that the router takes for the same
 			t.same.former = t
 		}
-		c.subs[m.ID] = t
+		c.topicsByID[m.ID] = t
 	}
 	r.acknowledge(c, m.ID)
 	c.leaveTopic(t)
@@ -320,7 +320,7 @@ func (r *subscribeRequest) acknowledge(c *core, id proto.ID) {
 	var taking *takers
 	if r.retained {
 		taking = &takers{}
-		for o := c.subs[id]; o != nil; o = o.same { // those of others with the id have had theirs
+		for o := c.topicsByID[id]; o != nil; o = o.same { // those of others with the id have had theirs
 			o.takers = nil
 		}
 		t.takers = taking
@@ -354,7 +354,7 @@ func (r *subscribeRequest) failed(c *core, err error) {
 	r.sub.own = false
 	if t.id != 0 { // refused the second time only: the topic stands
 		if !r.sub.ready {
-			c.dropHandle(r.sub, err, false)
+			c.dropSubscription(r.sub, err, false)
 		}
 		return
 	}
@@ -366,7 +366,7 @@ func (r *subscribeRequest) failed(c *core, err error) {
 		return
 	}
 	for t.handles.len() > 0 {
-		c.dropHandle(t.handles.first().value, err, false)
+		c.dropSubscription(t.handles.first().value, err, false)
 	}
 	if c.topics[t.key] == t {
 		delete(c.topics, t.key)
@@ -394,7 +394,7 @@ func (r *subscribeRequest) silent(c *core) {
 	tryAgain := false
 	for _, s := range all {
 		if !s.ready || c.life.policy == nil || s.silences >= mostSilences {
-			c.dropHandle(s, ErrAckTimeout, true)
+			c.dropSubscription(s, ErrAckTimeout, true)
 			continue
 		}
 		s.silences++
@@ -430,15 +430,15 @@ func (r *subscribeRequest) suspend(c *core, reason error) parked {
 	err := c.blame.death(c, r, &deaths, reason)
 	if t.deaths = max(t.deaths, deaths); err != nil {
 		for t.handles.len() > 0 {
-			c.dropHandle(t.handles.first().value, err, false)
+			c.dropSubscription(t.handles.first().value, err, false)
 		}
 	}
 	return nil
 }
 
-// dropHandle ends one handle and leaves its topic if it was the last.
-func (c *core) dropHandle(s *Subscription, err error, now bool) {
-	if !c.handles.remove(s) {
+// dropSubscription ends one handle and leaves its topic if it was the last.
+func (c *core) dropSubscription(s *Subscription, err error, now bool) {
+	if !c.subscriptions.remove(s) {
 		return
 	}
 	c.unwatch(&s.watch)
@@ -472,7 +472,7 @@ func (c *core) leaveTopic(t *topic) {
 	}
 	id := t.id
 	t.id = 0
-	if !c.forgetSub(id, t) || c.state != proto.StateEstablished {
+	if !c.forgetTopicID(id, t) || c.state != proto.StateEstablished {
 		return
 	}
 	r := &unsubscribeRequest{sub: id}
@@ -480,16 +480,16 @@ func (c *core) leaveTopic(t *topic) {
 	c.ask(r)
 }
 
-// forgetSub takes a topic out of those that have the id. It reports whether it
+// forgetTopicID takes a topic out of those that have the id. It reports whether it
 // was the last.
-func (c *core) forgetSub(id proto.ID, t *topic) (last bool) {
-	first := c.subs[id]
+func (c *core) forgetTopicID(id proto.ID, t *topic) (last bool) {
+	first := c.topicsByID[id]
 	switch {
 	case first == t && t.same == nil:
-		delete(c.subs, id)
+		delete(c.topicsByID, id)
 		return true
 	case first == t:
-		c.subs[id] = t.same
+		c.topicsByID[id] = t.same
 	case t.former != nil:
 		t.former.same = t.same
 	}
@@ -563,26 +563,26 @@ func (s *Subscription) ctxEnded(c *core, ctx context.Context) {
 		s.drop(canceledOffline(ctx, c.life.cause))
 		return
 	}
-	c.dropHandle(s, newCanceled(ctx), true)
+	c.dropSubscription(s, newCanceled(ctx), true)
 }
 
-// leaveOp is Unsubscribe: done gets the router's answer.
-type leaveOp struct {
+// unsubscribeOp is Unsubscribe: done gets the router's answer.
+type unsubscribeOp struct {
 	sub  *Subscription
 	done chan error // capacity 1
 }
 
-func (o *leaveOp) refuse(err error) { o.done <- err }
+func (o *unsubscribeOp) refuse(err error) { o.done <- err }
 
-func (o *leaveOp) apply(c *core) {
+func (o *unsubscribeOp) apply(c *core) {
 	s := o.sub
-	if !c.handles.has(s) {
+	if !c.subscriptions.has(s) {
 		o.done <- nil
 		return
 	}
 	t := s.topic
 	id := t.id
-	c.dropHandle(s, ErrUnsubscribed, true)
+	c.dropSubscription(s, ErrUnsubscribed, true)
 	if id != 0 && t.id == 0 {
 		if r := c.handleWindow.leavingSub(id); r != nil {
 			r.wait = append(r.wait, o.done)
@@ -593,7 +593,7 @@ func (o *leaveOp) apply(c *core) {
 }
 
 func (c *core) onEvent(m *proto.Message) {
-	t := c.subs[m.ID]
+	t := c.topicsByID[m.ID]
 	if t == nil {
 		c.stats.Dropped++
 		return
@@ -654,7 +654,7 @@ func (c *core) judge(s *Subscription, v Verdict) {
 		c.dropped(&s.slow, "topic", s.URI, s.Sink.(Lossy).Lost())
 	case Overflow:
 		c.overflowed("topic", s.URI)
-		c.dropHandle(s, ErrSlowConsumer, false)
+		c.dropSubscription(s, ErrSlowConsumer, false)
 	case Taken:
 	}
 }
@@ -668,12 +668,12 @@ func (c *core) onSubscriptionRevoked(m *proto.Message) {
 		c.violation(proto.Unsubscribed, "revokes without naming a subscription", nil)
 		return
 	}
-	t := c.subs[id]
+	t := c.topicsByID[id]
 	if t == nil {
 		c.stats.Late++
 		return
 	}
-	delete(c.subs, id)
+	delete(c.topicsByID, id)
 	err := &RevokedError{ID: id, Reason: m.Options.Str("reason")}
 	for t != nil {
 		next := t.same
@@ -691,7 +691,7 @@ func (c *core) revokeTopic(t *topic, err error) {
 	for n := t.handles.first(); n != nil; {
 		next := n.next
 		if s := n.value; s.ready && !s.own {
-			c.dropHandle(s, err, false)
+			c.dropSubscription(s, err, false)
 		}
 		n = next
 	}

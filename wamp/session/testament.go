@@ -25,8 +25,8 @@ type Testament struct {
 	at           *node[*Testament]
 }
 
-// wills are the testaments that the router has, in their order. Actor only.
-type wills struct{ all list[*Testament] }
+// testaments are those that the router has, in their order. Actor only.
+type testaments struct{ all list[*Testament] }
 
 // AddTestament hands a testament over, as Call does.
 func (s *Session) AddTestament(w *Testament) error { return s.box.put(w.Call.Ctx, w, w.Call.size()) }
@@ -46,7 +46,7 @@ func (w *Testament) Deliver(*proto.Message) Verdict { return Taken }
 // End takes the router's answer.
 func (w *Testament) End(e End) {
 	if e.Err == nil {
-		all := &w.core.wills.all
+		all := &w.core.testaments.all
 		if w.Flush {
 			for at := all.first(); at != nil; {
 				next := at.next
@@ -63,13 +63,13 @@ func (w *Testament) End(e End) {
 }
 
 // again sets the testaments on a new link.
-func (w *wills) again(c *core) {
+func (w *testaments) again(c *core) {
 	for at := w.all.first(); at != nil; {
 		o := at.value
 		at = at.next // where the router refuses it now it is taken out
 		call := &Call{Ctx: context.WithoutCancel(o.Call.Ctx), URI: o.Call.URI, Args: o.args, Kwargs: o.kwargs, Needs: o.Call.Needs,
 			oneLink: true, engines: true, deaths: o.deaths}
-		call.Sink = &againSink{c: c, will: o, call: call}
+		call.Sink = &againSink{c: c, testament: o, call: call}
 		call.send(c)
 	}
 }
@@ -78,23 +78,23 @@ func (w *wills) again(c *core) {
 // router refuses now is forgotten, and the log says so; where the link is lost
 // before the answer, the next one gets it anyway.
 type againSink struct {
-	c    *core
-	will *Testament
-	call *Call
+	c         *core
+	testament *Testament
+	call      *Call
 }
 
 func (a *againSink) Deliver(*proto.Message) Verdict { return Taken }
 
 func (a *againSink) End(e End) {
 	if e.Err == nil {
-		a.will.deaths = 0
+		a.testament.deaths = 0
 		return
 	}
-	a.will.deaths = a.call.deaths
+	a.testament.deaths = a.call.deaths
 	lost, is := Find[*OutcomeUnknown](e.Err)
 	if a.c.ended || is && lost.Links == 0 {
 		return
 	}
-	a.c.log.Warn("wamp: a testament could not be set again", "scope", a.will.Scope, "error", logText{e.Err})
-	a.c.wills.all.remove(a.will.at)
+	a.c.log.Warn("wamp: a testament could not be set again", "scope", a.testament.Scope, "error", logText{e.Err})
+	a.c.testaments.all.remove(a.testament.at)
 }

@@ -124,7 +124,7 @@ func (h *timers) down(i int) {
 // the link.
 func (c *core) onWrite(t *timer, after time.Duration, owner expirer) {
 	t.after, t.wanted, t.owner = after, true, owner
-	c.unacked = append(c.unacked, t)
+	c.onWritten = append(c.onWritten, t)
 }
 
 // timerNow starts a timer.

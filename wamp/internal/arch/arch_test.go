@@ -23,11 +23,12 @@ var floors = map[string][]string{
 	"wamp/proto":                {},
 	"wamp/transport":            {},
 	"wamp/internal/flow":        {},
+	"wamp/internal/ring":        {},
 	"wamp/authn/internal/proof": {},
 	"wamp/authn":                {"wamp/proto", "wamp/authn/internal/proof"},
 	"wamp/authn/accept":         {"wamp/authn"},
 	"wamp/codec":                {"wamp/proto"},
-	"wamp/session":              {"wamp/authn", "wamp/codec", "wamp/internal/flow", "wamp/transport"},
+	"wamp/session":              {"wamp/authn", "wamp/codec", "wamp/internal/flow", "wamp/internal/ring", "wamp/transport"},
 	"wamp":                      {"wamp/session"},
 	"wamp/meta":                 {"wamp"},
 	"wamp/seal":                 {"wamp"},
@@ -42,7 +43,7 @@ var floors = map[string][]string{
 var programs = []string{"docs/examples", "wamp/internal/bench", "wamp/internal/arch", "wamp/internal/interop", "wamp/internal/faults"}
 
 // standardOnly are the packages that need nothing but the standard library.
-var standardOnly = []string{"wamp/proto"}
+var standardOnly = []string{"wamp/proto", "wamp/internal/ring"}
 
 // locks are the files of the engine in which a lock may stand: two hand-over
 // locks, each in a file of its own. All other state of a session belongs to
