@@ -54,8 +54,10 @@ func merge(ctx context.Context, eng *session.Session, need session.Need, topics 
 	st.Hole = func(it item) bool { return it.gap || it.restored }
 	st.Cut = func(*flow.Stream[item], int) (item, bool) { return item{}, false }
 	for _, topic := range topics {
-		e := &session.Subscription{Ctx: inner, URI: topic, Match: proto.Exact, Ready: make(chan error, 1), Needs: []session.Need{need}}
-		e.Sink = &mergedSink{m: m, topic: topic}
+		e := &session.Subscription{
+			Handle: session.Handle{Ctx: inner, URI: topic, Match: proto.Exact, Ready: make(chan error, 1), Needs: []session.Need{need}},
+			Sink:   &mergedSink{m: m, topic: topic},
+		}
 		err := eng.Subscribe(e)
 		if err == nil {
 			err = <-e.Ready

@@ -215,8 +215,10 @@ func (s *Session) finish(late []op) {
 	s.links.wait(0, limit.Done())
 }
 
-// now, watch, consult, crowded and sessionEnded make Session the host of its
-// core.
+// now, watch, linkDown, dial, consult, crowded, mistake and sessionEnded make
+// Session the host of its core.
+
+var _ host = (*Session)(nil)
 
 func (s *Session) now() time.Time { return time.Now() }
 
@@ -248,6 +250,10 @@ func (s *Session) consult(f func() op, otherwise op) {
 }
 
 func (s *Session) crowded() (n int, since time.Time) { return s.box.crowded(), s.box.waitingSince() }
+
+func (s *Session) mistake(what string) {
+	s.cfg.faults.Error("wamp: a mistake of this library: " + what)
+}
 
 func (s *Session) sessionEnded() {}
 

@@ -91,6 +91,8 @@ type host interface {
 	consult(f func() op, otherwise op)
 	// crowded is how many operations wait to be handed over, and since when.
 	crowded() (n int, since time.Time)
+	// mistake takes note of something that the engine must not do.
+	mistake(what string)
 	// sessionEnded is called once, when core.ended has become true.
 	sessionEnded()
 }
@@ -441,10 +443,10 @@ func (c *core) end(reason error) {
 	c.ackWindow.refuse(closed)
 	c.cutInvocations(closed)
 	for _, s := range c.subscriptions.all() {
-		c.dropSubscription(s, closed, false)
+		s.drop(c, closed, false)
 	}
 	for _, r := range c.registrations.all() {
-		c.dropRegistration(r, closed, false)
+		r.drop(c, closed, false)
 	}
 	c.handleWindow.refuse(c, closed)
 	clear(c.topics)

@@ -34,7 +34,7 @@ func (o *drainOp) refuse(error) { close(o.done) }
 func (o *drainOp) apply(c *core) {
 	c.draining = true
 	for _, r := range c.registrations.all() {
-		c.dropRegistration(r, ErrDraining, false)
+		r.drop(c, ErrDraining, false)
 	}
 	c.drains = append(c.drains, o)
 }

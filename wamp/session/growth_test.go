@@ -189,7 +189,7 @@ func registrationsOfOneID(b testing.TB, n int) {
 		r.feed(proto.Message{Type: proto.Invocation, Request: proto.ID(i + 1), ID: 7})
 	}
 	for _, reg := range regs {
-		r.do(&unregisterOp{reg: reg, done: make(chan error, 1)})
+		r.do(&leaveOp{h: reg, done: make(chan error, 1)})
 	}
 }
 
@@ -280,7 +280,7 @@ func number(i int) proto.ID { return proto.ID(i + 1) }
 func topicsOfOneID(b testing.TB, n int) {
 	r := benchRig(b)
 	for _, s := range r.subscribed(b, n, func(int) proto.ID { return 7 }) {
-		r.do(&unsubscribeOp{sub: s, done: make(chan error, 1)})
+		r.do(&leaveOp{h: s, done: make(chan error, 1)})
 	}
 }
 
@@ -288,7 +288,7 @@ func topicsLeft(b testing.TB, n int) {
 	r := benchRig(b)
 	subs := r.subscribed(b, n, number)
 	for _, s := range subs {
-		r.do(&unsubscribeOp{sub: s, done: make(chan error, 1)})
+		r.do(&leaveOp{h: s, done: make(chan error, 1)})
 	}
 	for i := range subs {
 		r.forget()

@@ -462,17 +462,20 @@ func (c *core) suspend(reason error) {
 	clear(c.topicsByID)
 	clear(c.procedures)
 	for key, t := range c.topics {
-		t.suspend()
+		t.suspend(c)
 		if t.handles.len() == 0 {
 			delete(c.topics, key)
 		}
 	}
 	for s := range c.subscriptions.seq {
-		s.gap, s.back, s.calls = true, true, nil
+		s.gap, s.calls = true, nil
 	}
 	for r := range c.registrations.seq {
 		c.timers.stop(r.timer)
 		r.timer, r.proc, r.turn = nil, nil, nil
+		if r.phase == handleUp {
+			c.move(r, handleAway)
+		}
 	}
 	for _, t := range c.onWritten {
 		t.wanted = false
@@ -545,9 +548,8 @@ func (c *core) restore() {
 // registerAgain sends REGISTER for a registration that lived on the old link.
 func (c *core) registerAgain(r *Registration) {
 	r.restored = 1
-	err := r.check(c)
-	if err != nil {
-		c.dropRegistration(r, err, false)
+	if err := c.checkHandle(r); err != nil {
+		r.drop(c, err, false)
 		return
 	}
 	c.askAgain(&registerRequest{reg: r, again: true}, r.deaths)
@@ -557,8 +559,8 @@ func (c *core) registerAgain(r *Registration) {
 // retained events if one of the handles wants them.
 func (c *core) subscribeAgain(s *Subscription) {
 	t := s.topic
-	if err := s.check(c); err != nil {
-		c.dropSubscription(s, err, false)
+	if err := c.checkHandle(s); err != nil {
+		s.drop(c, err, false)
 		return
 	}
 	s.fresh = s.Retained
@@ -577,7 +579,7 @@ const (
 // because somebody has it, most likely our dead session, for as long as the
 // session lives. It reports whether there is another try.
 func (c *core) takenAgain(r *Registration, err *Error) bool {
-	if r.restored == 0 || !Is(err, ErrProcedureAlreadyExists) || r.gone {
+	if r.restored == 0 || !Is(err, ErrProcedureAlreadyExists) || r.phase == handleOver {
 		return false
 	}
 	delay := min(againFloor<<min(r.restored-1, 10), againCeiling)

@@ -156,17 +156,13 @@ func (s *Session) Answer(ctx context.Context, a *Answer) error {
 }
 
 // Unsubscribe ends a subscription and waits for the router's answer under ctx.
-func (s *Session) Unsubscribe(ctx context.Context, sub *Subscription) error {
-	o := &unsubscribeOp{sub: sub, done: make(chan error, 1)}
-	if s.box.forced(o) {
-		return wait(ctx, o.done)
-	}
-	return nil
-}
+func (s *Session) Unsubscribe(ctx context.Context, sub *Subscription) error { return s.drop(ctx, sub) }
 
 // Unregister ends a registration and waits for the router's answer under ctx.
-func (s *Session) Unregister(ctx context.Context, r *Registration) error {
-	o := &unregisterOp{reg: r, done: make(chan error, 1)}
+func (s *Session) Unregister(ctx context.Context, r *Registration) error { return s.drop(ctx, r) }
+
+func (s *Session) drop(ctx context.Context, h handled) error {
+	o := &leaveOp{h: h, done: make(chan error, 1)}
 	if s.box.forced(o) {
 		return wait(ctx, o.done)
 	}

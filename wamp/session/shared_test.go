@@ -172,7 +172,7 @@ func TestStepSubscribeBehindUnsubscribe(t *testing.T) {
 			t.Errorf("logs %v %v, id %d", a.log, b.log, sub.ID())
 		}
 		done := make(chan error, 1)
-		r.do(&unsubscribeOp{sub: sub, done: done})
+		r.do(&leaveOp{h: sub, done: done})
 		r.want(proto.Unsubscribe)
 		r.feed(proto.Message{Type: proto.Unsubscribed, Request: 4})
 		if err := <-done; err != nil {

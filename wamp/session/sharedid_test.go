@@ -56,14 +56,14 @@ func TestStepSharedRegistrationID(t *testing.T) {
 	r.want()
 	// UNREGISTER goes with the last.
 	for _, h := range []*Registration{a, b} {
-		r.do(&unregisterOp{reg: h, done: make(chan error, 1)})
+		r.do(&leaveOp{h: h, done: make(chan error, 1)})
 	}
 	r.want()
 	invoke(r, 20, "")
 	if n := len(c.Sink.(*callee).invs); n < 6 {
 		t.Errorf("the last took %d", n)
 	}
-	r.do(&unregisterOp{reg: c, done: make(chan error, 1)})
+	r.do(&leaveOp{h: c, done: make(chan error, 1)})
 	r.want(proto.Unregister)
 	invoke(r, 21, "")
 	if m := r.want(proto.Error)[0]; m.URI != proto.ErrURIUnavailable {
@@ -135,7 +135,7 @@ func TestStepSharedIDThatIsBeingLeft(t *testing.T) {
 	shared(r, a)
 	r.do(b)
 	request := r.want(proto.Register)[0].Request
-	r.do(&unregisterOp{reg: a, done: make(chan error, 1)})
+	r.do(&leaveOp{h: a, done: make(chan error, 1)})
 	left := r.want(proto.Unregister)[0].Request
 	r.feed(proto.Message{Type: proto.Registered, Request: request, ID: 66})
 	r.want()
@@ -151,7 +151,7 @@ func TestStepSharedIDThatIsBeingLeft(t *testing.T) {
 	r.feed(proto.Message{Type: proto.Subscribed, Request: r.want(proto.Subscribe)[0].Request, ID: 5})
 	r.do(o)
 	request = r.want(proto.Subscribe)[0].Request
-	r.do(&unsubscribeOp{sub: s, done: make(chan error, 1)})
+	r.do(&leaveOp{h: s, done: make(chan error, 1)})
 	left = r.want(proto.Unsubscribe)[0].Request
 	r.feed(proto.Message{Type: proto.Subscribed, Request: request, ID: 5})
 	r.want()
@@ -195,7 +195,7 @@ func TestStepSharedSubscriptionID(t *testing.T) {
 		}
 	}
 	for i, s := range []*Subscription{prefix, exact, other} {
-		r.do(&unsubscribeOp{sub: s, done: make(chan error, 1)})
+		r.do(&leaveOp{h: s, done: make(chan error, 1)})
 		if i < 2 {
 			r.want()
 		}

@@ -43,7 +43,7 @@ func TestStepSharedRegistrationThatWasLeft(t *testing.T) {
 	for id := range proto.ID(2) {
 		r.feed(proto.Message{Type: proto.Registered, Request: 1 + id, ID: 66})
 	}
-	r.do(&unregisterOp{reg: left, done: make(chan error, 1)})
+	r.do(&leaveOp{h: left, done: make(chan error, 1)})
 	r.want() // the other one still has the id
 	invoke := func(id proto.ID, procedure string) {
 		m := proto.Message{Type: proto.Invocation, Request: id, ID: 66}

@@ -49,6 +49,7 @@ var simEpoch = time.Unix(1_000_000, 0)
 func (w *world) now() time.Time            { return simEpoch.Add(w.clock) }
 func (w *world) sessionEnded()             { w.m.SessionOver(fmt.Sprint(w.core.reason)) }
 func (w *world) crowded() (int, time.Time) { return 0, time.Time{} }
+func (w *world) mistake(what string)       { w.m.Broken(sim.EndsOnce, "%s", what) }
 
 func (w *world) watch(g *ctxGroup) {
 	if g.ctx.Err() != nil {

@@ -79,9 +79,9 @@ func (w *world) leave(o *simOp) {
 	done := make(chan error, 1)
 	w.leaving = append(w.leaving, simLeave{o.n, done})
 	if o.sub != nil {
-		w.put(&unsubscribeOp{sub: o.sub, done: done})
+		w.put(&leaveOp{h: o.sub, done: done})
 	} else {
-		w.put(&unregisterOp{reg: o.reg, done: done})
+		w.put(&leaveOp{h: o.reg, done: done})
 	}
 }
 

@@ -27,10 +27,11 @@ type rig struct {
 	said   []op                // by the policy's code
 }
 
-func (r *rig) now() time.Time  { return r.clock }
-func (r *rig) watch(*ctxGroup) {}
-func (r *rig) sessionEnded()   { r.ended++ }
-func (r *rig) dial(n int)      { r.dials = append(r.dials, n) }
+func (r *rig) now() time.Time   { return r.clock }
+func (r *rig) watch(*ctxGroup)  {}
+func (r *rig) sessionEnded()    { r.ended++ }
+func (r *rig) mistake(s string) { r.t.Error(s) }
+func (r *rig) dial(n int)       { r.dials = append(r.dials, n) }
 
 func (r *rig) crowded() (int, time.Time) { return 0, time.Time{} }
 
@@ -220,11 +221,11 @@ func newCall(ctx context.Context, s Sink) *Call {
 }
 
 func newSub(ctx context.Context, topic string, s Sink) *Subscription {
-	return &Subscription{Ctx: ctx, URI: topic, Match: proto.Exact, Sink: s, Ready: make(chan error, 1)}
+	return &Subscription{Handle: Handle{Ctx: ctx, URI: topic, Match: proto.Exact, Ready: make(chan error, 1)}, Sink: s}
 }
 
 func newReg(ctx context.Context, s InvocationSink) *Registration {
-	return &Registration{Ctx: ctx, URI: "com.example.proc", Match: proto.Exact, Sink: s, Ready: make(chan error, 1)}
+	return &Registration{Handle: Handle{Ctx: ctx, URI: "com.example.proc", Match: proto.Exact, Ready: make(chan error, 1)}, Sink: s}
 }
 
 func progress(id proto.ID) proto.Message {

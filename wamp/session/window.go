@@ -66,14 +66,11 @@ type handleWindow struct {
 	queue   list[ask]
 	topics  map[string]int // how many in the queue name that topic
 	pumping bool
-	// What is being left, by the id that the router has given it.
-	subs map[proto.ID]*unsubscribeRequest
-	regs map[proto.ID]*unregisterRequest
+	leaving map[leaving]*leaveRequest
 }
 
 func (w *handleWindow) init(limit int) {
-	w.limit, w.topics = limit, map[string]int{}
-	w.subs, w.regs = map[proto.ID]*unsubscribeRequest{}, map[proto.ID]*unregisterRequest{}
+	w.limit, w.topics, w.leaving = limit, map[string]int{}, map[leaving]*leaveRequest{}
 }
 
 // ask sends a request as soon as the window has a place for it.
@@ -165,14 +162,6 @@ func (c *core) askAfter(then *[]ask) {
 		c.ask(a)
 	}
 }
-
-// leavingSub is the UNSUBSCRIBE of a subscription that has not been answered,
-// nil if there is none.
-func (w *handleWindow) leavingSub(id proto.ID) *unsubscribeRequest { return w.subs[id] }
-
-// leavingReg is the UNREGISTER of a registration that has not been answered,
-// nil if there is none.
-func (w *handleWindow) leavingReg(id proto.ID) *unregisterRequest { return w.regs[id] }
 
 // suspend forgets what was asked for on a link that is lost: handles ask again,
 // and what was being left is gone with the link.

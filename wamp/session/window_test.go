@@ -76,7 +76,7 @@ func TestStepHandleWindow(t *testing.T) {
 	}
 	// Leaving counts as well.
 	for _, s := range subs {
-		r.do(&unsubscribeOp{sub: s, done: make(chan error, 1)})
+		r.do(&leaveOp{h: s, done: make(chan error, 1)})
 	}
 	if n := r.types()[proto.Unsubscribe]; n != limit {
 		t.Errorf("%d UNSUBSCRIBE at first", n)
@@ -219,7 +219,7 @@ func TestStepSilenceFreesTheWindow(t *testing.T) {
 	}
 	// Nor do UNSUBSCRIBE and UNREGISTER.
 	done := make(chan error, 1)
-	r.do(&unsubscribeOp{sub: again, done: done})
+	r.do(&leaveOp{h: again, done: done})
 	r.want(proto.Unsubscribe)
 	r.pass(10 * time.Second)
 	if err := <-done; !errors.Is(err, ErrAckTimeout) {

@@ -108,7 +108,7 @@ func TestStepRegisteredWhatIsLeft(t *testing.T) {
 	r.feed(proto.Message{Type: proto.Registered, Request: 1, ID: 66})
 	second.URI = "com.example.other"
 	r.do(second)
-	r.do(&unregisterOp{reg: first, done: make(chan error, 1)})
+	r.do(&leaveOp{h: first, done: make(chan error, 1)})
 	r.want(proto.Register, proto.Unregister)
 	r.feed(proto.Message{Type: proto.Registered, Request: 2, ID: 66})
 	r.want()

@@ -1,0 +1,341 @@
+package session
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/connectanum/connectanum-go/wamp/proto"
+)
+
+// Invocation is the engine's part of one invocation.
+type Invocation struct {
+	// Cancel ends the invocation's context with a cause. It is called on the
+	// actor and must not block.
+	Cancel func(cause error)
+	// Chunks takes the further chunks of a progressive call; nil if it is none.
+	Chunks ChunkSink
+	// Idle ends a progressive call whose next chunk does not come within that
+	// time. Zero: never.
+	Idle time.Duration
+	// Handled: a goroutine of a Tally answers it. Set before that begins.
+	Handled bool
+
+	// Actor only, from here on.
+	cut     bool // its context has been ended
+	more    bool // further chunks are to come
+	reg     *Registration
+	request proto.ID
+	gen     uint64
+	timer   *timer
+	overdue string // the error it is answered with when timer runs out
+}
+
+// overdueTime is how long a handler may go on once its context has ended, before
+// the caller is answered in its place.
+const overdueTime = 10 * time.Second
+
+func (inv *Invocation) interrupt(cause error) {
+	if !inv.cut {
+		inv.cut = true
+		inv.Cancel(cause)
+		inv.endChunks()
+	}
+}
+
+func (inv *Invocation) endChunks() {
+	if inv.Chunks != nil {
+		inv.Chunks.End()
+	}
+}
+
+// awaitAnswer answers with an error for a handler that does not.
+func (c *core) awaitAnswer(inv *Invocation, uri string) {
+	inv.overdue = uri
+	if inv.timer == nil {
+		inv.timer = new(timer)
+	}
+	c.startNow(inv.timer, overdueTime, inv)
+}
+
+// expire is the time that a handler had to answer, or the caller to send the
+// next chunk.
+func (inv *Invocation) expire(c *core) {
+	if c.invocations[inv.request] != inv {
+		return
+	}
+	if inv.overdue == "" {
+		inv.interrupt(&ChunkTimeoutError{After: inv.Idle})
+		c.awaitAnswer(inv, proto.ErrURITimeout)
+		return
+	}
+	c.notes.faults.Add(1)
+	c.notes.sink.Error("wamp: a handler has not ended "+overdueTime.String()+" after its context, its caller was answered",
+		"procedure", inv.reg.URI, "answer", inv.overdue)
+	c.forget(inv)
+	c.sendError(inv.request, inv.overdue)
+}
+
+// forget takes an invocation out of the table.
+func (c *core) forget(inv *Invocation) {
+	delete(c.invocations, inv.request)
+	c.timers.stop(inv.timer)
+	c.endedEarly(inv)
+	inv.endChunks()
+}
+
+// overdueOp says that an invocation's context has ended by a limit that the
+// callee keeps.
+type overdueOp struct {
+	inv   *Invocation
+	cause error
+}
+
+func (o *overdueOp) refuse(error) {}
+
+func (o *overdueOp) apply(c *core) {
+	if c.invocations[o.inv.request] == o.inv && o.inv.gen == c.gen && o.inv.overdue == "" {
+		o.inv.interrupt(o.cause)
+		c.awaitAnswer(o.inv, proto.ErrURITimeout)
+	}
+}
+
+// Overdue says that an invocation's context has ended by a limit that the callee
+// keeps: a handler that goes on is answered for after a while.
+func (s *Session) Overdue(inv *Invocation, cause error) { s.box.control(&overdueOp{inv, cause}) }
+
+// cutInvocations ends the contexts of all that run, in the order in which they
+// came, and forgets them: their late answers go nowhere.
+func (c *core) cutInvocations(cause error) {
+	for _, id := range slices.Sorted(maps.Keys(c.invocations)) {
+		inv := c.invocations[id]
+		c.timers.stop(inv.timer)
+		inv.interrupt(cause)
+	}
+	clear(c.invocations)
+}
+
+func (c *core) onInvocation(m *proto.Message) {
+	if inv := c.invocations[m.Request]; inv != nil {
+		c.onChunk(inv, m)
+		return
+	}
+	if c.unfinished.Has(m.Request) {
+		if !m.Options.Bool("progress") && !odd(m, proto.OddProgress) {
+			c.unfinished.Remove(m.Request)
+		}
+		c.stats.Dropped++
+		return
+	}
+	p := c.procedures[m.ID]
+	if p == nil {
+		c.decline(m)
+		return
+	}
+	if odd(m, proto.OddProgress) {
+		c.unfinished.Add(m.Request, mostUnfinished) // there may be further chunks
+		c.sendError(m.Request, proto.ErrURIInvalidArgument)
+		return
+	}
+	r := p.pick(m)
+	if r == nil {
+		c.decline(m)
+		return
+	}
+	inv, verdict := r.Sink.Invoke(m)
+	for range min(p.n-1, mostTries) { // another one may have room
+		if verdict != Overflow {
+			break
+		}
+		if r = p.pick(m); r != nil {
+			inv, verdict = r.Sink.Invoke(m)
+		}
+	}
+	if verdict == Overflow {
+		c.decline(m)
+		c.slowly(&r.slow, "procedure", r.URI, 1)
+		return
+	}
+	c.judgeProcedure(r, verdict)
+	inv.reg, inv.request, inv.gen = r, m.Request, c.gen
+	inv.more = inv.Chunks != nil
+	c.invocations[m.Request] = inv
+	c.awaitChunk(inv)
+}
+
+// mostTries is how many more handles of one procedure are asked whether they have
+// room for an invocation.
+const mostTries = 16
+
+// judgeProcedure does what the verdict of a registration's sink asks for. What
+// it has dropped it has refused.
+func (c *core) judgeProcedure(r *Registration, v Verdict) {
+	switch v {
+	case Gate:
+		c.gate("procedure", r.URI)
+	case Dropped:
+		if l, ok := r.Sink.(Lossy); ok {
+			n := l.Lost()
+			c.stats.Refused += n
+			c.slowly(&r.slow, "procedure", r.URI, n)
+		}
+	case Taken, Overflow:
+	}
+}
+
+// awaitChunk waits for the next chunk of a progressive call.
+func (c *core) awaitChunk(inv *Invocation) {
+	if !inv.more || inv.Idle <= 0 || inv.cut {
+		return
+	}
+	if inv.timer == nil {
+		inv.timer = new(timer)
+	}
+	c.startNow(inv.timer, inv.Idle, inv)
+}
+
+// onChunk takes a further INVOCATION of a progressive call.
+func (c *core) onChunk(inv *Invocation, m *proto.Message) {
+	if !inv.more {
+		c.violation(proto.Invocation, "its request id is that of an invocation that is running", nil)
+		return
+	}
+	if inv.overdue == "" {
+		c.timers.stop(inv.timer)
+	}
+	if odd(m, proto.OddProgress) {
+		c.forget(inv)
+		inv.interrupt(oddError(m))
+		c.sendError(inv.request, proto.ErrURIInvalidArgument)
+		return
+	}
+	inv.more = m.Options.Bool("progress")
+	if inv.cut {
+		c.stats.Dropped++
+		return
+	}
+	if c.judgeChunks(inv, inv.Chunks.Chunk(m, !inv.more)) {
+		c.awaitChunk(inv)
+	}
+}
+
+// judgeChunks does what the verdict of a chunk sink asks for. It reports whether
+// the invocation goes on.
+func (c *core) judgeChunks(inv *Invocation, v Verdict) bool {
+	switch v {
+	case Gate:
+		c.gate("procedure", inv.reg.URI)
+	case Overflow:
+		c.overflowed("procedure", inv.reg.URI)
+		c.forget(inv)
+		inv.interrupt(ErrSlowConsumer)
+		c.sendError(inv.request, proto.ErrURIUnavailable)
+		return false
+	case Taken, Dropped:
+	}
+	return true
+}
+
+// endedEarly notes an invocation that is over while chunks may still come.
+func (c *core) endedEarly(inv *Invocation) {
+	if inv.more {
+		c.unfinished.Add(inv.request, mostUnfinished)
+	}
+}
+
+// mostUnfinished is how many progressive invocations that ended before their last
+// chunk are remembered: a dealer need not send the rest.
+const mostUnfinished = 1024
+
+// decline answers an invocation that nobody takes.
+func (c *core) decline(m *proto.Message) {
+	c.stats.Refused++
+	if m.Options.Bool("progress") || odd(m, proto.OddProgress) {
+		c.unfinished.Add(m.Request, mostUnfinished)
+	}
+	c.sendError(m.Request, proto.ErrURIUnavailable)
+}
+
+// sendError answers an invocation with an error without a payload.
+func (c *core) sendError(id proto.ID, uri string) {
+	c.emitControl(&proto.Message{Type: proto.Error, RequestType: proto.Invocation, Request: id, URI: uri})
+}
+
+func (c *core) onInterrupt(m *proto.Message) {
+	inv := c.invocations[m.Request]
+	if inv == nil {
+		c.stats.Late++
+		return
+	}
+	inv.interrupt(&Interrupt{Mode: m.Options.Str("mode"), Reason: m.Options.Str("reason")})
+	c.awaitAnswer(inv, proto.ErrURICanceled)
+}
+
+// Answer is what a callee says of an invocation: a progressive result, the
+// final one, or an error.
+type Answer struct {
+	Inv *Invocation
+	// Progress: more follows.
+	Progress bool
+	// URI is the error's URI, "" for a result.
+	URI string
+	// Options are sent as they are.
+	Options proto.Dict
+	// Args and Kwargs are encoded. They may live in Scratch.
+	Args, Kwargs []byte
+	// Scratch is room for small payloads.
+	Scratch [96]byte
+	// Done is told that the actor has let go of the answer; it may be nil.
+	Done func(*Answer)
+}
+
+var yieldProgress = proto.Dict{{Key: "progress", Value: true}}
+
+func (a *Answer) size() int { return len(a.Args) + len(a.Kwargs) + 32 }
+
+func (a *Answer) refuse(error) {
+	if a.Done != nil {
+		a.Done(a)
+	}
+}
+
+func (a *Answer) apply(c *core) {
+	c.outCost += a.size()
+	a.send(c)
+	if a.Done != nil {
+		a.Done(a)
+	}
+}
+
+func (a *Answer) send(c *core) {
+	inv := a.Inv
+	if inv.gen != c.gen || c.invocations[inv.request] != inv || c.state != proto.StateEstablished {
+		c.stats.Late++
+		return
+	}
+	m := &c.msg
+	*m = proto.Message{Request: inv.request, Options: a.Options, Args: a.Args, Kwargs: a.Kwargs}
+	switch {
+	case a.URI != "":
+		m.Type, m.RequestType, m.URI = proto.Error, proto.Invocation, a.URI
+	case a.Progress:
+		m.Type = proto.Yield
+		if len(m.Options) == 0 {
+			m.Options = yieldProgress
+		} else {
+			m.Options = m.Options.With("progress", true)
+		}
+	default:
+		m.Type = proto.Yield
+	}
+	err := c.emit(m)
+	if !a.Progress || err != nil {
+		c.forget(inv)
+	}
+	if err != nil { // too big: the caller must get an end all the same
+		inv.interrupt(err)
+		c.sendError(inv.request, proto.ErrURIPayloadSizeExceeded)
+		return
+	}
+	c.blame.loose = max(c.blame.loose, a.size())
+}
