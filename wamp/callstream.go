@@ -2,7 +2,6 @@ package wamp
 
 import (
 	"context"
-	"sync"
 
 	"github.com/connectanum/connectanum-go/wamp/session"
 )
@@ -148,8 +147,8 @@ func (p *producer) send(payload Payload) error {
 		p.begun, p.ended = true, last
 		return nil
 	}
-	k := chunkPool.Get().(*session.Chunk)
-	k.Call, k.Last, k.Done = &p.cs.call, last, putChunk
+	k := chunkPool.Get()
+	k.Call, k.Last, k.Done = &p.cs.call, last, chunkPool.Put
 	var err error
 	if err = p.seal(k, payload); err != nil {
 		return err
@@ -176,9 +175,4 @@ func (p *producer) seal(k *session.Chunk, payload Payload) (err error) {
 
 // chunkPool has chunks to be used again: nobody holds one that the actor has let
 // go of.
-var chunkPool = sync.Pool{New: func() any { return new(session.Chunk) }}
-
-func putChunk(k *session.Chunk) {
-	*k = session.Chunk{}
-	chunkPool.Put(k)
-}
+var chunkPool = session.NewPool[session.Chunk]()

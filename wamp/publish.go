@@ -3,7 +3,6 @@ package wamp
 import (
 	"context"
 	"errors"
-	"sync"
 
 	"github.com/connectanum/connectanum-go/wamp/internal/flow"
 	"github.com/connectanum/connectanum-go/wamp/proto"
@@ -73,12 +72,7 @@ var plainPublish publishConfig
 
 // publishes are reused: an unacknowledged publish has no owner after it has
 // been appended to the outbound batch.
-var publishes = sync.Pool{New: func() any { return new(session.Publish) }}
-
-func putPublish(p *session.Publish) {
-	*p = session.Publish{}
-	publishes.Put(p)
-}
+var publishes = session.NewPool[session.Publish]()
 
 // Publish publishes an event. Without Acknowledge it returns when the event is
 // on its way and the channel is closed at once; with it, the channel has the
@@ -151,8 +145,8 @@ func (s *Session) sealPublish(p *session.Publish, payload Payload) (err error) {
 
 func (s *Session) publish(ctx context.Context, topic string, payload Payload, cfg *publishConfig, err error) Acks {
 	if err == nil {
-		p := publishes.Get().(*session.Publish)
-		p.Ctx, p.URI, p.Options, p.Needs, p.Done = ctx, topic, cfg.options, cfg.needs, putPublish
+		p := publishes.Get()
+		p.Ctx, p.URI, p.Options, p.Needs, p.Done = ctx, topic, cfg.options, cfg.needs, publishes.Put
 		err = s.sealPublish(p, payload)
 		if err == nil {
 			err = s.eng.Check(p) // later there is nobody to be told

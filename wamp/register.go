@@ -263,8 +263,8 @@ func (inv *Invocation) progress(payload Payload) error {
 	if inv.limit != nil {
 		inv.limit.rearm()
 	}
-	a := answers.Get().(*session.Answer)
-	a.Inv, a.Progress, a.Done = &inv.eng, true, putAnswer
+	a := answers.Get()
+	a.Inv, a.Progress, a.Done = &inv.eng, true, answers.Put
 	var err error
 	if err = inv.seal(a, ResultPayload, payload); err != nil {
 		return err
@@ -274,12 +274,7 @@ func (inv *Invocation) progress(payload Payload) error {
 
 // answers of progressive results are reused: nobody holds one after it has
 // been appended to the outbound batch.
-var answers = sync.Pool{New: func() any { return new(session.Answer) }}
-
-func putAnswer(a *session.Answer) {
-	*a = session.Answer{}
-	answers.Put(a)
-}
+var answers = session.NewPool[session.Answer]()
 
 // received is the payload of an INVOCATION, the first of a call or another.
 func (inv *Invocation) received(m *proto.Message) Payload {

@@ -39,10 +39,8 @@ type Call struct {
 	URI string
 	// Options are sent as they are, beside those that the fields below make.
 	Options proto.Dict
-	// Args and Kwargs are encoded. They may live in Scratch.
-	Args, Kwargs []byte
-	// Scratch is room for small payloads, so that they cost no allocation.
-	Scratch [96]byte
+	// Body is the payload of the first CALL.
+	Body
 	// Sink takes the results.
 	Sink Sink
 	// Needs are features without which the call fails.
@@ -106,7 +104,7 @@ const (
 	PassTimeout
 )
 
-func (call *Call) size() int { return len(call.URI) + len(call.Args) + len(call.Kwargs) + 32 }
+func (call *Call) size() int { return call.cost(call.URI) }
 
 func (call *Call) due() time.Time {
 	if call.Timeout <= 0 {
@@ -266,7 +264,8 @@ func (call *Call) end(e End) {
 	call.blame.over(call)
 	sink := call.Sink
 	call.Sink = nil
-	call.Args, call.Kwargs, call.Options, call.chunks = nil, nil, nil, nil
+	call.forget()
+	call.Options, call.chunks = nil, nil
 	if sink != nil {
 		sink.End(e)
 	}
@@ -451,27 +450,18 @@ type Chunk struct {
 	Call *Call
 	// Last: it is the last one.
 	Last bool
-	// Args and Kwargs are encoded. They may live in Scratch.
-	Args, Kwargs []byte
-	// Scratch is room for small payloads.
-	Scratch [96]byte
-	// Done is told that the actor has let go of the chunk; it may be nil.
-	Done func(*Chunk)
+	// Body is its payload.
+	Body
+	Lent[Chunk]
 }
 
 // chunkOptions are sent with all chunks but the last: the others hold for the
 // call as a whole, and went with the first.
 var chunkOptions = proto.Dict{{Key: "progress", Value: true}}
 
-func (k *Chunk) size() int { return len(k.Call.URI) + len(k.Args) + len(k.Kwargs) + 32 }
+func (k *Chunk) size() int { return k.cost(k.Call.URI) }
 
-func (k *Chunk) refuse(error) { k.release() }
-
-func (k *Chunk) release() {
-	if k.Done != nil {
-		k.Done(k)
-	}
-}
+func (k *Chunk) refuse(error) { k.release(k) }
 
 func (k *Chunk) apply(c *core) {
 	c.outCost += k.size()
@@ -488,7 +478,7 @@ func (k *Chunk) pass(c *core) {
 	}
 	if c.requests[call.id] != request(call) || call.canceled != nil || !call.More {
 		c.stats.Dropped++
-		k.release()
+		k.release(k)
 		return
 	}
 	c.msg = proto.Message{Type: proto.Call, Request: call.id, Options: chunkOptions, URI: call.URI, Args: k.Args, Kwargs: k.Kwargs}
@@ -498,7 +488,7 @@ func (k *Chunk) pass(c *core) {
 	if err := c.emit(&c.msg); err != nil {
 		c.cancelCall(call, call.Mode)
 		call.finish(c, End{Err: err})
-		k.release()
+		k.release(k)
 		return
 	}
 	if c.unwritten(call.seq) {
@@ -506,7 +496,7 @@ func (k *Chunk) pass(c *core) {
 		return
 	}
 	call.chunks = nil
-	k.release()
+	k.release(k)
 }
 
 // cancelOp ends a call for a reason of its caller's own.

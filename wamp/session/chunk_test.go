@@ -28,7 +28,9 @@ func (r *rig) newLink() {
 
 var encodedOne = []byte{0x81, 1} // CBOR [1]
 
-func chunk(call *Call, last bool) *Chunk { return &Chunk{Call: call, Last: last, Args: encodedOne} }
+func chunk(call *Call, last bool) *Chunk {
+	return &Chunk{Call: call, Last: last, Body: Body{Args: encodedOne}}
+}
 
 func TestStepChunks(t *testing.T) {
 	r := newRig(t)

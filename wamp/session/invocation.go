@@ -281,30 +281,21 @@ type Answer struct {
 	URI string
 	// Options are sent as they are.
 	Options proto.Dict
-	// Args and Kwargs are encoded. They may live in Scratch.
-	Args, Kwargs []byte
-	// Scratch is room for small payloads.
-	Scratch [96]byte
-	// Done is told that the actor has let go of the answer; it may be nil.
-	Done func(*Answer)
+	// Body is the payload.
+	Body
+	Lent[Answer]
 }
 
 var yieldProgress = proto.Dict{{Key: "progress", Value: true}}
 
-func (a *Answer) size() int { return len(a.Args) + len(a.Kwargs) + 32 }
+func (a *Answer) size() int { return a.cost("") }
 
-func (a *Answer) refuse(error) {
-	if a.Done != nil {
-		a.Done(a)
-	}
-}
+func (a *Answer) refuse(error) { a.release(a) }
 
 func (a *Answer) apply(c *core) {
 	c.outCost += a.size()
 	a.send(c)
-	if a.Done != nil {
-		a.Done(a)
-	}
+	a.release(a)
 }
 
 func (a *Answer) send(c *core) {

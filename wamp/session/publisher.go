@@ -16,18 +16,17 @@ type Publish struct {
 	URI string
 	// Options are sent as they are.
 	Options proto.Dict
-	// Args and Kwargs are encoded. They may live in Scratch.
-	Args, Kwargs []byte
-	// Scratch is room for small payloads.
-	Scratch [96]byte
+	// Body is the payload.
+	Body
 	// Needs are features without which it fails.
 	Needs []Need
 	// Sink is ended by PUBLISHED. Nil: not acknowledged.
 	Sink Sink
-	// Failed is told of a failure of an unacknowledged publish, and Done that
-	// the actor has let go of it. Both may be nil; they run on the actor.
+	// Failed is told of a failure of an unacknowledged publish. It runs on the
+	// actor, and may be nil.
 	Failed func(error)
-	Done   func(*Publish)
+	// Lent is for one that is not acknowledged.
+	Lent[Publish]
 	// Idempotent: it may be sent again when its outcome is unknown.
 	Idempotent bool
 	// OwnWindow: whoever makes it bounds how many of its kind wait for their
@@ -50,7 +49,7 @@ type Publish struct {
 
 var publishAck = proto.Dict{{Key: "acknowledge", Value: true}}
 
-func (p *Publish) size() int { return len(p.URI) + len(p.Args) + len(p.Kwargs) + 32 }
+func (p *Publish) size() int { return p.cost(p.URI) }
 
 func (p *Publish) windowed() bool         { return p.Sink != nil && !p.OwnWindow }
 func (p *Publish) written() (uint64, int) { return p.seq, p.size() }
@@ -103,8 +102,8 @@ func (p *Publish) try(c *core) {
 		p.refuse(err)
 		return
 	}
-	if p.Sink == nil && p.Done != nil {
-		p.Done(p)
+	if p.Sink == nil {
+		p.release(p)
 	}
 }
 
@@ -186,9 +185,7 @@ func (p *Publish) refuse(err error) {
 	if p.Failed != nil {
 		p.Failed(err)
 	}
-	if p.Done != nil {
-		p.Done(p)
-	}
+	p.release(p)
 }
 
 func (p *Publish) queued() bool { return p.at.listed() }
@@ -198,7 +195,8 @@ func (p *Publish) probed(b *blame) { p.blame = b }
 func (p *Publish) end(e End) {
 	p.blame.over(p)
 	sink := p.Sink
-	p.Sink, p.Args, p.Kwargs = nil, nil, nil
+	p.Sink = nil
+	p.forget()
 	if sink != nil {
 		sink.End(e)
 	}

@@ -406,7 +406,7 @@ func TestShellOperationsThatSendNothing(t *testing.T) {
 		s, f := open(t, func(cfg *Config, w *wire) { cfg.Outbound, w.maxSend = 1000, 500 })
 		for range 10 {
 			sink := &tape{}
-			if err := s.Call(&Call{Ctx: t.Context(), URI: "com.example.proc", Args: make([]byte, 900), Sink: sink}); err != nil {
+			if err := s.Call(&Call{Ctx: t.Context(), URI: "com.example.proc", Body: Body{Args: make([]byte, 900)}, Sink: sink}); err != nil {
 				t.Error(err)
 			}
 			synctest.Wait()

@@ -138,7 +138,7 @@ func (v *simInvocation) answer(uri string, args []byte) {
 	if uri == proto.ErrURIUnavailable {
 		v.s.w.m.Answers(v.a.Op)
 	}
-	v.s.w.put(&Answer{Inv: v.inv, URI: uri, Args: args})
+	v.s.w.put(&Answer{Inv: v.inv, URI: uri, Body: Body{Args: args}})
 	v.ended()
 }
 
@@ -148,7 +148,7 @@ func (v *simInvocation) say(n int, last bool) {
 	if v.done {
 		return
 	}
-	answer := &Answer{Inv: v.inv, Progress: !last, Args: sim.AppendJSON(nil, sim.Tag{Op: v.a.Op, Run: v.run, N: n}.Numbers())}
+	answer := &Answer{Inv: v.inv, Progress: !last, Body: Body{Args: sim.AppendJSON(nil, sim.Tag{Op: v.a.Op, Run: v.run, N: n}.Numbers())}}
 	if last {
 		switch v.a.End {
 		case sim.EndError:

@@ -23,7 +23,7 @@ func (w *world) begin(a sim.Action) {
 	case sim.Chunk:
 		o.chunks++
 		last := a.How == sim.Last
-		w.put(&Chunk{Call: o.call, Last: last, Args: sim.AppendJSON(nil, sim.ChunkNumbers(a.Of, o.chunks, last))})
+		w.put(&Chunk{Call: o.call, Last: last, Body: Body{Args: sim.AppendJSON(nil, sim.ChunkNumbers(a.Of, o.chunks, last))}})
 	case sim.Unsubscribe, sim.Unregister:
 		w.leave(o)
 	case sim.Close:
@@ -90,7 +90,7 @@ func (o *simOp) make(a sim.Action) op {
 	args := sim.AppendJSON(nil, sim.Values(a, 0))
 	switch a.Kind {
 	case sim.Call:
-		call := &Call{Ctx: o.ctx, URI: sim.ProcedureURI(a.Name), Args: args, Sink: (*simSink)(o), Grace: 10 * time.Second,
+		call := &Call{Ctx: o.ctx, URI: sim.ProcedureURI(a.Name), Body: Body{Args: args}, Sink: (*simSink)(o), Grace: 10 * time.Second,
 			Progressive: a.Progressive(), Idempotent: a.Idempotent(), Begun: o.w.now()}
 		o.call = call
 		switch a.How {
@@ -108,7 +108,7 @@ func (o *simOp) make(a sim.Action) op {
 		}
 		return call
 	case sim.Publish:
-		p := &Publish{Ctx: o.ctx, URI: sim.TopicURI(a.Name), Args: args, Options: publishOptions(a)}
+		p := &Publish{Ctx: o.ctx, URI: sim.TopicURI(a.Name), Body: Body{Args: args}, Options: publishOptions(a)}
 		if a.How != "" {
 			p.Sink, p.Idempotent = (*simSink)(o), a.Idempotent()
 		}
@@ -120,7 +120,7 @@ func (o *simOp) make(a sim.Action) op {
 		o.w.waiting = append(o.w.waiting, o)
 		return o.sub
 	case sim.Will, sim.Unwill:
-		call := &Call{Ctx: o.ctx, URI: "wamp.session.add_testament", Args: args, Sink: (*simSink)(o), Grace: 10 * time.Second, Idempotent: true}
+		call := &Call{Ctx: o.ctx, URI: "wamp.session.add_testament", Body: Body{Args: args}, Sink: (*simSink)(o), Grace: 10 * time.Second, Idempotent: true}
 		if a.Kind == sim.Unwill {
 			call.URI = "wamp.session.flush_testaments"
 		}

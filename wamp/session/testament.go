@@ -67,7 +67,7 @@ func (w *testaments) again(c *core) {
 	for at := w.all.first(); at != nil; {
 		o := at.value
 		at = at.next // where the router refuses it now it is taken out
-		call := &Call{Ctx: context.WithoutCancel(o.Call.Ctx), URI: o.Call.URI, Args: o.args, Kwargs: o.kwargs, Needs: o.Call.Needs,
+		call := &Call{Ctx: context.WithoutCancel(o.Call.Ctx), URI: o.Call.URI, Body: Body{Args: o.args, Kwargs: o.kwargs}, Needs: o.Call.Needs,
 			oneLink: true, engines: true, deaths: o.deaths}
 		call.Sink = &againSink{c: c, testament: o, call: call}
 		call.send(c)

@@ -1,0 +1,56 @@
+package session
+
+import "sync"
+
+// Body is what an operation has to send beside its options: its payload, encoded,
+// with room for a small one.
+type Body struct {
+	// Args and Kwargs are encoded. They may live in Scratch.
+	Args, Kwargs []byte
+	// Scratch is room for small payloads, so that they cost no allocation.
+	Scratch [96]byte
+}
+
+// cost is what a message with this body and URI counts against the outbound
+// bound.
+func (b *Body) cost(uri string) int { return len(uri) + len(b.Args) + len(b.Kwargs) + 32 }
+
+// forget lets go of the payload.
+func (b *Body) forget() { b.Args, b.Kwargs = nil, nil }
+
+// Lent is the part of an operation that says what becomes of it when the actor
+// does not need it any more.
+type Lent[T any] struct {
+	// Done is told that the actor has let go of the operation. It runs on the
+	// actor, and may be nil.
+	Done func(*T)
+}
+
+func (l *Lent[T]) release(op *T) {
+	if l.Done != nil {
+		l.Done(op)
+	}
+}
+
+// Pool has operations of one kind that are used again, so that they cost no
+// allocation: nobody holds one that the actor has let go of.
+type Pool[T any] struct {
+	pool sync.Pool
+	// Put takes an operation back, and is what its Done is set to.
+	Put func(*T)
+}
+
+// NewPool returns an empty pool.
+func NewPool[T any]() *Pool[T] {
+	p := &Pool[T]{}
+	p.pool.New = func() any { return new(T) }
+	p.Put = func(op *T) {
+		var none T
+		*op = none
+		p.pool.Put(op)
+	}
+	return p
+}
+
+// Get returns an operation in which nothing is set.
+func (p *Pool[T]) Get() *T { return p.pool.Get().(*T) }

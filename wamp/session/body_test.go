@@ -1,0 +1,106 @@
+package session
+
+import (
+	"testing"
+	"unsafe"
+
+	"github.com/connectanum/connectanum-go/wamp/proto"
+)
+
+// The operations are allocated once for each call, publish and invocation: what
+// they grow by is paid by all of them. The bounds are size classes of the
+// allocator together with what package wamp has around them.
+func TestSizes(t *testing.T) {
+	for _, tt := range []struct {
+		name       string
+		size, most uintptr
+	}{
+		{"Call", unsafe.Sizeof(Call{}), 432},
+		{"Publish", unsafe.Sizeof(Publish{}), 384},
+		{"Invocation", unsafe.Sizeof(Invocation{}), 88},
+		{"Answer", unsafe.Sizeof(Answer{}), 208},
+		{"Chunk", unsafe.Sizeof(Chunk{}), 168},
+	} {
+		if tt.size > tt.most {
+			t.Errorf("a %s has %d bytes, more than %d", tt.name, tt.size, tt.most)
+		}
+	}
+}
+
+// What an operation costs of the outbound bound is its URI, its payload and a
+// little more.
+func TestBodyCost(t *testing.T) {
+	call := &Call{URI: "com.example", Body: Body{Args: make([]byte, 10), Kwargs: make([]byte, 20)}}
+	for _, tt := range []struct {
+		name       string
+		size, want int
+	}{
+		{"call", call.size(), 11 + 30 + 32},
+		{"chunk", (&Chunk{Call: call, Body: Body{Args: make([]byte, 7)}}).size(), 11 + 7 + 32},
+		{"publish", (&Publish{URI: "com.example", Body: Body{Args: make([]byte, 7)}}).size(), 11 + 7 + 32},
+		{"answer", (&Answer{URI: "com.example", Body: Body{Args: make([]byte, 7)}}).size(), 7 + 32},
+	} {
+		if tt.size != tt.want {
+			t.Errorf("a %s costs %d, not %d", tt.name, tt.size, tt.want)
+		}
+	}
+}
+
+// Operations are given back when the actor does not need them any more, sent or
+// refused, and once.
+func TestStepOperationsAreGivenBack(t *testing.T) {
+	r := newRig(t)
+	s := &callee{}
+	r.do(newReg(t.Context(), s))
+	r.feed(proto.Message{Type: proto.Registered, Request: 1, ID: 66})
+	r.feed(proto.Message{Type: proto.Invocation, Request: 1, ID: 66, Options: proto.Dict{{Key: "receive_progress", Value: true}}})
+	call := newCall(t.Context(), &tape{})
+	call.More = true
+	r.do(call)
+	r.sent()
+	published, answered, chunked := 0, 0, 0
+	publish := func() *Publish {
+		p := &Publish{Ctx: t.Context(), URI: "a.b"}
+		p.Done = func(*Publish) { published++ }
+		return p
+	}
+	answer := func() *Answer {
+		a := &Answer{Inv: s.invs[0], Progress: true}
+		a.Done = func(*Answer) { answered++ }
+		return a
+	}
+	chunk := func() *Chunk {
+		k := &Chunk{Call: call}
+		k.Done = func(*Chunk) { chunked++ }
+		return k
+	}
+	for _, o := range []op{publish(), answer(), chunk()} {
+		r.do(o)
+	}
+	for _, o := range []op{publish(), answer(), chunk()} {
+		o.refuse(ErrDraining)
+	}
+	if published != 2 || answered != 2 || chunked != 2 {
+		t.Errorf("given back: %d publishes, %d answers, %d chunks", published, answered, chunked)
+	}
+}
+
+// What comes out of a pool has nothing of what was put in.
+func TestPool(t *testing.T) {
+	p := NewPool[Answer]()
+	for range 100 {
+		a := p.Get()
+		if a.Done != nil || a.Args != nil || a.URI != "" || a.Scratch != [96]byte{} {
+			t.Fatalf("it has %+v", a)
+		}
+		a.Done, a.URI, a.Args, a.Scratch[3] = p.Put, "a.b", a.Scratch[:4], 7
+		a.release(a)
+	}
+	if n := testing.AllocsPerRun(100, func() {
+		a := p.Get()
+		a.Done = p.Put
+		a.release(a)
+	}); n >= 1 {
+		t.Errorf("%v allocations", n)
+	}
+}
