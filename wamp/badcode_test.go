@@ -419,11 +419,11 @@ func TestContextsThatSlip(t *testing.T) {
 						}
 					},
 					"FromHistory": func() {
-						if sub, err := s.Subscribe(ctx, "com.example.topic", wamp.FromHistory()); err == nil {
+						if sub, err := s.Subscribe(ctx, "com.example.topic", wamp.FromHistory(wamp.HistoryQuery{})); err == nil {
 							ended(toEnd(sub.Events()))
 						}
 					},
-					"History": func() { _, _ = sub.History(ctx) },
+					"History": func() { _, _ = sub.History(ctx, wamp.HistoryQuery{}) },
 					"Register": func() {
 						if reg, err := s.Register(ctx, "com.example.channel"); err == nil {
 							ended(toEnd(reg.Invocations()))

@@ -24,7 +24,7 @@ var errNoReason = errors.New("no reason")
 // are over.
 var endingStreams = map[string]endingStream{
 	"FromHistory": func(ctx context.Context, s *wamp.Session, _ <-chan struct{}) error {
-		sub, err := s.Subscribe(ctx, "com.example.topic", wamp.FromHistory(), wamp.GetRetained(), wamp.Buffer(4, 0), wamp.OverflowBlock())
+		sub, err := s.Subscribe(ctx, "com.example.topic", wamp.FromHistory(wamp.HistoryQuery{}), wamp.GetRetained(), wamp.Buffer(4, 0), wamp.OverflowBlock())
 		if err != nil {
 			return err
 		}
@@ -34,7 +34,7 @@ var endingStreams = map[string]endingStream{
 		return sub.Err()
 	},
 	"FromHistory, unread": func(ctx context.Context, s *wamp.Session, over <-chan struct{}) error {
-		sub, err := s.Subscribe(ctx, "com.example.topic", wamp.FromHistory())
+		sub, err := s.Subscribe(ctx, "com.example.topic", wamp.FromHistory(wamp.HistoryQuery{}))
 		if err != nil {
 			return err
 		}

@@ -57,7 +57,7 @@ func ExampleFromHistory() {
 	for n := range 4 {
 		publish(n)
 	}
-	sub, err := session.Subscribe(ctx, "com.example.log", wamp.FromHistory(wamp.HistoryLast(2)))
+	sub, err := session.Subscribe(ctx, "com.example.log", wamp.FromHistory(wamp.HistoryQuery{Last: 2}))
 	if err != nil {
 		fmt.Println(err)
 		return

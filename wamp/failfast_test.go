@@ -17,7 +17,7 @@ func TestFromHistoryFailFast(t *testing.T) {
 		policy := quick()
 		policy.FailFast = true
 		p, s := join(t, r), join(t, r, wamp.WithReconnect(policy))
-		sub := subscribe(t, s, "com.example.topic", wamp.FromHistory())
+		sub := subscribe(t, s, "com.example.topic", wamp.FromHistory(wamp.HistoryQuery{}))
 		publish(t, p, "com.example.topic", 0, 20) // more than the channel holds
 		synctest.Wait()
 		r.Cut(s.ID())

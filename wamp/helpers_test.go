@@ -35,7 +35,7 @@ func closeIt(t *testing.T, s *wamp.Session) {
 }
 
 // handle registers a handler and fails the test if it cannot.
-func handle(t *testing.T, s *wamp.Session, procedure string, h wamp.Handler, options ...wamp.RegisterOption) *wamp.Registration {
+func handle(t *testing.T, s *wamp.Session, procedure string, h wamp.Handler, options ...wamp.RegisterOption) *wamp.Service {
 	t.Helper()
 	r, err := s.Handle(t.Context(), procedure, h, options...)
 	if err != nil {

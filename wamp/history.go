@@ -15,10 +15,26 @@ import (
 	"github.com/connectanum/connectanum-go/wamp/session"
 )
 
-// HistoryOption bounds what is asked of a broker's event history. All bounds
-// given together must hold. Crossbar knows HistoryLimit only, gives the newest
-// events then, and ten where nothing is said.
-type HistoryOption interface{ applyHistory(*historyQuery) error }
+// HistoryQuery bounds what is asked of a broker's event history. All bounds that
+// are set must hold; the zero value asks for everything.
+//
+// Crossbar knows Limit only, gives the newest events then, and ten where nothing is
+// said.
+type HistoryQuery struct {
+	// Limit asks for so many events: the oldest within the bounds, or with Reverse
+	// the newest. Last asks for the newest, oldest first. 0: no limit. Only one of
+	// the two is set.
+	Limit, Last int
+	// Reverse asks for the newest event first.
+	Reverse bool
+	// From and Until include the moment, After and Before do not.
+	From, After, Before, Until time.Time
+	// FromPublication and UntilPublication include the publication, the other two
+	// do not.
+	FromPublication, AfterPublication, BeforePublication, UntilPublication ID
+	// Topic is one topic of a pattern.
+	Topic string
+}
 
 // historyQuery is what is asked of an event history.
 type historyQuery struct {
@@ -28,108 +44,49 @@ type historyQuery struct {
 	limit int
 }
 
-type historyBound struct {
-	key   string
-	value any
-}
-
-func (o historyBound) applyHistory(q *historyQuery) error {
-	switch v := o.value.(type) {
-	case ID:
-		if !v.Valid() {
-			return fmt.Errorf("wamp: history: %s is no publication id", o.key)
-		}
-	case time.Time:
-		o.value = v.UTC().Format(time.RFC3339Nano)
-	case string:
-		if err := proto.CheckURI(v); err != nil {
-			return err
-		}
+// query is q as it is asked.
+func (q HistoryQuery) query() (*historyQuery, error) {
+	switch {
+	case q.Limit < 0 || q.Last < 0:
+		return nil, errors.New("wamp: HistoryQuery: the limit is negative")
+	case q.Limit > 0 && q.Last > 0:
+		return nil, errors.New("wamp: HistoryQuery: both Limit and Last are set")
+	case q.Last > 0 && q.Reverse:
+		return nil, errors.New("wamp: HistoryQuery: both Last, which is oldest first, and Reverse are set")
 	}
-	switch o.key {
-	case "before_time", "until_time", "before_publication", "until_publication":
-		q.ends = true
+	out := &historyQuery{kw: map[string]any{}, limit: max(q.Limit, q.Last), last: q.Last > 0}
+	if out.limit > 0 {
+		out.kw["limit"] = out.limit
 	}
-	q.kw[o.key] = o.value
-	return nil
-}
-
-type historyLimit struct {
-	n    int
-	last bool
-}
-
-func (o historyLimit) applyHistory(q *historyQuery) error {
-	if o.n < 1 {
-		return errors.New("wamp: history: the limit must be positive")
+	if q.Reverse || out.last {
+		out.kw["reverse"] = true
 	}
-	q.limit, q.last = o.n, q.last || o.last
-	q.kw["limit"] = o.n
-	if o.last {
-		q.kw["reverse"] = true
-	}
-	return nil
-}
-
-type historyReverse struct{}
-
-func (historyReverse) applyHistory(q *historyQuery) error {
-	q.kw["reverse"] = true
-	return nil
-}
-
-// HistoryLimit asks for n events, the oldest of those within the bounds, or with
-// HistoryReverse the newest.
-func HistoryLimit(n int) HistoryOption { return historyLimit{n, false} }
-
-// HistoryLast asks for the newest n events within the bounds, oldest first.
-func HistoryLast(n int) HistoryOption { return historyLimit{n, true} }
-
-// HistoryReverse asks for the newest event first.
-func HistoryReverse() HistoryOption { return historyReverse{} }
-
-// HistoryFrom asks for events of that moment or later.
-func HistoryFrom(t time.Time) HistoryOption { return historyBound{"from_time", t} }
-
-// HistoryAfter asks for events later than that moment.
-func HistoryAfter(t time.Time) HistoryOption { return historyBound{"after_time", t} }
-
-// HistoryBefore asks for events earlier than that moment.
-func HistoryBefore(t time.Time) HistoryOption { return historyBound{"before_time", t} }
-
-// HistoryUntil asks for events of that moment or earlier.
-func HistoryUntil(t time.Time) HistoryOption { return historyBound{"until_time", t} }
-
-// HistoryFromPublication asks for that publication and later ones.
-func HistoryFromPublication(id ID) HistoryOption { return historyBound{"from_publication", id} }
-
-// HistoryAfterPublication asks for publications later than that one.
-func HistoryAfterPublication(id ID) HistoryOption { return historyBound{"after_publication", id} }
-
-// HistoryBeforePublication asks for publications earlier than that one.
-func HistoryBeforePublication(id ID) HistoryOption { return historyBound{"before_publication", id} }
-
-// HistoryUntilPublication asks for that publication and earlier ones.
-func HistoryUntilPublication(id ID) HistoryOption { return historyBound{"until_publication", id} }
-
-// HistoryTopic asks for events of one topic of a pattern.
-func HistoryTopic(topic string) HistoryOption { return historyBound{"topic", topic} }
-
-func newHistoryQuery(options []HistoryOption) (*historyQuery, error) {
-	q := &historyQuery{kw: map[string]any{}}
-	for _, o := range options {
-		if o == nil {
-			return nil, errNilOption
-		}
-		if err := o.applyHistory(q); err != nil {
+	if q.Topic != "" {
+		if err := proto.CheckURI(q.Topic); err != nil {
 			return nil, err
 		}
+		out.kw["topic"] = q.Topic
 	}
-	return q, nil
+	for key, at := range map[string]time.Time{"from_time": q.From, "after_time": q.After, "before_time": q.Before, "until_time": q.Until} {
+		if !at.IsZero() {
+			out.kw[key] = at.UTC().Format(time.RFC3339Nano)
+		}
+	}
+	for key, id := range map[string]ID{"from_publication": q.FromPublication, "after_publication": q.AfterPublication,
+		"before_publication": q.BeforePublication, "until_publication": q.UntilPublication} {
+		switch {
+		case id.Valid():
+			out.kw[key] = id
+		case id != 0:
+			return nil, fmt.Errorf("wamp: HistoryQuery: %d is no publication id", id)
+		}
+	}
+	out.ends = !q.Before.IsZero() || !q.Until.IsZero() || q.BeforePublication != 0 || q.UntilPublication != 0
+	return out, nil
 }
 
 // History asks the broker for past events of the subscription, within bounds,
-// oldest first unless HistoryReverse says otherwise. They have Historic set. All
+// oldest first unless Reverse says otherwise. They have Historic set. All
 // of them are there when it returns: the channel holds them and is closed.
 //
 // ctx bounds the call. The error is a *FeatureError where the broker did not
@@ -137,8 +94,8 @@ func newHistoryQuery(options []HistoryOption) (*historyQuery, error) {
 // the broker answered.
 //
 // See WAMP, "Event History".
-func (sub *Subscription) History(ctx context.Context, options ...HistoryOption) (<-chan Event, error) {
-	q, err := newHistoryQuery(options)
+func (sub *Subscription) History(ctx context.Context, bounds HistoryQuery) (<-chan Event, error) {
+	q, err := bounds.query()
 	ctx, bad := session.Own(ctx)
 	if bad != nil {
 		err = bad

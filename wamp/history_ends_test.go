@@ -37,7 +37,7 @@ func TestFailedFromHistoryLeavesNothing(t *testing.T) {
 				p, s := join(t, r), join(t, r)
 				failed := make(chan error, 1)
 				go func() {
-					_, err := s.Subscribe(t.Context(), "com.example.topic", wamp.FromHistory())
+					_, err := s.Subscribe(t.Context(), "com.example.topic", wamp.FromHistory(wamp.HistoryQuery{}))
 					failed <- err
 				}()
 				synctest.Wait()
@@ -67,7 +67,7 @@ func TestShardedSubscriptionFromHistory(t *testing.T) {
 		for i := range 3 {
 			s := join(t, r, wamp.WithReconnect(quick()))
 			nodes = append(nodes, s)
-			subs = append(subs, subscribe(t, s, "com.example.topic", wamp.NodeKey(fmt.Sprint("node", i)), wamp.FromHistory()))
+			subs = append(subs, subscribe(t, s, "com.example.topic", wamp.NodeKey(fmt.Sprint("node", i)), wamp.FromHistory(wamp.HistoryQuery{})))
 		}
 		const keys = 30
 		owners := map[int][]int{}
@@ -97,7 +97,7 @@ func TestShardedSubscriptionFromHistory(t *testing.T) {
 				t.Errorf("event %d went to the nodes %v", n, owners[n])
 			}
 		}
-		again := subscribe(t, nodes[0], "com.example.topic", wamp.NodeKey("node0"), wamp.FromHistory())
+		again := subscribe(t, nodes[0], "com.example.topic", wamp.NodeKey("node0"), wamp.FromHistory(wamp.HistoryQuery{}))
 		want := []int{}
 		for n := range 3 * keys {
 			if slices.Equal(owners[n], []int{0}) {
@@ -124,7 +124,7 @@ func TestFromHistoryDoesNotBlockItself(t *testing.T) {
 		publish(t, p, "com.example.topic", 0, 100)
 		begun := make(chan *wamp.Subscription, 1)
 		go func() {
-			sub, err := s.Subscribe(within(t, time.Minute), "com.example.topic", wamp.FromHistory(), wamp.OverflowBlock(), wamp.Buffer(4, 0))
+			sub, err := s.Subscribe(within(t, time.Minute), "com.example.topic", wamp.FromHistory(wamp.HistoryQuery{}), wamp.OverflowBlock(), wamp.Buffer(4, 0))
 			if err != nil {
 				t.Error(err)
 			}
@@ -189,7 +189,7 @@ func TestFromHistoryOfManyPublishers(t *testing.T) {
 			var streams [3]chan []int
 			for k := range streams {
 				<-time.After(time.Duration(random.IntN(300)) * time.Millisecond)
-				sub := subscribe(t, s, "com.example", wamp.Match(wamp.Prefix), wamp.FromHistory())
+				sub := subscribe(t, s, "com.example", wamp.Match(wamp.Prefix), wamp.FromHistory(wamp.HistoryQuery{}))
 				streams[k] = make(chan []int, 1)
 				pace := rand.New(rand.NewPCG(seed, uint64(100+k)))
 				go func() {
@@ -252,7 +252,7 @@ func TestFromHistoryLastIsNotKept(t *testing.T) {
 		p, s := join(t, r), join(t, r, wamp.WithReconnect(quick()))
 		publish(t, p, "com.example.topic", -5, -1)
 		<-time.After(time.Second)
-		sub := subscribe(t, s, "com.example.topic", wamp.FromHistory(wamp.HistoryFrom(time.Now())))
+		sub := subscribe(t, s, "com.example.topic", wamp.FromHistory(wamp.HistoryQuery{From: time.Now()}))
 		publish(t, p, "com.example.topic", 0, 3)
 		p.Publish(t.Context(), "com.example.topic", wamp.Args(3), wamp.Exclude(4711))
 		if got := numbers(t, settled(sub)); !slices.Equal(got, counted(0, 4)) {
@@ -276,7 +276,7 @@ func TestFromHistoryEndsWithItsReason(t *testing.T) {
 		publish(t, p, "com.example.topic", 0, 100)
 		for i := range 500 { // it is a race
 			ctx, cancel := context.WithCancel(t.Context())
-			sub := value(s.Subscribe(ctx, "com.example.topic", wamp.FromHistory()))
+			sub := value(s.Subscribe(ctx, "com.example.topic", wamp.FromHistory(wamp.HistoryQuery{})))
 			for n := 0; n < i%100; n++ {
 				<-sub.Events()
 			}
@@ -296,7 +296,7 @@ func TestFromHistoryLosesTheSign(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := wamptest.NewRouter(t, wamptest.WithHistory(1000))
 		p, s := join(t, r), join(t, r, wamp.WithReconnect(quick()))
-		sub := subscribe(t, s, "com.example.topic", wamp.FromHistory(), wamp.OverflowDropNewest(), wamp.Buffer(4, 0))
+		sub := subscribe(t, s, "com.example.topic", wamp.FromHistory(wamp.HistoryQuery{}), wamp.OverflowDropNewest(), wamp.Buffer(4, 0))
 		for i := range 100 { // nobody reads
 			publish(t, p, "com.example.topic", i, i+1)
 			synctest.Wait()

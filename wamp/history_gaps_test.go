@@ -18,7 +18,7 @@ func TestFromHistoryBlocksOnce(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			r := wamptest.NewRouter(t, wamptest.WithHistory(1000))
 			p, s := join(t, r), join(t, r, wamp.WithReconnect(quick()))
-			sub := subscribe(t, s, "com.example.topic", wamp.FromHistory(), wamp.OverflowBlock(), wamp.Buffer(4, 0))
+			sub := subscribe(t, s, "com.example.topic", wamp.FromHistory(wamp.HistoryQuery{}), wamp.OverflowBlock(), wamp.Buffer(4, 0))
 			for i := range n {
 				publish(t, p, "com.example.topic", i, i+1)
 				synctest.Wait()
@@ -73,7 +73,7 @@ func TestHistoryAcrossReconnect(t *testing.T) {
 				p, s := join(t, r), join(t, r, wamp.WithReconnect(quick()))
 				publish(t, p, "com.example.topic", 0, 10)
 				if what == "History" {
-					events, err := subscribe(t, s, "com.example.topic").History(t.Context())
+					events, err := subscribe(t, s, "com.example.topic").History(t.Context(), wamp.HistoryQuery{})
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -82,7 +82,7 @@ func TestHistoryAcrossReconnect(t *testing.T) {
 					}
 					return
 				}
-				sub := subscribe(t, s, "com.example.topic", wamp.FromHistory())
+				sub := subscribe(t, s, "com.example.topic", wamp.FromHistory(wamp.HistoryQuery{}))
 				if got := numbers(t, settled(sub)); !slices.Equal(got, counted(0, 10)) {
 					t.Errorf("%v", got)
 				}
@@ -106,7 +106,7 @@ func TestFromHistoryBreaksTwice(t *testing.T) {
 		}))
 		p, s := join(t, r), join(t, r, wamp.WithReconnect(quick()))
 		publish(t, p, "com.example.topic", 0, 5)
-		sub := subscribe(t, s, "com.example.topic", wamp.FromHistory(wamp.HistoryLast(2)))
+		sub := subscribe(t, s, "com.example.topic", wamp.FromHistory(wamp.HistoryQuery{Last: 2}))
 		if got := numbers(t, settled(sub)); !slices.Equal(got, []int{3, 4}) {
 			t.Errorf("%v", got)
 		}
@@ -129,12 +129,12 @@ func TestFromHistoryBreaksTwice(t *testing.T) {
 // link broke, but for the limit.
 func TestFromHistoryBoundsAfterReconnect(t *testing.T) {
 	for name, tt := range map[string]struct {
-		option func() wamp.HistoryOption
+		option func() wamp.HistoryQuery
 		old    int // published before the subscription
 	}{
-		"after":                 {func() wamp.HistoryOption { return wamp.HistoryAfter(time.Now()) }, 5},
-		"last of an empty one":  {func() wamp.HistoryOption { return wamp.HistoryLast(2) }, 0},
-		"limit of an empty one": {func() wamp.HistoryOption { return wamp.HistoryLimit(2) }, 0},
+		"after":                 {func() wamp.HistoryQuery { return wamp.HistoryQuery{After: time.Now()} }, 5},
+		"last of an empty one":  {func() wamp.HistoryQuery { return wamp.HistoryQuery{Last: 2} }, 0},
+		"limit of an empty one": {func() wamp.HistoryQuery { return wamp.HistoryQuery{Limit: 2} }, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -163,7 +163,7 @@ func TestFromHistoryLimit(t *testing.T) {
 		r := wamptest.NewRouter(t, wamptest.WithHistory(1000))
 		p, s := join(t, r), join(t, r)
 		publish(t, p, "com.example.topic", 0, 10)
-		sub := subscribe(t, s, "com.example.topic", wamp.FromHistory(wamp.HistoryLimit(3)))
+		sub := subscribe(t, s, "com.example.topic", wamp.FromHistory(wamp.HistoryQuery{Limit: 3}))
 		publish(t, p, "com.example.topic", 10, 12)
 		if got := numbers(t, settled(sub)); !slices.Equal(got, counted(7, 12)) {
 			t.Errorf("%v", got)
@@ -179,7 +179,7 @@ func TestFromHistoryTopicAfterReconnect(t *testing.T) {
 		p, s := join(t, r), join(t, r, wamp.WithReconnect(quick()))
 		publish(t, p, "com.example.a", 0, 1)
 		publish(t, p, "com.example.b", 1, 2)
-		sub := subscribe(t, s, "com.example", wamp.Match(wamp.Prefix), wamp.FromHistory(wamp.HistoryTopic("com.example.a")))
+		sub := subscribe(t, s, "com.example", wamp.Match(wamp.Prefix), wamp.FromHistory(wamp.HistoryQuery{Topic: "com.example.a"}))
 		publish(t, p, "com.example.b", 2, 3)
 		publish(t, p, "com.example.a", 3, 4)
 		if got := numbers(t, settled(sub)); !slices.Equal(got, []int{0, 2, 3}) {
@@ -202,7 +202,7 @@ func TestFromHistoryRetainedLongAgo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := wamptest.NewRouter(t, wamptest.WithHistory(100))
 		p, s := join(t, r), join(t, r, wamp.WithReconnect(quick()))
-		sub := subscribe(t, s, "com.example.topic", wamp.FromHistory(), wamp.GetRetained())
+		sub := subscribe(t, s, "com.example.topic", wamp.FromHistory(wamp.HistoryQuery{}), wamp.GetRetained())
 		p.Publish(t.Context(), "com.example.topic", wamp.Args(-1), wamp.Retain())
 		for i := range 2000 {
 			publish(t, p, "com.example.topic", i, i+1)
@@ -232,7 +232,7 @@ func TestFromHistorySlowAcrossReconnect(t *testing.T) {
 			return wamptest.Pass()
 		}))
 		p, s := join(t, r), join(t, r, wamp.WithReconnect(quick()))
-		sub := subscribe(t, s, "com.example.topic", wamp.FromHistory(), wamp.Buffer(4, 0))
+		sub := subscribe(t, s, "com.example.topic", wamp.FromHistory(wamp.HistoryQuery{}), wamp.Buffer(4, 0))
 		n := 0
 		more := func(k int) {
 			for range k { // one by one, so that nothing but the backlog varies
@@ -281,14 +281,14 @@ func TestHistoryOfCrossbar(t *testing.T) {
 		}
 		sub := subscribe(t, s, "com.example.topic")
 		for name, tt := range map[string]struct {
-			options []wamp.HistoryOption
+			options wamp.HistoryQuery
 			want    []int
 		}{
-			"ten by default": {nil, counted(10, 20)},
-			"limit":          {[]wamp.HistoryOption{wamp.HistoryLimit(5)}, counted(15, 20)},
-			"last":           {[]wamp.HistoryOption{wamp.HistoryLast(15)}, counted(5, 20)},
+			"ten by default": {wamp.HistoryQuery{}, counted(10, 20)},
+			"limit":          {wamp.HistoryQuery{Limit: 5}, counted(15, 20)},
+			"last":           {wamp.HistoryQuery{Last: 15}, counted(5, 20)},
 		} {
-			events, err := sub.History(t.Context(), tt.options...)
+			events, err := sub.History(t.Context(), tt.options)
 			if err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
@@ -296,14 +296,14 @@ func TestHistoryOfCrossbar(t *testing.T) {
 				t.Errorf("%s: %v", name, got)
 			}
 		}
-		ev := <-value(sub.History(t.Context()))
+		ev := <-value(sub.History(t.Context(), wamp.HistoryQuery{}))
 		if ev.Topic != "com.example.topic" || ev.Publisher().Session != p.ID() || ev.Publisher().AuthRole != "anonymous" || ev.Time.IsZero() {
 			t.Errorf("%+v", ev)
 		}
-		if _, err := sub.History(t.Context(), wamp.HistoryAfter(time.Now())); wamp.ErrorURI(err) != proto.ErrURIRuntimeError {
+		if _, err := sub.History(t.Context(), wamp.HistoryQuery{After: time.Now()}); wamp.ErrorURI(err) != proto.ErrURIRuntimeError {
 			t.Error(err)
 		}
-		stream := subscribe(t, s, "com.example.topic", wamp.FromHistory(wamp.HistoryLast(12)))
+		stream := subscribe(t, s, "com.example.topic", wamp.FromHistory(wamp.HistoryQuery{Last: 12}))
 		publish(t, p, "com.example.topic", 20, 22)
 		got := settled(stream)
 		<-time.After(time.Second)

@@ -28,8 +28,8 @@ func TestHistoryPartsOfCrossbar(t *testing.T) {
 			return wamptest.Pass()
 		}))
 		s := join(t, r)
-		sub := subscribe(t, s, "com.example.topic", wamp.Match(wamp.Prefix), wamp.FromHistory())
-		for way, events := range map[string][]wamp.Event{"History": drained(value(sub.History(t.Context()))), "FromHistory": waiting(sub)} {
+		sub := subscribe(t, s, "com.example.topic", wamp.Match(wamp.Prefix), wamp.FromHistory(wamp.HistoryQuery{}))
+		for way, events := range map[string][]wamp.Event{"History": drained(value(sub.History(t.Context(), wamp.HistoryQuery{}))), "FromHistory": waiting(sub)} {
 			if got := numbers(t, events); !slices.Equal(got, []int{0, 1, 2}) {
 				t.Fatalf("%s: %v", way, got)
 			}
@@ -38,7 +38,7 @@ func TestHistoryPartsOfCrossbar(t *testing.T) {
 				t.Errorf("%s: %+v", way, ev)
 			}
 		}
-		reversed := drained(value(sub.History(t.Context(), wamp.HistoryReverse())))
+		reversed := drained(value(sub.History(t.Context(), wamp.HistoryQuery{Reverse: true})))
 		if got := numbers(t, reversed); !slices.Equal(got, []int{2, 1, 0}) {
 			t.Errorf("reversed: %v", got)
 		}
@@ -60,10 +60,10 @@ func TestFromHistoryBehindLive(t *testing.T) {
 		option wamp.SubscribeOption
 		want   []int
 	}{
-		"it begins before":   {wamp.FromHistory(), []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}},
-		"it begins later":    {wamp.FromHistory(wamp.HistoryLast(3)), []int{5, 6, 7, 8, 9}},
-		"it begins with one": {wamp.FromHistory(wamp.HistoryLast(6)), []int{4, 5, 6, 7, 8, 9}},
-		"it has a limit":     {wamp.FromHistory(wamp.HistoryLimit(2)), []int{5, 6, 7, 8, 9}},
+		"it begins before":   {wamp.FromHistory(wamp.HistoryQuery{}), []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}},
+		"it begins later":    {wamp.FromHistory(wamp.HistoryQuery{Last: 3}), []int{5, 6, 7, 8, 9}},
+		"it begins with one": {wamp.FromHistory(wamp.HistoryQuery{Last: 6}), []int{4, 5, 6, 7, 8, 9}},
+		"it has a limit":     {wamp.FromHistory(wamp.HistoryQuery{Limit: 2}), []int{5, 6, 7, 8, 9}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -97,7 +97,7 @@ func TestFromHistoryOverflow(t *testing.T) {
 				<-time.After(time.Second / 2)
 				publish(t, p, "com.example.topic", 0, 60)
 			}()
-			sub := subscribe(t, s, "com.example.topic", wamp.FromHistory(), policy, wamp.Buffer(3, 0))
+			sub := subscribe(t, s, "com.example.topic", wamp.FromHistory(wamp.HistoryQuery{}), policy, wamp.Buffer(3, 0))
 			var all []wamp.Event
 			for evs := waiting(sub); len(evs) > 0; evs = waiting(sub) {
 				all = append(all, evs...)
@@ -122,8 +122,8 @@ func TestFromHistoryAnsweredOnTheNextLink(t *testing.T) {
 		option wamp.SubscribeOption
 		want   []int
 	}{
-		"all":    {wamp.FromHistory(), []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10}},
-		"a last": {wamp.FromHistory(wamp.HistoryLast(2)), []int{8, 9, 10}},
+		"all":    {wamp.FromHistory(wamp.HistoryQuery{}), []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10}},
+		"a last": {wamp.FromHistory(wamp.HistoryQuery{Last: 2}), []int{8, 9, 10}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -57,24 +57,24 @@ func TestHistory(t *testing.T) {
 			even := subscribe(t, s, "com.example.even")
 			at := func(i int) time.Time { return start.Add(time.Duration(i) * time.Second) }
 			for name, tt := range map[string]struct {
-				options []wamp.HistoryOption
+				options wamp.HistoryQuery
 				want    []int
 			}{
-				"all":               {nil, []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}},
-				"limit":             {[]wamp.HistoryOption{wamp.HistoryLimit(3)}, []int{0, 1, 2}},
-				"reverse":           {[]wamp.HistoryOption{wamp.HistoryReverse(), wamp.HistoryLimit(3)}, []int{9, 8, 7}},
-				"last":              {[]wamp.HistoryOption{wamp.HistoryLast(3)}, []int{7, 8, 9}},
-				"from, until":       {[]wamp.HistoryOption{wamp.HistoryFrom(at(2)), wamp.HistoryUntil(at(4))}, []int{2, 3, 4}},
-				"after, before":     {[]wamp.HistoryOption{wamp.HistoryAfter(at(2)), wamp.HistoryBefore(at(4))}, []int{3}},
-				"between":           {[]wamp.HistoryOption{wamp.HistoryAfter(at(2).Add(1)), wamp.HistoryBefore(at(4).Add(1))}, []int{3, 4}},
-				"from publication":  {[]wamp.HistoryOption{wamp.HistoryFromPublication(pubs[8])}, []int{8, 9}},
-				"after publication": {[]wamp.HistoryOption{wamp.HistoryAfterPublication(pubs[8])}, []int{9}},
-				"publications":      {[]wamp.HistoryOption{wamp.HistoryAfterPublication(pubs[2]), wamp.HistoryBeforePublication(pubs[5])}, []int{3, 4}},
-				"until publication": {[]wamp.HistoryOption{wamp.HistoryUntilPublication(pubs[1])}, []int{0, 1}},
-				"topic":             {[]wamp.HistoryOption{wamp.HistoryTopic("com.example.odd"), wamp.HistoryLimit(2)}, []int{1, 3}},
-				"none":              {[]wamp.HistoryOption{wamp.HistoryFrom(at(60))}, []int{}},
+				"all":               {wamp.HistoryQuery{}, []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}},
+				"limit":             {wamp.HistoryQuery{Limit: 3}, []int{0, 1, 2}},
+				"reverse":           {wamp.HistoryQuery{Reverse: true, Limit: 3}, []int{9, 8, 7}},
+				"last":              {wamp.HistoryQuery{Last: 3}, []int{7, 8, 9}},
+				"from, until":       {wamp.HistoryQuery{From: at(2), Until: at(4)}, []int{2, 3, 4}},
+				"after, before":     {wamp.HistoryQuery{After: at(2), Before: at(4)}, []int{3}},
+				"between":           {wamp.HistoryQuery{After: at(2).Add(1), Before: at(4).Add(1)}, []int{3, 4}},
+				"from publication":  {wamp.HistoryQuery{FromPublication: pubs[8]}, []int{8, 9}},
+				"after publication": {wamp.HistoryQuery{AfterPublication: pubs[8]}, []int{9}},
+				"publications":      {wamp.HistoryQuery{AfterPublication: pubs[2], BeforePublication: pubs[5]}, []int{3, 4}},
+				"until publication": {wamp.HistoryQuery{UntilPublication: pubs[1]}, []int{0, 1}},
+				"topic":             {wamp.HistoryQuery{Topic: "com.example.odd", Limit: 2}, []int{1, 3}},
+				"none":              {wamp.HistoryQuery{From: at(60)}, []int{}},
 			} {
-				events, err := all.History(t.Context(), tt.options...)
+				events, err := all.History(t.Context(), tt.options)
 				if err != nil {
 					t.Fatalf("%s: %v", name, err)
 				}
@@ -82,7 +82,7 @@ func TestHistory(t *testing.T) {
 					t.Errorf("%s: %v, want %v", name, got, tt.want)
 				}
 			}
-			events := drained(value(even.History(t.Context())))
+			events := drained(value(even.History(t.Context(), wamp.HistoryQuery{})))
 			if got := numbers(t, events); !slices.Equal(got, []int{0, 2, 4, 6, 8}) {
 				t.Errorf("%v", got)
 			}
@@ -91,7 +91,7 @@ func TestHistory(t *testing.T) {
 				ev.Publisher().Session != p.ID() || kw["k"] != "v" {
 				t.Errorf("%+v", ev)
 			}
-			for _, bad := range []wamp.HistoryOption{wamp.HistoryLimit(0), wamp.HistoryTopic("a b"), wamp.HistoryFromPublication(0)} {
+			for _, bad := range []wamp.HistoryQuery{{Limit: -1}, {Last: -1}, {Limit: 1, Last: 1}, {Last: 1, Reverse: true}, {Topic: "a b"}, {FromPublication: 1<<53 + 1}} {
 				if _, err := even.History(t.Context(), bad); err == nil {
 					t.Error("a bound that is none")
 				}
@@ -99,7 +99,7 @@ func TestHistory(t *testing.T) {
 			if err := even.Unsubscribe(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := even.History(t.Context()); !errors.Is(err, wamp.ErrNoSuchSubscription) {
+			if _, err := even.History(t.Context(), wamp.HistoryQuery{}); !errors.Is(err, wamp.ErrNoSuchSubscription) {
 				t.Error(err)
 			}
 		})
@@ -110,17 +110,17 @@ func TestHistoryNeedsFeature(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := join(t, wamptest.NewRouter(t))
 		var missing *wamp.FeatureError
-		if _, err := subscribe(t, s, "com.example.topic").History(t.Context()); !errors.As(err, &missing) {
+		if _, err := subscribe(t, s, "com.example.topic").History(t.Context(), wamp.HistoryQuery{}); !errors.As(err, &missing) {
 			t.Error(err)
 		}
-		if _, err := s.Subscribe(t.Context(), "com.example.topic", wamp.FromHistory()); !errors.As(err, &missing) {
+		if _, err := s.Subscribe(t.Context(), "com.example.topic", wamp.FromHistory(wamp.HistoryQuery{})); !errors.As(err, &missing) {
 			t.Error(err)
 		}
-		if _, err := s.Subscribe(t.Context(), "com.example.topic", wamp.FromHistory(wamp.HistoryBefore(time.Now()))); err == nil {
+		if _, err := s.Subscribe(t.Context(), "com.example.topic", wamp.FromHistory(wamp.HistoryQuery{Before: time.Now()})); err == nil {
 			t.Error("a history that ends before now")
 		}
 		crossbar := join(t, wamptest.NewRouter(t, wamptest.CrossbarQuirks()), wamp.Assume("event_history"))
-		if _, err := crossbar.Subscribe(t.Context(), "com.example.topic", wamp.FromHistory()); wamp.ErrorURI(err) != proto.ErrURIHistoryUnavailable {
+		if _, err := crossbar.Subscribe(t.Context(), "com.example.topic", wamp.FromHistory(wamp.HistoryQuery{})); wamp.ErrorURI(err) != proto.ErrURIHistoryUnavailable {
 			t.Error(err)
 		}
 		synctest.Wait()
@@ -158,12 +158,12 @@ func TestHistoryShapes(t *testing.T) {
 				}))
 				s := join(t, r)
 				if name == "with rubbish" || name == "without an id" { // silence would be a lie
-					if _, err := s.Subscribe(t.Context(), "com.example.topic", wamp.FromHistory()); err == nil || !strings.Contains(err.Error(), "entry 1") {
+					if _, err := s.Subscribe(t.Context(), "com.example.topic", wamp.FromHistory(wamp.HistoryQuery{})); err == nil || !strings.Contains(err.Error(), "entry 1") {
 						t.Error(err)
 					}
 					return
 				}
-				sub := subscribe(t, s, "com.example.topic", wamp.FromHistory())
+				sub := subscribe(t, s, "com.example.topic", wamp.FromHistory(wamp.HistoryQuery{}))
 				evs := waiting(sub)
 				want := []int{0, 1}
 				if name == "nothing" || name == "nothing, list" {
@@ -210,7 +210,7 @@ func TestFromHistory(t *testing.T) {
 				}
 			}()
 			<-time.After(time.Duration(random.IntN(300)) * time.Millisecond)
-			options := []wamp.SubscribeOption{wamp.FromHistory()}
+			options := []wamp.SubscribeOption{wamp.FromHistory(wamp.HistoryQuery{})}
 			if seed%3 == 0 {
 				options = append(options, wamp.GetRetained())
 			}
@@ -251,7 +251,7 @@ func TestFromHistoryTooShort(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := wamptest.NewRouter(t, wamptest.WithHistory(5))
 		p, s := join(t, r), join(t, r, wamp.WithReconnect(quick()))
-		sub := subscribe(t, s, "com.example.topic", wamp.FromHistory(wamp.HistoryLast(2)))
+		sub := subscribe(t, s, "com.example.topic", wamp.FromHistory(wamp.HistoryQuery{Last: 2}))
 		publish(t, p, "com.example.topic", 0, 3)
 		if got := numbers(t, waiting(sub)); !slices.Equal(got, []int{0, 1, 2}) {
 			t.Errorf("%v", got)
@@ -286,7 +286,7 @@ func TestFromHistoryOfWhoPromisesNothing(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			r := wamptest.NewRouter(t, tt.router...)
 			p, s := join(t, r), join(t, r, wamp.WithReconnect(quick()), wamp.Assume("event_history"))
-			sub := subscribe(t, s, "com.example.topic", wamp.FromHistory())
+			sub := subscribe(t, s, "com.example.topic", wamp.FromHistory(wamp.HistoryQuery{}))
 			publish(t, p, "com.example.topic", 0, 1)
 			synctest.Wait()
 			r.Cut(s.ID())
@@ -316,9 +316,9 @@ func TestFromHistoryEnds(t *testing.T) {
 		p, s := join(t, r), join(t, r)
 		publish(t, p, "com.example.topic", 0, 100)
 		ctx, cancel := context.WithCancel(t.Context())
-		canceled := value(s.Subscribe(ctx, "com.example.topic", wamp.FromHistory()))
-		left := subscribe(t, s, "com.example.topic", wamp.FromHistory())
-		revoked := subscribe(t, s, "com.example", wamp.FromHistory(), wamp.Match(wamp.Prefix))
+		canceled := value(s.Subscribe(ctx, "com.example.topic", wamp.FromHistory(wamp.HistoryQuery{})))
+		left := subscribe(t, s, "com.example.topic", wamp.FromHistory(wamp.HistoryQuery{}))
+		revoked := subscribe(t, s, "com.example", wamp.FromHistory(wamp.HistoryQuery{}), wamp.Match(wamp.Prefix))
 		synctest.Wait()
 		cancel()
 		synctest.Wait()
@@ -337,7 +337,7 @@ func TestFromHistoryEnds(t *testing.T) {
 		if n := len(drained(revoked.Events())); n != 100 || !errors.As(revoked.Err(), &why) {
 			t.Errorf("%d events, %v", n, revoked.Err())
 		}
-		unread := subscribe(t, s, "com.example.topic", wamp.FromHistory())
+		unread := subscribe(t, s, "com.example.topic", wamp.FromHistory(wamp.HistoryQuery{}))
 		if err := s.Close(t.Context()); err != nil {
 			t.Error(err)
 		}
@@ -354,7 +354,7 @@ func TestTestaments(t *testing.T) {
 				r := wamptest.NewRouter(t, option)
 				s, other := join(t, r, wamp.WithReconnect(quick())), join(t, r)
 				sub := subscribe(t, other, "com.example.gone")
-				add := func(scope wamp.Scope, n int, options ...wamp.PublishOption) {
+				add := func(scope wamp.Scope, n int, options ...wamp.TestamentOption) {
 					t.Helper()
 					if err := s.AddTestament(t.Context(), scope, "com.example.gone", wamp.Args(n).With("last", "words"), options...); err != nil {
 						t.Fatal(err)
@@ -413,8 +413,6 @@ func TestTestamentErrors(t *testing.T) {
 			s.AddTestament(ctx, "tomorrow", "com.example.gone", wamp.Args()),
 			s.AddTestament(ctx, wamp.Destroyed, "a b", wamp.Args()),
 			s.AddTestament(ctx, wamp.Destroyed, "com.example.gone", wamp.Args(make(chan int))),
-			s.AddTestament(ctx, wamp.Destroyed, "com.example.gone", wamp.Args(), wamp.Acknowledge()),
-			s.AddTestament(ctx, wamp.Destroyed, "com.example.gone", wamp.Args(), wamp.Window(3)),
 			s.FlushTestaments(ctx, "tomorrow"),
 		} {
 			if err == nil {
@@ -455,7 +453,7 @@ func TestFromHistoryAsksAgainByNewID(t *testing.T) {
 			}
 			return wamptest.Pass()
 		})
-		sub := subscribe(t, s, "com.example.topic", wamp.FromHistory())
+		sub := subscribe(t, s, "com.example.topic", wamp.FromHistory(wamp.HistoryQuery{}))
 		if got := numbers(t, waiting(sub)); !cut || !slices.Equal(got, []int{0, 1, 2}) {
 			t.Errorf("cut: %v, %v", cut, got)
 		}
@@ -479,7 +477,7 @@ func TestFromHistoryLastInOrder(t *testing.T) {
 			<-time.After(time.Second / 2)
 			publish(t, p, "com.example.topic", 3, 6)
 		}()
-		sub := subscribe(t, s, "com.example.topic", wamp.FromHistory(wamp.HistoryLast(2)))
+		sub := subscribe(t, s, "com.example.topic", wamp.FromHistory(wamp.HistoryQuery{Last: 2}))
 		publish(t, p, "com.example.topic", 6, 8)
 		if got := numbers(t, waiting(sub)); !slices.Equal(got, []int{3, 4, 5, 6, 7}) {
 			t.Error(got)
@@ -504,7 +502,7 @@ func TestFromHistoryRevokedAmid(t *testing.T) {
 		s := join(t, r)
 		time.AfterFunc(time.Second/2, func() { r.RevokeSubscription(proto.ID(id.Load()), "com.example.reason") })
 		var revoked *wamp.RevokedError
-		if _, err := s.Subscribe(t.Context(), "com.example.topic", wamp.FromHistory()); !errors.As(err, &revoked) {
+		if _, err := s.Subscribe(t.Context(), "com.example.topic", wamp.FromHistory(wamp.HistoryQuery{})); !errors.As(err, &revoked) {
 			t.Error(err)
 		}
 	})

@@ -8,7 +8,7 @@ import (
 // RequireOption is what Require returns: an option of every operation.
 type RequireOption interface {
 	CallOption
-	PublishOption
+	EventOption
 	SubscribeOption
 	RegisterOption
 }
@@ -32,6 +32,9 @@ func (o requireOption) applyPublish(c *publishConfig) error {
 	c.needs = append(c.needs, session.Need(o))
 	return nil
 }
+
+func (o requireOption) applyStream(c *publishConfig) error    { return o.applyPublish(c) }
+func (o requireOption) applyTestament(c *publishConfig) error { return o.applyPublish(c) }
 
 func (o requireOption) applySubscribe(s *Subscription) error {
 	s.eng.Needs = append(s.eng.Needs, session.Need(o))

@@ -407,7 +407,7 @@ func TestOddHistory(t *testing.T) {
 		}
 		sub := subscribe(t, s, "com.example.topic")
 		for range 2 { // one list, and a list of them
-			events, err := sub.History(t.Context())
+			events, err := sub.History(t.Context(), wamp.HistoryQuery{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -438,11 +438,11 @@ func TestOddHistory(t *testing.T) {
 				t.Errorf("%d events", n)
 			}
 		}
-		if _, err := sub.History(t.Context()); err == nil || !strings.Contains(err.Error(), "entry 1") {
+		if _, err := sub.History(t.Context(), wamp.HistoryQuery{}); err == nil || !strings.Contains(err.Error(), "entry 1") {
 			t.Errorf("an entry that is none: %v", err)
 		}
 		for range 2 {
-			if events, err := sub.History(t.Context()); err != nil || len(events) != 0 {
+			if events, err := sub.History(t.Context(), wamp.HistoryQuery{}); err != nil || len(events) != 0 {
 				t.Errorf("%d events, %v", len(events), err)
 			}
 		}

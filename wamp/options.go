@@ -18,6 +18,26 @@ type CallOption interface{ applyCall(*callStream) error }
 // PublishOption changes one publish.
 type PublishOption interface{ applyPublish(*publishConfig) error }
 
+// PublishStreamOption changes a stream of publishes. It holds for every event.
+type PublishStreamOption interface{ applyStream(*publishConfig) error }
+
+// TestamentOption changes a testament.
+type TestamentOption interface{ applyTestament(*publishConfig) error }
+
+// EventOption is an option of whatever publishes an event.
+type EventOption interface {
+	PublishOption
+	PublishStreamOption
+	TestamentOption
+}
+
+// eventOption is an EventOption.
+type eventOption func(*publishConfig) error
+
+func (o eventOption) applyPublish(c *publishConfig) error   { return o(c) }
+func (o eventOption) applyStream(c *publishConfig) error    { return o(c) }
+func (o eventOption) applyTestament(c *publishConfig) error { return o(c) }
+
 // SubscribeOption changes one subscription.
 type SubscribeOption interface{ applySubscribe(*Subscription) error }
 
@@ -140,10 +160,12 @@ func (o passDeadlineOption) applyCall(s *callStream) error {
 	return nil
 }
 
-// IdempotentOption is what Idempotent returns: an option of calls and publishes.
+// IdempotentOption is what Idempotent returns: an option of calls, publishes and
+// streams of publishes.
 type IdempotentOption interface {
 	CallOption
 	PublishOption
+	PublishStreamOption
 }
 
 // Idempotent says that the operation may be carried out twice: when the
@@ -153,34 +175,31 @@ func Idempotent() IdempotentOption { return idempotentOption{} }
 
 type idempotentOption struct{}
 
-func (idempotentOption) applyCall(s *callStream) error { s.call.Idempotent = true; return nil }
-func (idempotentOption) applyPublish(c *publishConfig) error {
-	c.idempotent = true
-	return nil
-}
+func (idempotentOption) applyCall(s *callStream) error       { s.call.Idempotent = true; return nil }
+func (idempotentOption) applyPublish(c *publishConfig) error { c.idempotent = true; return nil }
+func (idempotentOption) applyStream(c *publishConfig) error  { c.idempotent = true; return nil }
 
-// DiscloseOption is what DiscloseMe returns: an option of calls and publishes.
+// DiscloseOption is what DiscloseMe returns: an option of calls and of whatever
+// publishes.
 type DiscloseOption interface {
 	CallOption
-	PublishOption
+	EventOption
 }
 
 // DiscloseMe asks the router to tell the callee, or the subscribers, who
 // calls or publishes. A router that lacks the feature ignores it.
-func DiscloseMe() DiscloseOption { return discloseOption{} }
+func DiscloseMe() DiscloseOption {
+	return discloseOption{func(c *publishConfig) error { c.set("disclose_me", true); return nil }}
+}
 
-type discloseOption struct{}
+type discloseOption struct{ eventOption }
 
 func (discloseOption) applyCall(s *callStream) error { s.call.DiscloseMe = true; return nil }
-func (discloseOption) applyPublish(c *publishConfig) error {
-	c.set("disclose_me", true)
-	return nil
-}
 
 // SetOption is what Set returns: an option of every operation.
 type SetOption interface {
 	CallOption
-	PublishOption
+	EventOption
 	SubscribeOption
 	RegisterOption
 }
@@ -230,6 +249,9 @@ func (o setOption) applyPublish(c *publishConfig) (err error) {
 	c.options, err = o.into(c.options, c.s, proto.Publish)
 	return err
 }
+
+func (o setOption) applyStream(c *publishConfig) error    { return o.applyPublish(c) }
+func (o setOption) applyTestament(c *publishConfig) error { return o.applyPublish(c) }
 
 func (o setOption) applySubscribe(s *Subscription) (err error) {
 	s.eng.Options, err = o.into(s.eng.Options, s.s, proto.Subscribe)
@@ -443,16 +465,14 @@ func (acknowledgeOption) applyPublish(c *publishConfig) error { c.ack = true; re
 // ExcludeMe says whether the publisher itself is left out when it is
 // subscribed too. By WAMP it is; ExcludeMe(false) lets the event come back,
 // and needs the broker's publisher_exclusion.
-func ExcludeMe(on bool) PublishOption { return excludeMeOption(on) }
-
-type excludeMeOption bool
-
-func (o excludeMeOption) applyPublish(c *publishConfig) error {
-	c.set("exclude_me", bool(o))
-	if !o {
-		c.needs = append(c.needs, session.Need{Role: proto.Broker, Feature: proto.PublisherExclusion, Option: "ExcludeMe(false)"})
-	}
-	return nil
+func ExcludeMe(on bool) EventOption {
+	return eventOption(func(c *publishConfig) error {
+		c.set("exclude_me", on)
+		if !on {
+			c.need(proto.PublisherExclusion, "ExcludeMe(false)")
+		}
+		return nil
+	})
 }
 
 // checkText refuses what no router takes as a string.
@@ -463,72 +483,67 @@ func checkText(option, text string) error {
 	return nil
 }
 
-// listOption is one of the black and white lists.
-type listOption struct {
-	name, key string
-	value     any
-}
-
-func (o listOption) applyPublish(c *publishConfig) error {
-	switch list := o.value.(type) {
-	case []ID:
-		for _, id := range list {
-			if !id.Valid() {
-				return fmt.Errorf("wamp: %s: %d is no session id", o.name, id)
-			}
-		}
-	case []string:
-		for _, text := range list {
-			if err := checkText(o.name, text); err != nil {
+// list is one of the black and white lists. check reports what is wrong with one of
+// its elements.
+func list[T any](name, key string, elements []T, check func(option string, v T) error) EventOption {
+	elements = append([]T{}, elements...)
+	return eventOption(func(c *publishConfig) error {
+		for _, v := range elements {
+			if err := check(name, v); err != nil {
 				return err
 			}
 		}
+		c.set(key, elements)
+		c.need(proto.SubscriberBlackwhiteListing, name)
+		return nil
+	})
+}
+
+func checkSession(option string, id ID) error {
+	if !id.Valid() {
+		return fmt.Errorf("wamp: %s: %d is no session id", option, id)
 	}
-	c.set(o.key, o.value)
-	c.needs = append(c.needs, session.Need{Role: proto.Broker, Feature: proto.SubscriberBlackwhiteListing, Option: o.name})
 	return nil
 }
 
 // Retain asks the broker to keep the event for those who subscribe later and
 // ask for it (GetRetained): one for each topic, the newest. It needs the broker's
 // event_retention.
-func Retain() PublishOption { return retainOption{} }
-
-type retainOption struct{}
-
-func (retainOption) applyPublish(c *publishConfig) error {
-	c.set("retain", true)
-	c.needs = append(c.needs, session.Need{Role: proto.Broker, Feature: proto.EventRetention, Option: "Retain"})
-	return nil
+func Retain() EventOption {
+	return eventOption(func(c *publishConfig) error {
+		c.set("retain", true)
+		c.need(proto.EventRetention, "Retain")
+		return nil
+	})
 }
 
 // Exclude leaves sessions out. All lists given together must hold.
-func Exclude(sessions ...ID) PublishOption {
-	return listOption{"Exclude", "exclude", append([]ID{}, sessions...)}
+func Exclude(sessions ...ID) EventOption {
+	return list("Exclude", "exclude", sessions, checkSession)
 }
 
 // ExcludeAuthID leaves out the sessions of these authids.
-func ExcludeAuthID(ids ...string) PublishOption {
-	return listOption{"ExcludeAuthID", "exclude_authid", append([]string{}, ids...)}
+func ExcludeAuthID(ids ...string) EventOption {
+	return list("ExcludeAuthID", "exclude_authid", ids, checkText)
 }
 
 // ExcludeAuthRole leaves out the sessions of these authroles.
-func ExcludeAuthRole(roles ...string) PublishOption {
-	return listOption{"ExcludeAuthRole", "exclude_authrole", append([]string{}, roles...)}
+func ExcludeAuthRole(roles ...string) EventOption {
+	return list("ExcludeAuthRole", "exclude_authrole", roles, checkText)
 }
 
 // Eligible lets only these sessions have the event; none at all means nobody.
 // Crossbar takes an empty list for an absent one.
-func Eligible(sessions ...ID) PublishOption {
-	return listOption{"Eligible", "eligible", append([]ID{}, sessions...)}
+func Eligible(sessions ...ID) EventOption {
+	return list("Eligible", "eligible", sessions, checkSession)
 }
 
 // EligibleAuthID lets only sessions of these authids have the event.
-func EligibleAuthID(ids ...string) PublishOption {
-	return listOption{"EligibleAuthID", "eligible_authid", append([]string{}, ids...)}
+func EligibleAuthID(ids ...string) EventOption {
+	return list("EligibleAuthID", "eligible_authid", ids, checkText)
 }
 
 // EligibleAuthRole lets only sessions of these authroles have the event.
-func EligibleAuthRole(roles ...string) PublishOption {
-	return listOption{"EligibleAuthRole", "eligible_authrole", append([]string{}, roles...)}
+func EligibleAuthRole(roles ...string) EventOption {
+	return list("EligibleAuthRole", "eligible_authrole", roles, checkText)
 }

@@ -40,7 +40,7 @@ type line struct {
 
 	s, peer *wamp.Session
 	sub     *wamp.Subscription // of s
-	reg     *wamp.Registration // of s
+	reg     *wamp.Service      // of s
 	states  <-chan wamp.State  // of s
 	marker  int                // of the last event
 }

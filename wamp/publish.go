@@ -2,7 +2,6 @@ package wamp
 
 import (
 	"context"
-	"errors"
 
 	"github.com/connectanum/connectanum-go/wamp/internal/flow"
 	"github.com/connectanum/connectanum-go/wamp/proto"
@@ -45,26 +44,24 @@ type publishConfig struct {
 
 func (c *publishConfig) set(key string, value any) { c.options = c.options.With(key, value) }
 
-// apply applies all options and returns the first error.
-func (c *publishConfig) apply(options []PublishOption) (err error) {
-	for _, o := range options {
-		e := errNilOption
-		if o != nil {
-			e = o.applyPublish(c)
-		}
-		if e != nil && err == nil {
-			err = e
-		}
-	}
-	return err
+// need makes the publish depend on a feature of the broker.
+func (c *publishConfig) need(feature proto.Feature, option string) {
+	c.needs = append(c.needs, session.Need{Role: proto.Broker, Feature: feature, Option: option})
 }
 
-// single refuses the options of a publish stream for an operation that is none.
-func (c *publishConfig) single(operation string) error {
-	if c.window > 0 || c.goOn {
-		return errors.New("wamp: " + operation + ": Window and GoOn are for PublishStream")
+// configure applies all options and returns the first error.
+func configure[O any](s *Session, options []O, apply func(O, *publishConfig) error) (c *publishConfig, err error) {
+	c = &publishConfig{s: s}
+	for _, o := range options {
+		e := errNilOption
+		if any(o) != nil {
+			e = apply(o, c)
+		}
+		if e != nil && err == nil {
+			err = s.noted(e)
+		}
 	}
-	return nil
+	return c, err
 }
 
 // plainPublish is a publish without options. It is never changed.
@@ -91,14 +88,8 @@ func (s *Session) Publish(ctx context.Context, topic string, payload Payload, op
 	}
 	cfg := &plainPublish
 	if len(options) > 0 {
-		cfg = &publishConfig{s: s}
-		bad := cfg.apply(options)
-		if bad == nil {
-			bad = cfg.single("Publish")
-		} else {
-			bad = s.noted(bad)
-		}
-		if err == nil {
+		var bad error
+		if cfg, bad = configure(s, options, PublishOption.applyPublish); err == nil {
 			err = bad
 		}
 	}

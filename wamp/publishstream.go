@@ -20,11 +20,11 @@ const maxWindow = 1 << 20
 // default. At most 1,048,576. Some routers drop answers of which more than 64
 // wait to be written: a window of hundreds is for routers that are known to do
 // otherwise.
-func Window(n int) PublishOption { return windowOption(n) }
+func Window(n int) PublishStreamOption { return windowOption(n) }
 
 type windowOption int
 
-func (o windowOption) applyPublish(c *publishConfig) error {
+func (o windowOption) applyStream(c *publishConfig) error {
 	if o < 1 || o > maxWindow {
 		return fmt.Errorf("wamp: Window: %d is not between 1 and %d", o, maxWindow)
 	}
@@ -34,11 +34,11 @@ func (o windowOption) applyPublish(c *publishConfig) error {
 
 // GoOn lets a PublishStream go on after a publish that failed; otherwise it
 // stops. The end of the session or of ctx stops it in any case.
-func GoOn() PublishOption { return goOnOption{} }
+func GoOn() PublishStreamOption { return goOnOption{} }
 
 type goOnOption struct{}
 
-func (goOnOption) applyPublish(c *publishConfig) error { c.goOn = true; return nil }
+func (goOnOption) applyStream(c *publishConfig) error { c.goOn = true; return nil }
 
 // PublishStream publishes what comes in on the channel, until that is closed,
 // and gives the acknowledgements in the same order. It does not wait for one
@@ -55,9 +55,9 @@ func (goOnOption) applyPublish(c *publishConfig) error { c.goOn = true; return n
 // ctx owns the stream: its end is the last element, and so is the end of the
 // session where no acknowledgement says so. Acknowledgements that nobody has read
 // when a Close is out of time are counted in a *ClosedError. The stream is closed
-// by the session. Options are those of Publish and hold for every event;
-// Acknowledge is set.
-func (s *Session) PublishStream(ctx context.Context, topic string, payloads <-chan Payload, options ...PublishOption) Acks {
+// by the session. Options hold for every event; each is
+// acknowledged.
+func (s *Session) PublishStream(ctx context.Context, topic string, payloads <-chan Payload, options ...PublishStreamOption) Acks {
 	if payloads == nil {
 		return s.publishAll(ctx, topic, options, nil)
 	}
@@ -73,7 +73,7 @@ func (s *Session) PublishStream(ctx context.Context, topic string, payloads <-ch
 // that it never hangs. send waits for room, in the window and outbound, under
 // that ctx, and returns the reason by which the stream has ended: what it was
 // given then was not published. All else is as in PublishStream.
-func (s *Session) PublishFunc(ctx context.Context, topic string, produce func(ctx context.Context, send func(Payload) error) error, options ...PublishOption) Acks {
+func (s *Session) PublishFunc(ctx context.Context, topic string, produce func(ctx context.Context, send func(Payload) error) error, options ...PublishStreamOption) Acks {
 	if produce == nil {
 		return s.publishAll(ctx, topic, options, nil)
 	}
@@ -119,7 +119,7 @@ func (f *flying) Deliver(*proto.Message) session.Verdict { return session.Taken 
 func (f *flying) End(e session.End) { f.ack <- ackOf(f.pub.URI, e) }
 
 // publishAll starts both goroutines.
-func (s *Session) publishAll(ctx context.Context, topic string, options []PublishOption, produce func(p *publishStream) error) Acks {
+func (s *Session) publishAll(ctx context.Context, topic string, options []PublishStreamOption, produce func(p *publishStream) error) Acks {
 	p, err := s.newPublishStream(ctx, topic, options)
 	if err == nil && produce == nil {
 		err = errNilProducer
@@ -147,7 +147,7 @@ func (s *Session) publishAll(ctx context.Context, topic string, options []Publis
 	return p.relay.Ch()
 }
 
-func (s *Session) newPublishStream(ctx context.Context, topic string, options []PublishOption) (*publishStream, error) {
+func (s *Session) newPublishStream(ctx context.Context, topic string, options []PublishStreamOption) (*publishStream, error) {
 	ctx, err := session.Own(ctx)
 	if err != nil {
 		return nil, err
@@ -155,9 +155,9 @@ func (s *Session) newPublishStream(ctx context.Context, topic string, options []
 	if err := proto.CheckURI(topic); err != nil {
 		return nil, err
 	}
-	cfg := &publishConfig{s: s}
-	if err := cfg.apply(options); err != nil {
-		return nil, s.noted(err)
+	cfg, err := configure(s, options, PublishStreamOption.applyStream)
+	if err != nil {
+		return nil, err
 	}
 	own := cfg.window > 0
 	if !own {

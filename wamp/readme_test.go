@@ -191,3 +191,38 @@ func TestReadme(t *testing.T) {
 		}
 	}
 }
+
+// What cannot be meant does not compile.
+func TestWhatDoesNotCompile(t *testing.T) {
+	fset := token.NewFileSet()
+	imports := compiled(t, fset)
+	for what, code := range map[string]string{
+		"a window of one publish":            `session.Publish(ctx, "t", p, wamp.Window(3))`,
+		"going on behind one publish":        `session.Publish(ctx, "t", p, wamp.GoOn())`,
+		"a stream without acknowledgements":  `session.PublishStream(ctx, "t", nil, wamp.Acknowledge())`,
+		"an acknowledged testament":          `session.AddTestament(ctx, wamp.Destroyed, "t", p, wamp.Acknowledge())`,
+		"a testament that is sent again":     `session.AddTestament(ctx, wamp.Destroyed, "t", p, wamp.Idempotent())`,
+		"a window of testaments":             `session.AddTestament(ctx, wamp.Destroyed, "t", p, wamp.Window(3))`,
+		"results that are dropped":           `session.Call(ctx, "p", p, wamp.OverflowDropOldest())`,
+		"invocations that are dropped":       `session.Register(ctx, "p", wamp.OverflowDropNewest())`,
+		"reading from somebody's handler":    `h, _ := session.Handle(ctx, "p", nil); _ = h.Invocations()`,
+		"a call that is retained":            `session.Call(ctx, "p", p, wamp.Retain())`,
+		"a subscription that is progressive": `session.Subscribe(ctx, "t", wamp.Progressive())`,
+	} {
+		text := "package snippet\nimport (\n\"context\"\n\"" + module + "/wamp\"\n)\nfunc _(ctx context.Context, session *wamp.Session, p wamp.Payload) {\n" + code + "\n}\n"
+		file, err := parser.ParseFile(fset, what, text, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		var wrong []types.Error
+		cfg := types.Config{Importer: imports, Error: func(err error) {
+			if e := (types.Error{}); errors.As(err, &e) && !e.Soft {
+				wrong = append(wrong, e)
+			}
+		}}
+		_, _ = cfg.Check("snippet", fset, []*ast.File{file}, nil)
+		if len(wrong) != 1 {
+			t.Errorf("%s: %v", what, wrong)
+		}
+	}
+}

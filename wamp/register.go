@@ -464,15 +464,19 @@ type Handler func(ctx context.Context, inv *Invocation) error
 // stack. One that goes on ten seconds after its context was interrupted is
 // answered for, keeps its place among those that run at once, and is logged. ctx
 // owns the registration as in Register.
-func (s *Session) Handle(ctx context.Context, procedure string, h Handler, options ...RegisterOption) (*Registration, error) {
+func (s *Session) Handle(ctx context.Context, procedure string, h Handler, options ...RegisterOption) (*Service, error) {
 	if h == nil {
 		return nil, opError("register", procedure, errors.New("the handler is nil"))
 	}
 	r, err := s.register(ctx, procedure, options)
+	v := &Service{r: r, done: make(chan struct{})}
 	if err == nil {
 		r.what = "the handler of " + procedure
 		tally := s.eng.NewTally("invocation of "+procedure+" still runs", "invocations of "+procedure+" still run")
-		if err = s.eng.Go(func() { r.serve(h, tally) }); err != nil {
+		if err = s.eng.Go(func() {
+			defer close(v.done)
+			r.serve(h, tally)
+		}); err != nil {
 			tally.Close()
 			for range r.stream.Ch() { // what came before the session was over goes to nobody
 			}
@@ -481,8 +485,37 @@ func (s *Session) Handle(ctx context.Context, procedure string, h Handler, optio
 	if err != nil {
 		return nil, opError("register", procedure, err)
 	}
-	return r, nil
+	return v, nil
 }
+
+// Service is a registered procedure whose invocations go to a handler.
+type Service struct {
+	r    *Registration
+	done chan struct{}
+}
+
+// Done is closed when the handler gets no more invocations; Err then says why. Some
+// may still run.
+func (v *Service) Done() <-chan struct{} { return v.done }
+
+// Procedure is the procedure or pattern that was registered.
+func (v *Service) Procedure() string { return v.r.Procedure() }
+
+// ID is the dealer's id of the registration.
+func (v *Service) ID() ID { return v.r.ID() }
+
+// Err says why the handler gets no more invocations, nil while it does:
+// ErrUnregistered, ctx's error, a *RevokedError or a *ClosedError.
+func (v *Service) Err() error { return v.r.Err() }
+
+// Refused counts the invocations that found no room.
+func (v *Service) Refused() uint64 { return v.r.Refused() }
+
+// Unregister ends the registration at once, behind what this goroutine has begun
+// before. ctx bounds the wait for the dealer's acknowledgement only, as AckTimeout
+// does; the registration is over in any case. Handlers that run go on, invocations
+// that wait for one are answered wamp.error.unavailable.
+func (v *Service) Unregister(ctx context.Context) error { return v.r.Unregister(ctx) }
 
 // serve takes the invocations until the registration is over. Those that have
 // not begun when it is are refused, or where the session has ended, whose

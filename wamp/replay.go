@@ -22,7 +22,7 @@ import (
 // may have been nobody.
 //
 // The bounds say where the stream begins and nothing else: a limit is about the
-// newest events, as with HistoryLast, and of a pattern all topics come live.
+// newest events, as with Last, and of a pattern all topics come live.
 //
 // Subscribe then also asks for the history, under its ctx, and fails if the
 // broker does not give it: with a *FeatureError where it did not announce
@@ -30,12 +30,12 @@ import (
 // before its answer are kept apart from Buffer, up to 64 MiB of them;
 // what goes beyond waits in Buffer, and under policy Block keeps the answer from
 // being read until ctx ends.
-func FromHistory(options ...HistoryOption) SubscribeOption { return fromHistoryOption(options) }
+func FromHistory(bounds HistoryQuery) SubscribeOption { return fromHistoryOption(bounds) }
 
-type fromHistoryOption []HistoryOption
+type fromHistoryOption HistoryQuery
 
 func (o fromHistoryOption) applySubscribe(s *Subscription) error {
-	q, err := newHistoryQuery(o)
+	q, err := HistoryQuery(o).query()
 	if err != nil {
 		return err
 	}
@@ -43,7 +43,7 @@ func (o fromHistoryOption) applySubscribe(s *Subscription) error {
 		return errors.New("wamp: FromHistory: the bounds must not have an end, nor be reversed")
 	}
 	if q.limit > 0 { // the oldest ones would leave a gap behind them
-		_ = historyLimit{q.limit, true}.applyHistory(q)
+		q.last, q.kw["reverse"] = true, true
 	}
 	s.replay = &replay{sub: s, query: q}
 	return nil

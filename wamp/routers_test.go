@@ -29,7 +29,7 @@ func TestRouterWithShortQueue(t *testing.T) {
 		r := wamptest.NewRouter(t, wamptest.WithQueueLimit(64))
 		s := join(t, r, wamp.WithReconnect(quick()))
 		var all sync.WaitGroup
-		subs, regs := make([]*wamp.Subscription, n), make([]*wamp.Registration, n)
+		subs, regs := make([]*wamp.Subscription, n), make([]*wamp.Service, n)
 		for i := range n {
 			all.Go(func() { subs[i] = subscribe(t, s, fmt.Sprint("com.example.topic.n", i)) })
 			all.Go(func() { regs[i] = handle(t, s, fmt.Sprint("com.example.proc.n", i), echo) })
@@ -118,7 +118,7 @@ func TestRouterWithSharedIDs(t *testing.T) {
 				r := wamptest.NewRouter(t, option)
 				s, c := join(t, r, wamp.WithReconnect(quick())), join(t, r)
 				var ran [3]int
-				regs := make([]*wamp.Registration, len(ran))
+				regs := make([]*wamp.Service, len(ran))
 				for i := range ran {
 					regs[i] = handle(t, s, "com.example.shared", func(_ context.Context, inv *wamp.Invocation) error {
 						ran[i]++
@@ -373,7 +373,7 @@ func TestHistoryOfOtherRouters(t *testing.T) {
 				publish(t, p, []string{"com.example.a", "com.example.b"}[i%2], i, i+1)
 				<-time.After(time.Second)
 			}
-			events := value(sub.History(t.Context()))
+			events := value(sub.History(t.Context(), wamp.HistoryQuery{}))
 			var ids []wamp.ID
 			for ev := range events {
 				ids = append(ids, ev.Publication)
@@ -383,23 +383,23 @@ func TestHistoryOfOtherRouters(t *testing.T) {
 			}
 			at := func(i int) time.Time { return begin.Add(time.Duration(i) * time.Second) }
 			for i, tt := range []struct {
-				bounds []wamp.HistoryOption
+				bounds wamp.HistoryQuery
 				want   []int
 			}{
-				{[]wamp.HistoryOption{wamp.HistoryLimit(3)}, []int{0, 1, 2}},
-				{[]wamp.HistoryOption{wamp.HistoryLast(3)}, []int{17, 18, 19}},
-				{[]wamp.HistoryOption{wamp.HistoryLimit(3), wamp.HistoryReverse()}, []int{19, 18, 17}},
-				{[]wamp.HistoryOption{wamp.HistoryFrom(at(17))}, []int{17, 18, 19}},
-				{[]wamp.HistoryOption{wamp.HistoryAfter(at(17))}, []int{18, 19}},
-				{[]wamp.HistoryOption{wamp.HistoryBefore(at(2))}, []int{0, 1}},
-				{[]wamp.HistoryOption{wamp.HistoryUntil(at(2))}, []int{0, 1, 2}},
-				{[]wamp.HistoryOption{wamp.HistoryFromPublication(ids[18])}, []int{18, 19}},
-				{[]wamp.HistoryOption{wamp.HistoryAfterPublication(ids[18])}, []int{19}},
-				{[]wamp.HistoryOption{wamp.HistoryBeforePublication(ids[1])}, []int{0}},
-				{[]wamp.HistoryOption{wamp.HistoryUntilPublication(ids[1])}, []int{0, 1}},
-				{[]wamp.HistoryOption{wamp.HistoryTopic("com.example.b"), wamp.HistoryLast(2)}, []int{17, 19}},
+				{wamp.HistoryQuery{Limit: 3}, []int{0, 1, 2}},
+				{wamp.HistoryQuery{Last: 3}, []int{17, 18, 19}},
+				{wamp.HistoryQuery{Limit: 3, Reverse: true}, []int{19, 18, 17}},
+				{wamp.HistoryQuery{From: at(17)}, []int{17, 18, 19}},
+				{wamp.HistoryQuery{After: at(17)}, []int{18, 19}},
+				{wamp.HistoryQuery{Before: at(2)}, []int{0, 1}},
+				{wamp.HistoryQuery{Until: at(2)}, []int{0, 1, 2}},
+				{wamp.HistoryQuery{FromPublication: ids[18]}, []int{18, 19}},
+				{wamp.HistoryQuery{AfterPublication: ids[18]}, []int{19}},
+				{wamp.HistoryQuery{BeforePublication: ids[1]}, []int{0}},
+				{wamp.HistoryQuery{UntilPublication: ids[1]}, []int{0, 1}},
+				{wamp.HistoryQuery{Topic: "com.example.b", Last: 2}, []int{17, 19}},
 			} {
-				if got := numbers(t, drained(value(sub.History(t.Context(), tt.bounds...)))); !slices.Equal(got, tt.want) {
+				if got := numbers(t, drained(value(sub.History(t.Context(), tt.bounds)))); !slices.Equal(got, tt.want) {
 					t.Errorf("%d options, query %d: %v, want %v", len(options), i, got, tt.want)
 				}
 			}

@@ -8,11 +8,11 @@ import (
 	"github.com/connectanum/connectanum-go/wamp/session"
 )
 
-// RoutingKeyOption is what RoutingKey returns: an option of calls and
+// RoutingKeyOption is what RoutingKey returns: an option of calls and of whatever
 // publishes.
 type RoutingKeyOption interface {
 	CallOption
-	PublishOption
+	EventOption
 }
 
 // RoutingKey sends a call to one callee of a shared registration, always the
@@ -46,9 +46,12 @@ func (o routingKeyOption) applyPublish(c *publishConfig) error {
 		return err
 	}
 	c.set("rkey", string(o))
-	c.needs = append(c.needs, session.Need{Role: proto.Broker, Feature: proto.ShardedSubscription, Option: "RoutingKey"})
+	c.need(proto.ShardedSubscription, "RoutingKey")
 	return nil
 }
+
+func (o routingKeyOption) applyStream(c *publishConfig) error    { return o.applyPublish(c) }
+func (o routingKeyOption) applyTestament(c *publishConfig) error { return o.applyPublish(c) }
 
 // NodeKey makes the subscription one part of a sharded one: of the events that
 // have a RoutingKey it gets those that fall to its node key, and no other node

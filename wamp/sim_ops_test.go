@@ -199,13 +199,17 @@ func (w *simWorld) results(o *simOp, a sim.Action, results wamp.Results) {
 }
 
 func (w *simWorld) register(o *simOp, a sim.Action) {
-	var reg *wamp.Registration
+	var reg registered
+	var served *wamp.Service
+	var read *wamp.Registration
 	var err error
 	uri := sim.RegistrationURI(a.Op)
 	if a.Steps > 0 {
-		reg, err = w.s.Handle(o.ctx, uri, w.handler(a.Op), wamp.Concurrency(a.Steps))
+		served, err = w.s.Handle(o.ctx, uri, w.handler(a.Op), wamp.Concurrency(a.Steps))
+		reg = served
 	} else {
-		reg, err = w.s.Register(o.ctx, uri, wamp.Buffer(1, 0))
+		read, err = w.s.Register(o.ctx, uri, wamp.Buffer(1, 0))
+		reg = read
 	}
 	if err != nil {
 		w.m.Ended(a.Op, simEnd(err, wamp.Payload{}))
@@ -216,11 +220,9 @@ func (w *simWorld) register(o *simOp, a sim.Action) {
 	w.mu.Unlock()
 	w.m.Acked(a.Op)
 	if a.Steps > 0 {
-		for reg.Err() == nil { // its channel is the library's
-			<-time.After(time.Second)
-		}
+		<-served.Done()
 	} else {
-		for inv := range reg.Invocations() {
+		for inv := range read.Invocations() {
 			go w.answer(inv, a.Op)
 			w.pause(o)
 		}

@@ -89,9 +89,9 @@ func simSubscribeOptions(a sim.Action) []wamp.SubscribeOption {
 	case a.How == sim.Retained:
 		options = append(options, wamp.GetRetained())
 	case a.How == sim.History && a.N > 0:
-		options = append(options, wamp.FromHistory(wamp.HistoryLast(a.N)))
+		options = append(options, wamp.FromHistory(wamp.HistoryQuery{Last: a.N}))
 	case a.How == sim.History:
-		options = append(options, wamp.FromHistory())
+		options = append(options, wamp.FromHistory(wamp.HistoryQuery{}))
 	}
 	return options
 }

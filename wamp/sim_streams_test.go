@@ -25,7 +25,7 @@ func simStreamed(v []int) (op, k int, ok bool) {
 
 // stream plays a publish stream: the producer, and who reads the acknowledgements.
 func (w *simWorld) stream(o *simOp, a sim.Action) {
-	var options []wamp.PublishOption
+	var options []wamp.PublishStreamOption
 	if a.Steps > 0 { // otherwise it shares the session's
 		options = append(options, wamp.Window(a.Steps))
 	}

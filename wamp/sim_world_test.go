@@ -80,12 +80,19 @@ type holding struct {
 	quiet     map[proto.ID]bool   // subscriptions that were not acknowledged: nothing retained is sent for them
 }
 
+// registered is a registration with a handler, or with a channel.
+type registered interface {
+	ID() wamp.ID
+	Err() error
+	Unregister(ctx context.Context) error
+}
+
 // simOp is an operation with its context.
 type simOp struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	sub    *wamp.Subscription
-	reg    *wamp.Registration
+	reg    registered
 	chunks chan wamp.Payload // of a progressive call
 	sent   int               // chunks behind the first
 	policy string            // of a subscription

@@ -214,7 +214,7 @@ func TestNilIsRefused(t *testing.T) {
 			"Handle, nil":        only(s.Handle(ctx, "com.example.other", nil)),
 			"Unsubscribe":        sub.Unsubscribe(none),
 			"Unregister":         reg.Unregister(none),
-			"History":            only(sub.History(none)),
+			"History":            only(sub.History(none, wamp.HistoryQuery{})),
 			"Ping":               only(s.Ping(none)),
 			"Close":              s.Close(none),
 			"Drain":              s.Drain(none),
@@ -430,15 +430,15 @@ func TestHandlerThatIgnoresItsInterrupt(t *testing.T) {
 // Drain lets it finish.
 func TestWaitingInvocationsAreAnswered(t *testing.T) {
 	const n, slots = 300, 2
-	for name, end := range map[string]func(*wamptest.Router, *wamp.Session, *wamp.Registration, context.CancelFunc){
-		"ctx": func(_ *wamptest.Router, _ *wamp.Session, _ *wamp.Registration, cancel context.CancelFunc) { cancel() },
-		"unregister": func(_ *wamptest.Router, _ *wamp.Session, reg *wamp.Registration, _ context.CancelFunc) {
+	for name, end := range map[string]func(*wamptest.Router, *wamp.Session, registered, context.CancelFunc){
+		"ctx": func(_ *wamptest.Router, _ *wamp.Session, _ registered, cancel context.CancelFunc) { cancel() },
+		"unregister": func(_ *wamptest.Router, _ *wamp.Session, reg registered, _ context.CancelFunc) {
 			_ = reg.Unregister(context.Background())
 		},
-		"revoked": func(r *wamptest.Router, _ *wamp.Session, reg *wamp.Registration, _ context.CancelFunc) {
+		"revoked": func(r *wamptest.Router, _ *wamp.Session, reg registered, _ context.CancelFunc) {
 			r.RevokeRegistration(reg.ID(), "com.example.reason")
 		},
-		"drain": func(_ *wamptest.Router, s *wamp.Session, _ *wamp.Registration, _ context.CancelFunc) {
+		"drain": func(_ *wamptest.Router, s *wamp.Session, _ registered, _ context.CancelFunc) {
 			_ = s.Drain(context.Background())
 		},
 	} {
@@ -452,21 +452,26 @@ func TestWaitingInvocationsAreAnswered(t *testing.T) {
 					<-time.After(time.Second)
 					return inv.Return(wamp.Args(1))
 				}
-				var reg *wamp.Registration
-				var err error
+				var reg registered
 				if byChannel {
-					if reg, err = s.Register(ctx, "com.example.work"); err != nil {
+					read, err := s.Register(ctx, "com.example.work")
+					if err != nil {
 						t.Fatal(err)
 					}
+					reg = read
 					for range slots {
 						go func() {
-							for inv := range reg.Invocations() {
+							for inv := range read.Invocations() {
 								_ = work(inv.Context(), inv)
 							}
 						}()
 					}
-				} else if reg, err = s.Handle(ctx, "com.example.work", work, wamp.Concurrency(slots)); err != nil {
-					t.Fatal(err)
+				} else {
+					served, err := s.Handle(ctx, "com.example.work", work, wamp.Concurrency(slots))
+					if err != nil {
+						t.Fatal(err)
+					}
+					reg = served
 				}
 				results := make([]wamp.Results, n)
 				for i := range results {

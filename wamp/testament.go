@@ -21,7 +21,6 @@ const (
 
 // AddTestament leaves an event with the router, which publishes it when this
 // session is gone, however that came about. It returns when the router has it.
-// Options are those of Publish, but for Acknowledge and Idempotent.
 //
 // When the connection is lost the router publishes it; after a reconnect the
 // session has a new testament like it, set again before anything that waited
@@ -34,25 +33,19 @@ const (
 // testament_meta_api, or what it answered.
 //
 // See WAMP, "Session Testament".
-func (s *Session) AddTestament(ctx context.Context, scope Scope, topic string, payload Payload, options ...PublishOption) error {
+func (s *Session) AddTestament(ctx context.Context, scope Scope, topic string, payload Payload, options ...TestamentOption) error {
 	return opError("testament", topic, s.addTestament(ctx, scope, topic, payload, options))
 }
 
-func (s *Session) addTestament(ctx context.Context, scope Scope, topic string, payload Payload, options []PublishOption) error {
-	cfg := &publishConfig{s: s}
-	if err := cfg.apply(options); err != nil {
-		return s.noted(err)
-	}
-	if cfg.ack || cfg.idempotent {
-		return errors.New("wamp: AddTestament: nobody waits for a testament's acknowledgement")
-	}
-	if err := cfg.single("AddTestament"); err != nil {
+func (s *Session) addTestament(ctx context.Context, scope Scope, topic string, payload Payload, options []TestamentOption) error {
+	cfg, err := configure(s, options, TestamentOption.applyTestament)
+	if err != nil {
 		return err
 	}
 	if err := proto.CheckURI(topic); err != nil {
 		return err
 	}
-	payload, err := s.sealTestament(topic, payload, cfg)
+	payload, err = s.sealTestament(topic, payload, cfg)
 	if err != nil {
 		return err
 	}

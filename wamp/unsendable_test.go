@@ -166,25 +166,25 @@ func TestUnsendableElsewhere(t *testing.T) {
 func TestUnsendableOptions(t *testing.T) {
 	const bad = "com.\xff"
 	only := func(_ any, err error) error { return err }
-	for name, op := range map[string]func(ctx context.Context, s *wamp.Session, options ...wamp.PublishOption) error{
-		"Publish": func(ctx context.Context, s *wamp.Session, options ...wamp.PublishOption) error {
-			return lastAck(s.Publish(ctx, "com.example.topic", wamp.Args(7), options...))
+	for name, op := range map[string]func(ctx context.Context, s *wamp.Session, o wamp.EventOption) error{
+		"Publish": func(ctx context.Context, s *wamp.Session, o wamp.EventOption) error {
+			return lastAck(s.Publish(ctx, "com.example.topic", wamp.Args(7), o))
 		},
-		"Acknowledge": func(ctx context.Context, s *wamp.Session, options ...wamp.PublishOption) error {
-			return lastAck(s.Publish(ctx, "com.example.topic", wamp.Args(7), append(options, wamp.Acknowledge())...))
+		"Acknowledge": func(ctx context.Context, s *wamp.Session, o wamp.EventOption) error {
+			return lastAck(s.Publish(ctx, "com.example.topic", wamp.Args(7), o, wamp.Acknowledge()))
 		},
-		"PublishStream": func(ctx context.Context, s *wamp.Session, options ...wamp.PublishOption) error {
-			return lastAck(s.PublishStream(ctx, "com.example.topic", filled(wamp.Args(7)), options...))
+		"PublishStream": func(ctx context.Context, s *wamp.Session, o wamp.EventOption) error {
+			return lastAck(s.PublishStream(ctx, "com.example.topic", filled(wamp.Args(7)), o))
 		},
-		"testament": func(ctx context.Context, s *wamp.Session, options ...wamp.PublishOption) error {
-			return s.AddTestament(ctx, wamp.Destroyed, "com.example.topic", wamp.Args(7), options...)
+		"testament": func(ctx context.Context, s *wamp.Session, o wamp.EventOption) error {
+			return s.AddTestament(ctx, wamp.Destroyed, "com.example.topic", wamp.Args(7), o)
 		},
 	} {
 		onlyIn(t, codec.CBOR, name, func(t *testing.T) {
 			r := wamptest.NewRouter(t)
 			s := join(t, r)
 			link := s.ID()
-			for what, o := range map[string]wamp.PublishOption{
+			for what, o := range map[string]wamp.EventOption{
 				"EligibleAuthID": wamp.EligibleAuthID("joe", bad), "EligibleAuthRole": wamp.EligibleAuthRole(bad),
 				"ExcludeAuthID": wamp.ExcludeAuthID(bad), "ExcludeAuthRole": wamp.ExcludeAuthRole(bad),
 				"Exclude": wamp.Exclude(1, 1<<53+1), "Eligible": wamp.Eligible(0), "RoutingKey": wamp.RoutingKey(bad),

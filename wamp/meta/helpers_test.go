@@ -52,7 +52,7 @@ func joinAs(t *testing.T, r *wamptest.Router, name string, options ...wamp.Optio
 }
 
 // handle registers a handler and fails the test if it cannot.
-func handle(t *testing.T, s *wamp.Session, procedure string, h wamp.Handler, options ...wamp.RegisterOption) *wamp.Registration {
+func handle(t *testing.T, s *wamp.Session, procedure string, h wamp.Handler, options ...wamp.RegisterOption) *wamp.Service {
 	t.Helper()
 	return must(s.Handle(t.Context(), procedure, h, options...))(t)
 }

@@ -161,7 +161,7 @@ func TestSealedEndToEnd(t *testing.T) {
 					if !tt.chunks {
 						return
 					}
-					events, err := sub.History(ctx)
+					events, err := sub.History(ctx, wamp.HistoryQuery{})
 					if err != nil || len(events) != 2 {
 						t.Fatal(err)
 					}

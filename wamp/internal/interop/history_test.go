@@ -154,15 +154,15 @@ func TestEventHistory(t *testing.T) {
 				}
 			}
 			for _, tt := range []struct {
-				options []wamp.HistoryOption
+				options wamp.HistoryQuery
 				want    []wamp.ID
 			}{
-				{[]wamp.HistoryOption{wamp.HistoryLimit(n)}, ids},
-				{[]wamp.HistoryOption{wamp.HistoryLimit(3)}, ids[n-3:]}, // by the text the oldest ones
-				{[]wamp.HistoryOption{wamp.HistoryLast(3)}, ids[n-3:]},  // asked for as a limit there
-				{nil, ids[n-10:]},
+				{wamp.HistoryQuery{Limit: n}, ids},
+				{wamp.HistoryQuery{Limit: 3}, ids[n-3:]}, // by the text the oldest ones
+				{wamp.HistoryQuery{Last: 3}, ids[n-3:]},  // asked for as a limit there
+				{wamp.HistoryQuery{}, ids[n-10:]},
 			} {
-				events, err := sub.History(limit(t), tt.options...)
+				events, err := sub.History(limit(t), tt.options)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -188,8 +188,7 @@ func TestEventHistory(t *testing.T) {
 					t.Errorf("%v: %v are missing", tt.options, tt.want)
 				}
 			}
-			for _, bound := range []wamp.HistoryOption{wamp.HistoryReverse(), wamp.HistoryFrom(start), wamp.HistoryTopic(topic),
-				wamp.HistoryAfterPublication(ids[0])} {
+			for _, bound := range []wamp.HistoryQuery{{Reverse: true}, {From: start}, {Topic: topic}, {AfterPublication: ids[0]}} {
 				if _, err := sub.History(limit(t), bound); !errors.Is(err, wamp.ErrRuntimeError) {
 					t.Errorf("%v: %v", bound, err)
 				}
@@ -215,7 +214,7 @@ func TestEventHistoryOfSeveral(t *testing.T) {
 	if err := raw.Scan(&list); err != nil || len(list) != 4 || list[0].ID != two || list[1].ID != two || list[2].ID != one || list[3].ID != one {
 		t.Errorf("Crossbar has %v, %v; want %d and %d twice", list, err, two, one)
 	}
-	events, err := sub.History(limit(t), wamp.HistoryLimit(4))
+	events, err := sub.History(limit(t), wamp.HistoryQuery{Limit: 4})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -230,11 +229,11 @@ func TestEventHistoryOfSeveral(t *testing.T) {
 		"a topic without": subscribe(t, s, "com.interop.no.history"),
 		"a realm without": subscribe(t, pubsubCell.join(t, wamp.Assume("event_history")), "com.interop.no.history"),
 	} {
-		if _, err := sub.History(limit(t)); wamp.ErrorURI(err) != proto.ErrURIHistoryUnavailable {
+		if _, err := sub.History(limit(t), wamp.HistoryQuery{}); wamp.ErrorURI(err) != proto.ErrURIHistoryUnavailable {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := s.Subscribe(limit(t), "com.interop.no.history", wamp.FromHistory()); wamp.ErrorURI(err) != proto.ErrURIHistoryUnavailable {
+	if _, err := s.Subscribe(limit(t), "com.interop.no.history", wamp.FromHistory(wamp.HistoryQuery{})); wamp.ErrorURI(err) != proto.ErrURIHistoryUnavailable {
 		t.Error(err)
 	}
 }
@@ -244,7 +243,7 @@ func TestEventHistoryIsBounded(t *testing.T) {
 	s, p := joinStore(t, pubsubCell), newPartner(t, peerCell, "", request{"realm": storeRealm})
 	sub := subscribe(t, s, historyExact)
 	ids := p.ask(t, "publish", request{"topic": historyExact, "count": 5, "acknowledge": true}).IDs
-	events, err := sub.History(limit(t), wamp.HistoryLimit(5))
+	events, err := sub.History(limit(t), wamp.HistoryQuery{Limit: 5})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -268,7 +267,7 @@ func TestFromHistory(t *testing.T) {
 		const n = 400
 		p.ask(t, "publish", request{"topic": topic, "count": 20, "acknowledge": true})
 		publishing := p.begin(t, "publish", request{"topic": topic, "count": n, "acknowledge": true})
-		sub := subscribe(t, joinStore(t, cell{kinds[round], codecs[round%3]}), historyTree, wamp.Match(wamp.Prefix), wamp.FromHistory(wamp.HistoryLimit(30)))
+		sub := subscribe(t, joinStore(t, cell{kinds[round], codecs[round%3]}), historyTree, wamp.Match(wamp.Prefix), wamp.FromHistory(wamp.HistoryQuery{Limit: 30}))
 		ids := publishing().IDs
 		first, at, historic := -1, 0, 0
 		for at < n {
@@ -307,7 +306,7 @@ func TestFromHistoryAfterReconnect(t *testing.T) {
 	s := g.join(t, storeRealm, wamp.Assume("event_history"))
 	topic := fresh(historyTree)
 	p.ask(t, "publish", request{"topic": topic, "args": tagAll("0"), "acknowledge": true})
-	sub := subscribe(t, s, historyTree, wamp.Match(wamp.Prefix), wamp.FromHistory(wamp.HistoryLimit(10)))
+	sub := subscribe(t, s, historyTree, wamp.Match(wamp.Prefix), wamp.FromHistory(wamp.HistoryQuery{Limit: 10}))
 	expect := func(want int, historic, gap bool) {
 		t.Helper()
 		ev := next(t, sub)

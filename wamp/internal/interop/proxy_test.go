@@ -34,7 +34,7 @@ func TestWorkerKilled(t *testing.T) {
 		s   *wamp.Session
 		log *causes
 		was *wamp.Details
-		reg *wamp.Registration
+		reg *wamp.Service
 		sub *wamp.Subscription
 
 		call wamp.Results // under way when it happens

@@ -396,14 +396,14 @@ func TestPubSubFeaturesThatAreMissing(t *testing.T) {
 	_, nkey := s.Subscribe(limit(t), topic+".sharded", wamp.NodeKey("one"))
 	_, rkey := s.Publish(limit(t), topic, wamp.Args(1), wamp.Acknowledge(), wamp.RoutingKey("k")).Wait()
 	_, unasked := s.Publish(limit(t), topic, wamp.Args(1), wamp.RoutingKey("k")).Wait()
-	_, history := sub.History(limit(t))
+	_, history := sub.History(limit(t), wamp.HistoryQuery{})
 	_, sealed := s.Publish(limit(t), sealedTopic, wamp.Args(1), wamp.Acknowledge()).Wait()
 	_, sealedUnasked := s.Publish(limit(t), sealedTopic, wamp.Args(1)).Wait()
 	_, sealedCall := s.Call(limit(t), sealedTopic, wamp.Args(1)).Final()
 	if sent := s.Stats().Sent - before; sent != 0 {
 		t.Errorf("%d messages were sent", sent)
 	}
-	_, from := s.Subscribe(limit(t), topic, wamp.FromHistory())
+	_, from := s.Subscribe(limit(t), topic, wamp.FromHistory(wamp.HistoryQuery{}))
 	for feature, errs := range map[proto.Feature][]error{
 		proto.ShardedSubscription: {nkey, rkey, unasked}, proto.EventHistory: {history, from},
 		proto.PayloadPassthruMode: {sealed, sealedUnasked, sealedCall},

@@ -22,7 +22,7 @@ func TestManyHandlesComeBack(t *testing.T) {
 	g := newGate(t)
 	s, other := g.join(t, realm), cell{"ws", codecs[1]}.join(t, wamp.WithReconnect(wamp.Backoff{Min: 20 * time.Millisecond, Max: 200 * time.Millisecond}))
 	prefix := fresh("com.interop.many.")
-	regs, subs := make([]*wamp.Registration, n), make([]*wamp.Subscription, n)
+	regs, subs := make([]*wamp.Service, n), make([]*wamp.Subscription, n)
 	topic := func(i int) string { return fmt.Sprintf("%s.topic%d", prefix, i) }
 	var all sync.WaitGroup
 	for i := range n {

@@ -254,7 +254,7 @@ func TestSealedAndKept(t *testing.T) {
 	if ev := next(t, sub); ev.Publication != id || text(t, ev.Payload) != "swordfish" {
 		t.Errorf("%+v", ev)
 	}
-	events, err := sub.History(limit(t), wamp.HistoryLimit(1))
+	events, err := sub.History(limit(t), wamp.HistoryQuery{Limit: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,7 +28,7 @@ func TestTestaments(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			add := func(scope wamp.Scope, word string, options ...wamp.PublishOption) {
+			add := func(scope wamp.Scope, word string, options ...wamp.TestamentOption) {
 				t.Helper()
 				if err := s.AddTestament(limit(t), scope, topic, wamp.Args(word, []byte{1}).With("from", s.ID()), options...); err != nil {
 					t.Fatal(err)
