@@ -215,8 +215,8 @@ func (s *Session) finish(late []op) {
 	s.links.wait(0, limit.Done())
 }
 
-// now, watch, linkDown, dial, consult, crowded, mistake and sessionEnded make
-// Session the host of its core.
+// now, watch, linkUp, linkDown, dial, consult, crowded, mistake and sessionEnded
+// make Session the host of its core.
 
 var _ host = (*Session)(nil)
 
@@ -267,10 +267,6 @@ func (s *Session) linkUp(j *joiner) {
 	if k := s.cfg.Keepalive; k.Interval > 0 {
 		l.done.start(func() { l.keep(s, k) }) // ends with the link; s.link is the actor's, and may be gone by then
 	}
-	s.core.joined(j.details, j.codec, j.maxSend)
-	for _, o := range j.odds {
-		s.core.odd(o)
-	}
 	s.box.setOnline()
 }
 
@@ -294,22 +290,19 @@ func (s *Session) linkDown(last bool, cause error) {
 // dial makes an attempt to join again, off the actor.
 func (s *Session) dial(attempt int) {
 	s.links.start(func() { // ends with the attempt, which the end of the session cuts short
-		j, err := tryConnect(s.ctx, &s.cfg, attempt)
+		j, err := s.dials.try(s.ctx, attempt)
 		if err != nil {
 			s.box.control(&dialFailedOp{err})
 			return
 		}
-		if !s.box.control(&linkUpOp{s, j}) {
+		if !s.box.control(&linkUpOp{j}) {
 			j.abandon()
 		}
 	})
 }
 
 // linkUpOp is an attempt that succeeded.
-type linkUpOp struct {
-	s *Session
-	j *joiner
-}
+type linkUpOp struct{ j *joiner }
 
 func (o *linkUpOp) refuse(error) { o.j.abandon() }
 
@@ -318,7 +311,7 @@ func (o *linkUpOp) apply(c *core) {
 		o.j.abandon()
 		return
 	}
-	o.s.linkUp(o.j)
+	c.linkUp(o.j)
 }
 
 // dialFailedOp is an attempt that came to nothing.

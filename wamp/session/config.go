@@ -55,10 +55,21 @@ type Config struct {
 	// Logger gets what happens to the session. Nil: nothing is logged but the
 	// faults of users' code, which go to slog.Default.
 	Logger *slog.Logger
+}
 
-	turn   int // the part of a Sequence to begin with; one attempt at a time reads and sets it
-	faults *slog.Logger
+// settings are the Config of a session with what is missing filled in. They do not
+// change.
+type settings struct {
+	Config
+	faults *slog.Logger // of users' code
 	logs   *logQueue
+}
+
+func newSettings(cfg Config) *settings {
+	cfg.setDefaults()
+	s := &settings{Config: cfg}
+	s.setLoggers()
+	return s
 }
 
 // shutTime bounds how long a link that is no longer wanted may take to send what
@@ -93,7 +104,6 @@ func (cfg *Config) setDefaults() {
 	if cfg.Keepalive.Interval > 0 && cfg.Keepalive.Timeout <= 0 {
 		cfg.Keepalive.Timeout = cfg.Keepalive.Interval
 	}
-	cfg.setLoggers()
 }
 
 // features are those of a role that count as announced.
@@ -131,7 +141,7 @@ type Details struct {
 	Welcome proto.Dict
 }
 
-func newDetails(cfg *Config, m *proto.Message, p transport.Protocol) *Details {
+func newDetails(cfg *settings, m *proto.Message, p transport.Protocol) *Details {
 	o := m.Options
 	d := &Details{
 		Session: m.ID, Realm: cfg.Realm,

@@ -16,7 +16,7 @@ import (
 // (in tests: the one goroutine that drives it). It never blocks: it appends to
 // the outbound batch, calls Sinks, and leaves wishes for its host.
 type core struct {
-	cfg  *Config
+	cfg  *settings
 	host host
 	log  *slog.Logger
 
@@ -84,8 +84,11 @@ type host interface {
 	// linkDown is called when the link is lost or given up, with the reason;
 	// what is in the outbound batch is still sent if last is set.
 	linkDown(last bool, cause error)
-	// dial starts an attempt; linkUp or dialFailed is its outcome.
+	// dial starts an attempt; linkUpOp or dialFailedOp is its outcome.
 	dial(attempt int)
+	// linkUp is called when an attempt has joined, before anything is sent on the
+	// new link.
+	linkUp(j *joiner)
 	// consult runs a user's code off the actor; what it returns is applied, or
 	// where it does not return, otherwise.
 	consult(f func() op, otherwise op)
@@ -119,7 +122,7 @@ type request interface {
 	users() bool
 }
 
-func newCore(cfg *Config, h host) *core {
+func newCore(cfg *settings, h host) *core {
 	c := &core{
 		cfg: cfg, host: h, log: cfg.Logger, state: proto.StateClosed,
 		out:         new(transport.Batch),
@@ -138,6 +141,15 @@ func newCore(cfg *Config, h host) *core {
 	c.notes.sink = cfg.faults
 	c.memory.limit = cfg.Memory
 	return c
+}
+
+// linkUp goes on with the link of an attempt that has joined.
+func (c *core) linkUp(j *joiner) {
+	c.host.linkUp(j)
+	c.joined(j.details, j.codec, j.maxSend)
+	for _, o := range j.odds {
+		c.odd(o)
+	}
 }
 
 // joined starts the session on a fresh link.

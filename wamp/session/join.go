@@ -18,7 +18,7 @@ const maxChallenges = 16
 // joiner does the handshake on a fresh connection, off the actor: HELLO, the
 // challenges, WELCOME.
 type joiner struct {
-	cfg      *Config
+	cfg      *settings
 	auth     authn.Authenticator
 	conn     transport.Conn
 	protocol transport.Protocol
@@ -35,28 +35,80 @@ type joiner struct {
 // abandon tears the connection down and waits for nobody: it may be a user's.
 func (j *joiner) abandon() { go closeNow(j.conn, j.cfg.fault) } // ends with CloseNow
 
-// tryConnect is one attempt: of the first connection, with rejoin 0, or of the
-// one that follows.
-func tryConnect(ctx context.Context, cfg *Config, rejoin int) (*joiner, error) {
-	if p := cfg.Reconnect; p != nil && (rejoin > 0 || p.Initial) {
+// connector makes the connections of a session, one attempt at a time.
+type connector struct {
+	cfg       *settings
+	protocols []transport.Protocol // those that are offered
+	turn      int                  // the part of a Sequence to begin with
+}
+
+// first makes the first connection: once, or again and again under ctx
+// where the policy says so.
+func (d *connector) first(ctx context.Context) (*joiner, error) {
+	cfg, p := d.cfg, d.cfg.Reconnect
+	r := retry{policy: p, attempt: 1, since: time.Now()}
+	for {
+		j, err := d.try(ctx, 0)
+		if err == nil || p == nil || !p.Initial {
+			return j, err
+		}
+		attempt := r.attempt
+		if ctx.Err() != nil {
+			return nil, attemptsError(ctx, attempt, err)
+		}
+		again, random := p.asked(ctx, cfg, err, r.failed(time.Now(), err, false))
+		if !again {
+			return nil, err
+		}
+		delay, gaveUp := r.next(time.Now(), err, random)
+		if gaveUp != nil {
+			return nil, gaveUp
+		}
+		cfg.Logger.Info("wamp: connecting", "address", cfg.address(), "attempt", attempt, "delay", delay, "cause", logText{err})
+		t := time.NewTimer(delay)
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+			return nil, attemptsError(ctx, attempt, err)
+		}
+	}
+}
+
+// attemptsError is the error of a first connection that ctx has ended: how the
+// last attempt failed is what the user wants to know.
+func attemptsError(ctx context.Context, attempts int, last error) error {
+	if _, is := Find[*CanceledError](last); is && attempts == 1 {
+		return last
+	}
+	e := newCanceled(ctx)
+	e.Offline = fmt.Errorf("%d attempts, the last one: %w", attempts, last)
+	return e
+}
+
+// try is one attempt: of the first connection, with rejoin 0, or of the one that
+// follows.
+func (d *connector) try(ctx context.Context, rejoin int) (*joiner, error) {
+	if p := d.cfg.Reconnect; p != nil && (rejoin > 0 || p.Initial) {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, p.Join)
 		defer cancel()
 	}
-	return connect(ctx, cfg, rejoin)
+	return d.connect(ctx, rejoin)
 }
 
 // connect dials and joins. ctx bounds both. The parts of a Sequence are tried
 // one after the other, beginning with the one that was let in the last time.
-func connect(ctx context.Context, cfg *Config, rejoin int) (*joiner, error) {
+func (d *connector) connect(ctx context.Context, rejoin int) (*joiner, error) {
+	cfg := d.cfg
 	var turns []authn.Authenticator
 	if s, ok := cfg.Auth.(authn.Sequence); ok {
 		guard("a login", cfg.fault, func() { turns = s.Turns() })
 	}
 	if len(turns) == 0 {
-		return connectAs(ctx, cfg, cfg.Auth, rejoin)
+		return d.connectAs(ctx, cfg.Auth, rejoin)
 	}
-	order := []int{cfg.turn % len(turns)}
+	order := []int{d.turn % len(turns)}
 	for i := range turns {
 		if i != order[0] {
 			order = append(order, i)
@@ -64,9 +116,9 @@ func connect(ctx context.Context, cfg *Config, rejoin int) (*joiner, error) {
 	}
 	var refused []error
 	for _, i := range order {
-		j, err := connectAs(ctx, cfg, turns[i], rejoin)
+		j, err := d.connectAs(ctx, turns[i], rejoin)
 		if err == nil {
-			cfg.turn = i
+			d.turn = i
 			return j, nil
 		}
 		next := false
@@ -80,11 +132,12 @@ func connect(ctx context.Context, cfg *Config, rejoin int) (*joiner, error) {
 }
 
 // connectAs dials and joins with one login.
-func connectAs(ctx context.Context, cfg *Config, auth authn.Authenticator, rejoin int) (*joiner, error) {
+func (d *connector) connectAs(ctx context.Context, auth authn.Authenticator, rejoin int) (*joiner, error) {
+	cfg := d.cfg
 	if auth == nil {
 		return nil, &LoginError{Err: &authn.ConfigError{Problem: "a method is nil"}}
 	}
-	conn, err := dial(ctx, cfg)
+	conn, err := dial(ctx, cfg, d.protocols)
 	if err != nil {
 		return nil, err
 	}
@@ -143,7 +196,7 @@ func within(ctx context.Context, f func() error, undo func()) (err error, late b
 
 // dial opens a connection. The dialer may be a user's: one that panics has
 // failed, and one that does not look at its ctx is left behind.
-func dial(ctx context.Context, cfg *Config) (transport.Conn, error) {
+func dial(ctx context.Context, cfg *settings, protocols []transport.Protocol) (transport.Conn, error) {
 	type dialed struct {
 		conn transport.Conn
 		err  error
@@ -163,7 +216,7 @@ func dial(ctx context.Context, cfg *Config) (transport.Conn, error) {
 				}
 			}
 		}()
-		guard("a dialer", cfg.fault, func() { d.conn, d.err = cfg.Dial(dialing, cfg.Protocols) })
+		guard("a dialer", cfg.fault, func() { d.conn, d.err = cfg.Dial(dialing, protocols) })
 		d.err = outside(d.err)
 		if d.err == nil && d.conn == nil {
 			d.err = errors.New("the dialer has returned no connection")

@@ -106,7 +106,7 @@ func (h *logHandler) WithGroup(string) slog.Handler      { return h }
 
 // setLoggers makes the loggers of a session: one for what happens to it, and one
 // for faults of users' code, which are not to be lost.
-func (cfg *Config) setLoggers() {
+func (cfg *settings) setLoggers() {
 	cfg.logs = &logQueue{ch: make(chan logEntry, logRecords)}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
@@ -130,7 +130,7 @@ func (s *Session) Fault(what string, p any) { s.core.notes.fault(what, p) }
 
 // fault logs what a user's code must not do, where there is no session yet that
 // could count it.
-func (cfg *Config) fault(what string, p any) { (&notes{sink: cfg.faults}).fault(what, p) }
+func (cfg *settings) fault(what string, p any) { (&notes{sink: cfg.faults}).fault(what, p) }
 
 // guard runs a user's code. It reports whether that has returned: a panic is
 // handed to fault. runtime.Goexit cannot be stopped, but is told of.

@@ -140,3 +140,74 @@ func TestStepReconnectGivesUp(t *testing.T) {
 		r.clean()
 	}
 }
+
+// The limits of a policy, and the waits, for attempts behind a loss and for those
+// of a first connection, the first of which waits for nothing.
+func TestRetry(t *testing.T) {
+	now := time.Unix(1_000_000, 0)
+	cause := errors.New("refused")
+	for _, tt := range []struct {
+		name   string
+		policy Reconnect
+		first  bool
+		waits  []time.Duration
+		made   int // attempts, of which GaveUpError tells
+	}{
+		{"a loss, three attempts", Reconnect{Attempts: 3}, false, []time.Duration{200, 400, 800}, 3},
+		{"a first connection, three attempts", Reconnect{Attempts: 3}, true, []time.Duration{200, 400}, 3},
+		{"a loss, a second", Reconnect{Time: time.Second}, false, []time.Duration{200, 400}, 2},
+		{"a first connection, a second", Reconnect{Time: time.Second}, true, []time.Duration{200, 400}, 3},
+		{"a ceiling", Reconnect{Attempts: 4, Max: 300 * time.Millisecond}, false, []time.Duration{200, 300, 300, 300}, 4},
+	} {
+		tt.policy.setDefaults()
+		r := retry{policy: &tt.policy, since: now}
+		if tt.first {
+			r.attempt = 1
+		}
+		at := now
+		for _, want := range tt.waits {
+			wait, err := r.next(at, cause, 1)
+			if err != nil || wait != want*time.Millisecond {
+				t.Errorf("%s: attempt %d waits for %v, %v", tt.name, r.attempt, wait, err)
+			}
+			at = at.Add(wait)
+		}
+		var gaveUp *GaveUpError
+		if _, err := r.next(at, cause, 1); !errors.As(err, &gaveUp) || gaveUp.Attempts != tt.made || gaveUp.Err != cause {
+			t.Errorf("%s: it ends with %v", tt.name, err)
+		}
+		r.begin(at)
+		if wait, err := r.next(at, cause, 1); err != nil || wait != 200*time.Millisecond {
+			t.Errorf("%s: begun anew, the first attempt waits for %v, %v", tt.name, wait, err)
+		}
+	}
+}
+
+// What may be tried again after an attempt that failed, and how often.
+func TestRetryFailed(t *testing.T) {
+	bad, refused, lost := error(&ProtocolError{Reason: "x"}), error(&AbortError{Reason: proto.ErrURINotAuthorized}), error(&LinkError{Err: net.ErrClosed})
+	for _, tt := range []struct {
+		name   string
+		err    error
+		joined bool
+		every  time.Duration
+		most   int // attempts, 100: without end
+	}{
+		{"losses", lost, true, 0, 100},
+		{"losses before the first join", lost, false, 0, 100},
+		{"breaches", bad, true, 0, mostBad},
+		{"breaches before the first join", bad, false, 0, mostBad},
+		{"refusals", refused, true, time.Minute, mostRefused},
+		{"refusals in a short time", refused, true, time.Second, 61},
+		{"refusals before the first join", refused, false, time.Minute, 1},
+	} {
+		r := retry{policy: &Reconnect{}}
+		n := 1
+		for at := time.Unix(1_000_000, 0); n < 100 && r.failed(at, tt.err, tt.joined); n++ {
+			at = at.Add(tt.every)
+		}
+		if n != tt.most {
+			t.Errorf("%s: %d attempts, not %d", tt.name, n, tt.most)
+		}
+	}
+}

@@ -15,9 +15,10 @@ import (
 
 // Session is one WAMP session: a handle on the actor, safe for concurrent use.
 type Session struct {
-	cfg  Config
-	door doorbell
-	box  mailbox
+	cfg   *settings
+	door  doorbell
+	box   mailbox
+	dials connector // of the one attempt at a time
 
 	ctx    context.Context // root of everything the session starts
 	cancel context.CancelCauseFunc
@@ -51,21 +52,21 @@ type Session struct {
 // Connect dials, joins and starts the session. ctx bounds that and owns
 // nothing afterwards.
 func Connect(ctx context.Context, cfg Config) (*Session, error) {
-	cfg.setDefaults()
-	j, err := firstConnect(ctx, &cfg)
+	dials := connector{cfg: newSettings(cfg), protocols: cfg.Protocols}
+	j, err := dials.first(ctx)
 	if err != nil {
 		return nil, err
 	}
 	// Payloads that are encoded already must fit the next link too.
-	cfg.Protocols = []transport.Protocol{j.protocol}
-	s := &Session{cfg: cfg, done: make(chan struct{}), gone: make(chan struct{}), hurry: make(chan struct{}), codec: j.codec}
+	dials.protocols = []transport.Protocol{j.protocol}
+	s := &Session{cfg: dials.cfg, dials: dials, done: make(chan struct{}), gone: make(chan struct{}), hurry: make(chan struct{}), codec: j.codec}
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
 	s.door.bell = make(chan struct{}, 1)
-	s.box.door, s.box.limit = &s.door, cfg.Outbound
-	s.box.failFast = cfg.Reconnect != nil && cfg.Reconnect.FailFast
+	s.box.door, s.box.limit = &s.door, s.cfg.Outbound
+	s.box.failFast = s.cfg.Reconnect != nil && s.cfg.Reconnect.FailFast
 	s.producers = s.NewTally("producer still runs", "producers still run")
-	s.core = newCore(&s.cfg, s)
-	s.linkUp(j)
+	s.core = newCore(s.cfg, s)
+	s.core.linkUp(j)
 	go s.run() // the actor; ends with the session, Close waits for it
 	return s, nil
 }
@@ -351,51 +352,4 @@ func (s *Session) States(ctx context.Context) <-chan State {
 		o.refuse(context.Cause(s.ctx))
 	}
 	return w.Ch()
-}
-
-// firstConnect makes the first connection: once, or again and again under ctx
-// where the policy says so.
-func firstConnect(ctx context.Context, cfg *Config) (*joiner, error) {
-	p := cfg.Reconnect
-	start := time.Now()
-	bad := 0
-	for attempt := 1; ; attempt++ {
-		j, err := tryConnect(ctx, cfg, 0)
-		if err == nil || p == nil || !p.Initial {
-			return j, err
-		}
-		if ctx.Err() != nil {
-			return nil, attemptsError(ctx, attempt, err)
-		}
-		if breach(err) {
-			bad++
-		}
-		again, random := p.asked(ctx, cfg, err, !p.final(err, false) && bad < mostBad)
-		if !again {
-			return nil, err
-		}
-		delay := p.delay(attempt, random)
-		if p.Attempts > 0 && attempt >= p.Attempts || p.Time > 0 && time.Since(start)+delay > p.Time {
-			return nil, &GaveUpError{Attempts: attempt, Err: err}
-		}
-		cfg.Logger.Info("wamp: connecting", "address", cfg.address(), "attempt", attempt, "delay", delay, "cause", logText{err})
-		t := time.NewTimer(delay)
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			t.Stop()
-			return nil, attemptsError(ctx, attempt, err)
-		}
-	}
-}
-
-// attemptsError is the error of a first connection that ctx has ended: how the
-// last attempt failed is what the user wants to know.
-func attemptsError(ctx context.Context, attempts int, last error) error {
-	if _, is := Find[*CanceledError](last); is && attempts == 1 {
-		return last
-	}
-	e := newCanceled(ctx)
-	e.Offline = fmt.Errorf("%d attempts, the last one: %w", attempts, last)
-	return e
 }

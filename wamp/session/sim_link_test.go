@@ -49,6 +49,7 @@ var simEpoch = time.Unix(1_000_000, 0)
 func (w *world) now() time.Time            { return simEpoch.Add(w.clock) }
 func (w *world) sessionEnded()             { w.m.SessionOver(fmt.Sprint(w.core.reason)) }
 func (w *world) crowded() (int, time.Time) { return 0, time.Time{} }
+func (w *world) linkUp(*joiner)            {}
 func (w *world) mistake(what string)       { w.m.Broken(sim.EndsOnce, "%s", what) }
 
 func (w *world) watch(g *ctxGroup) {
@@ -119,11 +120,11 @@ func (simLinkUp) refuse(error) {}
 
 func (o simLinkUp) apply(c *core) {
 	if !c.ended && c.life.waiting {
-		o.w.linkUp()
+		o.w.joined()
 	}
 }
 
-func (w *world) linkUp() {
+func (w *world) joined() {
 	w.link = w.m.LinkUp()
 	w.router.Join(w.link)
 	w.core.joined(&Details{Session: proto.ID(w.link), Roles: routerRoles()}, codec.JSON, 1<<20)

@@ -31,6 +31,7 @@ func (r *rig) now() time.Time   { return r.clock }
 func (r *rig) watch(*ctxGroup)  {}
 func (r *rig) sessionEnded()    { r.ended++ }
 func (r *rig) mistake(s string) { r.t.Error(s) }
+func (r *rig) linkUp(*joiner)   {}
 func (r *rig) dial(n int)       { r.dials = append(r.dials, n) }
 
 func (r *rig) crowded() (int, time.Time) { return 0, time.Time{} }
@@ -71,10 +72,7 @@ func newRigOf(t testing.TB, roles proto.Roles, maxSend int) *rig {
 	t.Helper()
 	r := &rig{t: t, clock: time.Unix(1_000_000, 0), codec: codec.CBOR}
 	r.parser = r.codec.NewParser(codec.Limits{})
-	cfg := &Config{}
-	cfg.Auth = noAuth{}
-	cfg.setDefaults()
-	r.core = newCore(cfg, r)
+	r.core = newCore(newSettings(Config{Auth: noAuth{}}), r)
 	r.core.joined(&Details{Session: 7, Roles: roles}, r.codec, maxSend)
 	return r
 }

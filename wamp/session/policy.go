@@ -1,0 +1,232 @@
+package session
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+
+	"github.com/connectanum/connectanum-go/wamp/authn"
+	"github.com/connectanum/connectanum-go/wamp/proto"
+	"github.com/connectanum/connectanum-go/wamp/transport"
+)
+
+// This file is when a connection is made again: which ends are final, how many
+// attempts there are and how long each waits.
+
+const (
+	// mostBad is how many links in a row may end by a breach of the protocol.
+	mostBad = 5
+	// mostRefused is how many logins in a row may be refused once the session
+	// has been joined, and refusedTime over how long a time at least: a proxy
+	// refuses while its router is being started again.
+	mostRefused = 5
+	refusedTime = time.Minute
+)
+
+// Reconnect says when and how often a lost link is dialled again.
+type Reconnect struct {
+	// Min and Max are floor and ceiling of the delay before an attempt; the
+	// ceiling of the first is Min doubled. Defaults 100 ms and 30 s.
+	Min, Max time.Duration
+	// Attempts limits the attempts in a row, Time how long they may take
+	// together. Zero: no limit.
+	Attempts int
+	Time     time.Duration
+	// Hold is how long a link must have held for the count to begin anew.
+	// Default 10 s.
+	Hold time.Duration
+	// Join bounds one attempt: dial, handshakes and login. Default 20 s.
+	Join time.Duration
+	// Killed: also after the router has killed the session, by GOODBYE
+	// wamp.close.killed. A router that kills by another reason, as Crossbar does
+	// by wamp.close.normal, cannot be told from one that goes away: such a kill
+	// is undone by the next attempt whatever Killed says.
+	Killed bool
+	// Initial: also for the first connection.
+	Initial bool
+	// FailFast: operations that begin while there is no link fail at once
+	// with ErrNotConnected; otherwise they wait under their contexts.
+	FailFast bool
+	// Redial decides for each loss, and each attempt that failed, whether it is
+	// dialled again. It takes the place of all other rules but Attempts and
+	// Time; only Close is not asked about. It runs on a goroutine of its own.
+	// Where it panics, or takes longer than DialTimeout, the rules decide. Nil:
+	// the rules.
+	Redial func(cause error) bool
+	// Random gives numbers from 0 up to 1 for the jitter. Others, and a function
+	// that panics, are as good as none. Default: math/rand.
+	Random func() float64
+}
+
+func (r *Reconnect) setDefaults() {
+	if r.Min <= 0 {
+		r.Min = 100 * time.Millisecond
+	}
+	if r.Max <= 0 {
+		r.Max = 30 * time.Second
+	}
+	r.Max = max(r.Max, r.Min)
+	if r.Hold <= 0 {
+		r.Hold = 10 * time.Second
+	}
+	if r.Join <= 0 {
+		r.Join = 20 * time.Second
+	}
+}
+
+// consults reports whether the policy has code of the user's.
+func (r *Reconnect) consults() bool { return r.Redial != nil || r.Random != nil }
+
+// decide asks the policy whether cause is an end of the link only, where the
+// rules say that it is (again), and for the jitter of the next attempt. What
+// panics in a user's function counts as not asked.
+func (r *Reconnect) decide(cause error, again bool, fault func(what string, p any)) (bool, float64) {
+	random := rand.Float64()
+	if r.Redial != nil {
+		guard("Backoff.Redial", fault, func() { again = r.Redial(cause) })
+	}
+	if again && r.Random != nil {
+		guard("Backoff.Random", fault, func() {
+			if said := r.Random(); said >= 0 && said <= 1 { // and not NaN
+				random = said
+			}
+		})
+	}
+	return again, random
+}
+
+// policyCode is the user's code in a policy, in the log.
+const policyCode = "Backoff.Redial or Backoff.Random"
+
+// asked is decide for the first connection, where nobody waits longer than
+// DialTimeout, or beyond ctx.
+func (r *Reconnect) asked(ctx context.Context, cfg *settings, cause error, again bool) (bool, float64) {
+	if !r.consults() {
+		return r.decide(cause, again, cfg.fault)
+	}
+	t := time.NewTimer(cfg.DialTimeout)
+	defer t.Stop()
+	type answer struct {
+		again  bool
+		random float64
+	}
+	said := make(chan answer, 1)
+	go func() { // ends with the user's code
+		a := answer{again, rand.Float64()}
+		defer func() { said <- a }() // also behind runtime.Goexit
+		a.again, a.random = r.decide(cause, again, cfg.fault)
+	}()
+	select {
+	case a := <-said:
+		return a.again, a.random
+	case <-ctx.Done():
+	case <-t.C:
+		(&notes{sink: cfg.faults}).stuck(policyCode, cfg.DialTimeout)
+	}
+	return again, rand.Float64()
+}
+
+// delay is the wait before an attempt, counted from 1: full jitter between the
+// floor and a ceiling that doubles.
+func (r *Reconnect) delay(attempt int, random float64) time.Duration {
+	ceiling := r.Max
+	if attempt < 30 {
+		if c := r.Min << attempt; c > 0 && c < ceiling {
+			ceiling = c
+		}
+	}
+	return r.Min + time.Duration(random*float64(ceiling-r.Min))
+}
+
+// retry counts the attempts in a row to join, of a first connection or after a
+// loss, and says by its policy whether there is another and when.
+type retry struct {
+	policy   *Reconnect
+	attempt  int       // how many there have been
+	waits    int       // how many of them were waited for: the first of a first connection is not
+	since    time.Time // when they began
+	bad      int       // links and logins in a row that ended because somebody broke the protocol, and had answered nothing
+	refused  int       // logins in a row that were refused
+	refusing time.Time // when the first of those was
+}
+
+// begin counts anew.
+func (r *retry) begin(now time.Time) { r.attempt, r.waits, r.since = 0, 0, now }
+
+// failed takes note of an attempt that came to nothing, and reports whether there
+// may be another by the rules. joined: the session has been joined before.
+func (r *retry) failed(now time.Time, err error, joined bool) (again bool) {
+	again = !r.policy.final(err, joined)
+	switch {
+	case breach(err):
+		r.bad++
+		again = r.bad < mostBad
+	case joined && refusal(err):
+		if r.refused++; r.refused == 1 {
+			r.refusing = now
+		}
+		again = r.refused < mostRefused || now.Sub(r.refusing) < refusedTime
+	}
+	return again
+}
+
+// next counts another attempt and returns how long to wait before it, or the error
+// of the limit that the policy sets.
+func (r *retry) next(now time.Time, cause error, random float64) (time.Duration, error) {
+	p := r.policy
+	delay := p.delay(r.waits+1, random)
+	if p.Attempts > 0 && r.attempt >= p.Attempts || p.Time > 0 && now.Add(delay).Sub(r.since) > p.Time {
+		return 0, &GaveUpError{Attempts: r.attempt, Err: cause}
+	}
+	r.attempt++
+	r.waits++
+	return delay, nil
+}
+
+// final reports whether an end is the end of the session by the rules, and not
+// only of its link. joined: it has been joined before.
+func (r *Reconnect) final(err error, joined bool) bool {
+	if goodbye, is := Find[*GoodbyeError](err); is {
+		return goodbye.Reason == proto.CloseURIKilled && !r.Killed
+	}
+	if breach(err) {
+		return false // these are counted
+	}
+	if abort, is := Find[*AbortError](err); is && abort.Reason == proto.ErrURINoSuchRealm {
+		return !joined
+	}
+	return !joined && refusal(err)
+}
+
+// breach reports whether an end was one of those that a broken message makes:
+// ours, or the router's ABORT.
+func breach(err error) bool {
+	if _, is := Find[*ProtocolError](err); is {
+		return true
+	}
+	abort, is := Find[*AbortError](err)
+	return is && abort.Reason == proto.ErrURIProtocolViolation
+}
+
+// refusal reports whether a login was refused, by either side, for a reason that
+// does not go away by itself.
+func refusal(err error) bool {
+	if handshake, is := Find[*transport.HandshakeError](err); is && (handshake.Status == 401 || handshake.Status == 403) {
+		return true
+	}
+	if _, is := Find[*authn.CredentialError](err); is {
+		return false // a provider may have something the next time
+	}
+	if abort, is := Find[*AbortError](err); is {
+		switch abort.Reason {
+		case proto.ErrURINotAuthorized, proto.ErrURIAuthorizationFailed, proto.ErrURIAuthorizationDenied,
+			proto.ErrURIAuthorizationRequired, proto.ErrURIAuthenticationFailed, proto.ErrURIAuthenticationDenied,
+			proto.ErrURIAuthenticationRequired, proto.ErrURINoSuchPrincipal, proto.ErrURINoMatchingAuthMethod,
+			proto.ErrURINoAuthMethod, proto.ErrURINoSuchRole:
+			return true
+		}
+		return false
+	}
+	_, login := Find[*LoginError](err)
+	return login
+}

@@ -1,0 +1,108 @@
+package session
+
+import (
+	"time"
+
+	"github.com/connectanum/connectanum-go/wamp/internal/flow"
+)
+
+// Phase is where a session is in its life.
+type Phase uint8
+
+// The phases of a session. Nobody can listen yet while it is Connecting for
+// the first time: that one is in the log only.
+const (
+	Connecting Phase = iota + 1
+	Joined
+	Reconnecting
+	Closed
+)
+
+// String returns the phase in lower case.
+func (p Phase) String() string {
+	switch p {
+	case Connecting:
+		return "connecting"
+	case Joined:
+		return "joined"
+	case Reconnecting:
+		return "reconnecting"
+	case Closed:
+		return "closed"
+	}
+	return "unknown"
+}
+
+// State is a moment in the life of a session.
+type State struct {
+	Phase Phase
+	// Details are those of the session, while it is joined.
+	Details *Details
+	// Attempt counts the attempts since the link was lost, from 1, and Delay
+	// is the wait before it, while reconnecting.
+	Attempt int
+	Delay   time.Duration
+	// Cause is why the link was lost or the last attempt failed, or why the
+	// session is closed; nil after Close.
+	Cause error
+}
+
+// stateWatcher is one listener of States.
+type stateWatcher struct {
+	*flow.Latest[State]
+	stop func() bool // takes the listener's context off
+}
+
+// setState tells everybody who listens.
+func (c *core) setState(s State) {
+	c.life.state = s
+	for w := range c.life.watchers {
+		w.Put(s)
+	}
+	if s.Phase == Closed {
+		for w := range c.life.watchers {
+			w.Close()
+			w.stop()
+		}
+		c.life.watchers = nil
+	}
+	c.logState(s)
+}
+
+// statesOp adds a listener.
+type statesOp struct {
+	w *stateWatcher
+}
+
+// refuse says that the session is over. Its argument is the session's error.
+func (o *statesOp) refuse(err error) {
+	if closed, is := Find[*ClosedError](err); is {
+		err = closed.Reason
+	}
+	if !o.w.Over() {
+		o.w.Put(State{Phase: Closed, Cause: err})
+		o.w.Close()
+		o.w.stop()
+	}
+}
+
+func (o *statesOp) apply(c *core) {
+	if o.w.Over() {
+		return
+	}
+	if c.life.watchers == nil {
+		c.life.watchers = map[*stateWatcher]struct{}{}
+	}
+	c.life.watchers[o.w] = struct{}{}
+	o.w.Put(c.life.state)
+}
+
+// unlistenOp takes a listener out and closes its channel.
+type unlistenOp struct{ w *stateWatcher }
+
+func (o *unlistenOp) refuse(error) {}
+
+func (o *unlistenOp) apply(c *core) {
+	o.w.Close()
+	delete(c.life.watchers, o.w)
+}
