@@ -83,6 +83,11 @@ type callStream struct {
 	over context.CancelCauseFunc // ends what a progressive call sends; nil for a plain one
 }
 
+var (
+	_ session.Sink    = (*callStream)(nil)
+	_ session.Hoarder = (*callStream)(nil)
+)
+
 // Call calls a procedure. The stream it returns has the progressive results,
 // if Progressive was asked for and the callee gives any, and then one last
 // element: the final result, or the error.

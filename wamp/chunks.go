@@ -49,6 +49,11 @@ type chunkStream struct {
 	stream flow.Stream[Payload]
 }
 
+var (
+	_ session.ChunkSink = (*chunkStream)(nil)
+	_ session.Hoarder   = (*chunkStream)(nil)
+)
+
 // Chunk takes a further chunk.
 func (k *chunkStream) Chunk(m *proto.Message, last bool) session.Verdict {
 	verdict := session.Taken

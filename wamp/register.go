@@ -147,6 +147,12 @@ func (r *Registration) Unregister(ctx context.Context) error {
 // the actor.
 type invocationSink Registration
 
+var (
+	_ session.InvocationSink = (*invocationSink)(nil)
+	_ session.Lossy          = (*invocationSink)(nil)
+	_ session.Hoarder        = (*invocationSink)(nil)
+)
+
 func (is *invocationSink) Invoke(m *proto.Message) (*session.Invocation, session.Verdict) {
 	inv := &Invocation{Details: m.Options, reg: (*Registration)(is)}
 	inv.Payload = inv.received(m)

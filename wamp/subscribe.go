@@ -201,6 +201,14 @@ func (sub *Subscription) Unsubscribe(ctx context.Context) error {
 // actor.
 type eventSink Subscription
 
+var (
+	_ session.Sink       = (*eventSink)(nil)
+	_ session.Lossy      = (*eventSink)(nil)
+	_ session.Hoarder    = (*eventSink)(nil)
+	_ session.Gapped     = (*eventSink)(nil)
+	_ session.Restorable = (*eventSink)(nil)
+)
+
 // Gap says that the connection was lost since the last event.
 func (es *eventSink) Gap() { es.gap = true }
 

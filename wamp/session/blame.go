@@ -61,6 +61,12 @@ type repeated interface {
 	probed(b *blame)
 }
 
+var (
+	_ repeated = (*Call)(nil)
+	_ repeated = (*Publish)(nil)
+	_ repeated = (*askSuspect)(nil)
+)
+
 // askSuspect is an ask that is repeated.
 type askSuspect struct {
 	ask ask

@@ -2,7 +2,6 @@ package session
 
 import (
 	"log/slog"
-	"strings"
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp/authn"
@@ -72,10 +71,6 @@ func newSettings(cfg Config) *settings {
 	return s
 }
 
-// shutTime bounds how long a link that is no longer wanted may take to send what
-// is left and to close in order.
-const shutTime = time.Second
-
 func (cfg *Config) setDefaults() {
 	if cfg.Auth == nil {
 		cfg.Auth = authn.Anonymous()
@@ -118,50 +113,4 @@ func (cfg *Config) address() string {
 		return ""
 	}
 	return cfg.Address()
-}
-
-// Details are what is known of a joined session. They do not change.
-type Details struct {
-	// Session is the session's id.
-	Session proto.ID
-	// Realm that was joined.
-	Realm string
-	// AuthID, AuthRole, AuthMethod and AuthProvider are what the router said
-	// of the login.
-	AuthID, AuthRole, AuthMethod, AuthProvider string
-	// AuthExtra is what the router said beside it.
-	AuthExtra map[string]any
-	// Agent is the router's name for itself, "" if it did not say.
-	Agent string
-	// Roles are the router's roles with their features.
-	Roles proto.Roles
-	// Protocol is the serialization agreed on, such as "wamp.2.cbor".
-	Protocol string
-	// Welcome is WELCOME.Details as it came. It must not be changed.
-	Welcome proto.Dict
-}
-
-func newDetails(cfg *settings, m *proto.Message, p transport.Protocol) *Details {
-	o := m.Options
-	d := &Details{
-		Session: m.ID, Realm: cfg.Realm,
-		AuthID: o.Str("authid"), AuthRole: o.Str("authrole"),
-		AuthMethod: o.Str("authmethod"), AuthProvider: o.Str("authprovider"),
-		AuthExtra: o.Dict("authextra"), Agent: o.Str("agent"),
-		Roles: proto.ParseRoles(o), Protocol: p.Name, Welcome: o,
-	}
-	if realm := o.Str("realm"); realm != "" {
-		d.Realm = realm
-	}
-	return d
-}
-
-// codecOf returns the codec of a protocol by its name, "wamp.2.<codec>" with or
-// without ".batched".
-func codecOf(p transport.Protocol) (codec.Codec, bool) {
-	name, ok := strings.CutPrefix(p.Name, "wamp.2.")
-	if !ok {
-		return nil, false
-	}
-	return codec.ByName(strings.TrimSuffix(name, ".batched"))
 }

@@ -410,18 +410,6 @@ func (c *core) onGoodbye(m *proto.Message) {
 	c.lose(&GoodbyeError{Reason: m.URI, Message: m.Options.Str("message")})
 }
 
-func newError(cd codec.Codec, m *proto.Message) *Error {
-	return &Error{URI: m.URI, Details: m.Options, Payload: codec.Received(cd, m), odd: m.Odd}
-}
-
-func newAbortError(cd codec.Codec, m *proto.Message) *AbortError {
-	e := &AbortError{Reason: m.URI, Message: m.Options.Str("message"), Details: m.Options}
-	if e.Message == "" && m.Args != nil {
-		e.Message, _ = codec.Received(cd, m).Text(maxText)
-	}
-	return e
-}
-
 // linkLost is the end of the link without a GOODBYE.
 func (c *core) linkLost(err error) {
 	if c.ended {
@@ -516,54 +504,4 @@ func (c *core) tick(now time.Time) {
 		}
 		t.owner.expire(c)
 	}
-}
-
-// size of the tables, for Stats and tests.
-func (c *core) tables() Tables {
-	return Tables{
-		Requests: len(c.requests), Subscriptions: len(c.topicsByID), Registrations: len(c.procedures),
-		Invocations: len(c.invocations), Handles: c.subscriptions.len(), Procedures: c.registrations.len(),
-		Watches: c.watches.entries, Timers: len(c.timers.heap), Parked: c.life.parked.len() + c.life.behind.len(),
-		Queued: c.handleWindow.queue.len() + c.ackWindow.queue.len(),
-	}
-}
-
-// Tables counts the entries of a session's tables.
-type Tables struct {
-	Requests, Subscriptions, Registrations, Invocations int
-	Handles, Procedures, Watches, Timers, Parked        int
-	// Queued counts the requests that wait for a place in the window of those
-	// that the router has to acknowledge.
-	Queued int
-}
-
-// Stats counts what a session has done on its links.
-type Stats struct {
-	// Sent and Received count messages.
-	Sent, Received uint64
-	// Late counts answers to requests that were over.
-	Late uint64
-	// Dropped counts messages that reached nobody: those that the policy of a
-	// slow consumer has dropped, events of a subscription that is being left,
-	// messages after our GOODBYE.
-	Dropped uint64
-	// Overflowed counts streams that ended with ErrSlowConsumer.
-	Overflowed uint64
-	// Refused counts invocations answered with wamp.error.unavailable
-	// because their buffer was full, or nobody takes them.
-	Refused uint64
-	// Odd counts messages that were taken although an option or detail in them
-	// was not what it must be.
-	Odd uint64
-	// Faults counts what users' code did that it must not: a panic, a
-	// runtime.Goexit, a handler that does not end.
-	Faults uint64
-	// Waited counts operations that had to wait for outbound room.
-	Waited uint64
-	// Reconnects counts the links after the first.
-	Reconnects uint64
-	// QueuedOctets are the bytes that wait to be written.
-	QueuedOctets int
-	// Tables counts the entries of the tables.
-	Tables Tables
 }

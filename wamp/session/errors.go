@@ -545,3 +545,15 @@ func (e *RevokedError) Is(target error) bool {
 	s, ok := target.(sentinel)
 	return ok && string(s) == e.Reason
 }
+
+func newError(cd codec.Codec, m *proto.Message) *Error {
+	return &Error{URI: m.URI, Details: m.Options, Payload: codec.Received(cd, m), odd: m.Odd}
+}
+
+func newAbortError(cd codec.Codec, m *proto.Message) *AbortError {
+	e := &AbortError{Reason: m.URI, Message: m.Options.Str("message"), Details: m.Options}
+	if e.Message == "" && m.Args != nil {
+		e.Message, _ = codec.Received(cd, m).Text(maxText)
+	}
+	return e
+}

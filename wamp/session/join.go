@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp/authn"
@@ -472,23 +473,12 @@ func (j *joiner) send(m *proto.Message) error {
 	return nil
 }
 
-// clonePayload copies the raw payload out of the reader's buffer, both parts
-// into buf, or into one allocation if that is nil.
-func clonePayload(args, kwargs, buf []byte) (a, k []byte) {
-	n := len(args)
-	if n+len(kwargs) == 0 {
-		return args, kwargs
+// codecOf returns the codec of a protocol by its name, "wamp.2.<codec>" with or
+// without ".batched".
+func codecOf(p transport.Protocol) (codec.Codec, bool) {
+	name, ok := strings.CutPrefix(p.Name, "wamp.2.")
+	if !ok {
+		return nil, false
 	}
-	if buf == nil {
-		buf = make([]byte, n+len(kwargs))
-	}
-	copy(buf, args)
-	copy(buf[n:], kwargs)
-	if args != nil {
-		a = buf[:n] // its capacity reaches over kwargs: see codec.Received
-	}
-	if kwargs != nil {
-		k = buf[n:]
-	}
-	return a, k
+	return codec.ByName(strings.TrimSuffix(name, ".batched"))
 }

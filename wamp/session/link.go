@@ -39,6 +39,10 @@ type link struct {
 	cost  int // bytes of the mailbox bound in the writer's batch
 }
 
+// shutTime bounds how long a link that is no longer wanted may take to send what
+// is left and to close in order.
+const shutTime = time.Second
+
 // keepBatch is how much memory an empty batch may keep.
 const keepBatch = 1 << 20
 
@@ -292,4 +296,25 @@ func (l *link) shut(hurry <-chan struct{}, orderly bool, limit time.Duration) bo
 	}
 	l.log.Warn("wamp: a connection does not end, it is left behind")
 	return false
+}
+
+// clonePayload copies the raw payload out of the reader's buffer, both parts
+// into buf, or into one allocation if that is nil.
+func clonePayload(args, kwargs, buf []byte) (a, k []byte) {
+	n := len(args)
+	if n+len(kwargs) == 0 {
+		return args, kwargs
+	}
+	if buf == nil {
+		buf = make([]byte, n+len(kwargs))
+	}
+	copy(buf, args)
+	copy(buf[n:], kwargs)
+	if args != nil {
+		a = buf[:n] // its capacity reaches over kwargs: see codec.Received
+	}
+	if kwargs != nil {
+		k = buf[n:]
+	}
+	return a, k
 }

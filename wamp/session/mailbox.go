@@ -114,6 +114,8 @@ type limited interface {
 	late(offline error) error
 }
 
+var _ limited = (*Call)(nil)
+
 // wait is put where there was no room. It is called with the lock and gives it
 // back.
 func (m *mailbox) wait(ctx context.Context, o op, size int) error {

@@ -124,13 +124,21 @@ func Find[T error](err error) (found T, ok bool) {
 	return found, ok
 }
 
+// matcher and finder are errors that errors.Is and errors.As ask.
+type (
+	matcher interface{ Is(target error) bool }
+	finder  interface{ As(target any) bool }
+)
+
+var _ matcher = (*Error)(nil)
+
 // Is reports what errors.Is does, and calls no method of a type that is not known.
 func Is(err, target error) bool {
 	return each(err, func(e error) bool {
 		if same(e, target) {
 			return true
 		}
-		x, can := e.(interface{ Is(target error) bool })
+		x, can := e.(matcher)
 		return can && known(e) && x.Is(target)
 	})
 }
@@ -143,7 +151,7 @@ func Seek[T error](err error) (found T, ok bool) {
 		if found, ok = e.(T); ok { //nolint:errorlint // this is what errors.As would do
 			return true
 		}
-		x, can := e.(interface{ As(target any) bool })
+		x, can := e.(finder)
 		ok = can && x.As(&found)
 		return ok
 	})
@@ -156,7 +164,7 @@ func Matches(err, target error) bool {
 		if same(e, target) {
 			return true
 		}
-		x, can := e.(interface{ Is(target error) bool })
+		x, can := e.(matcher)
 		return can && x.Is(target)
 	})
 }

@@ -269,38 +269,6 @@ func (s *Session) Has(role proto.Role, f proto.Feature) bool {
 	return s.cfg.features(s.details.Load(), role).Has(f)
 }
 
-// Stats counts what the session has done.
-func (s *Session) Stats() Stats {
-	o := &statsOp{s: s, done: make(chan Stats, 1)}
-	if !s.box.control(o) {
-		<-s.done // they are there by then
-		return *s.stats.Load()
-	}
-	return <-o.done
-}
-
-type statsOp struct {
-	s    *Session
-	done chan Stats
-}
-
-func (o *statsOp) apply(c *core) {
-	st := c.statsNow()
-	st.QueuedOctets, st.Waited = o.s.box.stats()
-	o.done <- st
-}
-
-func (o *statsOp) refuse(error) { o.done <- *o.s.stats.Load() }
-
-// statsNow are the counters as they are.
-func (c *core) statsNow() Stats {
-	st := c.stats
-	st.Tables = c.tables()
-	st.Faults = c.notes.faults.Load()
-	st.Reconnects = uint64(max(c.life.links-1, 0))
-	return st
-}
-
 // Ping asks the peer for a pong and returns the round-trip time. Where a ping may
 // end the link, or there is none, it makes a call instead, of which any answer
 // counts. ctx bounds the wait; a missing pong does not end the session.

@@ -19,6 +19,9 @@ const (
 
 // Sink takes what arrives for one operation. Its methods run on the actor, so
 // they must not block; End is called exactly once, as the last one.
+//
+// A Sink may also be a [Lossy], a [Hoarder], a [Gapped] or a [Restorable], and an
+// [InvocationSink] or a [ChunkSink] the first two of these.
 type Sink interface {
 	// Deliver takes a progressive RESULT or an EVENT. The message is only
 	// lent; its Args, Kwargs and Options may be kept.
