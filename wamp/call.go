@@ -158,17 +158,9 @@ func cutCall(s *flow.Stream[Result], n int) (Result, bool) {
 }
 
 // begin hands the call over with its payload.
-func (cs *callStream) begin(payload Payload) (err error) {
+func (cs *callStream) begin(payload Payload) error {
 	call := &cs.call
-	if cs.s.payloads == nil {
-		if call.Args, call.Kwargs, err = cs.s.encode(payload, call.Scratch[:0]); err != nil {
-			return err
-		}
-		return cs.s.eng.Call(call)
-	}
-	var keys Dict
-	var feature proto.Feature
-	call.Args, call.Kwargs, keys, feature, err = cs.s.seal(About{Kind: CallPayload, URI: call.URI}, payload, call.Scratch[:0])
+	keys, feature, err := cs.s.seal(&call.Body, About{Kind: CallPayload, URI: call.URI}, payload)
 	if err != nil {
 		return err
 	}
@@ -178,22 +170,15 @@ func (cs *callStream) begin(payload Payload) (err error) {
 
 var errOpaque = errors.New("wamp: a payload in Autobahn's encrypted form, which was not opened, cannot be sent on")
 
-// encode encodes a payload into buf, if it is big enough.
-func (s *Session) encode(p Payload, buf []byte) (args, kwargs []byte, err error) {
+// encode encodes a payload into the body of an operation.
+func (s *Session) encode(b *session.Body, p Payload) error {
 	if p.Opaque() {
-		return nil, nil, errOpaque
+		return errOpaque
 	}
-	buf, n, err := p.Encode(s.eng.Codec(), buf)
-	if err != nil {
-		return nil, nil, s.noted(err)
+	if err := b.Encode(s.eng.Codec(), p); err != nil {
+		return s.noted(err)
 	}
-	if n > 0 {
-		args = buf[:n:n]
-	}
-	if n < len(buf) {
-		kwargs = buf[n:]
-	}
-	return args, kwargs, nil
+	return nil
 }
 
 // noted returns err. If a marshaler has panicked, that is logged and counted.

@@ -161,12 +161,11 @@ func (p *producer) send(payload Payload) error {
 
 // seal encodes a further chunk. What was said of the first one's payload holds
 // for all; an empty last one says only that it is the last.
-func (p *producer) seal(k *session.Chunk, payload Payload) (err error) {
+func (p *producer) seal(k *session.Chunk, payload Payload) error {
 	if k.Last && payload.Empty() {
 		return nil
 	}
-	var keys Dict
-	k.Args, k.Kwargs, keys, _, err = p.s.seal(About{Kind: CallPayload, URI: k.Call.URI}, payload, k.Scratch[:0])
+	keys, _, err := p.s.seal(&k.Body, About{Kind: CallPayload, URI: k.Call.URI}, payload)
 	if err == nil && keys.Has("enc_algo") {
 		err = errChunkForm
 	}

@@ -118,21 +118,22 @@ func (s *Session) ours(uri string) bool {
 	return s.payloads == nil || uri == "wamp" || strings.HasPrefix(uri, "wamp.")
 }
 
-// seal encodes a payload into buf, sealed if the session's codec says so. keys
-// are to be sent with it then, and feature is what the router needs for it.
-func (s *Session) seal(about About, p Payload, buf []byte) (args, kwargs []byte, keys Dict, feature proto.Feature, err error) {
+// seal encodes a payload into the body of an operation, sealed if the session's
+// codec says so. keys are to be sent with it then, and feature is what the router
+// needs for it.
+func (s *Session) seal(b *session.Body, about About, p Payload) (keys Dict, feature proto.Feature, err error) {
 	o, keys, feature, err := s.opaque(about, p)
 	switch {
 	case err != nil:
-		return nil, nil, nil, 0, err
+		return nil, 0, err
 	case o == nil:
-		args, kwargs, err = s.encode(p, buf)
+		err = s.encode(b, p)
 	case o.Autobahn:
-		args, err = s.eng.Codec().AppendValue(buf, o.Data)
+		b.Args, err = s.eng.Codec().AppendValue(b.Scratch[:0], o.Data)
 	default:
-		args, _, err = s.encode(Args(o.Data), buf)
+		err = s.encode(b, Args(o.Data))
 	}
-	return args, kwargs, keys, feature, err
+	return keys, feature, err
 }
 
 // opaque asks the session's codec for the octets of a payload and the keys that

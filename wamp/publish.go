@@ -122,14 +122,8 @@ func (s *Session) publishAcked(ctx context.Context, topic string, payload Payloa
 }
 
 // sealPublish encodes the payload of a publish.
-func (s *Session) sealPublish(p *session.Publish, payload Payload) (err error) {
-	if s.payloads == nil {
-		p.Args, p.Kwargs, err = s.encode(payload, p.Scratch[:0])
-		return err
-	}
-	var keys Dict
-	var feature proto.Feature
-	p.Args, p.Kwargs, keys, feature, err = s.seal(About{Kind: PublishPayload, URI: p.URI}, payload, p.Scratch[:0])
+func (s *Session) sealPublish(p *session.Publish, payload Payload) error {
+	keys, feature, err := s.seal(&p.Body, About{Kind: PublishPayload, URI: p.URI}, payload)
 	p.Options, p.Needs = with(p.Options, p.Needs, proto.Broker, keys, feature)
 	return err
 }

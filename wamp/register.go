@@ -305,11 +305,10 @@ func (inv *Invocation) place() string {
 func (inv *Invocation) seal(a *session.Answer, kind Kind, p Payload) (err error) {
 	s := inv.reg.s
 	if s.payloads == nil || kind == ErrorPayload && p.Empty() {
-		a.Args, a.Kwargs, err = s.encode(p, a.Scratch[:0])
-		return err
+		return s.encode(&a.Body, p)
 	}
 	var feature proto.Feature
-	a.Args, a.Kwargs, a.Options, feature, err = s.seal(About{Kind: kind, URI: inv.place(), Error: a.URI}, p, a.Scratch[:0])
+	a.Options, feature, err = s.seal(&a.Body, About{Kind: kind, URI: inv.place(), Error: a.URI}, p)
 	if err == nil && a.Options != nil && !s.eng.Has(proto.Dealer, feature) {
 		err = &FeatureError{Role: proto.Dealer, Feature: feature}
 	}

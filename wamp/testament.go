@@ -102,7 +102,7 @@ func (s *Session) testament(ctx context.Context, scope Scope, flush bool, proced
 		}
 		call := &cs.call
 		call.Needs = append(call.Needs, needs...)
-		if call.Args, call.Kwargs, err = s.encode(payload.WithKwargs(kw), call.Scratch[:0]); err != nil {
+		if err = s.encode(&call.Body, payload.WithKwargs(kw)); err != nil {
 			return err
 		}
 		if err := s.eng.AddTestament(&session.Testament{Call: call, Scope: string(scope), Flush: flush}); err != nil {

@@ -1,6 +1,10 @@
 package session
 
-import "sync"
+import (
+	"sync"
+
+	"github.com/connectanum/connectanum-go/wamp/codec"
+)
 
 // Body is what an operation has to send beside its options: its payload, encoded,
 // with room for a small one.
@@ -9,6 +13,22 @@ type Body struct {
 	Args, Kwargs []byte
 	// Scratch is room for small payloads, so that they cost no allocation.
 	Scratch [96]byte
+}
+
+// Encode encodes a payload into the body: into Scratch, if that is big enough.
+func (b *Body) Encode(cd codec.Codec, p codec.Payload) error {
+	b.forget()
+	buf, n, err := p.Encode(cd, b.Scratch[:0])
+	if err != nil {
+		return err
+	}
+	if n > 0 {
+		b.Args = buf[:n:n]
+	}
+	if n < len(buf) {
+		b.Kwargs = buf[n:]
+	}
+	return nil
 }
 
 // cost is what a message with this body and URI counts against the outbound

@@ -1,9 +1,11 @@
 package session
 
 import (
+	"strings"
 	"testing"
 	"unsafe"
 
+	"github.com/connectanum/connectanum-go/wamp/codec"
 	"github.com/connectanum/connectanum-go/wamp/proto"
 )
 
@@ -43,6 +45,34 @@ func TestBodyCost(t *testing.T) {
 		if tt.size != tt.want {
 			t.Errorf("a %s costs %d, not %d", tt.name, tt.size, tt.want)
 		}
+	}
+}
+
+// A small payload is encoded into the operation itself.
+func TestBodyEncode(t *testing.T) {
+	small := codec.Args(1, "two").With("k", true)
+	for _, tt := range []struct {
+		name         string
+		payload      codec.Payload
+		args, kwargs string
+		inside       bool
+	}{
+		{"nothing", codec.Payload{}, "", "", false},
+		{"arguments", codec.Args(1, "two"), `[1,"two"]`, "", true},
+		{"both", small, `[1,"two"]`, `{"k":true}`, true},
+		{"large", codec.Args(strings.Repeat("x", 100)), `["` + strings.Repeat("x", 100) + `"]`, "", false},
+	} {
+		b := &Body{Args: []byte("old"), Kwargs: []byte("old")}
+		if err := b.Encode(codec.JSON, tt.payload); err != nil || string(b.Args) != tt.args || string(b.Kwargs) != tt.kwargs {
+			t.Errorf("%s: %q, %q, %v", tt.name, b.Args, b.Kwargs, err)
+		}
+		if inside := len(b.Args) > 0 && &b.Args[0] == &b.Scratch[0]; inside != tt.inside {
+			t.Errorf("%s: inside %v", tt.name, inside)
+		}
+	}
+	b := &Body{Args: []byte("old")}
+	if err := b.Encode(codec.JSON, codec.Args(func() {})); err == nil || b.Args != nil {
+		t.Errorf("a function: %q, %v", b.Args, err)
 	}
 }
 
