@@ -24,7 +24,7 @@ func (r *Registration) kind() *handleKind                     { return &registra
 func (r *Registration) apply(c *core)                         { c.applyHandle(r) }
 func (r *Registration) resume(c *core)                        { c.resumeHandle(r) }
 func (r *Registration) refuse(err error)                      { r.refused(err, r.tell) }
-func (r *Registration) ctxEnded(c *core, ctx context.Context) { c.handleCtxEnded(r, ctx) }
+func (r *Registration) ctxEnded(c *core, ctx context.Context) { c.handleCtxEnded(ctx, r) }
 
 func (r *Registration) routerID() proto.ID {
 	if r.proc == nil {

@@ -254,7 +254,7 @@ func (c *core) over(h handled, err error, now, back bool) {
 }
 
 // handleCtxEnded ends a handle with its context.
-func (c *core) handleCtxEnded(h handled, ctx context.Context) {
+func (c *core) handleCtxEnded(ctx context.Context, h handled) {
 	if c.unpark(h) {
 		c.unwatch(&h.handle().watch)
 		h.refuse(canceledOffline(ctx, c.life.cause))

@@ -144,6 +144,7 @@ func TestStepReconnectGivesUp(t *testing.T) {
 // The limits of a policy, and the waits, for attempts behind a loss and for those
 // of a first connection, the first of which waits for nothing.
 func TestRetry(t *testing.T) {
+	const ms = time.Millisecond
 	now := time.Unix(1_000_000, 0)
 	cause := errors.New("refused")
 	for _, tt := range []struct {
@@ -153,11 +154,11 @@ func TestRetry(t *testing.T) {
 		waits  []time.Duration
 		made   int // attempts, of which GaveUpError tells
 	}{
-		{"a loss, three attempts", Reconnect{Attempts: 3}, false, []time.Duration{200, 400, 800}, 3},
-		{"a first connection, three attempts", Reconnect{Attempts: 3}, true, []time.Duration{200, 400}, 3},
-		{"a loss, a second", Reconnect{Time: time.Second}, false, []time.Duration{200, 400}, 2},
-		{"a first connection, a second", Reconnect{Time: time.Second}, true, []time.Duration{200, 400}, 3},
-		{"a ceiling", Reconnect{Attempts: 4, Max: 300 * time.Millisecond}, false, []time.Duration{200, 300, 300, 300}, 4},
+		{"a loss, three attempts", Reconnect{Attempts: 3}, false, []time.Duration{200 * ms, 400 * ms, 800 * ms}, 3},
+		{"a first connection, three attempts", Reconnect{Attempts: 3}, true, []time.Duration{200 * ms, 400 * ms}, 3},
+		{"a loss, a second", Reconnect{Time: time.Second}, false, []time.Duration{200 * ms, 400 * ms}, 2},
+		{"a first connection, a second", Reconnect{Time: time.Second}, true, []time.Duration{200 * ms, 400 * ms}, 3},
+		{"a ceiling", Reconnect{Attempts: 4, Max: 300 * time.Millisecond}, false, []time.Duration{200 * ms, 300 * ms, 300 * ms, 300 * ms}, 4},
 	} {
 		tt.policy.setDefaults()
 		r := retry{policy: &tt.policy, since: now}
@@ -167,7 +168,7 @@ func TestRetry(t *testing.T) {
 		at := now
 		for _, want := range tt.waits {
 			wait, err := r.next(at, cause, 1)
-			if err != nil || wait != want*time.Millisecond {
+			if err != nil || wait != want {
 				t.Errorf("%s: attempt %d waits for %v, %v", tt.name, r.attempt, wait, err)
 			}
 			at = at.Add(wait)
@@ -177,7 +178,7 @@ func TestRetry(t *testing.T) {
 			t.Errorf("%s: it ends with %v", tt.name, err)
 		}
 		r.begin(at)
-		if wait, err := r.next(at, cause, 1); err != nil || wait != 200*time.Millisecond {
+		if wait, err := r.next(at, cause, 1); err != nil || wait != 200*ms {
 			t.Errorf("%s: begun anew, the first attempt waits for %v, %v", tt.name, wait, err)
 		}
 	}

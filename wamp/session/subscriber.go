@@ -28,7 +28,7 @@ func (s *Subscription) kind() *handleKind                     { return &subscrip
 func (s *Subscription) apply(c *core)                         { c.applyHandle(s) }
 func (s *Subscription) resume(c *core)                        { c.resumeHandle(s) }
 func (s *Subscription) refuse(err error)                      { s.refused(err, s.tell) }
-func (s *Subscription) ctxEnded(c *core, ctx context.Context) { c.handleCtxEnded(s, ctx) }
+func (s *Subscription) ctxEnded(c *core, ctx context.Context) { c.handleCtxEnded(ctx, s) }
 
 func (s *Subscription) routerID() proto.ID {
 	if s.topic == nil {
