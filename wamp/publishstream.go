@@ -95,8 +95,8 @@ type publishStream struct {
 	stop   context.CancelCauseFunc // ends it
 	forget func() bool             // the end of the session does not end it any more
 
-	room     chan *flying  // the free places; nil: one that was not used yet
-	flight   chan *flying  // handed over, oldest first; never full
+	room     chan *inFlight  // the free places; nil: one that was not used yet
+	flight   chan *inFlight  // handed over, oldest first; never full
 	complete chan struct{} // closed when the producer has returned
 	produced error         // what it has returned; set before that
 	late     bool          // its ctx had ended by then: that is no end of its own; set before that too
@@ -104,19 +104,19 @@ type publishStream struct {
 	told bool // the consumer was told of the session's end; of acknowledge
 }
 
-// flying is a publish of a stream. From its handing over to its End it is the
+// inFlight is a publish of a stream. From its handing over to its End it is the
 // actor's, then the stream's again.
-type flying struct {
+type inFlight struct {
 	pub session.Publish
 	ack chan Ack // capacity 1, and one End for each handing over: that never blocks
 }
 
 // Deliver is never called: a publish has one answer.
-func (f *flying) Deliver(*proto.Message) session.Verdict { return session.Taken }
+func (f *inFlight) Deliver(*proto.Message) session.Verdict { return session.Taken }
 
 // End takes the answer. It runs on the actor, which does not look at the publish
 // again.
-func (f *flying) End(e session.End) { f.ack <- ackOf(f.pub.URI, e) }
+func (f *inFlight) End(e session.End) { f.ack <- ackOf(f.pub.URI, e) }
 
 // publishAll starts both goroutines.
 func (s *Session) publishAll(ctx context.Context, topic string, options []PublishStreamOption, produce func(p *publishStream) error) Acks {
@@ -164,7 +164,7 @@ func (s *Session) newPublishStream(ctx context.Context, topic string, options []
 		cfg.window = s.window
 	}
 	p := &publishStream{s: s, ctx: ctx, topic: topic, cfg: cfg, own: own, relay: flow.NewRelay[Ack](ctx, min(cfg.window, streamChannel)),
-		room: make(chan *flying, cfg.window), flight: make(chan *flying, cfg.window), complete: make(chan struct{})}
+		room: make(chan *inFlight, cfg.window), flight: make(chan *inFlight, cfg.window), complete: make(chan struct{})}
 	for range cfg.window {
 		p.room <- nil
 	}
@@ -207,7 +207,7 @@ func (p *publishStream) send(payload Payload) error {
 }
 
 // place waits for a free place in the window.
-func (p *publishStream) place() (f *flying, err error) {
+func (p *publishStream) place() (f *inFlight, err error) {
 	if p.inner.Err() != nil {
 		return nil, context.Cause(p.inner)
 	}
@@ -227,9 +227,9 @@ func (p *publishStream) place() (f *flying, err error) {
 // publish hands one publish over, as soon as there is room outbound or ctx ends.
 // If that is the producer's, its error is why the stream takes no more: the
 // publish has come too late then, and has no acknowledgement.
-func (p *publishStream) publish(ctx context.Context, f *flying, payload Payload) error { //nolint:contextcheck // the publish outlives ctx
+func (p *publishStream) publish(ctx context.Context, f *inFlight, payload Payload) error { //nolint:contextcheck // the publish outlives ctx
 	if f == nil {
-		f = &flying{ack: make(chan Ack, 1)}
+		f = &inFlight{ack: make(chan Ack, 1)}
 	}
 	f.pub = session.Publish{Ctx: p.ctx, URI: p.topic, Options: p.cfg.options, Needs: p.cfg.needs, Sink: f, Idempotent: p.cfg.idempotent,
 		OwnWindow: p.own}
@@ -266,7 +266,7 @@ func (p *publishStream) acknowledge() {
 	for p.inner.Err() == nil {
 		select {
 		case f := <-p.flight:
-			if !p.landed(f) {
+			if !p.passAck(f) {
 				return
 			}
 			if p.inner.Err() == nil {
@@ -297,7 +297,7 @@ func (p *publishStream) acknowledge() {
 	for ; back < p.cfg.window; back++ {
 		select {
 		case f := <-p.flight:
-			if !p.landed(f) {
+			if !p.passAck(f) {
 				return
 			}
 		case <-p.room:
@@ -319,9 +319,9 @@ func (p *publishStream) acknowledge() {
 	}
 }
 
-// landed waits for the acknowledgement of the oldest publish and hands it on. It
+// passAck waits for the acknowledgement of the oldest publish and hands it on. It
 // reports false when the stream has ended.
-func (p *publishStream) landed(f *flying) bool {
+func (p *publishStream) passAck(f *inFlight) bool {
 	var ack Ack
 	select {
 	case ack = <-f.ack:
