@@ -95,11 +95,11 @@ type publishStream struct {
 	stop   context.CancelCauseFunc // ends it
 	forget func() bool             // the end of the session does not end it any more
 
-	room     chan *inFlight  // the free places; nil: one that was not used yet
-	flight   chan *inFlight  // handed over, oldest first; never full
-	complete chan struct{} // closed when the producer has returned
-	produced error         // what it has returned; set before that
-	late     bool          // its ctx had ended by then: that is no end of its own; set before that too
+	room     chan *inFlight // the free places; nil: one that was not used yet
+	flight   chan *inFlight // handed over, oldest first; never full
+	complete chan struct{}  // closed when the producer has returned
+	produced error          // what it has returned; set before that
+	late     bool           // its ctx had ended by then: that is no end of its own; set before that too
 
 	told bool // the consumer was told of the session's end; of acknowledge
 }
