@@ -176,7 +176,7 @@ func (w *plainWriter) items(dst []byte, p *plan, v reflect.Value, depth int) ([]
 	if depth++; depth > valueDepth {
 		return dst, false
 	}
-	ok := true
+	var ok bool
 	switch p.role {
 	case roleList:
 		if v.IsNil() {
@@ -208,7 +208,7 @@ func (w *plainWriter) items(dst []byte, p *plan, v reflect.Value, depth int) ([]
 
 func (w *plainWriter) entries(dst []byte, p *plan, v reflect.Value, depth int) ([]byte, bool) {
 	dst = w.f.appendDict(dst, v.Len())
-	ok := true
+	var ok bool
 	if m, is := v.Interface().(map[string]any); is {
 		i := 0
 		for k, e := range m {
