@@ -105,7 +105,11 @@ func BenchmarkHostile(b *testing.B) {
 // even what is only copied again for each of its parts takes more than the time that
 // there is.
 func TestHostileIsLinear(t *testing.T) {
-	for name, p := range hostile(1 << 18) {
+	size := 1 << 19
+	if racing {
+		size = 1 << 16
+	}
+	for name, p := range hostile(size) {
 		atOnce(t, name, func() { _, _ = p.Args() })
 		for target, fresh := range hostileTargets() {
 			atOnce(t, name+" into "+target, func() { _ = p.Scan(fresh()) })

@@ -28,7 +28,7 @@ func TestCloseWithEndedContext(t *testing.T) {
 			ends := readAll(server)
 			start := time.Now()
 			_ = client.Close(ended)
-			if d := time.Since(start); d > time.Second {
+			if d := time.Since(start); d > 3*time.Second {
 				t.Errorf("Close took %v", d)
 			}
 			var ce *transport.CloseError
@@ -46,7 +46,7 @@ func TestCloseWithEndedContext(t *testing.T) {
 		done := stall(client)
 		start := time.Now()
 		_ = client.Close(ended)
-		if d := time.Since(start); d > time.Second {
+		if d := time.Since(start); d > 3*time.Second { // the library waits for five
 			t.Errorf("Close of a stalled connection took %v", d)
 		}
 		within(t, done, "Write")
