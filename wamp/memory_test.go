@@ -37,7 +37,7 @@ func TestBurstForAHealthyReader(t *testing.T) {
 
 // A bound in bytes is one of memory: details count as what they have become.
 func TestBufferCountsDetails(t *testing.T) {
-	const n, bound = 100, 1 << 20
+	const n, bound = 40, 1 << 20
 	many := make([]any, 100_000) // some hundred kilobytes on the wire, more in memory
 	for i := range many {
 		many[i] = i
@@ -54,7 +54,7 @@ func TestBufferCountsDetails(t *testing.T) {
 		}
 		return wamptest.Pass()
 	}))
-	s, p := join(t, r), join(t, r)
+	s, p := join(t, r), join(t, r, wamp.AckTimeout(time.Minute)) // that is a hundred megabytes to write
 	sub := subscribe(t, s, "com.example.topic", wamp.Buffer(0, bound))
 	before := heap()
 	publish(t, p, "com.example.topic", 0, n)

@@ -109,8 +109,9 @@ func TestTimeoutWithoutLink(t *testing.T) {
 		r := wamptest.NewRouter(t)
 		s := join(t, r, wamp.WithReconnect(wamp.Backoff{Min: time.Hour, Max: time.Hour}), wamp.WithOutbound(1000))
 		r.RefuseDials(1000, errors.New("down"))
-		hanging := s.Call(t.Context(), "com.example.none", wamp.Args(), wamp.Timeout(3*time.Second), wamp.Idempotent())
 		r.Stall(s.ID())
+		hanging := s.Call(t.Context(), "com.example.none", wamp.Args(), wamp.Timeout(3*time.Second), wamp.Idempotent())
+		synctest.Wait()
 		big := strings.Repeat("x", 2000)
 		s.Publish(t.Context(), "com.example.topic", wamp.Args(big)) // what comes now waits for room
 		for _, cut := range []bool{false, true} {
