@@ -471,3 +471,37 @@ func TestPing(t *testing.T) {
 		}
 	})
 }
+
+// Done tells at once that a registration is over, also while its handler is busy.
+func TestServiceDone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := wamptest.NewRouter(t)
+		s, c := join(t, r), join(t, r)
+		v := handle(t, s, "com.example.slow", func(ctx context.Context, _ *wamp.Invocation) error {
+			<-ctx.Done()
+			return ctx.Err()
+		}, wamp.Concurrency(1))
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		for range 3 {
+			c.Call(ctx, "com.example.slow", wamp.Args())
+		}
+		synctest.Wait()
+		select {
+		case <-v.Done():
+			t.Error("it is over")
+		default:
+		}
+		r.RevokeRegistration(v.ID(), "com.example.reason")
+		synctest.Wait()
+		var revoked *wamp.RevokedError
+		select {
+		case <-v.Done():
+		default:
+			t.Error("nobody is told")
+		}
+		if !errors.As(v.Err(), &revoked) || v.Procedure() != "com.example.slow" || v.Refused() != 0 {
+			t.Error(v.Err())
+		}
+	})
+}

@@ -33,6 +33,7 @@ type Registration struct {
 	chunkIdle   time.Duration // ChunkIdle
 	err         atomic.Pointer[error]
 	refused     atomic.Uint64
+	done        chan struct{} // closed when it has ended
 	over        chan struct{} // closed when what waits for a handler is to be refused
 	what        string        // its handler, for the log
 }
@@ -67,7 +68,7 @@ func (s *Session) register(ctx context.Context, procedure string, options []Regi
 	if err != nil {
 		return nil, err
 	}
-	r := &Registration{s: s, base: context.WithoutCancel(ctx), concurrency: handlers, chunkBytes: chunkBytes, over: make(chan struct{})}
+	r := &Registration{s: s, base: context.WithoutCancel(ctx), concurrency: handlers, chunkBytes: chunkBytes, done: make(chan struct{}), over: make(chan struct{})}
 	e := &r.eng
 	e.Ctx, e.URI, e.Match, e.Sink, e.Ready = ctx, procedure, Exact, (*invocationSink)(r), make(chan error, 1)
 	st := &r.stream
@@ -181,6 +182,7 @@ func (is *invocationSink) Lost() uint64 {
 
 func (is *invocationSink) End(e session.End) {
 	(*Registration)(is).setErr(e.Err)
+	close(is.done)
 	if e.Now {
 		close(is.over)
 	}
@@ -474,14 +476,11 @@ func (s *Session) Handle(ctx context.Context, procedure string, h Handler, optio
 		return nil, opError("register", procedure, errors.New("the handler is nil"))
 	}
 	r, err := s.register(ctx, procedure, options)
-	v := &Service{r: r, done: make(chan struct{})}
+	v := &Service{r}
 	if err == nil {
 		r.what = "the handler of " + procedure
 		tally := s.eng.NewTally("invocation of "+procedure+" still runs", "invocations of "+procedure+" still run")
-		if err = s.eng.Go(func() {
-			defer close(v.done)
-			r.serve(h, tally)
-		}); err != nil {
+		if err = s.eng.Go(func() { r.serve(h, tally) }); err != nil {
 			tally.Close()
 			for range r.stream.Ch() { // what came before the session was over goes to nobody
 			}
@@ -494,14 +493,11 @@ func (s *Session) Handle(ctx context.Context, procedure string, h Handler, optio
 }
 
 // Service is a registered procedure whose invocations go to a handler.
-type Service struct {
-	r    *Registration
-	done chan struct{}
-}
+type Service struct{ r *Registration }
 
-// Done is closed when the handler gets no more invocations; Err then says why. Some
-// may still run.
-func (v *Service) Done() <-chan struct{} { return v.done }
+// Done is closed when the registration is over; Err then says why. Invocations that
+// have arrived by then may still be handled.
+func (v *Service) Done() <-chan struct{} { return v.r.done }
 
 // Procedure is the procedure or pattern that was registered.
 func (v *Service) Procedure() string { return v.r.Procedure() }
