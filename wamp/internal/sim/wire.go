@@ -325,6 +325,7 @@ func (m *Model) WrittenTopic(name, link int, id proto.ID) {
 	if m.Exact { // elsewhere it is not known when a topic is nobody's
 		m.judgeAgain("SUBSCRIBE of topic "+TopicURI(name), all[m.topicSince[name]:], r)
 	}
+	left := false
 	for n, o := range m.ops {
 		if o == nil || o.Kind != Subscribe || o.Name != name || o.ended > 0 && o.endedOn != m.link {
 			continue
@@ -336,12 +337,15 @@ func (m *Model) WrittenTopic(name, link int, id proto.ID) {
 		if m.asked[name] == m.link { // not by the restore
 			break
 		}
-		if o.ended > 0 && m.anew(name) { // perhaps by who has come since
+		if o.ended > 0 && m.anew(name) { // perhaps by who has come since, or still in the place of who has left
+			left = true
 			continue
 		}
 		r.users, r.restores = no, true
 		late := m.suspected(all) != no
-		m.inOrder(handleWindow, m.ops[n], late)
+		if !left {
+			m.inOrder(handleWindow, m.ops[n], late)
+		}
 		m.restoredFirst(o, late)
 		// Each subscription has silences of its own.
 		if m.Exact && m.silences[name] > mostSilences && m.siblings(o) == 0 {
