@@ -27,6 +27,21 @@ type Result struct {
 	Details Dict
 }
 
+// Scan decodes the positional arguments of the result, see [codec.Payload.Scan].
+func (r Result) Scan(targets ...any) error { return r.Payload.Scan(targets...) }
+
+// ScanKw decodes the keyword arguments of the result, see [codec.Payload.ScanKw].
+func (r Result) ScanKw(v any) error { return r.Payload.ScanKw(v) }
+
+// Args returns the positional arguments of the result, see [codec.Payload.Args].
+func (r Result) Args() ([]any, error) { return r.Payload.Args() }
+
+// Kwargs returns the keyword arguments of the result, see [codec.Payload.Kwargs].
+func (r Result) Kwargs() (map[string]any, error) { return r.Payload.Kwargs() }
+
+// NArgs returns the number of positional arguments of the result.
+func (r Result) NArgs() int { return r.Payload.NArgs() }
+
 // Results is the stream of a call: progressive results, then exactly one last
 // element, the final result or the error; then it is closed.
 //

@@ -9,127 +9,359 @@ import (
 	"github.com/connectanum/connectanum-go/wamp/transport"
 )
 
-// What a peer said, and what we concluded; never the same type.
+// The error types. Those that a peer's message makes, such as [Error] and
+// [AbortError], and those that this side concludes, such as [CanceledError] and
+// [LinkError], are never the same type.
+//
+// Each is found with [errors.As]. Many also match one of the Err values below
+// with [errors.Is].
 type (
-	// Error is what the peer said: an ERROR message with URI, details and
-	// payload.
+	// Error is an error that the peer or the router sent: an ERROR message. It
+	// matches the constant of its URI with [errors.Is]: [ErrNoSuchProcedure]
+	// and so on. A timeout that the router kept also matches
+	// [context.DeadlineExceeded].
+	//
+	//   - [session.Error.URI] names the error.
+	//   - [session.Error.Details] are the details of the message. They may be
+	//     nil and must not be changed.
+	//   - [session.Error.Payload] is what came with the error. It is embedded,
+	//     so that an Error has the methods of [codec.Payload]:
+	//     [codec.Payload.Scan], [codec.Payload.ScanKw], [codec.Payload.Args],
+	//     [codec.Payload.Kwargs].
+	//   - [session.Error.Oddity] reports what was wrong with the details.
+	//
+	// [NewError] makes one for a handler to return.
 	Error = session.Error
-	// FeatureError refuses an operation whose feature the router lacks.
+	// FeatureError refuses an operation because the router did not announce a
+	// feature that the operation or one of its options needs. Nothing was sent.
+	// [Assume] lets a session use a feature that is not announced.
+	//
+	//   - [session.FeatureError.Role] is the role of the router that lacks it.
+	//   - [session.FeatureError.Feature] is the feature.
+	//   - [session.FeatureError.NoRole] reports that the router lacks the whole
+	//     role.
+	//   - [session.FeatureError.Option] names the option that needs the
+	//     feature, "" if the operation itself does.
 	FeatureError = session.FeatureError
-	// Interrupt is the cause of an interrupted invocation's context.
+	// Interrupt is the cause of an invocation's context after the dealer sent
+	// INTERRUPT: the caller cancelled its call, or is gone. It matches
+	// [ErrCanceled] and the constant of its reason.
+	//
+	//   - [session.Interrupt.Mode] is "kill" or "killnowait", "" if the dealer
+	//     did not say.
+	//   - [session.Interrupt.Reason] is the error URI that the dealer gave, if
+	//     any.
 	Interrupt = session.Interrupt
-	// OutcomeUnknown ends an operation that was written when the connection
-	// was lost.
+	// OutcomeUnknown ends an operation that was written when the connection was
+	// lost, or that the router did not acknowledge in time. The operation may
+	// or may not have been carried out. [Idempotent] sends such an operation
+	// again instead.
+	//
+	//   - [session.OutcomeUnknown.Delivered] counts the progressive results
+	//     that had arrived.
+	//   - [session.OutcomeUnknown.Links] counts the connections in a row that
+	//     ended soon after the operation was written, if that is why it is not
+	//     sent again.
+	//   - [session.OutcomeUnknown.Reason] is how the connection ended. It is
+	//     wrapped.
 	OutcomeUnknown = session.OutcomeUnknown
-	// CanceledError ends an operation whose context ended.
+	// CanceledError ends an operation whose context has ended. It matches the
+	// error of the context, the cause of the context, and [ErrCanceled] or,
+	// after a deadline, [ErrTimeout].
+	//
+	//   - [session.CanceledError.Err] is [context.Canceled] or
+	//     [context.DeadlineExceeded].
+	//   - [session.CanceledError.Cause] is the cause of the context.
+	//   - [session.CanceledError.Peer] is what the callee answered in mode
+	//     [Kill], nil if it did not answer.
+	//   - [session.CanceledError.Offline] is why there was no connection, nil
+	//     if there was one.
+	//   - [session.CanceledError.Attempt] says how far an attempt to connect
+	//     had come, nil if the operation was not one.
 	CanceledError = session.CanceledError
-	// TimeoutError ends a call whose Timeout ran out.
+	// TimeoutError ends a call whose [Timeout] ran out. It matches [ErrTimeout]
+	// and [context.DeadlineExceeded].
+	//
+	//   - [session.TimeoutError.After] is the limit.
+	//   - [session.TimeoutError.Offline] is why there was no connection, nil if
+	//     there was one.
+	//   - [session.TimeoutError.Timeout] reports true, as for a net.Error.
 	TimeoutError = session.TimeoutError
-	// ClosedError matches ErrSessionClosed and wraps why the session is over.
+	// ClosedError ends an operation because the session is over. It matches
+	// [ErrSessionClosed].
+	//
+	//   - [session.ClosedError.Reason] is why the session is over: a
+	//     [GoodbyeError], [AbortError], [ProtocolError], [LinkError] or
+	//     [GaveUpError], nil after [Session.Close]. It is wrapped.
+	//   - [session.ClosedError.Undelivered] counts the messages of the stream
+	//     that [Session.Close] dropped because nobody read them.
 	ClosedError = session.ClosedError
-	// GoodbyeError is a session that the router closed by GOODBYE.
+	// GoodbyeError is the end of a session that the router closed by GOODBYE.
+	// It matches the constant of its reason.
+	//
+	//   - [session.GoodbyeError.Reason] is the URI of the reason.
+	//   - [session.GoodbyeError.Message] is the message of the router, "" if
+	//     there was none.
 	GoodbyeError = session.GoodbyeError
-	// AbortError is a join that the router refused, or a session it ended, by
-	// ABORT.
+	// AbortError is a session that the router refused to begin, or ended, by
+	// ABORT. It matches the constant of its reason.
+	//
+	//   - [session.AbortError.Reason] is the URI of the reason.
+	//   - [session.AbortError.Message] is the message of the router, "" if
+	//     there was none.
+	//   - [session.AbortError.Details] are the details of the message.
+	//   - [session.AbortError.Refusal] explains a login that was refused; nil
+	//     otherwise. It is wrapped.
 	AbortError = session.AbortError
-	// ProtocolError is a session whose router broke the protocol.
+	// ProtocolError is the end of a connection whose router broke the protocol.
+	// It matches [ErrProtocolViolation].
+	//
+	//   - [session.ProtocolError.Message] is the type of the message, 0 if it
+	//     could not be parsed.
+	//   - [session.ProtocolError.Reason] says what was wrong.
+	//   - [session.ProtocolError.Err] is the error of the parser, nil if there
+	//     was none. It is wrapped.
 	ProtocolError = session.ProtocolError
 	// LinkError is the loss of the connection.
+	//
+	//   - [session.LinkError.Err] is what the transport reported. It is
+	//     wrapped.
 	LinkError = session.LinkError
-	// LoginError is a join that this side gave up.
+	// LoginError is a login that this side gave up: the authenticator had no
+	// answer to a challenge, or did not trust the router, or the router hung up
+	// during the login.
+	//
+	//   - [session.LoginError.Err] is what the authenticator reported. It is
+	//     wrapped.
 	LoginError = session.LoginError
-	// GaveUpError is a session that could not be joined again within the limits
-	// of its policy.
+	// GaveUpError is the end of a session that could not be joined again within
+	// the limits of its [Backoff].
+	//
+	//   - [session.GaveUpError.Attempts] is how many attempts were made.
+	//   - [session.GaveUpError.Err] is how the last of them failed, or how the
+	//     connection was lost. It is wrapped.
 	GaveUpError = session.GaveUpError
 	// RevokedError ends a subscription or registration that the router took
-	// away.
+	// away. It matches the constant of its reason.
+	//
+	//   - [session.RevokedError.ID] is the id of the subscription or
+	//     registration.
+	//   - [session.RevokedError.Reason] is the URI of the reason, "" if the
+	//     router gave none.
 	RevokedError = session.RevokedError
-	// URIError says why a URI is not one.
+	// URIError refuses a string that is not a valid URI. The rules are those of
+	// the WAMP specification, section "URIs", in their loose form.
+	//
+	//   - [proto.URIError.URI] is the string.
+	//   - [proto.URIError.Reason] says what is wrong with it.
 	URIError = proto.URIError
-	// OpError says which operation failed, and of which procedure or topic.
+	// OpError names the operation that failed. Nearly every error that package
+	// wamp returns is one.
+	//
+	//   - [session.OpError.Op] is the operation, such as "call" or "subscribe".
+	//   - [session.OpError.URI] is the procedure or topic, "" if there is none.
+	//   - [session.OpError.Err] is the reason. It is wrapped.
 	OpError = session.OpError
-	// EncodeError says which value of a payload cannot be sent, and why.
+	// EncodeError refuses a payload with a value that cannot be sent. Nothing
+	// was sent.
+	//
+	//   - [codec.EncodeError.Codec] is the name of the serializer.
+	//   - [codec.EncodeError.Path] says where in the payload the value stands,
+	//     such as "args[1].name".
+	//   - [codec.EncodeError.Reason] says what is wrong with it.
+	//   - [codec.EncodeError.Err] is the error of a marshaler or a library, nil
+	//     if there was none. It is wrapped.
 	EncodeError = codec.EncodeError
-	// PanicError says that a marshaler or an unmarshaler of the user's has
-	// panicked.
+	// PanicError is the panic of a marshaler, an unmarshaler or a payload
+	// codec.
+	//
+	//   - [codec.PanicError.Value] is what it panicked with. An error is
+	//     wrapped.
+	//   - [codec.PanicError.Stack] is the first 16 KiB of the stack.
 	PanicError = codec.PanicError
-	// DialError says where a dial has failed, and how far it had come.
+	// ScanError is the error of Scan and ScanKw: an argument did not fit its
+	// target.
+	//
+	//   - [codec.ScanError.Index] is the position of the argument, -1 for the
+	//     keyword arguments.
+	//   - [codec.ScanError.Path] says where in the payload the value stands,
+	//     such as "args[0].items[3].price".
+	//   - [codec.ScanError.Type] is the Go type of the target.
+	//   - [codec.ScanError.Err] is the reason. It is wrapped.
+	ScanError = codec.ScanError
+	// HandshakeError is a connection that was opened but not agreed on: the
+	// upgrade to WebSocket or the handshake of RawSocket was refused.
+	//
+	//   - [transport.HandshakeError.Status] is the HTTP status, 0 if there was
+	//     none.
+	//   - [transport.HandshakeError.Refusal] is the error number of a RawSocket
+	//     handshake, 0 if there was none.
+	//   - [transport.HandshakeError.Protocol] is what the router chose, or what
+	//     was offered to it.
+	//   - [transport.HandshakeError.Err] is the cause, nil if there is none. It
+	//     is wrapped.
+	HandshakeError = transport.HandshakeError
+	// DialError is a connection that could not be opened.
+	//
+	//   - [transport.DialError.Address] is the URL, without user, password and
+	//     query.
+	//   - [transport.DialError.Phase] is how far the attempt had come, such as
+	//     "tls handshake".
+	//   - [transport.DialError.Err] is the cause, such as a [HandshakeError].
+	//     It is wrapped.
+	//   - [transport.DialError.Hint] suggests what to change, "" if no single
+	//     mistake explains the error.
 	DialError = transport.DialError
-	// ChunkTimeoutError is the cause of an invocation's context that ended
-	// because the next chunk did not come (ChunkIdle).
+	// ChunkTimeoutError is the cause of an invocation's context after the next
+	// chunk of a progressive call did not come within [ChunkIdle]. It matches
+	// [ErrTimeout] and [context.DeadlineExceeded].
+	//
+	//   - [session.ChunkTimeoutError.After] is the limit.
+	//   - [session.ChunkTimeoutError.Timeout] reports true, as for a net.Error.
 	ChunkTimeoutError = session.ChunkTimeoutError
 )
 
-// Our own conclusions.
+// Errors of this side, to be compared with [errors.Is].
 var (
-	// ErrSessionClosed is matched by every error of an operation on a session
-	// that is over.
+	// ErrSessionClosed is matched by the error of every operation on a session
+	// that is over. See ClosedError.
 	ErrSessionClosed = session.ErrSessionClosed
-	// ErrSlowConsumer ends a stream whose consumer let its bound be reached.
+	// ErrSlowConsumer ends a stream whose consumer did not read fast enough, so
+	// that its bound was reached. See Buffer and OverflowFail.
 	ErrSlowConsumer = session.ErrSlowConsumer
-	// ErrPayloadTooBig refuses a message that the peer would not accept.
+	// ErrPayloadTooBig refuses a message that is larger than the router
+	// accepts. Nothing was sent.
 	ErrPayloadTooBig = session.ErrPayloadTooBig
-	// ErrAckTimeout ends a Subscribe or Register that the router did not
-	// answer in time.
+	// ErrAckTimeout ends a Session.Subscribe or Session.Register that the
+	// router did not answer within AckTimeout.
 	ErrAckTimeout = session.ErrAckTimeout
-	// ErrUnsubscribed is Subscription.Err after Unsubscribe.
+	// ErrUnsubscribed is returned by Subscription.Err after
+	// Subscription.Unsubscribe.
 	ErrUnsubscribed = session.ErrUnsubscribed
-	// ErrUnregistered is Registration.Err after Unregister.
+	// ErrUnregistered is returned by Registration.Err and Service.Err after
+	// Unregister.
 	ErrUnregistered = session.ErrUnregistered
 	// ErrNotConnected refuses an operation that began while there was no
-	// connection, where the reconnect policy says so.
+	// connection, where Backoff.FailFast is set.
 	ErrNotConnected = session.ErrNotConnected
-	// ErrPongTimeout is the reason of a LinkError when a pong was missed.
+	// ErrPongTimeout is the reason of a LinkError after a probe of
+	// WithKeepalive was not answered in time.
 	ErrPongTimeout = session.ErrPongTimeout
 	// ErrDialTimeout is matched by the error of an attempt to connect that took
 	// longer than DialTimeout.
 	ErrDialTimeout = session.ErrDialTimeout
-	// ErrLoginTimeout is matched by the error of a login that was not finished
-	// in time.
+	// ErrLoginTimeout is matched by the error of a login that took longer than
+	// LoginTimeout.
 	ErrLoginTimeout = session.ErrLoginTimeout
-	// ErrDraining is Registration.Err after Drain.
+	// ErrDraining is returned by Registration.Err and Service.Err after
+	// Session.Drain.
 	ErrDraining = session.ErrDraining
-	// ErrCallEnded is returned for a chunk of a progressive call that is over,
-	// and is the cause by which its producer's context ends.
+	// ErrCallEnded is returned by the send function of Session.CallFunc after
+	// the call is over, and is the cause of the context that the function was
+	// given.
 	ErrCallEnded = session.ErrCallEnded
-	// ErrAnswered is returned for a second end of one invocation.
+	// ErrAnswered is returned where an invocation that has ended is answered
+	// again.
 	ErrAnswered = session.ErrAnswered
 )
 
-// The standard error URIs, for errors.Is against what a peer said, and for a
-// handler to return.
+// The standard errors of WAMP and of its routers. Each is an error that carries its
+// URI: compare the error of an operation with one by [errors.Is], or return
+// one from a [Handler] so that the caller gets the URI.
+//
+// The WAMP specification lists them where it lists its URIs.
 const (
-	ErrInvalidURI             = session.ErrInvalidURI
-	ErrNoSuchProcedure        = session.ErrNoSuchProcedure
+	// ErrInvalidURI is wamp.error.invalid_uri: a URI of the message is not
+	// valid.
+	ErrInvalidURI = session.ErrInvalidURI
+	// ErrNoSuchProcedure is wamp.error.no_such_procedure: nobody has registered
+	// the procedure.
+	ErrNoSuchProcedure = session.ErrNoSuchProcedure
+	// ErrProcedureAlreadyExists is wamp.error.procedure_already_exists: the
+	// procedure has been registered before, and is not shared.
 	ErrProcedureAlreadyExists = session.ErrProcedureAlreadyExists
-	ErrNoSuchRegistration     = session.ErrNoSuchRegistration
-	ErrNoSuchSubscription     = session.ErrNoSuchSubscription
-	ErrInvalidArgument        = session.ErrInvalidArgument
-	ErrCanceled               = session.ErrCanceled
-	ErrPayloadSizeExceeded    = session.ErrPayloadSizeExceeded
-	ErrProtocolViolation      = session.ErrProtocolViolation
-	ErrNotAuthorized          = session.ErrNotAuthorized
-	ErrAuthorizationFailed    = session.ErrAuthorizationFailed
-	ErrNoSuchRealm            = session.ErrNoSuchRealm
-	ErrNoSuchRole             = session.ErrNoSuchRole
-	ErrNoMatchingAuthMethod   = session.ErrNoMatchingAuthMethod
-	ErrNoSuchPrincipal        = session.ErrNoSuchPrincipal
-	ErrAuthenticationDenied   = session.ErrAuthenticationDenied
-	ErrAuthenticationFailed   = session.ErrAuthenticationFailed
+	// ErrNoSuchRegistration is wamp.error.no_such_registration: the
+	// registration does not exist.
+	ErrNoSuchRegistration = session.ErrNoSuchRegistration
+	// ErrNoSuchSubscription is wamp.error.no_such_subscription: the
+	// subscription does not exist.
+	ErrNoSuchSubscription = session.ErrNoSuchSubscription
+	// ErrInvalidArgument is wamp.error.invalid_argument: the callee does not
+	// accept the arguments.
+	ErrInvalidArgument = session.ErrInvalidArgument
+	// ErrCanceled is wamp.error.canceled: the call was cancelled. An Error
+	// with the spelling wamp.error.cancelled matches too.
+	ErrCanceled = session.ErrCanceled
+	// ErrPayloadSizeExceeded is wamp.error.payload_size_exceeded: the payload
+	// is larger than the receiver accepts.
+	ErrPayloadSizeExceeded = session.ErrPayloadSizeExceeded
+	// ErrProtocolViolation is wamp.error.protocol_violation: a message broke
+	// the protocol.
+	ErrProtocolViolation = session.ErrProtocolViolation
+	// ErrNotAuthorized is wamp.error.not_authorized: this session may not do
+	// that.
+	ErrNotAuthorized = session.ErrNotAuthorized
+	// ErrAuthorizationFailed is wamp.error.authorization_failed: the router
+	// could not decide whether the session may do that.
+	ErrAuthorizationFailed = session.ErrAuthorizationFailed
+	// ErrNoSuchRealm is wamp.error.no_such_realm: the realm does not exist.
+	ErrNoSuchRealm = session.ErrNoSuchRealm
+	// ErrNoSuchRole is wamp.error.no_such_role: the role of the login does not
+	// exist.
+	ErrNoSuchRole = session.ErrNoSuchRole
+	// ErrNoMatchingAuthMethod is wamp.error.no_matching_auth_method: the router
+	// accepts none of the login methods offered.
+	ErrNoMatchingAuthMethod = session.ErrNoMatchingAuthMethod
+	// ErrNoSuchPrincipal is wamp.error.no_such_principal: the authid does not
+	// exist.
+	ErrNoSuchPrincipal = session.ErrNoSuchPrincipal
+	// ErrAuthenticationDenied is wamp.error.authentication_denied: the router
+	// refused the login.
+	ErrAuthenticationDenied = session.ErrAuthenticationDenied
+	// ErrAuthenticationFailed is wamp.error.authentication_failed: the login
+	// could not be checked, or was wrong.
+	ErrAuthenticationFailed = session.ErrAuthenticationFailed
+	// ErrAuthenticationRequired is wamp.error.authentication_required: the
+	// realm cannot be joined without a login.
 	ErrAuthenticationRequired = session.ErrAuthenticationRequired
-	ErrAuthorizationDenied    = session.ErrAuthorizationDenied
-	ErrAuthorizationRequired  = session.ErrAuthorizationRequired
-	ErrTimeout                = session.ErrTimeout
-	ErrOptionNotAllowed       = session.ErrOptionNotAllowed
-	ErrDiscloseMeDisallowed   = session.ErrDiscloseMeDisallowed
-	ErrNetworkFailure         = session.ErrNetworkFailure
-	ErrUnavailable            = session.ErrUnavailable
-	ErrNoAvailableCallee      = session.ErrNoAvailableCallee
-	ErrFeatureNotSupported    = session.ErrFeatureNotSupported
-	ErrNoSuchSession          = session.ErrNoSuchSession
-	ErrNoAuthMethod           = session.ErrNoAuthMethod
-	ErrInvalidPayload         = session.ErrInvalidPayload
-	ErrRuntimeError           = session.ErrRuntimeError
+	// ErrAuthorizationDenied is wamp.error.authorization_denied: the session
+	// may not join the realm or role.
+	ErrAuthorizationDenied = session.ErrAuthorizationDenied
+	// ErrAuthorizationRequired is wamp.error.authorization_required: the realm
+	// cannot be joined without authorization.
+	ErrAuthorizationRequired = session.ErrAuthorizationRequired
+	// ErrTimeout is wamp.error.timeout: a time limit of the call ran out.
+	ErrTimeout = session.ErrTimeout
+	// ErrOptionNotAllowed is wamp.error.option_not_allowed: the router does not
+	// allow an option of the message.
+	ErrOptionNotAllowed = session.ErrOptionNotAllowed
+	// ErrDiscloseMeDisallowed is wamp.error.option_disallowed.disclose_me: the
+	// router does not let the session disclose itself.
+	ErrDiscloseMeDisallowed = session.ErrDiscloseMeDisallowed
+	// ErrNetworkFailure is wamp.error.network_failure: the router lost the
+	// connection to the other side.
+	ErrNetworkFailure = session.ErrNetworkFailure
+	// ErrUnavailable is wamp.error.unavailable: the callee cannot take the call
+	// at present.
+	ErrUnavailable = session.ErrUnavailable
+	// ErrNoAvailableCallee is wamp.error.no_available_callee: no callee of the
+	// procedure can take the call at present.
+	ErrNoAvailableCallee = session.ErrNoAvailableCallee
+	// ErrFeatureNotSupported is wamp.error.feature_not_supported: the other
+	// side lacks a feature that the message needs.
+	ErrFeatureNotSupported = session.ErrFeatureNotSupported
+	// ErrNoSuchSession is wamp.error.no_such_session: the session does not
+	// exist.
+	ErrNoSuchSession = session.ErrNoSuchSession
+	// ErrNoAuthMethod is wamp.error.no_auth_method: Crossbar accepts none of
+	// the login methods offered.
+	ErrNoAuthMethod = session.ErrNoAuthMethod
+	// ErrInvalidPayload is wamp.error.invalid_payload: the payload does not fit
+	// or cannot be decoded. Autobahn defined it.
+	ErrInvalidPayload = session.ErrInvalidPayload
+	// ErrRuntimeError is wamp.error.runtime_error: the handler of the callee
+	// failed. Autobahn defined it.
+	ErrRuntimeError = session.ErrRuntimeError
 )
 
 // What is refused before anything happens.
@@ -143,38 +375,81 @@ var (
 // opError says of which operation an error is; nil stays nil.
 func opError(op, uri string, err error) error { return session.WrapOp(op, uri, err) }
 
-// NewError makes an error for a callee to answer with: its URI, and what the
-// caller shall get beside it.
+// NewError returns an error for a handler to return or for [Invocation.Fail].
+// The caller gets it as an [Error] with the URI and the payload.
 func NewError(uri string, payload Payload) *Error { return &Error{URI: uri, Payload: payload} }
 
-// ErrorURI returns the error URI that err carries, "" if it carries none.
+// ErrorURI returns the error URI that err carries, "" if it carries none. Both
+// an [Error] and the Err constants carry one, wrapped or not.
 func ErrorURI(err error) string { return session.URIOf(err) }
 
-// Payload is what a message carries for the application: positional and
-// keyword arguments. A received one is decoded when it is asked for.
+// Payload is the application's part of a message: positional and keyword
+// arguments. [Args], [Kwargs] and [Raw] make one to send. A payload that was
+// received is kept as it came, and decoded when one of its methods is called,
+// on the goroutine that calls it. A Payload is never changed and may be used by
+// several goroutines. The zero Payload is empty.
+//
+// To build one:
+//
+//   - [codec.Payload.With] adds one keyword argument.
+//   - [codec.Payload.WithKwargs] sets all keyword arguments.
+//   - [codec.Payload.Last] marks the last chunk of a progressive call.
+//
+// To read one:
+//
+//   - [codec.Payload.Scan] decodes the positional arguments into variables.
+//   - [codec.Payload.ScanKw] decodes the keyword arguments into a struct or
+//     map.
+//   - [codec.Payload.Args] and [codec.Payload.Kwargs] return plain values.
+//   - [codec.Payload.NArgs] returns the number of positional arguments.
+//   - [codec.Payload.Text] returns the first argument if it is a string.
+//   - [codec.Payload.Empty], [codec.Payload.Size], [codec.Payload.IsLast] and
+//     [codec.Payload.Opaque] describe it.
+//   - [codec.Payload.Open] opens a sealed payload (see [WithPayloadCodec]).
+//   - [codec.Payload.RawArgs], [codec.Payload.RawKwargs] and
+//     [codec.Payload.Codec] give the encoded form, and [codec.Payload.Encode]
+//     makes it.
+//
+// docs/values.md describes what Go values become in each serializer, and what
+// fits into which target.
 type Payload = codec.Payload
 
-// Args makes a payload of positional arguments.
+// Args returns a payload of positional arguments. The values must not be
+// changed until the operation that the payload is given to has returned.
 func Args(values ...any) Payload { return codec.Args(values...) }
 
-// Kwargs makes a payload of keyword arguments: a map with string keys, or a
-// struct.
+// Kwargs returns a payload of keyword arguments: v is a map with string keys, a
+// struct or a pointer to one. Struct fields are named by their json tags.
 func Kwargs(v any) Payload { return codec.Kwargs(v) }
 
-// Raw makes a payload of values that are encoded already, for pass-through:
-// args is a list, kwargs a dict, in the form of c; nil means absent.
+// Raw returns a payload that is already encoded, to pass it on unchanged: args
+// is a list and kwargs a dict in the form of the serializer c. Nil means
+// absent.
 func Raw(c codec.Codec, args, kwargs []byte) Payload { return codec.Raw(c, args, kwargs) }
 
-// ID is a WAMP id.
+// ID is a WAMP id: of a session, a subscription, a registration or a
+// publication. Zero means none. [proto.ID.Valid] reports whether it is a valid
+// id.
 type ID = proto.ID
 
-// Dict is the options or details of a message.
+// Dict is the options or details of a message: a list of [proto.Entry], each
+// with a Key and a Value. A Dict that was received must not be changed.
+//
+//   - [proto.Dict.Get] and [proto.Dict.Has] look up a key.
+//   - [proto.Dict.Bool], [proto.Dict.Int], [proto.Dict.Str], [proto.Dict.ID]
+//     and [proto.Dict.Dict] return the value of a key as that type.
+//   - [proto.Dict.Map] returns a copy as a map.
+//   - [proto.Dict.With] returns a copy with one more key.
+//   - [proto.Dict.Size] returns about how many bytes it takes in memory.
+//   - [proto.Dict.String] lists the keys, without the values.
 type Dict = proto.Dict
 
-// Peer is who caused a message, as far as the router disclosed it.
+// Peer identifies the session that caused a message, as far as the router
+// disclosed it. See [DiscloseMe] and [DiscloseCaller].
 type Peer struct {
-	// Session is the peer's session id, 0 if not disclosed.
+	// Session is the id of the session, 0 if it was not disclosed.
 	Session ID
-	// AuthID and AuthRole are the peer's, "" if not disclosed.
+	// AuthID and AuthRole are those of the session, "" if they were not
+	// disclosed.
 	AuthID, AuthRole string
 }

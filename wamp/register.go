@@ -219,6 +219,21 @@ type Invocation struct {
 	only   <-chan Payload // the chunks of a call that is not progressive
 }
 
+// Scan decodes the positional arguments of the call, see [codec.Payload.Scan].
+func (inv *Invocation) Scan(targets ...any) error { return inv.Payload.Scan(targets...) }
+
+// ScanKw decodes the keyword arguments of the call, see [codec.Payload.ScanKw].
+func (inv *Invocation) ScanKw(v any) error { return inv.Payload.ScanKw(v) }
+
+// Args returns the positional arguments of the call, see [codec.Payload.Args].
+func (inv *Invocation) Args() ([]any, error) { return inv.Payload.Args() }
+
+// Kwargs returns the keyword arguments of the call, see [codec.Payload.Kwargs].
+func (inv *Invocation) Kwargs() (map[string]any, error) { return inv.Payload.Kwargs() }
+
+// NArgs returns the number of positional arguments of the call.
+func (inv *Invocation) NArgs() int { return inv.Payload.NArgs() }
+
 // Context ends when the dealer interrupts the invocation, when the session is
 // lost, or when the invocation has been ended; its cause says which: an
 // *Interrupt, a *ClosedError, or nothing of ours. It has the values of

@@ -38,6 +38,21 @@ type Event struct {
 	stamp    uint64 // with history: the link it came on; of merged ones: its number
 }
 
+// Scan decodes the positional arguments of the event, see [codec.Payload.Scan].
+func (e Event) Scan(targets ...any) error { return e.Payload.Scan(targets...) }
+
+// ScanKw decodes the keyword arguments of the event, see [codec.Payload.ScanKw].
+func (e Event) ScanKw(v any) error { return e.Payload.ScanKw(v) }
+
+// Args returns the positional arguments of the event, see [codec.Payload.Args].
+func (e Event) Args() ([]any, error) { return e.Payload.Args() }
+
+// Kwargs returns the keyword arguments of the event, see [codec.Payload.Kwargs].
+func (e Event) Kwargs() (map[string]any, error) { return e.Payload.Kwargs() }
+
+// NArgs returns the number of positional arguments of the event.
+func (e Event) NArgs() int { return e.Payload.NArgs() }
+
 // Publisher is who published the event, as far as the broker disclosed it.
 func (e Event) Publisher() Peer {
 	return Peer{Session: e.Details.ID("publisher"), AuthID: e.Details.Str("publisher_authid"),
