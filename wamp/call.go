@@ -12,45 +12,52 @@ import (
 	"github.com/connectanum/connectanum-go/wamp/session"
 )
 
-// Result is one element of a call's stream.
+// Result is one element of the stream of a call: a progressive result, the
+// final result, or the error of the call.
 type Result struct {
-	// Payload is what the callee sent; empty where Err is set and did not
-	// come from the callee.
+	// Payload is what the callee sent. It is empty where Err is set and is not
+	// an error of the callee.
 	Payload
-	// Progress: this is a progressive result, more follows.
+	// Progress reports that this is a progressive result and that more follows.
 	Progress bool
-	// Err is how the call failed; it is set on the last element only. What
-	// the callee or the dealer said is an *Error.
+	// Err is why the call failed, nil if it did not. It is set on the last
+	// element only. An error that the callee or the router sent is an *Error.
 	Err error
-	// Details are RESULT.Details or ERROR.Details. They may be nil and must
-	// not be changed.
+	// Details are the details of the RESULT or ERROR message. They may be nil
+	// and must not be changed.
 	Details Dict
 }
 
-// Scan decodes the positional arguments of the result, see [codec.Payload.Scan].
+// Scan decodes the positional arguments of the result into the values that the
+// targets point to; a nil target skips its argument. The error is a
+// [ScanError]. See [codec.Payload.Scan].
 func (r Result) Scan(targets ...any) error { return r.Payload.Scan(targets...) }
 
-// ScanKw decodes the keyword arguments of the result, see [codec.Payload.ScanKw].
+// ScanKw decodes the keyword arguments of the result into the struct or map
+// that v points to. The error is a [ScanError]. See [codec.Payload.ScanKw].
 func (r Result) ScanKw(v any) error { return r.Payload.ScanKw(v) }
 
-// Args returns the positional arguments of the result, see [codec.Payload.Args].
+// Args returns the positional arguments of the result as plain values. See
+// [codec.Payload.Args].
 func (r Result) Args() ([]any, error) { return r.Payload.Args() }
 
-// Kwargs returns the keyword arguments of the result, see [codec.Payload.Kwargs].
+// Kwargs returns the keyword arguments of the result as plain values. See
+// [codec.Payload.Kwargs].
 func (r Result) Kwargs() (map[string]any, error) { return r.Payload.Kwargs() }
 
 // NArgs returns the number of positional arguments of the result.
 func (r Result) NArgs() int { return r.Payload.NArgs() }
 
-// Results is the stream of a call: progressive results, then exactly one last
-// element, the final result or the error; then it is closed.
+// Results is the stream of a call: any number of progressive results, then
+// exactly one last element, which is the final result or the error. The session
+// then closes the channel.
 //
-// Leaving a range over it early leaves the call to its context, which is what
-// ends it; Stream cancels on break.
+// Leaving a range loop over the channel does not end the call; the end of its
+// context does. [Stream] cancels the call when its loop is left.
 type Results <-chan Result
 
-// Final waits for the last element and returns it with its error; progressive
-// results before it are skipped.
+// Final waits for the last element of the stream and returns it together with
+// its Err. Progressive results before it are discarded.
 func (r Results) Final() (Result, error) {
 	last := Result{Err: errNoStream}
 	if r == nil {
@@ -62,8 +69,9 @@ func (r Results) Final() (Result, error) {
 	return last, last.Err
 }
 
-// All is the stream as an iterator; an error is the last pair. Breaking out of
-// it leaves the call to its context.
+// All returns an iterator over the stream, which yields each element together
+// with its Err; an error is the last pair. Leaving the loop does not end the
+// call; the end of its context does.
 func (r Results) All() iter.Seq2[Result, error] {
 	return func(yield func(Result, error) bool) {
 		if r == nil {
@@ -103,23 +111,30 @@ var (
 	_ session.Hoarder = (*callStream)(nil)
 )
 
-// Call calls a procedure. The stream it returns has the progressive results,
-// if Progressive was asked for and the callee gives any, and then one last
-// element: the final result, or the error.
+// Call calls a procedure and returns the stream of its results: the progressive
+// results, if [Progressive] was given and the callee sends any, then the final
+// result or the error. Use [Results.Final] for a call with one result.
 //
-// ctx owns the call until the stream is closed: when it ends, CANCEL goes out
-// (mode KillNoWait unless CancelMode says otherwise) and the stream ends at
-// once with an error that wraps ctx's; in mode Kill it ends with the callee's
-// answer, or after KillGrace. Undelivered progressive results are dropped
-// then, but a final outcome that has arrived stays. Call itself waits, under
-// ctx, while there is no outbound room. A deadline is good practice: some
-// routers drop messages, results too, when they are overrun.
+// ctx governs the call until the stream is closed. When ctx ends, CANCEL is
+// sent to the dealer and the stream ends at once with a [CanceledError].
+// Progressive results that were not read are then dropped; a final result that
+// has arrived is not. [CancelMode] changes this. Call itself waits only while
+// there is no outbound room ([WithOutbound]), also under ctx. Give ctx a
+// deadline, or the call a [Timeout]: some routers drop messages, results too,
+// when they are overrun.
 //
-// The stream is closed by the session. A consumer may stop reading at any
-// time; what it does not read is kept up to a bound (Buffer, 64 MiB), and then
-// the call ends with ErrSlowConsumer and is cancelled.
+// The session closes the stream. A consumer may stop reading at any time: what
+// it does not read is held up to a bound ([Buffer], 64 MiB by default), beyond
+// which the call is cancelled and ends with [ErrSlowConsumer].
 //
-// See WAMP, "Calling" and "Progressive Call Results".
+// The error of the last element is an [OpError]. It wraps an [Error] if the
+// callee or the router answered with one, a [CanceledError] or [TimeoutError]
+// if the time was over, a [FeatureError], [EncodeError] or [URIError] if
+// nothing was sent, an [OutcomeUnknown] if the connection was lost in between,
+// or a [ClosedError].
+//
+// See the WAMP specification, "Calling and Invocations" and "Progressive Call
+// Results".
 func (s *Session) Call(ctx context.Context, procedure string, payload Payload, options ...CallOption) Results {
 	cs, err := s.newCall(ctx, procedure, options)
 	if err == nil {
@@ -235,11 +250,12 @@ func (cs *callStream) End(e session.End) {
 	cs.Finish(r, true, e.Now)
 }
 
-// Stream calls a procedure and decodes each result into a T: its first
-// argument. A final result without arguments ends the sequence; an error is
-// the last pair. Breaking out of the range cancels the call.
+// Stream calls a procedure and returns an iterator that decodes the first
+// argument of each result into a T. [Progressive] is set. A final result
+// without arguments ends the sequence without an element; an error, of the call
+// or of decoding, is the last pair. Leaving the loop cancels the call.
 //
-// ctx owns the call, as in Session.Call. Progressive is set.
+// ctx governs the call, as in [Session.Call].
 func Stream[T any](ctx context.Context, s *Session, procedure string, payload Payload, options ...CallOption) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		ctx, err := session.Own(ctx)

@@ -7,31 +7,32 @@ import (
 )
 
 // CallStream makes a progressive call: each payload that comes in on the
-// channel goes out as a chunk of one call, until the channel is closed or a
-// payload is marked as the last (Payload.Last, which saves an empty chunk). The
-// results come back at the same time, so that the call is a stream both ways.
+// channel is sent as a chunk of one call, until the channel is closed or a
+// payload is marked as the last by [codec.Payload.Last], which saves an empty
+// chunk. The results come back at the same time, so that the call is a stream
+// in both directions.
 //
-// The call begins with the first payload; a channel that is closed without one
-// makes a plain call without arguments. When the call is over, whatever ended
-// it, nothing more is taken from the channel. A producer must not hang then, so
-// it sends with a select on its own ctx, and ends that when the results end:
+// The call begins with the first payload. A channel that is closed without one
+// makes a plain call without arguments. When the call is over, for whatever
+// reason, nothing more is taken from the channel. A producer must not hang
+// then: it sends in a select with a context of its own, which ends when the
+// results end. [Session.CallFunc] does so by itself.
 //
 //	select {
 //	case chunks <- payload:
 //	case <-ctx.Done():
 //	}
 //
-// CallFunc takes care of that by itself.
+// ctx governs the call as in [Session.Call]; its end cancels both directions.
+// The options apply to the call as a whole. [Timeout] bounds the time between
+// results, not between chunks. The call is never sent again ([Idempotent]),
+// since its chunks are gone.
 //
-// ctx owns the call as in Call: its end cancels both directions. Options hold
-// for the call as a whole; Timeout bounds the time between results, not the
-// time between chunks. The call is never sent again by Idempotent, since the
-// chunks are gone.
+// The session closes the stream. Its errors are those of [Session.Call], and a
+// [FeatureError] where the dealer did not announce
+// progressive_call_invocations.
 //
-// The stream is closed by the session. Its errors are those of Call, and a
-// *FeatureError where the dealer lacks progressive_call_invocations.
-//
-// See WAMP, "Progressive Call Invocations".
+// See the WAMP specification, "Progressive Call Invocations".
 func (s *Session) CallStream(ctx context.Context, procedure string, chunks <-chan Payload, options ...CallOption) Results {
 	if chunks == nil {
 		return s.callFunc(ctx, procedure, options, nil)
@@ -53,18 +54,18 @@ func (s *Session) CallStream(ctx context.Context, procedure string, chunks <-cha
 	})
 }
 
-// CallFunc makes a progressive call whose chunks a function produces: each send
-// is one, and the call's input is complete when produce returns nil, or when a
-// payload was marked as the last. An error of produce cancels the call, and is
-// the error of its stream.
+// CallFunc makes a progressive call whose chunks a function produces. Each send
+// is one chunk. The input of the call is complete when produce returns nil, or
+// after a payload that is marked as the last by [codec.Payload.Last]. An error
+// of produce cancels the call and is the error of its stream.
 //
-// produce runs in a goroutine of its own, which Close waits for. The ctx that
-// it is given ends with the call, so that it never hangs on a call that is
-// over; its cause then is ErrCallEnded, or that of the ctx given to CallFunc.
-// send waits for outbound room under that ctx, and returns the error by which
-// the call has ended. It must be called from one goroutine at a time.
+// produce runs on a goroutine of its own, for which [Session.Close] waits. The
+// context that it is given ends when the call is over, with the cause
+// [ErrCallEnded], or when ctx ends, with the cause of ctx. send waits for
+// outbound room under that context, and returns the error by which the call has
+// ended. It must be called from one goroutine at a time.
 //
-// All else is as in CallStream.
+// Otherwise CallFunc is like [Session.CallStream].
 func (s *Session) CallFunc(ctx context.Context, procedure string, produce func(ctx context.Context, send func(Payload) error) error, options ...CallOption) Results {
 	return s.callFunc(ctx, procedure, options, produce)
 }

@@ -15,19 +15,22 @@ const (
 	chunkBytes   = 4 << 20
 )
 
-// Chunks is the channel of what the caller sends: of a progressive call all
-// chunks, the first included, as they come; of any other call its one payload.
-// An empty last chunk is not delivered. It is the same channel each time.
+// Chunks returns the channel of the payloads that the caller sends: all chunks
+// of a progressive call, the first included, and the only payload of any other
+// call. An empty last chunk is left out. Chunks returns the same channel each
+// time.
 //
-// The channel is closed by the session: behind the last chunk, and at once when
-// the invocation's context ends or the invocation has been ended. Only the
-// context tells the two apart, so a handler looks at it before it takes what it
-// has for all there is.
+// The session closes the channel after the last chunk, and at once when the
+// context of the invocation ends or the invocation has been answered. Only the
+// context tells these cases apart, so a handler looks at it before it takes the
+// chunks for complete.
 //
-// Chunks that nobody takes are kept up to a bound (4 MiB, or the octets of the
-// registration's Buffer). Beyond it the invocation is answered with
-// wamp.error.unavailable and its context ends with ErrSlowConsumer; with
-// OverflowBlock the connection is held back.
+// Chunks that are not read are held up to a bound: 4 MiB, or the bytes of the
+// registration's [Buffer]. Beyond it the invocation is answered with
+// wamp.error.unavailable and its context ends with the cause [ErrSlowConsumer];
+// with [OverflowBlock] the connection is held back instead.
+//
+// See the WAMP specification, "Progressive Call Invocations".
 func (inv *Invocation) Chunks() <-chan Payload {
 	if inv.chunks != nil {
 		return inv.chunks.stream.Ch()

@@ -17,19 +17,23 @@ type Event struct {
 	Payload
 	// Publication is the id of the publication.
 	Publication ID
-	// Topic is the topic that was published to.
+	// Topic is the topic that was published to. It differs from the topic of
+	// the subscription where that is a pattern.
 	Topic string
-	// Details are EVENT.Details. They may be nil and must not be changed.
+	// Details are the details of the EVENT message. They may be nil and must
+	// not be changed.
 	Details Dict
-	// Lost counts the events dropped by the overflow policy before this one.
+	// Lost counts the events before this one that were dropped because the
+	// consumer was slow.
 	Lost uint64
-	// Retained: the event was published before the subscription was made.
+	// Retained reports that the broker had retained the event, which was
+	// published before the subscription was made. See GetRetained.
 	Retained bool
-	// AfterGap: the connection was lost before this event, and events may
-	// have been missed.
+	// AfterGap reports that events may be missing before this one, because the
+	// connection was lost.
 	AfterGap bool
-	// Historic: the event comes from the broker's event history. Time is then
-	// when it was published, zero if the broker does not say.
+	// Historic reports that the event comes from the broker's event history.
+	// Time is then when it was published, zero if the broker does not say.
 	Historic bool
 	Time     time.Time
 
@@ -38,29 +42,35 @@ type Event struct {
 	stamp    uint64 // with history: the link it came on; of merged ones: its number
 }
 
-// Scan decodes the positional arguments of the event, see [codec.Payload.Scan].
+// Scan decodes the positional arguments of the event into the values that the
+// targets point to; a nil target skips its argument. The error is a
+// [ScanError]. See [codec.Payload.Scan].
 func (e Event) Scan(targets ...any) error { return e.Payload.Scan(targets...) }
 
-// ScanKw decodes the keyword arguments of the event, see [codec.Payload.ScanKw].
+// ScanKw decodes the keyword arguments of the event into the struct or map that
+// v points to. The error is a [ScanError]. See [codec.Payload.ScanKw].
 func (e Event) ScanKw(v any) error { return e.Payload.ScanKw(v) }
 
-// Args returns the positional arguments of the event, see [codec.Payload.Args].
+// Args returns the positional arguments of the event as plain values. See
+// [codec.Payload.Args].
 func (e Event) Args() ([]any, error) { return e.Payload.Args() }
 
-// Kwargs returns the keyword arguments of the event, see [codec.Payload.Kwargs].
+// Kwargs returns the keyword arguments of the event as plain values. See
+// [codec.Payload.Kwargs].
 func (e Event) Kwargs() (map[string]any, error) { return e.Payload.Kwargs() }
 
 // NArgs returns the number of positional arguments of the event.
 func (e Event) NArgs() int { return e.Payload.NArgs() }
 
-// Publisher is who published the event, as far as the broker disclosed it.
+// Publisher returns who published the event, as far as the broker disclosed it.
+// See [DiscloseMe].
 func (e Event) Publisher() Peer {
 	return Peer{Session: e.Details.ID("publisher"), AuthID: e.Details.Str("publisher_authid"),
 		AuthRole: e.Details.Str("publisher_authrole")}
 }
 
-// TrustLevel is the trust level that the broker gave the publication, and
-// whether it gave one.
+// TrustLevel returns the trust level that the broker assigned to the
+// publication, and whether it assigned one.
 func (e Event) TrustLevel() (level int, ok bool) {
 	n, ok := e.Details.Int("trustlevel")
 	return int(n), ok
@@ -71,7 +81,8 @@ const (
 	eventBytes   = 64 << 20
 )
 
-// Subscription is a subscription and the channel of its events.
+// Subscription is a subscription to a topic or pattern, made by
+// [Session.Subscribe].
 type Subscription struct {
 	stream flow.Stream[Event]
 	eng    session.Subscription
@@ -81,22 +92,27 @@ type Subscription struct {
 	replay *replay
 }
 
-// Subscribe subscribes to a topic and waits for the broker's acknowledgement,
-// no longer than AckTimeout. ctx owns the subscription: when it ends, the
-// channel is closed and UNSUBSCRIBE goes out, with the last subscription of
-// the session to that topic; each of several has its own channel and bound.
+// Subscribe subscribes to a topic, or with [Match] to a pattern, and waits for
+// the broker's acknowledgement, for at most [AckTimeout].
 //
-// The channel is closed by the session, on the end of ctx, Unsubscribe,
-// revocation by the router, or the end of the session; Err then says why.
-// Events come in the order in which the broker sent them. A consumer that is
-// slower than the network for longer than its bound (Buffer) loses events by
-// the policy of the subscription (Overflow), DropOldest by default, counted in
-// Dropped and Event.Lost.
+// ctx governs the subscription for its whole life. When ctx ends, the channel
+// is closed and the subscription is given up: UNSUBSCRIBE is sent if no other
+// subscription of the session has the same topic. Several subscriptions to one
+// topic each have a channel and bound of their own.
 //
-// The error is an *Error if the broker refused, a *FeatureError if it lacks
-// what an option needs, ErrAckTimeout, or ctx's.
+// Events arrive in the order in which the broker sent them. The session closes
+// the channel of [Subscription.Events] when ctx ends, after
+// [Subscription.Unsubscribe], when the router revokes the subscription, and
+// when the session ends; [Subscription.Err] then returns why. A consumer that
+// falls behind by more than the bound ([Buffer]) loses events: by default the
+// oldest are dropped ([OverflowDropOldest]) and counted in
+// [Subscription.Dropped] and in the Lost field of [Event].
 //
-// See WAMP, "Subscribing".
+// The error wraps an [Error] if the broker refused, a [FeatureError] if it
+// lacks what an option needs, [ErrAckTimeout], a [CanceledError] if ctx ended,
+// or a [ClosedError].
+//
+// See the WAMP specification, "Subscribing and Unsubscribing".
 func (s *Session) Subscribe(ctx context.Context, topic string, options ...SubscribeOption) (*Subscription, error) {
 	sub, err := s.subscribe(ctx, topic, options)
 	if err != nil {
@@ -164,8 +180,8 @@ func initEvents(st *flow.Stream[Event], s *Session, ctx context.Context) { //nol
 	st.Hole = func(ev Event) bool { return ev.AfterGap || ev.restored }
 }
 
-// Events is the channel of the events. It is closed when the subscription is
-// over; Err then says why.
+// Events returns the channel of the events. The session closes it when the
+// subscription is over; [Subscription.Err] then returns why.
 func (sub *Subscription) Events() <-chan Event {
 	if sub.replay != nil {
 		return sub.replay.relay.Ch()
@@ -173,15 +189,15 @@ func (sub *Subscription) Events() <-chan Event {
 	return sub.stream.Ch()
 }
 
-// Topic is the topic or pattern that was subscribed to.
+// Topic returns the topic or pattern that was subscribed to.
 func (sub *Subscription) Topic() string { return sub.eng.URI }
 
-// ID is the broker's id of the subscription.
+// ID returns the broker's id of the subscription. It changes with a reconnect.
 func (sub *Subscription) ID() ID { return sub.eng.ID() }
 
-// Err says why the channel was closed, nil while the subscription lives:
-// ErrUnsubscribed, ctx's error, ErrSlowConsumer, a *RevokedError or a
-// *ClosedError.
+// Err returns why the subscription is over, nil while it lives:
+// [ErrUnsubscribed], a [CanceledError] after the end of ctx, [ErrSlowConsumer],
+// a [RevokedError] or a [ClosedError].
 func (sub *Subscription) Err() error {
 	if err := sub.err.Load(); err != nil {
 		return *err
@@ -198,12 +214,13 @@ func (sub *Subscription) setErr(err error) {
 	sub.err.CompareAndSwap(nil, &err)
 }
 
-// Dropped counts the events that the overflow policy has dropped.
+// Dropped returns how many events were dropped because the consumer was slow.
 func (sub *Subscription) Dropped() uint64 { return sub.stream.Dropped() }
 
-// Unsubscribe ends the subscription and closes its channel at once, behind what
-// this goroutine has begun before. ctx bounds the wait for the broker's
-// acknowledgement only, as AckTimeout does; the subscription is over in any case.
+// Unsubscribe ends the subscription and closes its channel at once. It is sent
+// behind what this goroutine has begun before. ctx, and [AckTimeout], bound
+// only the wait for the broker's acknowledgement; the subscription is over in
+// any case.
 func (sub *Subscription) Unsubscribe(ctx context.Context) error {
 	ctx, err := session.Own(ctx)
 	if err != nil {
