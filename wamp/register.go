@@ -21,7 +21,8 @@ const (
 	handlers          = 64
 )
 
-// Registration is a registered procedure and the channel of its invocations.
+// Registration is a registered procedure and the channel of its invocations,
+// made by [Session.Register].
 type Registration struct {
 	stream      flow.Stream[*Invocation]
 	eng         session.Registration
@@ -38,23 +39,30 @@ type Registration struct {
 	what        string        // its handler, for the log
 }
 
-// Register registers a procedure and waits for the dealer's acknowledgement,
-// no longer than AckTimeout. ctx owns the registration: when it ends, the
-// channel is closed and UNREGISTER goes out; invocations that are running go
-// on, and those that wait, or come later, are answered wamp.error.unavailable.
+// Register registers a procedure, or with [Match] a pattern, and waits for the
+// dealer's acknowledgement, for at most [AckTimeout]. Most callees use
+// [Session.Handle] instead, which runs a function for each invocation.
 //
-// Every Invocation that comes out of the channel must be ended by Return or
-// Fail. One that has not been ended ten seconds after its context was
-// interrupted is answered in its place. The channel is closed by the session, on
-// the end of ctx, Unregister, revocation by the router, or the end of the
-// session; Err then says why. An invocation that finds no room (Buffer) is
-// answered with wamp.error.unavailable, so that the router may try another
-// callee.
+// ctx governs the registration for its whole life. When ctx ends, the channel
+// is closed and UNREGISTER is sent. Invocations that have been read from the
+// channel go on; others are answered with wamp.error.unavailable.
 //
-// The error is an *Error if the dealer refused, a *FeatureError if it lacks
-// what an option needs, ErrAckTimeout, or ctx's.
+// The receiver must answer every [Invocation] from the channel once, by
+// [Invocation.Return], [Invocation.Fail] or [Invocation.Decline]. One that is
+// not answered within 10 s after its context was interrupted is answered with
+// wamp.error.canceled in its place.
 //
-// See WAMP, "Registering".
+// The session closes the channel of [Registration.Invocations] when ctx ends,
+// after [Registration.Unregister], when the router revokes the registration,
+// and when the session ends; [Registration.Err] then returns why. An invocation
+// that finds no room ([Buffer]) is answered with wamp.error.unavailable, so
+// that the router may try another callee.
+//
+// The error wraps an [Error] if the dealer refused, a [FeatureError] if it
+// lacks what an option needs, [ErrAckTimeout], a [CanceledError] if ctx ended,
+// or a [ClosedError].
+//
+// See the WAMP specification, "Registering and Unregistering".
 func (s *Session) Register(ctx context.Context, procedure string, options ...RegisterOption) (*Registration, error) {
 	r, err := s.register(ctx, procedure, options)
 	if err != nil {
@@ -100,18 +108,19 @@ func (s *Session) register(ctx context.Context, procedure string, options []Regi
 	return r, nil
 }
 
-// Invocations is the channel of the invocations. It is closed when the
-// registration is over; Err then says why.
+// Invocations returns the channel of the invocations. The session closes it
+// when the registration is over; [Registration.Err] then returns why.
 func (r *Registration) Invocations() <-chan *Invocation { return r.stream.Ch() }
 
-// Procedure is the procedure or pattern that was registered.
+// Procedure returns the procedure or pattern that was registered.
 func (r *Registration) Procedure() string { return r.eng.URI }
 
-// ID is the dealer's id of the registration.
+// ID returns the dealer's id of the registration. It changes with a reconnect.
 func (r *Registration) ID() ID { return r.eng.ID() }
 
-// Err says why the channel was closed, nil while the registration lives:
-// ErrUnregistered, ctx's error, a *RevokedError or a *ClosedError.
+// Err returns why the registration is over, nil while it lives:
+// [ErrUnregistered], [ErrDraining], a [CanceledError] after the end of ctx, a
+// [RevokedError] or a [ClosedError].
 func (r *Registration) Err() error {
 	if err := r.err.Load(); err != nil {
 		return *err
@@ -128,14 +137,15 @@ func (r *Registration) setErr(err error) {
 	r.err.CompareAndSwap(nil, &err)
 }
 
-// Refused counts the invocations that found no room.
+// Refused returns how many invocations were answered with
+// wamp.error.unavailable because they found no room.
 func (r *Registration) Refused() uint64 { return r.refused.Load() }
 
-// Unregister ends the registration and closes its channel at once, behind what
-// this goroutine has begun before. ctx bounds the wait for the dealer's
-// acknowledgement only, as AckTimeout does; the registration is over in any
-// case. Running invocations go on, those that wait are answered
-// wamp.error.unavailable.
+// Unregister ends the registration and closes its channel at once. It is sent
+// behind what this goroutine has begun before. ctx, and [AckTimeout], bound
+// only the wait for the dealer's acknowledgement; the registration is over in
+// any case. Invocations that are running go on; those that wait are answered
+// with wamp.error.unavailable.
 func (r *Registration) Unregister(ctx context.Context) error {
 	ctx, err := session.Own(ctx)
 	if err != nil {
@@ -199,12 +209,15 @@ func (s *Session) inside(ctx context.Context) *Invocation {
 	return inv
 }
 
-// Invocation is one call of a registered procedure. Exactly one of Return,
-// Fail and Decline ends it; its methods may be called from any goroutine.
+// Invocation is one call of a registered procedure. Exactly one of
+// [Invocation.Return], [Invocation.Fail] and [Invocation.Decline] answers it; a
+// [Handler] leaves that to its return value if it likes. The methods may be
+// called from any goroutine.
 type Invocation struct {
-	// Payload is what the caller sent.
+	// Payload is what the caller sent; the first chunk of a progressive call.
 	Payload
-	// Details are INVOCATION.Details. They may be nil and must not be changed.
+	// Details are the details of the INVOCATION message. They may be nil and
+	// must not be changed.
 	Details Dict
 
 	eng    session.Invocation
@@ -219,29 +232,36 @@ type Invocation struct {
 	only   <-chan Payload // the chunks of a call that is not progressive
 }
 
-// Scan decodes the positional arguments of the call, see [codec.Payload.Scan].
+// Scan decodes the positional arguments of the call into the values that the
+// targets point to; a nil target skips its argument. The error is a
+// [ScanError]. See [codec.Payload.Scan].
 func (inv *Invocation) Scan(targets ...any) error { return inv.Payload.Scan(targets...) }
 
-// ScanKw decodes the keyword arguments of the call, see [codec.Payload.ScanKw].
+// ScanKw decodes the keyword arguments of the call into the struct or map that
+// v points to. The error is a [ScanError]. See [codec.Payload.ScanKw].
 func (inv *Invocation) ScanKw(v any) error { return inv.Payload.ScanKw(v) }
 
-// Args returns the positional arguments of the call, see [codec.Payload.Args].
+// Args returns the positional arguments of the call as plain values. See
+// [codec.Payload.Args].
 func (inv *Invocation) Args() ([]any, error) { return inv.Payload.Args() }
 
-// Kwargs returns the keyword arguments of the call, see [codec.Payload.Kwargs].
+// Kwargs returns the keyword arguments of the call as plain values. See
+// [codec.Payload.Kwargs].
 func (inv *Invocation) Kwargs() (map[string]any, error) { return inv.Payload.Kwargs() }
 
 // NArgs returns the number of positional arguments of the call.
 func (inv *Invocation) NArgs() int { return inv.Payload.NArgs() }
 
-// Context ends when the dealer interrupts the invocation, when the session is
-// lost, or when the invocation has been ended; its cause says which: an
-// *Interrupt, a *ClosedError, or nothing of ours. It has the values of
-// Register's ctx, but does not end with it.
+// Context returns the context of the invocation. It ends when the dealer
+// interrupts the invocation, with an [Interrupt] as its cause; when the
+// connection or the session is lost, with the reason as its cause; by the time
+// limits of [ForwardTimeout] and [ChunkIdle]; and when the invocation has been
+// answered. It has the values of the context given to [Session.Register], but
+// does not end with it.
 func (inv *Invocation) Context() context.Context { return inv.ctx }
 
-// Procedure is the procedure that was called: with pattern-based registration
-// the caller's, otherwise the registered one.
+// Procedure returns the procedure that was called. With a pattern it is the one
+// that the caller named.
 func (inv *Invocation) Procedure() string {
 	if p := inv.Details.Str("procedure"); p != "" {
 		return p
@@ -249,14 +269,15 @@ func (inv *Invocation) Procedure() string {
 	return inv.reg.eng.URI
 }
 
-// Caller is who calls, as far as the dealer disclosed it.
+// Caller returns who called, as far as the dealer disclosed it. See
+// [DiscloseMe] and [DiscloseCaller].
 func (inv *Invocation) Caller() Peer {
 	return Peer{Session: inv.Details.ID("caller"), AuthID: inv.Details.Str("caller_authid"),
 		AuthRole: inv.Details.Str("caller_authrole")}
 }
 
-// TrustLevel is the trust level that the dealer gave the call, and whether it
-// gave one.
+// TrustLevel returns the trust level that the dealer assigned to the call, and
+// whether it assigned one.
 func (inv *Invocation) TrustLevel() (level int, ok bool) {
 	n, ok := inv.Details.Int("trustlevel")
 	return int(n), ok
@@ -265,10 +286,10 @@ func (inv *Invocation) TrustLevel() (level int, ok bool) {
 // Progressive reports whether the caller asked for progressive results.
 func (inv *Invocation) Progressive() bool { return inv.Details.Bool("receive_progress") }
 
-// Progress sends a progressive result. It waits for outbound room while the
-// invocation's context lives. Where the caller did not ask for progressive
-// results nothing is sent. The error is that of a payload that cannot be encoded,
-// ErrAnswered, or why the invocation's context has ended.
+// Progress sends a progressive result. If the caller did not ask for
+// progressive results, nothing is sent. Progress waits for outbound room while
+// the context of the invocation lives. Its error is an [EncodeError] for a
+// payload that cannot be sent, [ErrAnswered], or the cause of the context.
 func (inv *Invocation) Progress(payload Payload) error {
 	return opError("progress", inv.reg.eng.URI, inv.progress(payload))
 }
@@ -334,10 +355,11 @@ func (inv *Invocation) seal(a *session.Answer, kind Kind, p Payload) (err error)
 
 func (inv *Invocation) codec() codec.Codec { return inv.reg.s.eng.Codec() }
 
-// Return ends the invocation with its final result, empty without a payload.
-// It never waits, and works after an interrupt too. It returns ErrAnswered if
-// the invocation has been ended already, or the error of a payload that cannot
-// be encoded, which the caller then gets as wamp.error.invalid_payload.
+// Return answers the invocation with its final result, which is empty if no
+// payload is given. Return never waits, and works after an interrupt too. Its
+// error is [ErrAnswered] if the invocation has been answered before, or an
+// [EncodeError] for a payload that cannot be sent; the caller then gets
+// wamp.error.invalid_payload.
 func (inv *Invocation) Return(payload ...Payload) error {
 	var p Payload
 	if len(payload) > 0 {
@@ -346,12 +368,20 @@ func (inv *Invocation) Return(payload ...Payload) error {
 	return opError("return", inv.reg.eng.URI, inv.end("", p))
 }
 
-// Fail ends the invocation with an error. An *Error, or a sentinel such as
-// ErrInvalidArgument, reaches the caller as it is; the end of the invocation's
-// context as wamp.error.canceled, or wamp.error.timeout if that was its cause;
-// anything else, nil too, as wamp.error.runtime_error, without its text, which
-// may be nobody else's business: it is logged. An *Error whose URI is none that
-// WAMP allows is such an error too, and Fail returns a *URIError. It never waits.
+// Fail answers the invocation with an error. It never waits. What the caller
+// gets depends on err:
+//
+//   - An [Error], see [NewError], is sent with its URI and payload.
+//   - A constant such as [ErrInvalidArgument] is sent with its URI.
+//   - [context.DeadlineExceeded] is sent as wamp.error.timeout.
+//   - The end of the invocation's context is sent as wamp.error.canceled, or as
+//     wamp.error.timeout if a time limit was its cause.
+//   - Other errors, nil too, are sent as wamp.error.runtime_error; their text
+//     is not disclosed but logged.
+//
+// An [Error] with a URI that is not valid is sent as wamp.error.runtime_error,
+// and Fail returns a [URIError]. Otherwise the error of Fail is that of
+// [Invocation.Return].
 func (inv *Invocation) Fail(err error) error {
 	bad, masked := inv.fail(err)
 	if _, is := masked.(*URIError); is && bad == nil { //nolint:errorlint // it is ours
@@ -432,8 +462,11 @@ var (
 	errNotEncoded = errors.New("the payload was not encoded")
 )
 
-// Decline ends the invocation with wamp.error.unavailable: a dealer that
-// re-routes calls tries the next callee.
+// Decline answers the invocation with wamp.error.unavailable, so that a dealer
+// with call re-routing tries the next callee. Its error is [ErrAnswered] if the
+// invocation has been answered before.
+//
+// See the WAMP specification, "Call Rerouting".
 func (inv *Invocation) Decline() error {
 	return opError("decline", inv.reg.eng.URI, inv.end(proto.ErrURIUnavailable, Payload{}))
 }
@@ -475,17 +508,23 @@ func (inv *Invocation) end(uri string, p Payload) error {
 	return bad
 }
 
-// Handler answers one invocation. ctx is the invocation's context. Returning
-// nil without Return sends an empty result; an error is sent as Fail does.
+// Handler answers one invocation. ctx is the context of the invocation. A
+// handler that returns nil without having answered sends an empty result; an
+// error that it returns is sent as by [Invocation.Fail].
 type Handler func(ctx context.Context, inv *Invocation) error
 
-// Handle registers a procedure and runs the handler for each invocation, up to
-// Concurrency at once (default 64); what comes beyond waits in the
-// registration's buffer. A handler that panics, or calls runtime.Goexit as
-// t.Fatal does, answers wamp.error.runtime_error, and that is logged with its
-// stack. One that goes on ten seconds after its context was interrupted is
-// answered for, keeps its place among those that run at once, and is logged. ctx
-// owns the registration as in Register.
+// Handle registers a procedure, as [Session.Register] does, and runs h for each
+// invocation, each time on a goroutine of its own. Up to [Concurrency]
+// invocations run at once, 64 by default; others wait in the registration's
+// [Buffer].
+//
+// A handler that panics, or calls [runtime.Goexit], is answered for with
+// wamp.error.runtime_error and logged with its stack. One that goes on for 10 s
+// after its context was interrupted is answered for with wamp.error.canceled,
+// logged, and still counts as running.
+//
+// ctx governs the registration, as in [Session.Register], and so are the errors
+// those of Register. Handlers that run when the registration ends go on.
 func (s *Session) Handle(ctx context.Context, procedure string, h Handler, options ...RegisterOption) (*Service, error) {
 	if h == nil {
 		return nil, opError("register", procedure, errors.New("the handler is nil"))
@@ -507,30 +546,35 @@ func (s *Session) Handle(ctx context.Context, procedure string, h Handler, optio
 	return v, nil
 }
 
-// Service is a registered procedure whose invocations go to a handler.
+// Service is a registered procedure whose invocations go to a [Handler], made
+// by [Session.Handle].
 type Service struct{ r *Registration }
 
-// Done is closed when the registration is over; Err then says why. Invocations that
-// have arrived by then may still be handled.
+// Done returns a channel that is closed when the registration is over;
+// [Service.Err] then returns why. Invocations that have arrived by then may still
+// be handled.
 func (v *Service) Done() <-chan struct{} { return v.r.done }
 
-// Procedure is the procedure or pattern that was registered.
+// Procedure returns the procedure or pattern that was registered.
 func (v *Service) Procedure() string { return v.r.Procedure() }
 
-// ID is the dealer's id of the registration.
+// ID returns the dealer's id of the registration. It changes with a reconnect.
 func (v *Service) ID() ID { return v.r.ID() }
 
-// Err says why the handler gets no more invocations, nil while it does:
-// ErrUnregistered, ctx's error, a *RevokedError or a *ClosedError.
+// Err returns why the registration is over, nil while it lives:
+// [ErrUnregistered], [ErrDraining], a [CanceledError] after the end of ctx, a
+// [RevokedError] or a [ClosedError].
 func (v *Service) Err() error { return v.r.Err() }
 
-// Refused counts the invocations that found no room.
+// Refused returns how many invocations were answered with
+// wamp.error.unavailable because they found no room.
 func (v *Service) Refused() uint64 { return v.r.Refused() }
 
-// Unregister ends the registration at once, behind what this goroutine has begun
-// before. ctx bounds the wait for the dealer's acknowledgement only, as AckTimeout
-// does; the registration is over in any case. Handlers that run go on, invocations
-// that wait for one are answered wamp.error.unavailable.
+// Unregister ends the registration at once. It is sent behind what this
+// goroutine has begun before. ctx, and [AckTimeout], bound only the wait for
+// the dealer's acknowledgement; the registration is over in any case. Handlers
+// that are running go on; invocations that wait for one are answered with
+// wamp.error.unavailable.
 func (v *Service) Unregister(ctx context.Context) error { return v.r.Unregister(ctx) }
 
 // serve takes the invocations until the registration is over. Those that have

@@ -9,8 +9,9 @@ import (
 	"github.com/connectanum/connectanum-go/wamp/session"
 )
 
-// Session is a joined WAMP session. All its methods may be called from any
-// goroutine, also from inside a handler and between two results.
+// Session is a joined WAMP session, made by [Connect]. All its methods may be
+// called from any goroutine, also from inside a handler and between two
+// results.
 type Session struct {
 	eng      *session.Session
 	noAcks   Acks // closed, for unacknowledged publishes
@@ -18,61 +19,114 @@ type Session struct {
 	window   int // of publishes that wait for their acknowledgement
 }
 
-// Details are what is known of a session: its id, who it is, what the router
-// is and can do.
+// Details describes a joined session. It does not change; after a reconnect
+// [Session.Details] returns another.
+//
+//   - [session.Details.Session] is the id of the session.
+//   - [session.Details.Realm] is the realm that was joined.
+//   - [session.Details.AuthID], [session.Details.AuthRole],
+//     [session.Details.AuthMethod], [session.Details.AuthProvider] and
+//     [session.Details.AuthExtra] are what the router said of the login.
+//   - [session.Details.Agent] is the router's name for itself, "" if it gave
+//     none.
+//   - [session.Details.Roles] are the roles of the router with their features.
+//   - [session.Details.Protocol] is the subprotocol that was agreed on, such as
+//     "wamp.2.cbor".
+//   - [session.Details.Welcome] are the details of the WELCOME message.
 type Details = session.Details
 
-// Stats counts what a session has done and what it holds.
+// Stats are the counters of a session, over all its connections.
+//
+//   - [session.Stats.Sent] and [session.Stats.Received] count messages.
+//   - [session.Stats.Late] counts answers to requests that were already over.
+//   - [session.Stats.Dropped] counts messages that reached nobody: those that
+//     were dropped because a consumer was slow, and those for a subscription or
+//     session that was being left.
+//   - [session.Stats.Overflowed] counts streams that ended with
+//     [ErrSlowConsumer].
+//   - [session.Stats.Refused] counts invocations that were answered with
+//     wamp.error.unavailable because they found no room, or nobody to take
+//     them.
+//   - [session.Stats.Odd] counts messages that were accepted although an option
+//     or detail in them was not valid.
+//   - [session.Stats.Faults] counts panics, calls of runtime.Goexit and
+//     handlers that did not end, in the user's code.
+//   - [session.Stats.Waited] counts operations that waited for outbound room.
+//   - [session.Stats.Reconnects] counts the connections after the first.
+//   - [session.Stats.QueuedOctets] is how many bytes are waiting to be written.
+//   - [session.Stats.Tables] are the sizes of the session's tables.
 type Stats = session.Stats
 
-// State is a moment in the life of a session.
+// State is one state in the life of a session, see [Session.States].
+//
+//   - [session.State.Phase] is the phase of the session.
+//   - [session.State.Details] describes the session while it is [Joined].
+//   - [session.State.Attempt] counts the attempts to reconnect since the
+//     connection was lost, from 1, and [session.State.Delay] is the wait before
+//     this one, while the session is [Reconnecting].
+//   - [session.State.Cause] is why the connection was lost, why the last
+//     attempt failed, or why the session is [Closed]; nil after
+//     [Session.Close].
 type State = session.State
 
-// Phase is where a session is in its life.
+// Phase is the phase of a session: [Connecting], [Joined], [Reconnecting] or
+// [Closed]. [session.Phase.String] returns its name in lower case.
 type Phase = session.Phase
 
 // The phases of a session.
 const (
-	Connecting   = session.Connecting
-	Joined       = session.Joined
+	// Connecting is the phase before the first login. It appears only in the
+	// log.
+	Connecting = session.Connecting
+	// Joined is the phase in which the session has a connection.
+	Joined = session.Joined
+	// Reconnecting is the phase between the loss of a connection and the next
+	// login.
 	Reconnecting = session.Reconnecting
-	Closed       = session.Closed
+	// Closed is the last phase.
+	Closed = session.Closed
 )
 
-// RTT are round-trip times.
+// RTT are the round-trip times of a session's pings: [session.RTT.Last],
+// [session.RTT.Smoothed] and [session.RTT.Min].
 type RTT = session.RTT
 
-// Engine opens the floor below, which package meta is built on: operations that
-// come as structs, whose answers go to sinks on the session's actor. Its names may
-// change with any version.
+// Engine returns the engine of the session, for libraries that add operations
+// to it, as package meta does. Its operations are structs whose answers go to
+// sinks on the session's own goroutine. Package session promises no
+// compatibility between versions.
 func (s *Session) Engine() *session.Session { return s.eng }
 
-// Details returns what is known of the session.
+// Details returns the description of the session, as of the present connection
+// or the last one.
 func (s *Session) Details() *Details { return s.eng.Details() }
 
-// ID is the session's id.
+// ID returns the id of the session. It changes with a reconnect.
 func (s *Session) ID() ID { return s.eng.Details().Session }
 
-// Codec is the serializer that was agreed on.
+// Codec returns the serializer that was agreed on with the router.
 func (s *Session) Codec() codec.Codec { return s.eng.Codec() }
 
-// Context ends with the session; its cause is the session's error.
+// Context returns a context that ends with the session; its cause is the error
+// of [Session.Err].
 func (s *Session) Context() context.Context { return s.eng.Context() }
 
-// Done is closed when the session is over.
+// Done returns a channel that is closed when the session is over. [Session.Err]
+// then returns why.
 func (s *Session) Done() <-chan struct{} { return s.eng.Done() }
 
-// Err is nil while the session lives, then a *ClosedError, which matches
-// ErrSessionClosed and wraps the reason; after Close there is none.
+// Err returns why the session is over: a [ClosedError], which wraps the reason
+// and wraps none after [Session.Close]. It returns nil while the session lives.
 func (s *Session) Err() error { return s.eng.Err() }
 
-// Stats returns the session's counters.
+// Stats returns the counters of the session.
 func (s *Session) Stats() Stats { return s.eng.Stats() }
 
-// Ping asks the router for a sign of life and returns the round-trip time: by a
-// ping where the transport has one that no router hangs up on, else by a call of
-// which any answer counts (on RawSocket, unless Keepalive.RawSocket says
-// otherwise). ctx bounds the wait; an answer that does not come ends nothing.
+// Ping asks the router for an answer and returns the round-trip time. It sends
+// a ping on a WebSocket, and makes a call, of which any answer counts, where
+// the connection has no ping or the router may not like it (RawSocket, unless
+// the RawSocket field of [Keepalive] is set). ctx governs the wait. A missing
+// answer ends the ping but not the connection; [WithKeepalive] is for that.
 func (s *Session) Ping(ctx context.Context) (time.Duration, error) {
 	ctx, err := session.Own(ctx)
 	if err != nil {
@@ -82,15 +136,16 @@ func (s *Session) Ping(ctx context.Context) (time.Duration, error) {
 	return d, opError("ping", "", err)
 }
 
-// RTT returns the round-trip times of the session's pings: the last, the
-// smoothed and the smallest; zero before the first.
+// RTT returns the round-trip times of the session's pings, those of
+// [WithKeepalive] included. They are zero before the first.
 func (s *Session) RTT() RTT { return s.eng.RTT() }
 
 // States returns a channel of the session's states: the present one at once,
-// then each that follows. A state that was not read when the next one comes is
-// folded into it, so that the latest is never missed. The channel is closed by
-// the session: when ctx ends, and after the closed state. With a nil ctx it is
-// closed at once.
+// then each that follows. A state that has not been read when the next comes is
+// replaced by it, so that the latest is never missed.
+//
+// ctx governs the channel. The session closes it when ctx ends, and after the
+// state [Closed].
 func (s *Session) States(ctx context.Context) <-chan State {
 	ctx, err := session.Own(ctx)
 	if err != nil {
@@ -99,24 +154,30 @@ func (s *Session) States(ctx context.Context) <-chan State {
 	return s.eng.States(ctx)
 }
 
-// Drain ends the session gracefully: it unregisters everything, waits until
-// the invocations that had arrived are answered and acknowledged publishes have
-// their answers, and closes. It waits under ctx, or for CloseTimeout where that
-// has no deadline; then what is left is cut as in Close, and the error says what
-// it was. Called in a handler with a context that derives from its own, it does
-// not wait for that invocation.
+// Drain ends the session gracefully. It unregisters all procedures, waits until
+// the invocations that have arrived are answered and acknowledged publishes
+// have been acknowledged, and then closes the session as [Session.Close] does.
+//
+// ctx governs the wait; [CloseTimeout] bounds it where ctx has no deadline.
+// What is left at its end is cut, and the error says what that was. Called in a
+// handler with a context that derives from the handler's, Drain does not wait
+// for that handler.
 func (s *Session) Drain(ctx context.Context) error { return s.leave(ctx, "drain", s.eng.Drain) }
 
-// Close says GOODBYE behind what was begun before, waits for the router's answer,
-// and returns when every goroutine of the session is gone. What has arrived can
-// still be read for a second; what was not read then is dropped, and the last
-// element of its stream says how much. Handlers see their context end and have a
-// second, too: the error names those that go on. ctx bounds all of it, or
-// CloseTimeout where it has no deadline: when it ends, the connection is torn down
-// and Close returns an error that wraps ctx's. With a ctx that has ended already
-// it still says GOODBYE, if that needs no waiting. Called in a handler with a
-// context that derives from its own, it does not wait for that handler. Closing a
-// session twice, or one that is over, is no error.
+// Close ends the session: it sends GOODBYE behind what was begun before, waits
+// for the router's answer, and returns when all goroutines of the session have
+// ended. What has arrived can still be read for one second; then it is dropped,
+// and the last element of its stream says how much that was. The contexts of
+// handlers end, and Close waits one second for them; its error names those that
+// go on.
+//
+// ctx governs all of this; [CloseTimeout] bounds it where ctx has no deadline.
+// At its end the connection is torn down and Close returns a [CanceledError].
+// If ctx has ended before, GOODBYE is still sent if that needs no waiting.
+// Called in a handler with a context that derives from the handler's, Close
+// does not wait for that handler.
+//
+// Closing a session that is over is no error.
 func (s *Session) Close(ctx context.Context) error { return s.leave(ctx, "close", s.eng.Close) }
 
 // leave ends the session by one of the two.
@@ -151,5 +212,17 @@ func (s *Session) leave(ctx context.Context, op string, end func(context.Context
 // session.Session.Guard.
 func (s *Session) guarded(what string, f func()) bool { return s.eng.Guard(what, f) }
 
-// Tables counts the entries of a session's tables, in Stats.
+// Tables are the sizes of a session's tables, as part of [Stats].
+//
+//   - [session.Tables.Requests] and [session.Tables.Invocations] are those in
+//     progress.
+//   - [session.Tables.Subscriptions] and [session.Tables.Registrations] are
+//     those of the router, [session.Tables.Handles] and
+//     [session.Tables.Procedures] the user's, several of which may share one of
+//     the router's.
+//   - [session.Tables.Watches] and [session.Tables.Timers] are contexts that
+//     are watched, and timers.
+//   - [session.Tables.Parked] are operations that wait for a connection.
+//   - [session.Tables.Queued] are requests that wait for a place in the window
+//     of [WithWindow].
 type Tables = session.Tables

@@ -33,11 +33,13 @@ type Event struct {
 	// connection was lost.
 	AfterGap bool
 	// Historic reports that the event comes from the broker's event history.
-	// Time is then when it was published, zero if the broker does not say.
+	// See FromHistory.
 	Historic bool
-	Time     time.Time
+	// Time is when a historic event was published, zero if the broker does not
+	// say.
+	Time time.Time
 
-	size     int32  // with history: octets, about
+	size     int32  // with history: bytes, about
 	restored bool   // no event: the subscription has been restored on a new link
 	stamp    uint64 // with history: the link it came on; of merged ones: its number
 }
