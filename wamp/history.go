@@ -15,24 +15,28 @@ import (
 	"github.com/connectanum/connectanum-go/wamp/session"
 )
 
-// HistoryQuery bounds what is asked of a broker's event history. All bounds that
-// are set must hold; the zero value asks for everything.
+// HistoryQuery selects events of a broker's event history, for
+// [Subscription.History] and [FromHistory]. All bounds that are set must hold.
+// The zero value selects everything.
 //
-// Crossbar knows Limit only, gives the newest events then, and ten where nothing is
-// said.
+// Crossbar supports Limit only: it returns the newest events, and ten of them
+// where no limit is set. Other bounds are then applied to what it returns.
 type HistoryQuery struct {
-	// Limit asks for so many events: the oldest within the bounds, or with Reverse
-	// the newest. Last asks for the newest, oldest first. 0: no limit. Only one of
-	// the two is set.
+	// Limit selects at most so many events: the oldest within the bounds, or
+	// with Reverse the newest. Last selects at most so many of the newest
+	// events, in the order in which they were published. Zero means no limit.
+	// At most one of them may be set.
 	Limit, Last int
-	// Reverse asks for the newest event first.
+	// Reverse returns the newest event first. It excludes Last.
 	Reverse bool
-	// From and Until include the moment, After and Before do not.
+	// From and Until bound the time of publication and include it; After and
+	// Before exclude it.
 	From, After, Before, Until time.Time
-	// FromPublication and UntilPublication include the publication, the other two
-	// do not.
+	// FromPublication and UntilPublication bound the publications and include
+	// the one that they name; AfterPublication and BeforePublication exclude
+	// it.
 	FromPublication, AfterPublication, BeforePublication, UntilPublication ID
-	// Topic is one topic of a pattern.
+	// Topic selects one topic of a subscription to a pattern.
 	Topic string
 }
 
@@ -85,15 +89,15 @@ func (q HistoryQuery) query() (*historyQuery, error) {
 	return out, nil
 }
 
-// History asks the broker for past events of the subscription, within bounds,
-// oldest first unless Reverse says otherwise. They have Historic set. All
-// of them are there when it returns: the channel holds them and is closed.
+// History asks the broker for past events of the subscription, oldest first
+// unless bounds.Reverse is set. Their Historic field is set. History returns
+// when it has all of them: the channel holds them and is closed.
 //
-// ctx bounds the call. The error is a *FeatureError where the broker did not
-// announce event_history (Crossbar has it and does not: see Assume), or what
-// the broker answered.
+// ctx governs the call. The error is a [FeatureError] where the broker did not
+// announce event_history, or what the broker answered. Crossbar supports it
+// without announcing it, see [Assume].
 //
-// See WAMP, "Event History".
+// See the WAMP specification, "Event History".
 func (sub *Subscription) History(ctx context.Context, bounds HistoryQuery) (<-chan Event, error) {
 	q, err := bounds.query()
 	ctx, bad := session.Own(ctx)

@@ -5,7 +5,7 @@ import (
 	"github.com/connectanum/connectanum-go/wamp/session"
 )
 
-// RequireOption is what Require returns: an option of every operation.
+// RequireOption is the result of [Require]: an option of every operation.
 type RequireOption interface {
 	CallOption
 	EventOption
@@ -13,10 +13,10 @@ type RequireOption interface {
 	RegisterOption
 }
 
-// Require makes an operation fail with a *FeatureError, before anything is sent,
-// where the router did not announce a feature for the role in which it serves the
-// operation. The options of this package that need a feature require it by
-// themselves; with Set it is to be said.
+// Require makes an operation fail with a [FeatureError], before anything is
+// sent, if the router did not announce the feature for the role in which it
+// serves the operation. Options that need a feature require it by themselves;
+// Require is for the keys given to [Set].
 func Require(role proto.Role, feature proto.Feature) RequireOption {
 	return requireOption{Role: role, Feature: feature}
 }

@@ -8,21 +8,23 @@ import (
 	"github.com/connectanum/connectanum-go/wamp/session"
 )
 
-// Ack is the broker's answer to an acknowledged publish, or why there is none.
+// Ack is the outcome of a publish: the broker's acknowledgement or an error.
 type Ack struct {
-	// ID is the publication.
+	// ID is the id of the publication, 0 if Err is set.
 	ID ID
-	// Err is why the event was not published, as far as is known.
+	// Err is why the event was not published, or why that is not known.
 	Err error
 }
 
-// Acks is the channel of a publish. With Acknowledge it has exactly one
-// element; without, it is closed at once, and has an element only when the
-// publish failed on this side. It is closed by the session.
+// Acks is the channel of a publish's outcome. The session closes it.
+//
+// With [Acknowledge] it has exactly one element. Without, it is closed when
+// [Session.Publish] returns, and has an element only if the event could not be
+// sent. The Acks of [Session.PublishStream] has one element for each event.
 type Acks <-chan Ack
 
-// Wait waits for the acknowledgement and returns it; without Acknowledge it
-// returns at once.
+// Wait waits for the acknowledgement and returns the id of the publication or
+// the error. Without [Acknowledge] it returns at once.
 func (a Acks) Wait() (ID, error) {
 	if a == nil {
 		return 0, errNoStream
@@ -71,16 +73,24 @@ var plainPublish publishConfig
 // been appended to the outbound batch.
 var publishes = session.NewPool[session.Publish]()
 
-// Publish publishes an event. Without Acknowledge it returns when the event is
-// on its way and the channel is closed at once; with it, the channel has the
-// publication's id, or the error. ctx bounds the wait for outbound room, and
-// owns the wait for the acknowledgement: when it ends before that, the channel
-// ends with its error, and whether the event was published is not known. So it
-// does with an *OutcomeUnknown when the broker has not acknowledged it within
-// AckTimeout. No more than a window of acknowledged publishes is under way at
-// once (WithWindow); what is beyond waits in its order.
+// Publish publishes an event. Without [Acknowledge] it returns when the event
+// is on its way, and the channel is closed; with it, the channel receives the
+// outcome. The publisher does not get the event itself, see [ExcludeMe].
 //
-// See WAMP, "Publishing".
+// ctx governs the wait for outbound room ([WithOutbound]), in which Publish
+// blocks, and the wait for the acknowledgement. When ctx ends before the
+// acknowledgement, the channel receives a [CanceledError], and whether the
+// event was published is not known. The same is true of the [OutcomeUnknown]
+// that the channel receives when the connection is lost, or when the broker has
+// not acknowledged the event within [AckTimeout]. At most a window of
+// acknowledged publishes is in progress at once ([WithWindow]); others wait in
+// their order.
+//
+// The error is an [OpError]. It wraps an [Error] if the broker refused, a
+// [FeatureError], [EncodeError] or [URIError] if nothing was sent, or a
+// [ClosedError].
+//
+// See the WAMP specification, "Publishing and Events".
 func (s *Session) Publish(ctx context.Context, topic string, payload Payload, options ...PublishOption) Acks {
 	ctx, _, err := session.OwnCall(ctx)
 	if err == nil {

@@ -15,11 +15,11 @@ const streamChannel = 256
 // maxWindow is the largest window: its places take memory before they are used.
 const maxWindow = 1 << 20
 
-// Window is how many publishes of a PublishStream may wait for their
-// acknowledgement at once, beside the session's window (WithWindow), which is the
-// default. At most 1,048,576. Some routers drop answers of which more than 64
-// wait to be written: a window of hundreds is for routers that are known to do
-// otherwise.
+// Window sets how many publishes of a stream may wait for their acknowledgement
+// at once, apart from the session's window ([WithWindow]), which is shared by
+// default. It is at most 1,048,576. Some routers drop answers when more than 64
+// of them wait to be written: use a window of hundreds only for routers that
+// are known not to.
 func Window(n int) PublishStreamOption { return windowOption(n) }
 
 type windowOption int
@@ -32,31 +32,31 @@ func (o windowOption) applyStream(c *publishConfig) error {
 	return nil
 }
 
-// GoOn lets a PublishStream go on after a publish that failed; otherwise it
-// stops. The end of the session or of ctx stops it in any case.
+// GoOn continues a stream of publishes after one that failed. By default the
+// stream stops there. The end of the session or of ctx stops it in any case.
 func GoOn() PublishStreamOption { return goOnOption{} }
 
 type goOnOption struct{}
 
 func (goOnOption) applyStream(c *publishConfig) error { c.goOn = true; return nil }
 
-// PublishStream publishes what comes in on the channel, until that is closed,
-// and gives the acknowledgements in the same order. It does not wait for one
-// before it publishes the next, but keeps a window in flight (Window); when
-// that is full, or the acknowledgements are not read, nothing is taken from the
-// channel.
+// PublishStream publishes each payload that comes in on the channel, until the
+// channel is closed, and returns the acknowledgements in the same order. It
+// does not wait for one before it publishes the next, but keeps a window in
+// progress ([Window]). When the window is full, or the acknowledgements are not
+// read, nothing is taken from the channel. The options apply to every event,
+// and each is acknowledged.
 //
-// At the first error it takes no more; what was under way then still has its
-// acknowledgements, and then the stream is closed. With GoOn it goes on. A
-// producer must not hang then, so it sends with a select on its own ctx, and
-// ends that when the acknowledgements end; PublishFunc takes care of that by
-// itself.
+// After the first error nothing more is taken from the channel, unless [GoOn]
+// was given; what is in progress is still acknowledged, and then the stream is
+// closed. A producer must not hang then: it sends in a select with a context of
+// its own, which ends when the acknowledgements end. [Session.PublishFunc] does
+// so by itself.
 //
-// ctx owns the stream: its end is the last element, and so is the end of the
-// session where no acknowledgement says so. Acknowledgements that nobody has read
-// when a Close is out of time are counted in a *ClosedError. The stream is closed
-// by the session. Options hold for every event; each is
-// acknowledged.
+// ctx governs the stream; its end is the last element, a [CanceledError]. The
+// end of the session is the last element too, unless an acknowledgement has
+// told it. Acknowledgements that nobody has read when [Session.Close] runs out
+// of time are counted in a [ClosedError]. The session closes the stream.
 func (s *Session) PublishStream(ctx context.Context, topic string, payloads <-chan Payload, options ...PublishStreamOption) Acks {
 	if payloads == nil {
 		return s.publishAll(ctx, topic, options, nil)
@@ -64,15 +64,17 @@ func (s *Session) PublishStream(ctx context.Context, topic string, payloads <-ch
 	return s.publishAll(ctx, topic, options, func(p *publishStream) error { return p.takeFrom(payloads) })
 }
 
-// PublishFunc publishes what a function produces: each send is one event, and
-// the stream is complete when produce returns. Its error is the last
-// acknowledgement's.
+// PublishFunc publishes what a function produces: each send is one event. The
+// stream is complete when produce returns; an error that it returns is that of
+// the last element.
 //
-// produce runs in a goroutine of its own, which Close waits for. The ctx that it
-// is given ends when the stream takes no more, with the reason as its cause, so
-// that it never hangs. send waits for room, in the window and outbound, under
-// that ctx, and returns the reason by which the stream has ended: what it was
-// given then was not published. All else is as in PublishStream.
+// produce runs on a goroutine of its own, for which [Session.Close] waits. The
+// context that it is given ends when the stream takes no more, with the reason
+// as its cause. send waits for a place in the window and for outbound room
+// under that context, and returns the reason by which the stream has ended; its
+// payload was not published then.
+//
+// Otherwise PublishFunc is like [Session.PublishStream].
 func (s *Session) PublishFunc(ctx context.Context, topic string, produce func(ctx context.Context, send func(Payload) error) error, options ...PublishStreamOption) Acks {
 	if produce == nil {
 		return s.publishAll(ctx, topic, options, nil)

@@ -12,24 +12,25 @@ import (
 	"github.com/connectanum/connectanum-go/wamp/session"
 )
 
-// FromHistory lets the subscription begin with the broker's event history,
-// within bounds that have no end, and go on with live events: one stream,
-// without a gap between the two and without an event twice. After a reconnect
-// what was published meanwhile is taken from the history; where that does not
-// reach back to the last event, the next one has AfterGap set, as without
-// FromHistory. So it has where the broker did not announce event_history itself:
-// Crossbar keeps only what somebody got, and while there was no connection that
-// may have been nobody.
+// FromHistory begins a subscription with the broker's event history and
+// continues with live events: one stream, with no gap between the two and no
+// event twice. The bounds select where the stream begins; they must have no end
+// and must not be reversed. Limit, like Last, counts the newest events. Topic
+// selects a topic of the history only: live events come of all topics of a
+// pattern.
 //
-// The bounds say where the stream begins and nothing else: a limit is about the
-// newest events, as with Last, and of a pattern all topics come live.
+// After a reconnect, events that were published meanwhile are taken from the
+// history. Where that does not reach back to the last event, the next one has
+// AfterGap set. So it has where the broker did not announce event_history
+// itself: Crossbar stores only events that a session received, and while the
+// connection was lost that may have been none.
 //
-// Subscribe then also asks for the history, under its ctx, and fails if the
-// broker does not give it: with a *FeatureError where it did not announce
-// event_history (Crossbar has it and does not: see Assume). Live events that come
-// before its answer are kept apart from Buffer, up to 64 MiB of them;
-// what goes beyond waits in Buffer, and under policy Block keeps the answer from
-// being read until ctx ends.
+// [Session.Subscribe] then also asks for the history, under its ctx, and fails
+// if the broker refuses: with a [FeatureError] where it did not announce
+// event_history. Crossbar supports it without announcing it, see [Assume]. Live
+// events that arrive before the answer are held apart from [Buffer], up to 64
+// MiB. Further ones wait in Buffer; under [OverflowBlock] they keep the answer
+// from being read until ctx ends.
 func FromHistory(bounds HistoryQuery) SubscribeOption { return fromHistoryOption(bounds) }
 
 type fromHistoryOption HistoryQuery

@@ -8,20 +8,21 @@ import (
 	"github.com/connectanum/connectanum-go/wamp/session"
 )
 
-// RoutingKeyOption is what RoutingKey returns: an option of calls and of whatever
-// publishes.
+// RoutingKeyOption is the result of [RoutingKey]: an option of calls and of all
+// ways to publish.
 type RoutingKeyOption interface {
 	CallOption
 	EventOption
 }
 
-// RoutingKey sends a call to one callee of a shared registration, always the
-// same for the same key while the set of callees stays. It needs the dealer's
-// sharded_registration. An event it sends to the subscribers of one node key
-// (NodeKey), always the same while the set of node keys stays; this needs the
-// broker's sharded_subscription.
+// RoutingKey sends a call to one callee of a shared registration: the same one
+// for the same key, as long as the set of callees does not change. It needs the
+// dealer's sharded_registration. An event goes to the subscribers with one node
+// key ([NodeKey]): the same one for the same routing key, as long as the set of
+// node keys does not change. This needs the broker's sharded_subscription.
 //
-// The WAMP text is a stub here: docs/sharding.md has our reading.
+// The WAMP specification only outlines these features; docs/sharding.md says
+// how this library understands them.
 func RoutingKey(key string) RoutingKeyOption { return routingKeyOption(key) }
 
 type routingKeyOption string
@@ -53,11 +54,11 @@ func (o routingKeyOption) applyPublish(c *publishConfig) error {
 func (o routingKeyOption) applyStream(c *publishConfig) error    { return o.applyPublish(c) }
 func (o routingKeyOption) applyTestament(c *publishConfig) error { return o.applyPublish(c) }
 
-// NodeKey makes the subscription one part of a sharded one: of the events that
-// have a RoutingKey it gets those that fall to its node key, and no other node
-// key gets them. Events without one it gets all. It needs the broker's
-// sharded_subscription. Within a session, one topic is subscribed with one node
-// key only.
+// NodeKey makes a subscription one part of a sharded subscription. Of the
+// events that were published with a [RoutingKey], each goes to the subscribers
+// with one node key; events without one go to all subscribers. It needs the
+// broker's sharded_subscription. All subscriptions of a session to one topic
+// must have the same node key.
 func NodeKey(key string) SubscribeOption { return nodeKeyOption(key) }
 
 type nodeKeyOption string
@@ -74,21 +75,23 @@ func (o nodeKeyOption) applySubscribe(s *Subscription) error {
 	return nil
 }
 
-// CallRunMode says which callees of a shared registration are called.
+// CallRunMode selects which callees of a shared registration are called, see
+// [RunMode].
 type CallRunMode string
 
 // The run modes.
 const (
-	// Partition calls the callee that the routing key picks.
+	// Partition calls the callee that the routing key selects.
 	Partition CallRunMode = "partition"
-	// All calls every callee. The result of each comes as a progressive result
-	// that says whose it is (Result.Callee), then an empty final one.
+	// All calls every callee. The result of each comes as a progressive result,
+	// which Result.Callee attributes, and then an empty final result.
 	All CallRunMode = "all"
 )
 
-// RunMode says which callees of a shared registration are called. Partition
-// needs a RoutingKey, which sets it; All asks for progressive results. It needs
-// the dealer's sharded_registration.
+// RunMode selects which callees of a shared registration are called: with [All]
+// all of them, with [Partition] the one that the [RoutingKey] selects, which
+// sets this mode by itself. All sets [Progressive]. It needs the dealer's
+// sharded_registration.
 func RunMode(m CallRunMode) CallOption { return runModeOption(m) }
 
 type runModeOption CallRunMode
@@ -110,13 +113,14 @@ func (cs *callStream) needSharding(option string) {
 	cs.call.Needs = append(cs.call.Needs, session.Need{Role: proto.Dealer, Feature: proto.ShardedRegistration, Option: option})
 }
 
-// Callee is who answered, as far as the dealer said it.
+// Callee returns who answered, as far as the dealer disclosed it.
 func (r *Result) Callee() Peer {
 	return Peer{Session: r.Details.ID("callee"), AuthID: r.Details.Str("callee_authid"), AuthRole: r.Details.Str("callee_authrole")}
 }
 
-// CalleeErr is the error with which one callee of a call to all has answered,
-// nil if this is its result. The call goes on: only Err ends it.
+// CalleeErr returns the error with which one callee answered a call to [All]
+// callees, nil if the element is a result. The call goes on after it; only the
+// Err field ends it.
 func (r *Result) CalleeErr() error {
 	uri := r.Details.Str("error")
 	if uri == "" || !r.Progress {

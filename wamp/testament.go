@@ -13,26 +13,29 @@ type Scope string
 
 // The scopes of testaments.
 const (
-	// Destroyed: when the session is gone for good. The default of the text.
+	// Destroyed publishes a testament when the session is gone for good. It is
+	// the default of the WAMP specification.
 	Destroyed Scope = "destroyed"
-	// Detached: when its connection is gone. These come first.
+	// Detached publishes a testament when the connection of the session is
+	// gone. Those of this scope come first.
 	Detached Scope = "detached"
 )
 
 // AddTestament leaves an event with the router, which publishes it when this
-// session is gone, however that came about. It returns when the router has it.
+// session is gone, for whatever reason. It returns when the router has accepted
+// it.
 //
-// When the connection is lost the router publishes it; after a reconnect the
-// session has a new testament like it, set again before anything that waited
-// for the connection. ctx bounds the call only.
+// When the connection is lost, the router publishes the testament. After a
+// reconnect the session leaves the same testament again, before anything else
+// that waits for the connection. ctx governs only the call.
 //
-// A payload codec seals it as it does an event, but for the form of Autobahn,
-// which fails: the router takes arguments here, and nothing else.
+// A payload codec ([WithPayloadCodec]) seals the testament as it does an event.
+// In the form of Autobahn it cannot, which is an error.
 //
-// The error is a *FeatureError where the router did not announce
-// testament_meta_api, or what it answered.
+// The error is a [FeatureError] where the router did not announce
+// testament_meta_api, or what the router answered.
 //
-// See WAMP, "Session Testament".
+// See the WAMP specification, "Session Testament".
 func (s *Session) AddTestament(ctx context.Context, scope Scope, topic string, payload Payload, options ...TestamentOption) error {
 	return opError("testament", topic, s.addTestament(ctx, scope, topic, payload, options))
 }
@@ -84,8 +87,8 @@ func (s *Session) sealTestament(topic string, payload Payload, cfg *publishConfi
 	return Args(o.Data), nil
 }
 
-// FlushTestaments takes the session's testaments of a scope back. ctx bounds the
-// call.
+// FlushTestaments withdraws the testaments of the session in a scope. ctx
+// governs the call. The errors are those of [Session.AddTestament].
 func (s *Session) FlushTestaments(ctx context.Context, scope Scope) error {
 	return opError("testament", "", s.testament(ctx, scope, true, "wamp.session.flush_testaments", Payload{}, map[string]any{}, nil))
 }
