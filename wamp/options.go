@@ -12,19 +12,21 @@ import (
 	"github.com/connectanum/connectanum-go/wamp/session"
 )
 
-// CallOption changes one call.
+// CallOption is an option of a call: of [Session.Call], [Session.CallStream],
+// [Session.CallFunc] and [Stream].
 type CallOption interface{ applyCall(*callStream) error }
 
-// PublishOption changes one publish.
+// PublishOption is an option of [Session.Publish].
 type PublishOption interface{ applyPublish(*publishConfig) error }
 
-// PublishStreamOption changes a stream of publishes. It holds for every event.
+// PublishStreamOption is an option of [Session.PublishStream] and
+// [Session.PublishFunc]. It applies to every event.
 type PublishStreamOption interface{ applyStream(*publishConfig) error }
 
-// TestamentOption changes a testament.
+// TestamentOption is an option of [Session.AddTestament].
 type TestamentOption interface{ applyTestament(*publishConfig) error }
 
-// EventOption is an option of whatever publishes an event.
+// EventOption is an option of all ways to publish an event.
 type EventOption interface {
 	PublishOption
 	PublishStreamOption
@@ -38,65 +40,79 @@ func (o eventOption) applyPublish(c *publishConfig) error   { return o(c) }
 func (o eventOption) applyStream(c *publishConfig) error    { return o(c) }
 func (o eventOption) applyTestament(c *publishConfig) error { return o(c) }
 
-// SubscribeOption changes one subscription.
+// SubscribeOption is an option of [Session.Subscribe].
 type SubscribeOption interface{ applySubscribe(*Subscription) error }
 
-// RegisterOption changes one registration.
+// RegisterOption is an option of [Session.Register] and [Session.Handle].
 type RegisterOption interface{ applyRegister(*Registration) error }
 
-// MatchPolicy says how a subscription or registration matches URIs.
+// MatchPolicy is how the URI of a subscription or registration matches:
+// [Exact], [Prefix] or [Wildcard].
 type MatchPolicy = proto.MatchPolicy
 
-// The match policies. Anything but Exact needs the router's
-// pattern_based_subscription or pattern_based_registration.
+// The match policies. [Prefix] and [Wildcard] need the broker's
+// pattern_based_subscription or the dealer's pattern_based_registration.
 const (
-	// Exact matches the very URI. The default.
+	// Exact matches the URI itself. It is the default.
 	Exact = proto.Exact
-	// Prefix matches every URI that begins with the string.
+	// Prefix matches every URI that begins with the given string.
 	Prefix = proto.Prefix
-	// Wildcard lets each empty component match exactly one component.
+	// Wildcard matches URIs with as many components; an empty component of the
+	// given URI matches any one component.
 	Wildcard = proto.Wildcard
 )
 
-// InvokePolicy says which of several callees of a procedure is invoked.
+// InvokePolicy is how the dealer chooses one of several callees of a procedure:
+// [Single], [RoundRobin], [Random], [First] or [Last].
 type InvokePolicy = proto.InvokePolicy
 
-// The invocation policies. Anything but Single needs the dealer's
-// shared_registration.
+// The invocation policies. All but [Single] need the dealer's shared_registration.
 const (
-	Single     = proto.Single
+	// Single allows one callee only. It is the default.
+	Single = proto.Single
+	// RoundRobin takes the callees in turn.
 	RoundRobin = proto.RoundRobin
-	Random     = proto.Random
-	First      = proto.First
-	Last       = proto.Last
+	// Random takes any of the callees.
+	Random = proto.Random
+	// First takes the callee that registered first.
+	First = proto.First
+	// Last takes the callee that registered last.
+	Last = proto.Last
 )
 
-// Mode says what a cancelled call asks of the dealer.
+// Mode is how a call is cancelled: [KillNoWait], [Kill] or [Skip]. See
+// [CancelMode].
 type Mode = session.CancelMode
 
 // The cancel modes.
 const (
-	// KillNoWait interrupts the callee and ends the call at once. The default.
+	// KillNoWait interrupts the callee and ends the call at once. It is the
+	// default.
 	KillNoWait = session.KillNoWait
-	// Kill interrupts the callee and ends the call with its answer, but no
-	// later than the grace period (KillGrace).
+	// Kill interrupts the callee and ends the call with the callee's answer, at
+	// the latest after KillGrace.
 	Kill = session.Kill
-	// Skip leaves the callee alone and ends the call at once.
+	// Skip ends the call at once and does not interrupt the callee.
 	Skip = session.Skip
 )
 
-// Progressive asks for progressive results. Where the dealer does not have
-// them a plain call follows.
+// Progressive asks the callee for progressive results. Where the dealer did not
+// announce progressive_call_results, the call has a final result only.
+//
+// See the WAMP specification, "Progressive Call Results".
 func Progressive() CallOption { return progressiveOption{} }
 
 type progressiveOption struct{}
 
 func (progressiveOption) applyCall(s *callStream) error { s.call.Progressive = true; return nil }
 
-// CancelMode sets how the call is cancelled when its context ends. Where the
-// dealer has no call_canceling the end is local. A progressive call that has
-// not had its last chunk takes KillNoWait for Skip: its callee would wait for
-// the rest for ever.
+// CancelMode sets how the call is cancelled when its context ends. Default:
+// [KillNoWait]. Where the dealer did not announce call_canceling, the call only
+// ends on this side. For a progressive call whose last chunk was not sent yet,
+// [Skip] works as KillNoWait: otherwise the callee would wait for the next
+// chunk for ever.
+//
+// See the WAMP specification, "Call Canceling".
 func CancelMode(m Mode) CallOption { return cancelModeOption(m) }
 
 type cancelModeOption Mode
@@ -109,8 +125,8 @@ func (o cancelModeOption) applyCall(s *callStream) error {
 	return nil
 }
 
-// KillGrace sets how long a call cancelled in mode Kill waits for the callee's
-// answer. Default 10 s.
+// KillGrace sets how long a call that is cancelled in mode [Kill] waits for the
+// callee's answer. Default: 10 s.
 func KillGrace(d time.Duration) CallOption { return killGraceOption(d) }
 
 type killGraceOption time.Duration
@@ -123,12 +139,15 @@ func (o killGraceOption) applyCall(s *callStream) error {
 	return nil
 }
 
-// Timeout ends the call when no result, progressive or final, has come for d,
-// whether there is a connection or not. It is kept by the client. To a dealer that
-// announced call_timeout it is sent too, unless the call is progressive either
-// way: not every dealer's timer begins anew with each result, and PassDeadline(true)
-// says that this one's does. The error is a *TimeoutError, which matches ErrTimeout
-// and context.DeadlineExceeded.
+// Timeout ends the call with a [TimeoutError] when no result, progressive or
+// final, has come for d, with or without a connection. It needs no feature of
+// the router. Default: none.
+//
+// The limit is also sent to a dealer that announced call_timeout, unless the
+// call is progressive in either direction: not every dealer starts its timer
+// anew with each result. PassDeadline(true) sends it then too.
+//
+// See the WAMP specification, "Call Timeouts".
 func Timeout(d time.Duration) CallOption { return timeoutOption(d) }
 
 type timeoutOption time.Duration
@@ -141,13 +160,15 @@ func (o timeoutOption) applyCall(s *callStream) error {
 	return nil
 }
 
-// PassDeadline says whether the time limits of the call are passed on to a dealer
-// that announced call_timeout, and through it to a callee that asked for that
-// (ForwardTimeout). By default the deadline of the call's ctx is, unless
-// CancelMode says that the end of ctx is to be something else than what a dealer's
-// timeout does, KillNoWait; and so is the Timeout of a call that has one result.
-// With true the Timeout of a progressive call is passed on as well, with false the
-// deadline is not.
+// PassDeadline sets which time limits of the call are sent to a dealer that
+// announced call_timeout, and through it to a callee that asked for them by
+// [ForwardTimeout].
+//
+// By default these are the deadline of the call's context, unless [CancelMode]
+// is other than [KillNoWait], which is what a dealer's timeout does, and the
+// [Timeout] of a call that is not progressive. PassDeadline(true) also sends
+// the Timeout of a progressive call. PassDeadline(false) does not send the
+// deadline.
 func PassDeadline(on bool) CallOption { return passDeadlineOption(on) }
 
 type passDeadlineOption bool
@@ -160,17 +181,18 @@ func (o passDeadlineOption) applyCall(s *callStream) error {
 	return nil
 }
 
-// IdempotentOption is what Idempotent returns: an option of calls, publishes and
-// streams of publishes.
+// IdempotentOption is the result of [Idempotent]: an option of calls, publishes
+// and publish streams.
 type IdempotentOption interface {
 	CallOption
 	PublishOption
 	PublishStreamOption
 }
 
-// Idempotent says that the operation may be carried out twice: when the
-// connection is lost and its outcome is unknown, it is sent again on the next
-// one. A call that has had progressive results is not sent again.
+// Idempotent allows the operation to be carried out twice. If the connection is
+// lost while its outcome is unknown, it is sent again on the next connection
+// instead of ending with an [OutcomeUnknown]. A call that has had progressive
+// results is not sent again.
 func Idempotent() IdempotentOption { return idempotentOption{} }
 
 type idempotentOption struct{}
@@ -179,15 +201,18 @@ func (idempotentOption) applyCall(s *callStream) error       { s.call.Idempotent
 func (idempotentOption) applyPublish(c *publishConfig) error { c.idempotent = true; return nil }
 func (idempotentOption) applyStream(c *publishConfig) error  { c.idempotent = true; return nil }
 
-// DiscloseOption is what DiscloseMe returns: an option of calls and of whatever
-// publishes.
+// DiscloseOption is the result of [DiscloseMe]: an option of calls and of all
+// ways to publish.
 type DiscloseOption interface {
 	CallOption
 	EventOption
 }
 
-// DiscloseMe asks the router to tell the callee, or the subscribers, who
-// calls or publishes. A router that lacks the feature ignores it.
+// DiscloseMe asks the router to disclose the caller to the callee, or the
+// publisher to the subscribers. Routers without the feature ignore it.
+//
+// See the WAMP specification, "Caller Identification" and "Publisher
+// Identification".
 func DiscloseMe() DiscloseOption {
 	return discloseOption{func(c *publishConfig) error { c.set("disclose_me", true); return nil }}
 }
@@ -196,7 +221,7 @@ type discloseOption struct{ eventOption }
 
 func (discloseOption) applyCall(s *callStream) error { s.call.DiscloseMe = true; return nil }
 
-// SetOption is what Set returns: an option of every operation.
+// SetOption is the result of [Set]: an option of every operation.
 type SetOption interface {
 	CallOption
 	EventOption
@@ -204,9 +229,11 @@ type SetOption interface {
 	RegisterOption
 }
 
-// Set sends a raw option, for keys that this package does not know. The value
-// must be one that can be encoded, and one that WAMP allows where it knows the
-// key. It may be changed as soon as the operation has returned.
+// Set sends an option that this package does not know, under its key in the
+// WAMP specification or of the router. The value must be one that can be
+// encoded; where the key is a known one, it must have the type and range of
+// that key. The value is copied: it may be changed when the operation has
+// returned.
 func Set(key string, value any) SetOption { return setOption{key, value} }
 
 type setOption struct {
@@ -263,7 +290,7 @@ func (o setOption) applyRegister(r *Registration) (err error) {
 	return err
 }
 
-// BufferOption is what Buffer returns: an option of calls, subscriptions and
+// BufferOption is the result of [Buffer]: an option of calls, subscriptions and
 // registrations.
 type BufferOption interface {
 	CallOption
@@ -271,11 +298,14 @@ type BufferOption interface {
 	RegisterOption
 }
 
-// Buffer bounds what a stream holds for a consumer that is slower than the
-// network: so many messages and so many bytes; zero leaves the default.
-// Defaults: calls and subscriptions 64 MiB; registrations 4,096 invocations and
-// 64 MiB. The bytes are those of the memory that the messages take, with their
-// details. All streams of a session together are bounded by WithMemory.
+// Buffer bounds how many messages and how many bytes a stream holds for a
+// consumer that does not keep up. Zero leaves the default: 64 MiB and any
+// number of messages for calls and subscriptions, 64 MiB and 4,096 invocations
+// for registrations. Bytes are bytes of memory and include details.
+// [WithMemory] bounds all streams of a session together.
+//
+// What happens at the bound is set by [OverflowFail], [OverflowBlock],
+// [OverflowDropOldest] and [OverflowDropNewest].
 func Buffer(messages, bytes int) BufferOption { return bufferOption{messages, bytes} }
 
 type bufferOption struct{ messages, bytes int }
@@ -304,25 +334,24 @@ func (o bufferOption) applyRegister(r *Registration) error {
 	return o.set(&r.stream.Count, &r.stream.Bytes)
 }
 
-// OverflowOption is what OverflowFail and OverflowBlock return: an option of
-// calls, subscriptions and registrations.
+// OverflowOption is the result of [OverflowFail] and [OverflowBlock]: an option
+// of calls, subscriptions and registrations.
 type OverflowOption interface {
 	CallOption
 	SubscribeOption
 	RegisterOption
 }
 
-// OverflowFail ends the stream with ErrSlowConsumer, behind what it holds, when its
-// consumer lets the bound be reached (Buffer). A call is cancelled then. The default
-// of calls. The default of registrations too, where it answers the invocation that
-// finds no room with wamp.error.unavailable and the registration goes on.
+// OverflowFail ends the stream with [ErrSlowConsumer] when its bound is
+// reached, after what it holds. A call is then cancelled. It is the default of
+// calls and registrations. A registration goes on, however: the invocation that
+// finds no room is answered with wamp.error.unavailable.
 func OverflowFail() OverflowOption { return overflowOption(flow.Fail) }
 
-// OverflowBlock stops reading from the connection when the bound is reached, until
-// the stream has drained below half of it. Every other stream of the session waits
-// too, and the router, which feels the back-pressure, may answer it with loss. A
-// consumer that calls inside its own loop can wait for itself; only the deadline of
-// its call ends that.
+// OverflowBlock stops reading from the connection when the bound of the stream
+// is reached, until half of it is free. All other streams of the session wait
+// too, and the router may drop messages for the session. A consumer that calls
+// in its own loop may then wait for itself, until the deadline of its call.
 func OverflowBlock() OverflowOption { return overflowOption(flow.Block) }
 
 type overflowOption flow.Policy
@@ -337,11 +366,11 @@ func (o overflowOption) applyRegister(r *Registration) error {
 	return nil
 }
 
-// OverflowDropOldest drops the oldest undelivered event when the bound is reached
-// (Buffer) and counts it. The default.
+// OverflowDropOldest drops the oldest events that were not read when the bound
+// is reached ([Buffer]), and counts them. It is the default of subscriptions.
 func OverflowDropOldest() SubscribeOption { return dropOption(flow.DropOldest) }
 
-// OverflowDropNewest drops the event that finds no room and counts it.
+// OverflowDropNewest drops events that find no room, and counts them.
 func OverflowDropNewest() SubscribeOption { return dropOption(flow.DropNewest) }
 
 type dropOption flow.Policy
@@ -351,14 +380,18 @@ func (o dropOption) applySubscribe(s *Subscription) error {
 	return nil
 }
 
-// MatchOption is what Match returns: an option of subscriptions and
+// MatchOption is the result of [Match]: an option of subscriptions and
 // registrations.
 type MatchOption interface {
 	SubscribeOption
 	RegisterOption
 }
 
-// Match sets how the URI matches. Default Exact.
+// Match sets how the URI of the subscription or registration matches. Default:
+// [Exact].
+//
+// See the WAMP specification, "Pattern-based Subscriptions" and "Pattern-based
+// Registrations".
 func Match(p MatchPolicy) MatchOption { return matchOption(p) }
 
 type matchOption MatchPolicy
@@ -373,7 +406,11 @@ func (o matchOption) policy() MatchPolicy {
 func (o matchOption) applySubscribe(s *Subscription) error { s.eng.Match = o.policy(); return nil }
 func (o matchOption) applyRegister(r *Registration) error  { r.eng.Match = o.policy(); return nil }
 
-// Invoke shares the procedure with other callees by the policy. Default Single.
+// Invoke shares the procedure with other callees, of which the dealer chooses
+// one for each call. Default: [Single], which shares nothing. It needs the
+// dealer's shared_registration.
+//
+// See the WAMP specification, "Shared Registration".
 func Invoke(p InvokePolicy) RegisterOption { return invokeOption(p) }
 
 type invokeOption InvokePolicy
@@ -390,7 +427,8 @@ func (o invokeOption) applyRegister(r *Registration) error {
 	return fmt.Errorf("wamp: Invoke: unknown policy %q", proto.Short(string(o)))
 }
 
-// DiscloseCaller asks the dealer to tell this callee who calls.
+// DiscloseCaller asks the dealer to disclose all callers to this callee, see
+// [Invocation.Caller].
 func DiscloseCaller() RegisterOption { return discloseCallerOption{} }
 
 type discloseCallerOption struct{}
@@ -400,11 +438,13 @@ func (discloseCallerOption) applyRegister(r *Registration) error {
 	return nil
 }
 
-// ForwardTimeout asks the dealer to pass the timeout of a call on instead of
-// keeping it: the context of the invocation ends by it then, with a
-// *TimeoutError as its cause, and is a deadline unless the caller asked for
-// progressive results, between which the timeout counts anew. It needs the
-// dealer's call_timeout.
+// ForwardTimeout asks the dealer to pass the time limit of a call on instead of
+// enforcing it. The context of the invocation then ends by that limit, with a
+// [TimeoutError] as its cause. The limit is the deadline of the context, unless
+// the caller asked for progressive results: then it bounds the time between
+// them. It needs the dealer's call_timeout.
+//
+// See the WAMP specification, "Call Timeouts".
 func ForwardTimeout() RegisterOption { return forwardTimeoutOption{} }
 
 type forwardTimeoutOption struct{}
@@ -416,11 +456,11 @@ func (forwardTimeoutOption) applyRegister(r *Registration) error {
 	return nil
 }
 
-// ChunkIdle ends a progressive call whose next chunk does not come within d: the
-// invocation's context ends with a *ChunkTimeoutError as its cause, and what the
-// handler then answers is the answer. Some routers do not tell a callee that its
-// caller has vanished; without a limit such calls would take the handler's places
-// one by one. Default: none.
+// ChunkIdle ends a progressive call whose next chunk does not come within d.
+// The context of the invocation ends with a [ChunkTimeoutError] as its cause;
+// what the handler then answers is the answer. Use it behind routers that do
+// not tell a callee that its caller has vanished, where such calls would occupy
+// one handler after the other. Default: no limit.
 func ChunkIdle(d time.Duration) RegisterOption { return chunkIdleOption(d) }
 
 type chunkIdleOption time.Duration
@@ -433,7 +473,8 @@ func (o chunkIdleOption) applyRegister(r *Registration) error {
 	return nil
 }
 
-// Concurrency is how many invocations Handle runs at once. Default 64.
+// Concurrency sets how many invocations [Session.Handle] runs at once. Default:
+// 64.
 func Concurrency(n int) RegisterOption { return concurrencyOption(n) }
 
 type concurrencyOption int
@@ -446,25 +487,29 @@ func (o concurrencyOption) applyRegister(r *Registration) error {
 	return nil
 }
 
-// GetRetained asks for the retained event of the topic. A router that lacks
-// event_retention ignores it.
+// GetRetained asks for the retained event of the topic, which then comes first,
+// with its Retained field set. Routers without event_retention ignore it.
+//
+// See the WAMP specification, "Event Retention".
 func GetRetained() SubscribeOption { return getRetainedOption{} }
 
 type getRetainedOption struct{}
 
 func (getRetainedOption) applySubscribe(s *Subscription) error { s.eng.Retained = true; return nil }
 
-// Acknowledge asks for PUBLISHED: the channel of acknowledgements then has one
-// element.
+// Acknowledge asks the broker to acknowledge the publish. The [Acks] then
+// receives exactly one element.
 func Acknowledge() PublishOption { return acknowledgeOption{} }
 
 type acknowledgeOption struct{}
 
 func (acknowledgeOption) applyPublish(c *publishConfig) error { c.ack = true; return nil }
 
-// ExcludeMe says whether the publisher itself is left out when it is
-// subscribed too. By WAMP it is; ExcludeMe(false) lets the event come back,
-// and needs the broker's publisher_exclusion.
+// ExcludeMe sets whether the publisher is left out when it has subscribed to
+// the topic itself. By the WAMP specification it is. ExcludeMe(false) sends it
+// the event too, and needs the broker's publisher_exclusion.
+//
+// See the WAMP specification, "Publisher Exclusion".
 func ExcludeMe(on bool) EventOption {
 	return eventOption(func(c *publishConfig) error {
 		c.set("exclude_me", on)
@@ -506,9 +551,11 @@ func checkSession(option string, id ID) error {
 	return nil
 }
 
-// Retain asks the broker to keep the event for those who subscribe later and
-// ask for it (GetRetained): one for each topic, the newest. It needs the broker's
-// event_retention.
+// Retain asks the broker to retain the event for later subscribers that ask for
+// it by [GetRetained]. The newest event of each topic is retained. It needs the
+// broker's event_retention.
+//
+// See the WAMP specification, "Event Retention".
 func Retain() EventOption {
 	return eventOption(func(c *publishConfig) error {
 		c.set("retain", true)
@@ -517,33 +564,41 @@ func Retain() EventOption {
 	})
 }
 
-// Exclude leaves sessions out. All lists given together must hold.
+// Exclude withholds the event from these sessions. If several lists are given,
+// a session gets the event only if all of them allow it. The lists need the
+// broker's subscriber_blackwhite_listing.
+//
+// See the WAMP specification, "Subscriber Black- and Whitelisting".
 func Exclude(sessions ...ID) EventOption {
 	return list("Exclude", "exclude", sessions, checkSession)
 }
 
-// ExcludeAuthID leaves out the sessions of these authids.
+// ExcludeAuthID withholds the event from sessions with these authids. See
+// [Exclude].
 func ExcludeAuthID(ids ...string) EventOption {
 	return list("ExcludeAuthID", "exclude_authid", ids, checkText)
 }
 
-// ExcludeAuthRole leaves out the sessions of these authroles.
+// ExcludeAuthRole withholds the event from sessions with these authroles. See
+// [Exclude].
 func ExcludeAuthRole(roles ...string) EventOption {
 	return list("ExcludeAuthRole", "exclude_authrole", roles, checkText)
 }
 
-// Eligible lets only these sessions have the event; none at all means nobody.
-// Crossbar takes an empty list for an absent one.
+// Eligible sends the event to these sessions only. An empty list means nobody,
+// but Crossbar takes it for an absent list. See [Exclude].
 func Eligible(sessions ...ID) EventOption {
 	return list("Eligible", "eligible", sessions, checkSession)
 }
 
-// EligibleAuthID lets only sessions of these authids have the event.
+// EligibleAuthID sends the event to sessions with these authids only. See
+// [Exclude].
 func EligibleAuthID(ids ...string) EventOption {
 	return list("EligibleAuthID", "eligible_authid", ids, checkText)
 }
 
-// EligibleAuthRole lets only sessions of these authroles have the event.
+// EligibleAuthRole sends the event to sessions with these authroles only. See
+// [Exclude].
 func EligibleAuthRole(roles ...string) EventOption {
 	return list("EligibleAuthRole", "eligible_authrole", roles, checkText)
 }

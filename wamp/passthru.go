@@ -12,25 +12,28 @@ import (
 	"github.com/connectanum/connectanum-go/wamp/session"
 )
 
-// PayloadCodec turns payloads into octets that routers hand on without looking
-// at them, and back: end-to-end encryption, or another format. A session asks it
-// for everything that it sends and receives (WithPayloadCodec). Package seal has
-// two.
+// PayloadCodec turns payloads into bytes that routers pass on without looking
+// at them, and back: end-to-end encryption, or another format. Package seal has
+// implementations; [WithPayloadCodec] installs one.
 //
-// Its methods may be called by any number of goroutines at once. Open runs when
-// the payload is first asked for what it holds, on the goroutine that asks.
+// The methods may be called from any number of goroutines at once. Open is
+// called on the goroutine that first asks a received payload for its contents.
+//
+// See the WAMP specification, "Payload Passthru Mode".
 type PayloadCodec interface {
-	// Seal makes an opaque payload. nil lets it go as it is.
+	// Seal returns the opaque form of a payload to be sent, or nil to send it
+	// as it is. An error fails the operation.
 	Seal(about About, p Payload) (*Opaque, error)
-	// Open makes a payload of an opaque one. Its error is that of Scan, Args and
-	// Kwargs, in a *PayloadError.
+	// Open returns the payload of an opaque form that was received. Its error
+	// becomes that of Scan, Args and Kwargs, wrapped in a PayloadError.
 	Open(about About, o *Opaque) (Payload, error)
-	// Plain says whether a payload that came as it is may be taken: nil, or why
-	// not. It is not asked of errors, which may be the router's own.
+	// Plain decides whether a payload that was received as it is may be
+	// accepted: it returns nil, or why not. It is not asked about errors, which
+	// may be those of the router.
 	Plain(about About) error
 }
 
-// Kind is what a payload is part of.
+// Kind is the part of the protocol that a payload belongs to.
 type Kind uint8
 
 // The kinds of payloads.
@@ -41,7 +44,8 @@ const (
 	ErrorPayload                   // of a callee's error
 )
 
-// String returns the message by which such a payload is sent, in lower case.
+// String returns the name of the message that carries such a payload, in lower
+// case.
 func (k Kind) String() string {
 	switch k {
 	case PublishPayload:
@@ -56,35 +60,38 @@ func (k Kind) String() string {
 	return "unknown"
 }
 
-// About says where a payload belongs.
+// About says where a payload belongs, for a [PayloadCodec].
 type About struct {
+	// Kind is what the payload is part of.
 	Kind Kind
-	// URI is the topic, or the procedure.
+	// URI is the topic or the procedure.
 	URI string
-	// Error is the URI of the error, of an ErrorPayload.
+	// Error is the URI of the error, for an ErrorPayload only.
 	Error string
 }
 
-// Opaque is a payload as it travels, and what is said of it.
+// Opaque is a payload in the form in which it travels, and its description.
 type Opaque struct {
-	// Scheme, Serializer, Cipher and KeyID are ppt_scheme and so on; "" is not
-	// sent, but for the scheme, which must not be empty.
+	// Scheme, Serializer, Cipher and KeyID are sent as ppt_scheme,
+	// ppt_serializer, ppt_cipher and ppt_keyid. An empty one is not sent;
+	// Scheme must not be empty.
 	Scheme, Serializer, Cipher, KeyID string
-	// Autobahn: the older form of Autobahn and Crossbar, where the octets take
-	// the place of the arguments. Cipher is enc_algo then, KeyID enc_key and
-	// Serializer enc_serializer; there is no scheme.
+	// Autobahn selects the older form of Autobahn and Crossbar, in which the
+	// bytes take the place of the arguments. Cipher is then enc_algo, KeyID
+	// enc_key and Serializer enc_serializer; there is no scheme.
 	Autobahn bool
-	// Data are the octets.
+	// Data are the bytes.
 	Data []byte
 }
 
-// PayloadError is the error of a payload that could not be opened, or that came
-// as it is where it must not.
+// PayloadError is the error of a payload that could not be sealed or opened, or
+// that came as it is where the [PayloadCodec] forbids that.
 type PayloadError struct {
+	// About says where the payload belongs.
 	About About
-	// Scheme and KeyID are those that the message named.
+	// Scheme and KeyID are those that the message named, "" if it named none.
 	Scheme, KeyID string
-	// Err is what the codec said.
+	// Err is the error of the payload codec.
 	Err error
 }
 
@@ -92,14 +99,17 @@ func (e *PayloadError) Error() string {
 	return fmt.Sprintf("wamp: payload of %s %s: %s", e.About.Kind, e.About.URI, strings.TrimPrefix(errorText(e.Err), "wamp: "))
 }
 
-// Unwrap returns what the codec said.
+// Unwrap returns the error of the payload codec.
 func (e *PayloadError) Unwrap() error { return e.Err }
 
-// WithPayloadCodec lets a codec seal and open the payloads of the session. What
-// it seals is sent only to a router that announced payload_passthru_mode (or
-// payload_encryption_cryptobox, for the form of Autobahn), and never as it is:
-// the operation fails with a *FeatureError instead. Payloads of the protocol's
-// own procedures and topics, wamp and what begins with "wamp.", are left alone.
+// WithPayloadCodec seals and opens the payloads of the session with a codec.
+// Default: none.
+//
+// What the codec seals is sent only to a router that announced
+// payload_passthru_mode, or payload_encryption_cryptobox for the form of
+// Autobahn; otherwise the operation fails with a [FeatureError]. It is never
+// sent as it is. Payloads of the protocol's own procedures and topics, wamp and
+// those that begin with "wamp.", are not sealed.
 func WithPayloadCodec(c PayloadCodec) Option {
 	return optionFunc(func(cfg *config) error { cfg.payloads = c; return nil })
 }

@@ -49,8 +49,8 @@ type Registration struct {
 //
 // The receiver must answer every [Invocation] from the channel once, by
 // [Invocation.Return], [Invocation.Fail] or [Invocation.Decline]. One that is
-// not answered within 10 s after its context was interrupted is answered with
-// wamp.error.canceled in its place.
+// not answered within 10 s after its context was interrupted is answered in its
+// place, with wamp.error.canceled, or wamp.error.timeout after a time limit.
 //
 // The session closes the channel of [Registration.Invocations] when ctx ends,
 // after [Registration.Unregister], when the router revokes the registration,
@@ -520,11 +520,11 @@ type Handler func(ctx context.Context, inv *Invocation) error
 //
 // A handler that panics, or calls [runtime.Goexit], is answered for with
 // wamp.error.runtime_error and logged with its stack. One that goes on for 10 s
-// after its context was interrupted is answered for with wamp.error.canceled,
-// logged, and still counts as running.
+// after its context was interrupted is answered for with wamp.error.canceled, or
+// wamp.error.timeout after a time limit, is logged, and still counts as running.
 //
-// ctx governs the registration, as in [Session.Register], and so are the errors
-// those of Register. Handlers that run when the registration ends go on.
+// ctx governs the registration, as in [Session.Register], whose errors are those
+// of Handle. Handlers that run when the registration ends go on.
 func (s *Session) Handle(ctx context.Context, procedure string, h Handler, options ...RegisterOption) (*Service, error) {
 	if h == nil {
 		return nil, opError("register", procedure, errors.New("the handler is nil"))
