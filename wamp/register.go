@@ -523,8 +523,8 @@ type Handler func(ctx context.Context, inv *Invocation) error
 // after its context was interrupted is answered for with wamp.error.canceled, or
 // wamp.error.timeout after a time limit, is logged, and still counts as running.
 //
-// ctx governs the registration, as in [Session.Register], whose errors are those
-// of Handle. Handlers that run when the registration ends go on.
+// ctx governs the registration as in [Session.Register], and the errors are the
+// same. Handlers that run when the registration ends go on.
 func (s *Session) Handle(ctx context.Context, procedure string, h Handler, options ...RegisterOption) (*Service, error) {
 	if h == nil {
 		return nil, opError("register", procedure, errors.New("the handler is nil"))
