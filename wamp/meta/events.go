@@ -9,10 +9,10 @@ import (
 	"github.com/connectanum/connectanum-go/wamp/session"
 )
 
-// Membership says that a session has joined or left a registration or a
+// Membership reports that a session has joined or left a registration or
 // subscription.
 type Membership struct {
-	// Session is who did, or whose action it was.
+	// Session is the session, or the one that caused the event.
 	Session wamp.ID
 	// ID is the registration or subscription.
 	ID wamp.ID
@@ -90,63 +90,66 @@ func createdSubscription(args []any) (SubscriptionInfo, bool) {
 	return s, ok && s.ID != 0
 }
 
-// OnJoin is a stream of the sessions that join the realm. It is like a
-// subscription: ctx owns it, the options are those of Subscribe, and what
-// happens while the connection is lost is missed. FollowSessions misses nobody.
-// The channel is closed when ctx or the session ends.
+// OnJoin subscribes to the sessions that join the realm. It is a plain
+// subscription: ctx governs it, the options are those of
+// [wamp.Session.Subscribe], and what happens while the connection is lost is
+// missed; [API.FollowSessions] misses nobody. The session closes the channel
+// when ctx or the session ends.
 //
-// The error is that of Subscribe, a *FeatureError where the router did not
-// announce session_meta_api.
+// The errors are those of [wamp.Session.Subscribe], with a [wamp.FeatureError]
+// where the router did not announce session_meta_api.
 func (m API) OnJoin(ctx context.Context, options ...wamp.SubscribeOption) (<-chan SessionInfo, error) {
 	return metaEvents(ctx, m, sessionMeta, "wamp.session.on_join", joinedOf, options)
 }
 
-// OnLeave is a stream of the sessions that leave the realm, like OnJoin. Of
-// whom it was Crossbar tells only the id.
+// OnLeave subscribes to the sessions that leave the realm. Crossbar reports
+// only their ids. Otherwise OnLeave is like [API.OnJoin].
 func (m API) OnLeave(ctx context.Context, options ...wamp.SubscribeOption) (<-chan SessionInfo, error) {
 	return metaEvents(ctx, m, sessionMeta, "wamp.session.on_leave", leftOf, options)
 }
 
-// OnRegistrationCreate is a stream of new registrations, like OnJoin. Its router
-// must have registration_meta_api.
+// OnRegistrationCreate subscribes to new registrations. The router must
+// announce registration_meta_api. Otherwise it is like [API.OnJoin], as are the
+// other events of registrations.
 func (m API) OnRegistrationCreate(ctx context.Context, options ...wamp.SubscribeOption) (<-chan RegistrationInfo, error) {
 	return metaEvents(ctx, m, registrationMeta, "wamp.registration.on_create", createdRegistration, options)
 }
 
-// OnRegister is a stream of the sessions that come to serve a registration.
+// OnRegister subscribes to the sessions that begin to serve a registration.
 func (m API) OnRegister(ctx context.Context, options ...wamp.SubscribeOption) (<-chan Membership, error) {
 	return metaEvents(ctx, m, registrationMeta, "wamp.registration.on_register", memberOf, options)
 }
 
-// OnUnregister is a stream of the sessions that cease to serve a registration.
+// OnUnregister subscribes to the sessions that cease to serve a registration.
 func (m API) OnUnregister(ctx context.Context, options ...wamp.SubscribeOption) (<-chan Membership, error) {
 	return metaEvents(ctx, m, registrationMeta, "wamp.registration.on_unregister", memberOf, options)
 }
 
-// OnRegistrationDelete is a stream of the registrations that are gone, with the
-// session that was the last.
+// OnRegistrationDelete subscribes to registrations that are gone, each with the
+// session that was the last to serve it.
 func (m API) OnRegistrationDelete(ctx context.Context, options ...wamp.SubscribeOption) (<-chan Membership, error) {
 	return metaEvents(ctx, m, registrationMeta, "wamp.registration.on_delete", memberOf, options)
 }
 
-// OnSubscriptionCreate is a stream of new subscriptions, like OnJoin. Its router
-// must have subscription_meta_api.
+// OnSubscriptionCreate subscribes to new subscriptions. The router must
+// announce subscription_meta_api. Otherwise it is like [API.OnJoin], as are the
+// other events of subscriptions.
 func (m API) OnSubscriptionCreate(ctx context.Context, options ...wamp.SubscribeOption) (<-chan SubscriptionInfo, error) {
 	return metaEvents(ctx, m, subscriptionMeta, "wamp.subscription.on_create", createdSubscription, options)
 }
 
-// OnSubscribe is a stream of the sessions that come to a subscription.
+// OnSubscribe subscribes to the sessions that join a subscription.
 func (m API) OnSubscribe(ctx context.Context, options ...wamp.SubscribeOption) (<-chan Membership, error) {
 	return metaEvents(ctx, m, subscriptionMeta, "wamp.subscription.on_subscribe", memberOf, options)
 }
 
-// OnUnsubscribe is a stream of the sessions that leave a subscription.
+// OnUnsubscribe subscribes to the sessions that leave a subscription.
 func (m API) OnUnsubscribe(ctx context.Context, options ...wamp.SubscribeOption) (<-chan Membership, error) {
 	return metaEvents(ctx, m, subscriptionMeta, "wamp.subscription.on_unsubscribe", memberOf, options)
 }
 
-// OnSubscriptionDelete is a stream of the subscriptions that are gone, with the
-// session that was the last.
+// OnSubscriptionDelete subscribes to subscriptions that are gone, each with the
+// session that was the last to leave it.
 func (m API) OnSubscriptionDelete(ctx context.Context, options ...wamp.SubscribeOption) (<-chan Membership, error) {
 	return metaEvents(ctx, m, subscriptionMeta, "wamp.subscription.on_delete", memberOf, options)
 }

@@ -16,24 +16,26 @@ import (
 type Change[T any] struct {
 	// Value is what has come or gone.
 	Value T
-	// Gone: it is there no more; otherwise it has come.
+	// Gone reports that Value has gone; otherwise it has come.
 	Gone bool
-	// Err is why the stream has ended; it is set on the last element only.
+	// Err is why the stream has ended. It is set on the last element only.
 	Err error
 }
 
-// FollowSessions returns the sessions that are there, and a stream of those that
-// come and go from then on. Nobody is missed and nobody told twice: who is in
-// the snapshot or has come goes once, and who has gone had been there. The
+// FollowSessions returns the sessions of the realm, and a stream of those that
+// come and go from then on. Nobody is missed and nobody is reported twice: each
+// session in the snapshot or in the stream goes once, and only those go. The
 // session itself is among them.
 //
-// After a reconnect, and where a slow consumer has lost events, the difference
-// is asked for and told: the stream is always on the way to what there is. A
-// session that came and went in such a gap is not told of.
+// After a reconnect, and after a slow consumer has lost events, FollowSessions
+// asks for the sessions again and reports the difference, so that the stream
+// always approaches what there is. A session that came and went in such a gap
+// is not reported.
 //
-// ctx owns the stream. Its last element has the reason in Err: ctx's error, a
-// *ClosedError, or why the router could not be asked; then it is closed. The
-// router must have session_meta_api.
+// ctx governs the stream. The last element has the reason of its end in Err: a
+// [wamp.CanceledError] after the end of ctx, a [wamp.ClosedError], or why the
+// router could not be asked. The session then closes the stream. The router
+// must announce session_meta_api; otherwise the error is a [wamp.FeatureError].
 func (m API) FollowSessions(ctx context.Context) ([]SessionInfo, <-chan Change[SessionInfo], error) {
 	return follow(ctx, followed[SessionInfo]{
 		m: m, need: sessionMeta, comes: "wamp.session.on_join", goes: "wamp.session.on_leave",
@@ -43,7 +45,8 @@ func (m API) FollowSessions(ctx context.Context) ([]SessionInfo, <-chan Change[S
 	})
 }
 
-// FollowRegistrations is like FollowSessions for the registrations of the realm.
+// FollowRegistrations is like [API.FollowSessions] for the registrations of the
+// realm. The router must announce registration_meta_api.
 func (m API) FollowRegistrations(ctx context.Context) ([]RegistrationInfo, <-chan Change[RegistrationInfo], error) {
 	return follow(ctx, followed[RegistrationInfo]{
 		m: m, hidden: true, need: registrationMeta, comes: "wamp.registration.on_create", goes: "wamp.registration.on_delete",
@@ -56,7 +59,8 @@ func (m API) FollowRegistrations(ctx context.Context) ([]RegistrationInfo, <-cha
 	})
 }
 
-// FollowSubscriptions is like FollowSessions for the subscriptions of the realm.
+// FollowSubscriptions is like [API.FollowSessions] for the subscriptions of the
+// realm. The router must announce subscription_meta_api.
 func (m API) FollowSubscriptions(ctx context.Context) ([]SubscriptionInfo, <-chan Change[SubscriptionInfo], error) {
 	return follow(ctx, followed[SubscriptionInfo]{
 		m: m, hidden: true, need: subscriptionMeta, comes: "wamp.subscription.on_create", goes: "wamp.subscription.on_delete",

@@ -11,12 +11,14 @@ import (
 	"github.com/connectanum/connectanum-go/wamp/session"
 )
 
-// API is the meta API of the router of a session.
+// API is the meta API of the router of a session. Its zero value is not usable;
+// [Of] returns one.
 //
-// A router that lacks a procedure answers [wamp.ErrNoSuchProcedure], one that does
-// not let this session use it [wamp.ErrNotAuthorized]. Answers of another shape are
-// read as what they mean, and fields that are absent are zero; an answer that makes
-// no sense is an error. ctx bounds each call.
+// ctx governs each call. The error wraps [wamp.ErrNoSuchProcedure] if the
+// router lacks the procedure and [wamp.ErrNotAuthorized] if this session may
+// not use it. Answers in other forms are understood where their meaning is
+// clear, and fields that are absent are zero; an answer that cannot be
+// understood is an error.
 type API struct {
 	eng     *session.Session
 	s       *wamp.Session
@@ -26,70 +28,74 @@ type API struct {
 // Of returns the meta API of the router of a session.
 func Of(s *wamp.Session) API { return API{eng: s.Engine(), s: s} }
 
-// SessionInfo says who a session is. Routers leave fields out: of a session
-// that has left, Crossbar tells the id only.
+// SessionInfo describes a session. Routers leave fields out: of a session that
+// has left, Crossbar tells only the id.
 type SessionInfo struct {
-	// Session is the session's id.
+	// Session is the id of the session.
 	Session wamp.ID
 	// AuthID, AuthRole, AuthMethod and AuthProvider are those of its login.
 	AuthID, AuthRole, AuthMethod, AuthProvider string
-	// Details is all that the router said. It may be nil.
+	// Details is everything that the router sent. It may be nil.
 	Details map[string]any
 }
 
-// RegistrationInfo says what a registration is.
+// RegistrationInfo describes a registration of the router.
 type RegistrationInfo struct {
 	ID     wamp.ID
 	URI    string
 	Match  wamp.MatchPolicy
 	Invoke wamp.InvokePolicy
-	// Created is zero where the router does not say.
+	// Created is when it was made, zero if the router does not say.
 	Created time.Time
-	// By is the session that made it, where an event told of it.
+	// By is the session that made it. It is set only where an event reported
+	// it.
 	By wamp.ID
-	// Details is all that the router said.
+	// Details is everything that the router sent.
 	Details map[string]any
 }
 
-// SubscriptionInfo says what a subscription of the router is.
+// SubscriptionInfo describes a subscription of the router.
 type SubscriptionInfo struct {
 	ID    wamp.ID
 	URI   string
 	Match wamp.MatchPolicy
-	// Created is zero where the router does not say.
+	// Created is when it was made, zero if the router does not say.
 	Created time.Time
-	// By is the session that made it, where an event told of it.
+	// By is the session that made it. It is set only where an event reported
+	// it.
 	By wamp.ID
-	// Details is all that the router said.
+	// Details is everything that the router sent.
 	Details map[string]any
 }
 
-// IDs are registrations or subscriptions by how they match.
+// IDs are the ids of registrations or subscriptions, by their match policy.
 type IDs struct{ Exact, Prefix, Wildcard []wamp.ID }
 
-// All are the ids of all of them.
+// All returns all ids in one slice.
 func (l IDs) All() []wamp.ID {
 	return append(append(append([]wamp.ID{}, l.Exact...), l.Prefix...), l.Wildcard...)
 }
 
-// Killed says whom a kill has met. IDs is nil where the router only counts.
+// Killed reports the sessions that a kill closed. IDs is nil if the router only
+// counts them.
 type Killed struct {
 	Count int
 	IDs   []wamp.ID
 }
 
-// KillOption changes a kill.
+// KillOption is an option of [API.KillSession] and its kin.
 type KillOption interface{ applyKill(map[string]any) }
 
 type killOption struct{ key, value string }
 
 func (o killOption) applyKill(kw map[string]any) { kw[o.key] = o.value }
 
-// KillReason is the reason by which killed sessions are told goodbye, a URI.
-// Default: the router's, wamp.close.killed by the text.
+// KillReason sets the reason, a URI, that the closed sessions are sent in
+// GOODBYE. Default: the router's, which is wamp.close.killed in the WAMP
+// specification.
 func KillReason(uri string) KillOption { return killOption{"reason", uri} }
 
-// KillMessage is a text for the killed sessions.
+// KillMessage sets a message to the closed sessions.
 func KillMessage(text string) KillOption { return killOption{"message", text} }
 
 // answer takes the outcome of a call. Its methods run on the actor.
@@ -202,18 +208,20 @@ func rolesArg(roles []string) []any {
 	return []any{roles}
 }
 
-// CountSessions is how many sessions the realm has, or how many of these roles.
+// CountSessions returns how many sessions the realm has, or how many with one
+// of the authroles.
 func (m API) CountSessions(ctx context.Context, roles ...string) (int, error) {
 	return asked(ctx, m, countOf, "wamp.session.count", rolesArg(roles)...)
 }
 
-// ListSessions returns the sessions of the realm, or those of these roles.
+// ListSessions returns the sessions of the realm, or those with one of the
+// authroles.
 func (m API) ListSessions(ctx context.Context, roles ...string) ([]wamp.ID, error) {
 	return asked(ctx, m, idsOf, "wamp.session.list", rolesArg(roles)...)
 }
 
-// GetSession says who a session is. The error matches ErrNoSuchSession if there
-// is none.
+// GetSession describes a session. The error matches [wamp.ErrNoSuchSession] if
+// it does not exist.
 func (m API) GetSession(ctx context.Context, id wamp.ID) (SessionInfo, error) {
 	return looked(ctx, m, sessionOf, func(i *SessionInfo) *wamp.ID { return &i.Session }, wamp.ErrNoSuchSession, "wamp.session.get", id)
 }
@@ -235,25 +243,25 @@ func (m API) kill(ctx context.Context, procedure string, who []any, options []Ki
 	return understood(killedOf, procedure, list[0])
 }
 
-// KillSession ends a session. By the text a session cannot kill itself
-// (ErrNoSuchSession); Crossbar lets it.
+// KillSession closes a session. By the WAMP specification a session cannot
+// close itself so ([wamp.ErrNoSuchSession]); at Crossbar it can.
 func (m API) KillSession(ctx context.Context, id wamp.ID, options ...KillOption) error {
 	_, err := m.call(ctx, "wamp.session.kill", killing([]any{id}, options), false)
 	return err
 }
 
-// KillByAuthID ends the sessions of an authid, but for the caller's own.
+// KillByAuthID closes the sessions with an authid, except for this one.
 func (m API) KillByAuthID(ctx context.Context, authid string, options ...KillOption) (Killed, error) {
 	return m.kill(ctx, "wamp.session.kill_by_authid", []any{authid}, options)
 }
 
-// KillByAuthRole ends the sessions of a role, but for the caller's own.
+// KillByAuthRole closes the sessions with an authrole, except for this one.
 func (m API) KillByAuthRole(ctx context.Context, role string, options ...KillOption) (Killed, error) {
 	return m.kill(ctx, "wamp.session.kill_by_authrole", []any{role}, options)
 }
 
-// KillAll ends every session of the realm but the caller's own. Crossbar does
-// not have it.
+// KillAll closes all sessions of the realm, except for this one. Crossbar lacks
+// the procedure.
 func (m API) KillAll(ctx context.Context, options ...KillOption) (Killed, error) {
 	return m.kill(ctx, "wamp.session.kill_all", nil, options)
 }
@@ -263,8 +271,8 @@ func (m API) ListRegistrations(ctx context.Context) (IDs, error) {
 	return asked(ctx, m, listsOf, "wamp.registration.list")
 }
 
-// LookupRegistration returns the registration of this very procedure or
-// pattern, 0 if there is none.
+// LookupRegistration returns the registration with exactly this procedure or
+// pattern and match policy, 0 if there is none.
 func (m API) LookupRegistration(ctx context.Context, uri string, match wamp.MatchPolicy) (wamp.ID, error) {
 	return m.lookup(ctx, "wamp.registration.lookup", uri, match)
 }
@@ -283,8 +291,8 @@ func (m API) MatchRegistration(ctx context.Context, procedure string) (wamp.ID, 
 	return asked(ctx, m, firstID, "wamp.registration.match", procedure)
 }
 
-// GetRegistration says what a registration is. The error matches
-// ErrNoSuchRegistration if there is none.
+// GetRegistration describes a registration. The error matches
+// [wamp.ErrNoSuchRegistration] if it does not exist.
 func (m API) GetRegistration(ctx context.Context, id wamp.ID) (RegistrationInfo, error) {
 	return looked(ctx, m, registrationOf, func(i *RegistrationInfo) *wamp.ID { return &i.ID }, wamp.ErrNoSuchRegistration, "wamp.registration.get", id)
 }
@@ -294,7 +302,7 @@ func (m API) ListCallees(ctx context.Context, registration wamp.ID) ([]wamp.ID, 
 	return asked(ctx, m, idsOf, "wamp.registration.list_callees", registration)
 }
 
-// CountCallees is how many sessions serve a registration.
+// CountCallees returns how many sessions serve a registration.
 func (m API) CountCallees(ctx context.Context, registration wamp.ID) (int, error) {
 	return asked(ctx, m, countOf, "wamp.registration.count_callees", registration)
 }
@@ -304,30 +312,30 @@ func (m API) ListSubscriptions(ctx context.Context) (IDs, error) {
 	return asked(ctx, m, listsOf, "wamp.subscription.list")
 }
 
-// LookupSubscription returns the subscription of this very topic or pattern, 0
-// if there is none.
+// LookupSubscription returns the subscription with exactly this topic or
+// pattern and match policy, 0 if there is none.
 func (m API) LookupSubscription(ctx context.Context, uri string, match wamp.MatchPolicy) (wamp.ID, error) {
 	return m.lookup(ctx, "wamp.subscription.lookup", uri, match)
 }
 
-// MatchSubscriptions returns the subscriptions that get what is published to
-// the topic.
+// MatchSubscriptions returns the subscriptions that an event of the topic would
+// go to.
 func (m API) MatchSubscriptions(ctx context.Context, topic string) ([]wamp.ID, error) {
 	return asked(ctx, m, idsOf, "wamp.subscription.match", topic)
 }
 
-// GetSubscription says what a subscription is. The error matches
-// ErrNoSuchSubscription if there is none.
+// GetSubscription describes a subscription. The error matches
+// [wamp.ErrNoSuchSubscription] if it does not exist.
 func (m API) GetSubscription(ctx context.Context, id wamp.ID) (SubscriptionInfo, error) {
 	return looked(ctx, m, subscriptionOf, func(i *SubscriptionInfo) *wamp.ID { return &i.ID }, wamp.ErrNoSuchSubscription, "wamp.subscription.get", id)
 }
 
-// ListSubscribers returns the sessions that have a subscription.
+// ListSubscribers returns the sessions that share a subscription.
 func (m API) ListSubscribers(ctx context.Context, subscription wamp.ID) ([]wamp.ID, error) {
 	return asked(ctx, m, idsOf, "wamp.subscription.list_subscribers", subscription)
 }
 
-// CountSubscribers is how many sessions have a subscription.
+// CountSubscribers returns how many sessions share a subscription.
 func (m API) CountSubscribers(ctx context.Context, subscription wamp.ID) (int, error) {
 	n, err := asked(ctx, m, countOf, "wamp.subscription.count_subscribers", subscription)
 	if session.Is(err, wamp.ErrNoSuchProcedure) { // as nexus spells it
