@@ -7,6 +7,9 @@
 // does. A call is a stream of results; when its context ends, the callee is
 // interrupted and the context of its handler ends too.
 //
+// Before version 1.0 names may change with any version; CHANGELOG.md lists those that
+// did.
+//
 // # Connect
 //
 // [Connect] opens a connection, logs in and returns a [Session], whose methods may

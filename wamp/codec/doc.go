@@ -1,10 +1,27 @@
-// Package codec turns bytes into proto messages and back, and Go values into
-// payload and back, in JSON, MessagePack and CBOR. Headers are written and
-// scanned by hand; payload stays raw until somebody asks for its values.
+// Package codec has the serializers of WAMP: [JSON], [MsgPack] and [CBOR]. They turn
+// bytes into messages and back, and Go values into payload and back.
 //
-// Struct fields are named by `json` tags in all three serializers. Plain
-// values are the same whatever the serializer: bool, int64 (uint64 above it,
-// else *big.Int), float64, string, []byte, nil, []any, map[string]any.
-// time.Time is an RFC 3339 string. It must not know connections, sessions or
-// users' streams.
+// Applications import it for the arguments of wamp.WithSerializers, wamp.WithLimits
+// and wamp.Raw, and for [Tag]. Its [Payload], [ScanError], [EncodeError] and
+// [PanicError] also have names in package
+// [github.com/connectanum/connectanum-go/wamp].
+//
+// # Values
+//
+// Struct fields are named by their json tags in all three serializers. What a Go
+// value becomes is what encoding/json makes of it, with the exceptions that
+// docs/values.md lists. Plain values are the same whatever the serializer: bool,
+// int64 (above it uint64, then *big.Int), float64, string, []byte, nil, []any,
+// map[string]any, and [Tag] for values that are marked as something unknown. A
+// time.Time is a string in the form of RFC 3339.
+//
+// # Promises
+//
+// A payload stays as it came until somebody asks for its values, and a fault inside
+// it is then an error of that question, in time linear in the payload. No input makes
+// a serializer panic; a marshaler of the user's that does makes a [PanicError]. The
+// names are kept as those of package wamp are, except for what only its engine calls:
+// [Codec] methods, [Parser], [Received], [Sealed], [Items], [Entries] and [Details].
+//
+// The package does not know connections, sessions or the streams of users.
 package codec

@@ -1,8 +1,18 @@
-// Package proto holds what WAMP messages are made of: the message struct, the
-// trait table that says of each message its shape, who may send it in which
-// state and what it answers, ids, URIs, options, features and error URIs.
+// Package proto describes the messages of WAMP: the [Message] struct, the table of
+// [Traits] that says of each message what its shape is, who may send it in which
+// state and what it answers, and ids, URIs, options, features and error URIs.
 //
-// It is data only and imports nothing but the standard library. It must not
-// know how a message is written in bytes (codec), how it travels (transport)
-// or what happened before it (session).
+// Most applications do not import it: package
+// [github.com/connectanum/connectanum-go/wamp] has names for what they need of it.
+// Those that require a feature of the router, by wamp.Require, import its [Role] and
+// [Feature] constants. All other packages of this module build on it.
+//
+// # Promises
+//
+// The package is data and imports nothing but the standard library. [Dict], [ID],
+// [MatchPolicy], [InvokePolicy], [URIError], [Role] and [Feature] are kept as the names
+// of package wamp are. Everything else may change with any version.
+//
+// The package does not know how a message is written (package codec), how it is
+// carried (package transport) or what happened before it (package session).
 package proto

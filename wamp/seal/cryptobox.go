@@ -14,7 +14,7 @@ import (
 )
 
 // BoxKey is a pair of keys of a Cryptobox: one's own private key and the other
-// side's public one, both Curve25519 and of 32 octets. Who originates a message
+// side's public one, both Curve25519 and of 32 bytes. Who originates a message
 // and who responds does not matter: the box is the same from both sides.
 type BoxKey struct {
 	// Prefix says for which topics and procedures it is: those that begin with

@@ -1,10 +1,20 @@
-// Package seal has payload codecs for end-to-end encryption: what publishers,
-// callers and callees send is sealed with keys that routers do not have.
+// Package seal has payload codecs for end-to-end encryption: what publishers, callers
+// and callees send is sealed with keys that routers do not have.
 //
-// Ring seals with keys that both sides have, chosen by URI pattern;
-// docs/payload-encryption.md has its format and what it does not protect
-// against. Cryptobox is the form of Autobahn, for peers that use it.
+// Applications import it for the argument of wamp.WithPayloadCodec:
 //
-// The package knows payloads and keys. It must not know sessions or messages:
-// wamp.WithPayloadCodec asks it.
+//   - [Ring] seals with keys that both sides have, chosen by URI pattern.
+//     docs/payload-encryption.md has its format, and what it does not protect
+//     against.
+//   - [Cryptobox] is the form of Autobahn, for peers that use it.
+//
+// # Promises
+//
+// What has a key never leaves in the clear: an operation whose payload cannot be sealed
+// fails. A payload that was changed does not open, nor one that came in the clear where
+// there is a key, unless [AllowPlain] lets it. With a Ring a payload that was moved to
+// another URI or kind of message does not open either, and its format does not change
+// without a new name for its [Scheme].
+//
+// The package knows payloads and keys. It does not know sessions or messages.
 package seal

@@ -32,10 +32,10 @@ type Cipher string
 // The ciphers.
 const (
 	// AES256GCM is AES with a key of 256 bits in Galois/Counter Mode, with a
-	// random nonce of 12 octets in front.
+	// random nonce of 12 bytes in front.
 	AES256GCM Cipher = "aes256gcm"
 	// SecretBox is NaCl's secretbox, XSalsa20 and Poly1305, with a random nonce of
-	// 24 octets in front.
+	// 24 bytes in front.
 	SecretBox Cipher = "xsalsa20poly1305"
 )
 
@@ -43,7 +43,7 @@ const (
 var (
 	// ErrNoKey: there is no key of that id for the URI.
 	ErrNoKey = errors.New("seal: there is no such key for this URI")
-	// ErrTampered: the key is wrong, or the octets are not what was sealed for
+	// ErrTampered: the key is wrong, or the bytes are not what was sealed for
 	// this URI and kind of message.
 	ErrTampered = errors.New("seal: wrong key, or tampered with")
 	// ErrPlain: the payload came as it is, and there is a key for its URI.
@@ -64,7 +64,7 @@ type Key struct {
 	Match   wamp.MatchPolicy
 	// Cipher is how it seals. Default AES256GCM.
 	Cipher Cipher
-	// Secret is the key itself: 32 random octets.
+	// Secret is the key itself: 32 random bytes.
 	Secret []byte
 	// OnlyOpen: it opens what it has sealed before, and seals nothing more. Where
 	// all keys for a URI are so, what is to be sent there fails with ErrOnlyOpen.

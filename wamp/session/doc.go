@@ -1,10 +1,26 @@
-// Package session is the engine: one actor goroutine that owns every table of
-// a WAMP session (requests, subscriptions, registrations, invocations), the
-// join handshake, and the links, each a reader and a writer goroutine. It
-// knows messages, and hands what arrives to Sinks; it must not know the
-// streams and types that users see (package wamp), nor how a message is
-// written (codec) or carried (transport).
+// Package session is the engine of package
+// [github.com/connectanum/connectanum-go/wamp]: it joins a realm, keeps the state of
+// the session, and reconnects.
 //
-// The actor's logic is the step function of core: event in, effects out, no
-// goroutine, no lock, no clock of its own. See docs/design.md.
+// Applications do not import it: they use package wamp, where its error types and
+// descriptions such as [Details] have names. Packages that add operations to a
+// session, as wamp/meta does, import it and get the engine from Session.Engine of
+// package wamp.
+//
+// # Promises
+//
+// The types that package wamp names by an alias are kept as its own are. Everything
+// else may change with any version.
+//
+// # How it works
+//
+// One goroutine, the actor, owns every table of a session: requests, subscriptions,
+// registrations, invocations. Its logic is a step function, event in and effects
+// out, without goroutines, locks or a clock of its own. A connection has a reader and
+// a writer goroutine. Operations are structs such as [Call], [Publish] and
+// [Subscription]; what arrives for one is given to its [Sink], on the actor.
+//
+// The package knows messages. It does not know the streams and types that users see
+// (package wamp), how a message is written (package codec) or how it is carried
+// (package transport). See docs/design.md.
 package session

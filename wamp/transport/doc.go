@@ -1,7 +1,20 @@
-// Package transport carries whole messages over one connection: WebSocket,
-// RawSocket over TCP, TLS or a Unix socket, and a pipe in memory. It owns
-// framing, handshakes, pings, the closing of connections, and the coalescing
-// of writes. It knows octets only: what a message means, who reconnects and
-// when a ping is due is none of its business, and it imports nothing of this
-// module.
+// Package transport carries whole messages over one connection: WebSocket, RawSocket
+// over TCP, TLS or a Unix socket, and a pipe in memory. It owns framing, handshakes,
+// pings, the closing of connections, and the gathering of writes.
+//
+// Most applications do not import it: wamp.Connect takes an address. Those that bring
+// a connection of their own import it for the [Dialer] that wamp.WithTransport takes,
+// with [DialWebSocket], [DialRawSocket], [NewRawSocket], [WebSocket], [Pipe] or
+// another implementation of [Conn]. Routers and test servers import it for
+// [AcceptWebSocket] and [AcceptRawSocket].
+//
+// # Promises
+//
+// The names are kept as those of package wamp are, except for [Batch] and [TryWriter],
+// by which the engine writes. What a peer sends is bounded before memory is taken for
+// it, and everything that waits ends with its context or its connection. A panic in a
+// dialer or connection of the user's is a [PanicError].
+//
+// The package knows bytes only. What a message means, who reconnects and when a ping
+// is due is not its business, and it imports nothing of this module.
 package transport

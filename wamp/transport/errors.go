@@ -15,7 +15,7 @@ var (
 	ErrNoPing = errors.New("transport has no ping")
 	// ErrTooBig: a message is larger than its receiver accepts.
 	ErrTooBig = errors.New("message too big")
-	// ErrReserved: bits or octets that have to be zero are not.
+	// ErrReserved: bits or bytes that have to be zero are not.
 	ErrReserved = errors.New("reserved bits used")
 	// ErrFrameType: the type of a frame is not one that may be sent: a
 	// reserved one, or text where binary was agreed on and the reverse.

@@ -10,8 +10,8 @@ import (
 	"sync"
 )
 
-// A RawSocket frame is a header of four octets, RRRR X TTT and a length of 24
-// bits, and as many octets as that says. X is a 25th bit of the length.
+// A RawSocket frame is a header of four bytes, RRRR X TTT and a length of 24
+// bits, and as many bytes as that says. X is a 25th bit of the length.
 const (
 	rawMessage = 0
 	rawPing    = 1
@@ -23,7 +23,7 @@ const (
 	rawType     = 0x07
 
 	// rawMaxReceive is the largest message that can be announced and received;
-	// the largest one sent is one octet smaller, because routers do not agree
+	// the largest one sent is one byte smaller, because routers do not agree
 	// on how to write that one length.
 	rawMaxReceive = 1 << 24
 	rawMaxSend    = rawMaxReceive - 1
@@ -36,7 +36,7 @@ const (
 	// is read, a smaller one after keepReads messages that did not need it.
 	keepBuffer = 1 << 20
 	keepReads  = 64
-	// maxPongs is how many octets of pongs may wait for a peer that sends pings
+	// maxPongs is how many bytes of pongs may wait for a peer that sends pings
 	// and does not read. Beyond that we do not read on.
 	maxPongs = 1 << 20
 )
@@ -228,7 +228,7 @@ func (c *rawSocket) Read() ([]byte, error) {
 	}
 }
 
-// fill reads more octets of a frame of the size need. The buffer grows to what
+// fill reads more bytes of a frame of the size need. The buffer grows to what
 // has come, not to what a header says.
 func (c *rawSocket) fill(need int) error {
 	left := c.buf[c.r:c.w]

@@ -22,7 +22,7 @@ type RawSocketOptions struct {
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
-// length is the LLLL of the handshake: 2^(9+L) octets.
+// length is the LLLL of the handshake: 2^(9+L) bytes.
 func (o *RawSocketOptions) length() byte {
 	n := o.MaxReceive
 	if n <= 0 || n > rawMaxReceive {

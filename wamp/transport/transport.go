@@ -34,7 +34,7 @@ type Conn interface {
 	Buffered() bool
 	// Write sends what is left of b, in as few system calls as it can.
 	Write(b *Batch) error
-	// MaxSend is how many octets a message may have that the peer accepts.
+	// MaxSend is how many bytes a message may have that the peer accepts.
 	MaxSend() int
 	// Ping sends a ping and waits for its pong under ctx, while another
 	// goroutine reads. ErrNoPing where the transport has none. It does not
@@ -144,12 +144,12 @@ func unwrap(c Conn) Conn {
 	return nil
 }
 
-// Headroom is how many octets a Batch keeps free before each message, for the
+// Headroom is how many bytes a Batch keeps free before each message, for the
 // frame header of a transport that has one of that size.
 const Headroom = 4
 
 // Batch is a run of messages on their way out, in one buffer: each is preceded
-// by Headroom octets that belong to the transport.
+// by Headroom bytes that belong to the transport.
 //
 //	b.Begin()
 //	b.Buf = append(b.Buf, message...)
@@ -203,7 +203,7 @@ func (b *Batch) Next() (m []byte, ok bool) {
 }
 
 // Reset empties the batch and keeps its memory, unless it has grown past keep
-// octets.
+// bytes.
 func (b *Batch) Reset(keep int) {
 	if cap(b.Buf) > keep {
 		b.Buf, b.ends = nil, nil

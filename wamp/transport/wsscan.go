@@ -6,12 +6,12 @@ package transport
 type frameScanner struct {
 	http    bool // an HTTP response comes first
 	matched int  // octets of "\r\n\r\n" seen
-	line    int  // octets of the response seen
+	line    int  // bytes of the response seen
 	status  [3]byte
 
 	head [14]byte
 	have int
-	skip uint64 // octets of the payload to come
+	skip uint64 // bytes of the payload to come
 	last bool   // that payload ends a message
 }
 
@@ -33,7 +33,7 @@ func (s *frameScanner) feed(p []byte) (messages int64) {
 		n := copy(s.head[s.have:s.size()], p)
 		s.have += n
 		p = p[n:]
-		if s.have < s.size() { // known in full after two octets
+		if s.have < s.size() { // known in full after two bytes
 			continue
 		}
 		s.begin()

@@ -1,21 +1,29 @@
-// Package wamptest is the other side of the wire, for tests and demos: a small
-// router that runs in the process, and a script player that plays a router
-// which misbehaves. Both work stand-alone and inside a bubble of
-// testing/synctest; what is used inside a bubble must be started inside it.
+// Package wamptest is the other side of the wire, for tests and demonstrations: a small
+// router that runs in the process ([NewRouter], [Start]), and a player of scripts for a
+// router that misbehaves ([Script]). Both work by themselves and inside a bubble of
+// [testing/synctest]; what is used inside a bubble must be started inside it.
 //
-// It owns the tables of a broker and a dealer, the accepting side of logins,
-// listeners, and the hooks that break things. It is written for clarity, not
-// for production, and must not know the session engine or package wamp.
+// Tests of applications import it, and programs that want a router for a
+// demonstration. The packages that sessions are made of do not.
+//
+// # Promises
+//
+// The router is as strict as real ones are, so that a test that passes with it does not
+// fail with those. It is written for clarity and not for production. Its names are kept as
+// those of package wamp are; what it writes into a log may change.
+//
+// It owns the tables of a broker and a dealer, the accepting side of logins, listeners,
+// and the hooks that break things. It knows neither package session nor package wamp.
 //
 // # The router
 //
-// NewRouter starts a router that ends with the test. Router.Dial connects to it
-// in memory, ListenWebSocket and ListenRawSocket give it addresses. It has every
-// feature of the WAMP specification that Features returns; WithFeatures takes
-// some away, and Announce makes it say other than the truth.
+// [NewRouter] starts a router that ends with the test, [Start] one that its caller
+// closes. [Router.Dial] connects to it in memory, [Router.ListenWebSocket] and
+// [Router.ListenRawSocket] give it addresses. It has every feature of the WAMP
+// specification that [Features] returns; [WithFeatures] takes some away, and [Announce]
+// makes it announce others than it has.
 //
-// It is as strict as the routers there are, so that a test that passes here does
-// not fail there. What breaks the protocol is answered with ABORT
+// What breaks the protocol is answered with ABORT
 // wamp.error.protocol_violation, whose message says what it was; so is the ERROR
 // of a callee, a GOODBYE or an ABORT with a URI that is none. A message that is
 // too large (WithMaxMessage), or whose payload has keys that are no strings or

@@ -163,7 +163,7 @@ func (r *Router) Send(id proto.ID, m *proto.Message, payload ...codec.Payload) (
 	return ok, err
 }
 
-// SendRaw sends octets as one message to a session.
+// SendRaw sends bytes as one message to a session.
 func (r *Router) SendRaw(id proto.ID, data []byte) bool {
 	return r.withSession(id, func(s *session) { s.link.queueRaw(data) })
 }

@@ -307,7 +307,7 @@ func (l *link) queue(m *proto.Message) error {
 	return nil
 }
 
-// queueRaw queues octets that need not be a message. Actor only.
+// queueRaw queues bytes that need not be a message. Actor only.
 func (l *link) queueRaw(data []byte) {
 	l.mu.Lock()
 	l.out.Begin()

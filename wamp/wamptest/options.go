@@ -196,7 +196,7 @@ func WithoutDisclosure() Option { return optionFunc(func(c *config) { c.noDisclo
 //
 // Not imitated: that Crossbar takes each chunk of a progressive call for a call
 // of its own, which is a protocol violation here; that it does not check request
-// ids; that it takes dicts with other keys than strings in CBOR and octets as
+// ids; that it takes dicts with other keys than strings in CBOR and bytes as
 // keys in MessagePack; and that its batched JSON is separated by 0x18.
 func CrossbarQuirks() Option {
 	var none proto.FeatureSet

@@ -251,7 +251,7 @@ func (p *Play) Send(m *proto.Message, payload ...codec.Payload) error {
 	return p.SendRaw(data)
 }
 
-// SendRaw sends octets as one message.
+// SendRaw sends bytes as one message.
 func (p *Play) SendRaw(data []byte) error {
 	p.out.Begin()
 	p.out.Buf = append(p.out.Buf, data...)

@@ -63,7 +63,7 @@ func Answer(m *proto.Message, payload ...codec.Payload) Step {
 	})
 }
 
-// SendRaw sends octets, each slice as one message.
+// SendRaw sends bytes, each slice as one message.
 func SendRaw(messages ...[]byte) Step {
 	return Do("send octets", func(p *Play) error {
 		for _, m := range messages {

@@ -168,8 +168,8 @@ type pump struct {
 	// The reader's.
 	rand  *rand.Rand
 	plan  *Plan // that counted, flip and cut belong to
-	count int64 // octets seen under it
-	flip  int64 // octets until the next one is flipped
+	count int64 // bytes seen under it
+	flip  int64 // bytes until the next one is flipped
 	end   *End  // the connection is cut behind what is queued
 }
 
@@ -246,7 +246,7 @@ func (p *pump) stalled() bool {
 	}
 }
 
-// forward queues octets for the writer, with what the plan does to them. It
+// forward queues bytes for the writer, with what the plan does to them. It
 // reports false when the connection is over.
 func (p *pump) forward(data []byte) bool {
 	plan, _ := p.conn.current()
@@ -299,7 +299,7 @@ func (p *pump) forward(data []byte) bool {
 	return true
 }
 
-// corrupt flips octets. begin is the offset of the first.
+// corrupt flips bytes. begin is the offset of the first.
 func (p *pump) corrupt(f *Fault, data []byte, begin int64) {
 	for i := range data {
 		if begin+int64(i) < f.From {

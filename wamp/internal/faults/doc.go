@@ -1,5 +1,5 @@
 // Package faults is a TCP proxy for tests that breaks the connections that go
-// through it: it cuts them at an octet, by FIN or RST, throttles, delays and
+// through it: it cuts them at an byte, by FIN or RST, throttles, delays and
 // corrupts what they carry, stops taking it, or lets it vanish without a word,
 // in one direction or both.
 //

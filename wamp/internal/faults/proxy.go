@@ -21,27 +21,27 @@ const (
 )
 
 // Fault is what one direction of a connection suffers. The zero Fault is none.
-// Octets are counted from the beginning of the connection, or from when a live
+// Bytes are counted from the beginning of the connection, or from when a live
 // one was given the fault.
 type Fault struct {
-	// Cut ends the whole connection behind so many octets. 0: never.
+	// Cut ends the whole connection behind so many bytes. 0: never.
 	Cut int64
 	// With is how.
 	With End
-	// Rate bounds the octets a second. 0: unbounded.
+	// Rate bounds the bytes a second. 0: unbounded.
 	Rate int
-	// Delay is how long each octet takes. It costs no throughput as long as
+	// Delay is how long each byte takes. It costs no throughput as long as
 	// what is under way has room in the proxy, about 256 KiB.
 	Delay time.Duration
-	// Flip changes an octet after every so many, on average. 0: none.
+	// Flip changes an byte after every so many, on average. 0: none.
 	Flip int64
 	// Hole lets everything vanish, the end of the connection too: nobody is
-	// told anything. What has lost an octet so stays a hole for ever.
+	// told anything. What has lost an byte so stays a hole for ever.
 	Hole bool
 	// Stall takes nothing any more, until another fault comes, so that the
 	// sender's buffers fill.
 	Stall bool
-	// From spares the first octets from Flip and Hole.
+	// From spares the first bytes from Flip and Hole.
 	From int64
 }
 
@@ -68,9 +68,9 @@ type Stats struct {
 	// Accepted connections, and those that Refuse has reset.
 	Accepted, Refused int64
 	// Cut counts the connections that were ended by a fault or by Cut,
-	// Flipped the octets changed, Vanished those swallowed.
+	// Flipped the bytes changed, Vanished those swallowed.
 	Cut, Flipped, Vanished int64
-	// Up and Down are the octets forwarded.
+	// Up and Down are the bytes forwarded.
 	Up, Down int64
 	// Live connections there are.
 	Live int
@@ -98,7 +98,7 @@ type Proxy struct {
 }
 
 // Start listens on a free port of the loopback interface and forwards to a TCP
-// address. Flipped octets are drawn by the seed. ctx bounds the dials; Close
+// address. Flipped bytes are drawn by the seed. ctx bounds the dials; Close
 // ends the proxy.
 func Start(ctx context.Context, target string, seed uint64) (*Proxy, error) {
 	p := &Proxy{
