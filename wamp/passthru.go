@@ -146,7 +146,7 @@ func (s *Session) seal(b *session.Body, about About, p Payload) (keys Dict, feat
 	return keys, feature, err
 }
 
-// opaque asks the session's codec for the octets of a payload and the keys that
+// opaque asks the session's codec for the bytes of a payload and the keys that
 // go with them: none, if it goes as it is.
 func (s *Session) opaque(about About, p Payload) (o *Opaque, keys Dict, feature proto.Feature, err error) {
 	if s.ours(about.URI) {

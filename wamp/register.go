@@ -141,11 +141,11 @@ func (r *Registration) setErr(err error) {
 // wamp.error.unavailable because they found no room.
 func (r *Registration) Refused() uint64 { return r.refused.Load() }
 
-// Unregister ends the registration and closes its channel at once. It is sent
-// behind what this goroutine has begun before. ctx, and [AckTimeout], bound
-// only the wait for the dealer's acknowledgement; the registration is over in
-// any case. Invocations that are running go on; those that wait are answered
-// with wamp.error.unavailable.
+// Unregister ends the registration and closes its channel at once. UNREGISTER
+// is sent after everything that this goroutine has begun before. ctx, and
+// [AckTimeout], bound only the wait for the dealer's acknowledgement; the
+// registration is over in any case. Invocations that are running go on; those
+// that wait are answered with wamp.error.unavailable.
 func (r *Registration) Unregister(ctx context.Context) error {
 	ctx, err := session.Own(ctx)
 	if err != nil {
@@ -209,10 +209,9 @@ func (s *Session) inside(ctx context.Context) *Invocation {
 	return inv
 }
 
-// Invocation is one call of a registered procedure. Exactly one of
-// [Invocation.Return], [Invocation.Fail] and [Invocation.Decline] answers it; a
-// [Handler] leaves that to its return value if it likes. The methods may be
-// called from any goroutine.
+// Invocation is one call of a registered procedure. [Invocation.Return],
+// [Invocation.Fail] or [Invocation.Decline] answers it, once; in a [Handler]
+// the return value does so too. The methods may be called from any goroutine.
 type Invocation struct {
 	// Payload is what the caller sent; the first chunk of a progressive call.
 	Payload
@@ -570,11 +569,11 @@ func (v *Service) Err() error { return v.r.Err() }
 // wamp.error.unavailable because they found no room.
 func (v *Service) Refused() uint64 { return v.r.Refused() }
 
-// Unregister ends the registration at once. It is sent behind what this
-// goroutine has begun before. ctx, and [AckTimeout], bound only the wait for
-// the dealer's acknowledgement; the registration is over in any case. Handlers
-// that are running go on; invocations that wait for one are answered with
-// wamp.error.unavailable.
+// Unregister ends the registration at once. UNREGISTER is sent after everything
+// that this goroutine has begun before. ctx, and [AckTimeout], bound only the
+// wait for the dealer's acknowledgement; the registration is over in any case.
+// Handlers that are running go on; invocations that wait for one are answered
+// with wamp.error.unavailable.
 func (v *Service) Unregister(ctx context.Context) error { return v.r.Unregister(ctx) }
 
 // serve takes the invocations until the registration is over. Those that have

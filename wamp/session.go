@@ -145,7 +145,7 @@ func (s *Session) RTT() RTT { return s.eng.RTT() }
 // replaced by it, so that the latest is never missed.
 //
 // ctx governs the channel. The session closes it when ctx ends, and after the
-// state [Closed].
+// state [Closed]. With a nil ctx it is closed at once.
 func (s *Session) States(ctx context.Context) <-chan State {
 	ctx, err := session.Own(ctx)
 	if err != nil {
@@ -164,12 +164,12 @@ func (s *Session) States(ctx context.Context) <-chan State {
 // for that handler.
 func (s *Session) Drain(ctx context.Context) error { return s.leave(ctx, "drain", s.eng.Drain) }
 
-// Close ends the session: it sends GOODBYE behind what was begun before, waits
-// for the router's answer, and returns when all goroutines of the session have
-// ended. What has arrived can still be read for one second; then it is dropped,
-// and the last element of its stream says how much that was. The contexts of
-// handlers end, and Close waits one second for them; its error names those that
-// go on.
+// Close ends the session: it sends GOODBYE after everything that was begun
+// before, waits for the router's answer, and returns when all goroutines of the
+// session have ended. What has arrived can still be read for one second; then
+// it is dropped, and the last element of its stream says how much that was. The
+// contexts of handlers end, and Close waits one second for them; its error
+// names those that go on.
 //
 // ctx governs all of this; [CloseTimeout] bounds it where ctx has no deadline.
 // At its end the connection is torn down and Close returns a [CanceledError].

@@ -219,10 +219,10 @@ func (sub *Subscription) setErr(err error) {
 // Dropped returns how many events were dropped because the consumer was slow.
 func (sub *Subscription) Dropped() uint64 { return sub.stream.Dropped() }
 
-// Unsubscribe ends the subscription and closes its channel at once. It is sent
-// behind what this goroutine has begun before. ctx, and [AckTimeout], bound
-// only the wait for the broker's acknowledgement; the subscription is over in
-// any case.
+// Unsubscribe ends the subscription and closes its channel at once. UNSUBSCRIBE
+// is sent after everything that this goroutine has begun before. ctx, and
+// [AckTimeout], bound only the wait for the broker's acknowledgement; the
+// subscription is over in any case.
 func (sub *Subscription) Unsubscribe(ctx context.Context) error {
 	ctx, err := session.Own(ctx)
 	if err != nil {

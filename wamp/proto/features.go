@@ -71,7 +71,7 @@ var featureNames = [numFeatures]string{
 	PayloadTransparency: "payload_transparency", PayloadEncryptionCryptobox: "payload_encryption_cryptobox",
 }
 
-// spellings that the WAMP text or routers use beside the right one.
+// spellings that the WAMP specification or routers use beside the right one.
 var featureAliases = map[string]Feature{
 	"call_cancelling":        CallCanceling,
 	"shareded_subscriptions": ShardedSubscription,

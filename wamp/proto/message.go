@@ -33,7 +33,7 @@ const (
 	Yield        MessageType = 70
 )
 
-// String returns the name of the message as the WAMP text writes it.
+// String returns the name of the message as the WAMP specification writes it.
 func (t MessageType) String() string {
 	if tr := t.Traits(); tr != nil {
 		return tr.Name

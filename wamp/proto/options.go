@@ -59,7 +59,7 @@ func (r *optionRow) has(t MessageType) bool { return slices.Contains(r.in, t) }
 var withPayload = []MessageType{Publish, Event, Call, Result, Invocation, Yield, Error}
 
 // options are the keys that are defined for the options and details of
-// messages, by the WAMP text or by routers. Keys that are not here are ignored.
+// messages, by the WAMP specification or by routers. Keys that are not here are ignored.
 var options = [...]optionRow{
 	{"receive_progress", wantBool, OddDetail, []MessageType{Call, Invocation}},
 	{"progress", wantBool, OddProgress, []MessageType{Call, Invocation, Result, Yield}},

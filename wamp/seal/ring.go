@@ -273,8 +273,8 @@ func values(p wamp.Payload) (args []any, kwargs map[string]any, err error) {
 	return args, kwargs, err
 }
 
-// encode writes a payload as the text says of payload passthru: a dict of args
-// and kwargs.
+// encode writes a payload as the WAMP specification says of payload passthru: a
+// dict of args and kwargs.
 func encode(p wamp.Payload) ([]byte, error) {
 	args, kwargs, err := values(p)
 	if err != nil {

@@ -5,7 +5,7 @@ package transport
 // its own, so this is the only way to know whether another message is at hand.
 type frameScanner struct {
 	http    bool // an HTTP response comes first
-	matched int  // octets of "\r\n\r\n" seen
+	matched int  // bytes of "\r\n\r\n" seen
 	line    int  // bytes of the response seen
 	status  [3]byte
 

@@ -12,7 +12,7 @@ import (
 
 // WithHistory makes the router keep the newest n publications of each realm for
 // wamp.subscription.get_events, and announce event_history. What was published
-// with a list of sessions is not kept, as the text says; of the rest everybody
+// with a list of sessions is not kept, as the WAMP specification says; of the rest everybody
 // gets what they would have got at the time.
 func WithHistory(n int) Option {
 	return optionFunc(func(c *config) {

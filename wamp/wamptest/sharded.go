@@ -8,7 +8,7 @@ import (
 	"github.com/connectanum/connectanum-go/wamp/proto"
 )
 
-// The text has only the names of sharded registrations; this is our reading of
+// The WAMP specification has only the names of sharded registrations; this is our reading of
 // them, which docs/sharding.md explains to users.
 //
 // runmode "partition": the routing key picks one callee, by rendezvous hashing,

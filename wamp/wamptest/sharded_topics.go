@@ -7,7 +7,7 @@ import (
 	"github.com/connectanum/connectanum-go/wamp/proto"
 )
 
-// The text has only the names of sharded subscriptions; this is our reading of
+// The WAMP specification has only the names of sharded subscriptions; this is our reading of
 // them, which docs/sharding.md explains to users.
 //
 // Subscribers that gave a node key (nkey) share a subscription's events that

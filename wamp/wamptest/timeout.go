@@ -13,7 +13,7 @@ import (
 // it again, nor does another callee that gets the call.
 //
 // A callee that announced call_timeout and asked for it with forward_timeout
-// keeps the time by itself. The dealer then does not, as the text says, so that
+// keeps the time by itself. The dealer then does not, as the WAMP specification says, so that
 // only one clock ends the call. Of a scatter-gather call the dealer keeps it.
 type limit struct {
 	span  time.Duration // 0: there is none
