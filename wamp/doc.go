@@ -23,7 +23,7 @@
 //
 // [WithAuth] logs in by one of the methods of package authn, [WithTLS],
 // [WithHeader] and [WithProxy] configure the connection, and [WithSerializers]
-// chooses between CBOR, MessagePack and JSON. [WithLogger] says what happens.
+// chooses between CBOR, MessagePack and JSON. [WithLogger] logs what happens.
 // [Session.Details] describes the session, [Session.Stats] counts what it does, and
 // [Session.Close] or [Session.Drain] ends it.
 //
@@ -114,7 +114,7 @@
 //
 // # Errors
 //
-// Every error names its operation, see [OpError], and wraps the reason. What a
+// Errors name their operation, see [OpError], and wrap the reason. What a
 // router or a peer sent is an [Error] and matches the constant of its URI; what this
 // side concludes has a type of its own, such as [CanceledError], [TimeoutError] or
 // [ClosedError]:

@@ -93,8 +93,7 @@ type RTT = session.RTT
 
 // Engine returns the engine of the session, for libraries that add operations
 // to it, as package meta does. Its operations are structs whose answers go to
-// sinks on the session's own goroutine. Package session promises no
-// compatibility between versions.
+// sinks on the session's own goroutine. Its names may change with any version.
 func (s *Session) Engine() *session.Session { return s.eng }
 
 // Details returns the description of the session, as of the present connection

@@ -106,9 +106,9 @@ type Subscription struct {
 // the channel of [Subscription.Events] when ctx ends, after
 // [Subscription.Unsubscribe], when the router revokes the subscription, and
 // when the session ends; [Subscription.Err] then returns why. A consumer that
-// falls behind by more than the bound ([Buffer]) loses events: by default the
-// oldest are dropped ([OverflowDropOldest]) and counted in
-// [Subscription.Dropped] and in the Lost field of [Event].
+// falls behind by more than the bound ([Buffer], 64 MiB by default) loses
+// events: by default the oldest are dropped ([OverflowDropOldest]) and counted
+// in [Subscription.Dropped] and in the Lost field of [Event].
 //
 // The error wraps an [Error] if the broker refused, a [FeatureError] if it
 // lacks what an option needs, [ErrAckTimeout], a [CanceledError] if ctx ended,
