@@ -11,11 +11,11 @@ import (
 	"github.com/connectanum/connectanum-go/wamp/proto"
 )
 
-// Payload is the positional and keyword arguments of a message. One that is
-// to be sent holds Go values, which are encoded when it leaves; one that was
+// Payload is the positional and keyword arguments of a message. One that is to
+// be sent holds Go values, which are encoded when it leaves; one that was
 // received holds the bytes as they came, which are decoded when somebody asks
-// for them. The zero Payload is empty. A Payload is never changed; copies
-// share what they hold.
+// for them. The zero Payload is empty. A Payload is never changed; copies share
+// what they hold.
 type Payload struct {
 	codec Codec  // of raw; nil where the payload is made of Go values
 	raw   []byte // the positional arguments, then the keyword arguments
@@ -139,8 +139,8 @@ func (p *Payload) kwargs() []byte {
 	return p.raw[p.nargs:]
 }
 
-// With returns p with one keyword argument more, or with another value for it.
-// The map that p was made of is not changed.
+// With returns p with a keyword argument added or replaced. The map that p was
+// made of is not changed.
 func (p Payload) With(key string, value any) Payload {
 	m, err := p.kwMap()
 	if m = maps.Clone(m); m == nil {
@@ -150,7 +150,7 @@ func (p Payload) With(key string, value any) Payload {
 	return p.withKw(m, err)
 }
 
-// WithKwargs returns p with v for its keyword arguments, see Kwargs.
+// WithKwargs returns p with v as its keyword arguments, see [Kwargs].
 func (p Payload) WithKwargs(v any) Payload { return p.withKw(v, nil) }
 
 func (p Payload) withKw(v any, err error) Payload {
@@ -180,7 +180,7 @@ func (p Payload) kwMap() (map[string]any, error) {
 	return p.Kwargs()
 }
 
-// Last returns p marked as the last chunk of a progressive call.
+// Last returns p, marked as the last chunk of a progressive call.
 func (p Payload) Last() Payload { p.last = true; return p }
 
 // IsLast reports whether p is marked as the last chunk.
@@ -343,11 +343,13 @@ func scanError(i int, target any, err error) error {
 }
 
 // Scan decodes the positional arguments into the values that the targets point
-// to. A nil target skips its argument, arguments without a target are left
-// alone, a target without an argument is an error, and so is one that is a nil
-// pointer or no pointer at all. What a target held before is gone, but for a scalar, a
-// pointer or bytes where the argument does not fit. docs/values.md says what fits into
-// what. The error is a *ScanError.
+// to. A nil target skips its argument, and arguments without a target are
+// ignored. A target without an argument is an error, and so is one that is no
+// pointer or a nil pointer.
+//
+// What a target held before is gone; only a scalar, a pointer or bytes stay as
+// they were if the argument does not fit. docs/values.md says what fits into
+// what. The error is a [ScanError].
 func (p Payload) Scan(targets ...any) error {
 	if len(targets) == 0 {
 		return nil
@@ -421,8 +423,8 @@ func scanText(f format, args []byte, pos, i int, target any) (end int, err error
 	return end, unmarshalType(f, &s, target, true)
 }
 
-// ScanKw decodes the keyword arguments into the struct or map that v points
-// to. Where there are none, it becomes zero. The error is a *ScanError.
+// ScanKw decodes the keyword arguments into the struct or map that v points to,
+// which becomes zero if there are none. The error is a [ScanError].
 func (p Payload) ScanKw(v any) error {
 	if err := checkTarget(v); err != nil {
 		return scanError(-1, v, err)

@@ -5,24 +5,24 @@ import (
 	"github.com/connectanum/connectanum-go/wamp/transport"
 )
 
-// Details are what is known of a joined session. They do not change.
+// Details describes a joined session. It does not change.
 type Details struct {
-	// Session is the session's id.
+	// Session is the id of the session.
 	Session proto.ID
-	// Realm that was joined.
+	// Realm is the realm that was joined.
 	Realm string
-	// AuthID, AuthRole, AuthMethod and AuthProvider are what the router said
-	// of the login.
+	// AuthID, AuthRole, AuthMethod and AuthProvider are what the router said of
+	// the login.
 	AuthID, AuthRole, AuthMethod, AuthProvider string
-	// AuthExtra is what the router said beside it.
+	// AuthExtra is what else the router said of the login, nil if nothing.
 	AuthExtra map[string]any
-	// Agent is the router's name for itself, "" if it did not say.
+	// Agent is the router's name for itself, "" if it gave none.
 	Agent string
-	// Roles are the router's roles with their features.
+	// Roles are the roles of the router with their features.
 	Roles proto.Roles
-	// Protocol is the serialization agreed on, such as "wamp.2.cbor".
+	// Protocol is the subprotocol that was agreed on, such as "wamp.2.cbor".
 	Protocol string
-	// Welcome is WELCOME.Details as it came. It must not be changed.
+	// Welcome are the details of the WELCOME message. They must not be changed.
 	Welcome proto.Dict
 }
 

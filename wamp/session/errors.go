@@ -12,20 +12,22 @@ import (
 	"github.com/connectanum/connectanum-go/wamp/proto"
 )
 
-// Error is what the peer said: an ERROR message, with its URI, details and
-// payload. errors.Is compares it with the sentinel of its URI.
+// Error is an error that the peer or the router sent: an ERROR message.
+// [errors.Is] matches it with the constant of its URI.
 type Error struct {
 	// URI names the error.
 	URI string
-	// Details are ERROR.Details; they may be nil and must not be changed.
+	// Details are the details of the message. They may be nil and must not be
+	// changed.
 	Details proto.Dict
-	// Payload is what the peer sent with it.
+	// Payload is what came with the error.
 	codec.Payload
 
 	odd *proto.Oddity
 }
 
-// Oddity is what was wrong with the details of the message, nil if nothing was.
+// Oddity returns what was wrong with the details of the message, nil if nothing
+// was.
 func (e *Error) Oddity() *proto.Oddity { return e.odd }
 
 // maxText bounds the texts of a peer's that become part of an error's.
@@ -42,8 +44,8 @@ func (e *Error) Error() string {
 	return "wamp: " + proto.Short(e.URI)
 }
 
-// Is reports whether target is the sentinel of the error's URI. A timeout that
-// the peer kept is a deadline too.
+// Is reports whether target is the constant of the error's URI. A timeout that
+// the router kept also matches [context.DeadlineExceeded].
 func (e *Error) Is(target error) bool {
 	if e == nil {
 		return false
@@ -145,13 +147,14 @@ var (
 	ErrAnswered = errors.New("wamp: the invocation has been answered")
 )
 
-// ClosedError says that the session is over and why. It matches
-// ErrSessionClosed and wraps the reason, which is nil after Close.
+// ClosedError ends an operation because the session is over. It matches
+// [ErrSessionClosed] and wraps the reason.
 type ClosedError struct {
-	// Reason is a *GoodbyeError, *AbortError, *ProtocolError or *LinkError,
-	// or nil if this side called Close.
+	// Reason is why the session is over: a *GoodbyeError, *AbortError,
+	// *ProtocolError, *LinkError or *GaveUpError, nil after Close.
 	Reason error
-	// Undelivered counts the messages of the stream that Close dropped.
+	// Undelivered counts the messages of the stream that Close dropped because
+	// nobody read them.
 	Undelivered int
 }
 
@@ -174,9 +177,9 @@ func (e *ClosedError) Unwrap() error { return e.Reason }
 
 // GoodbyeError is the end of a session that the router closed by GOODBYE.
 type GoodbyeError struct {
-	// Reason is GOODBYE.Reason.
+	// Reason is the URI of the reason.
 	Reason string
-	// Message is GOODBYE.Details.message, if there is one.
+	// Message is the message of the router, "" if there was none.
 	Message string
 }
 
@@ -184,23 +187,23 @@ func (e *GoodbyeError) Error() string {
 	return joinText("wamp: the router said goodbye: "+proto.Short(e.Reason), e.Message)
 }
 
-// Is matches the sentinel of the reason.
+// Is reports whether target is the constant of the reason.
 func (e *GoodbyeError) Is(target error) bool {
 	s, ok := target.(sentinel)
 	return ok && string(s) == e.Reason
 }
 
-// AbortError is a join that the router refused, or a session that it ended, by
-// ABORT.
+// AbortError is a session that the router refused to begin, or ended, by ABORT.
 type AbortError struct {
-	// Reason is ABORT.Reason.
+	// Reason is the URI of the reason.
 	Reason string
-	// Message is ABORT.Details.message, or the first argument.
+	// Message is the message of the router, from the details or the first
+	// argument, "" if there was none.
 	Message string
-	// Details are ABORT.Details.
+	// Details are the details of the message.
 	Details proto.Dict
-	// Refusal says what a person can do about a login that was refused,
-	// whatever URI the router uses for it. Nil if it is not about the login.
+	// Refusal explains a login that was refused, whatever URI the router uses
+	// for it. It is nil for other reasons.
 	Refusal *authn.Refusal
 }
 
@@ -219,7 +222,7 @@ func (e *AbortError) Error() string {
 	return joinText("wamp: the router aborted: "+proto.Short(e.Reason), e.Message)
 }
 
-// Is matches the sentinel of the reason.
+// Is reports whether target is the constant of the reason.
 func (e *AbortError) Is(target error) bool {
 	s, ok := target.(sentinel)
 	return ok && string(s) == e.Reason
@@ -233,14 +236,14 @@ func joinText(head, tail string) string {
 	return head + " (" + proto.Short(tail) + ")"
 }
 
-// ProtocolError is the end of a link whose router broke the protocol, or of the
-// operation that a broken message belonged to.
+// ProtocolError is the end of a connection whose router broke the protocol, or
+// of the operation that a broken message belonged to.
 type ProtocolError struct {
-	// Message is the message that did, 0 if it could not be parsed.
+	// Message is the type of the broken message, 0 if it could not be parsed.
 	Message proto.MessageType
 	// Reason says what was wrong.
 	Reason string
-	// Err is the parser's error, if that is what it was.
+	// Err is the error of the parser, nil if there was none.
 	Err error
 }
 
@@ -260,33 +263,34 @@ func (e *ProtocolError) Unwrap() error { return e.Err }
 
 // LinkError is the loss of the connection.
 type LinkError struct {
-	// Err is what the transport said.
+	// Err is what the transport reported.
 	Err error
 }
 
 func (e *LinkError) Error() string { return "wamp: connection lost: " + bare(e.Err) }
 
-// Unwrap returns what the transport said.
+// Unwrap returns what the transport reported.
 func (e *LinkError) Unwrap() error { return e.Err }
 
-// LoginError is a join that this side gave up: the authenticator had no answer
-// to a challenge, or did not believe the router.
+// LoginError is a login that this side gave up: the authenticator had no answer
+// to a challenge, or did not trust the router, or the router hung up during the
+// login.
 type LoginError struct {
-	// Err is what the authenticator said.
+	// Err is what the authenticator reported.
 	Err error
 }
 
 func (e *LoginError) Error() string { return "wamp: login: " + bare(e.Err) }
 
-// Unwrap returns what the authenticator said.
+// Unwrap returns what the authenticator reported.
 func (e *LoginError) Unwrap() error { return e.Err }
 
 // GaveUpError is the end of a session that could not be joined again within
 // the limits of its policy.
 type GaveUpError struct {
-	// Attempts were made.
+	// Attempts is how many attempts were made.
 	Attempts int
-	// Err is how the last one failed, or how the link was lost.
+	// Err is how the last of them failed, or how the connection was lost.
 	Err error
 }
 
@@ -297,17 +301,17 @@ func (e *GaveUpError) Error() string {
 // Unwrap returns how the last attempt failed.
 func (e *GaveUpError) Unwrap() error { return e.Err }
 
-// FeatureError refuses an operation because the router did not announce what
-// it needs. Nothing was sent.
+// FeatureError refuses an operation because the router did not announce a
+// feature that it needs. Nothing was sent.
 type FeatureError struct {
-	// Role is the router's role that lacks the feature.
+	// Role is the role of the router that lacks the feature.
 	Role proto.Role
-	// Feature is what it lacks; meaningless when NoRole.
+	// Feature is the feature. It means nothing where NoRole is set.
 	Feature proto.Feature
-	// NoRole: the router does not have the role at all.
+	// NoRole reports that the router lacks the whole role.
 	NoRole bool
-	// Option is the option that needs the feature, "" if the operation itself
-	// does.
+	// Option names the option that needs the feature, "" if the operation
+	// itself does.
 	Option string
 }
 
@@ -322,12 +326,12 @@ func (e *FeatureError) Error() string {
 	return fmt.Sprintf("%sthe %s did not announce %s (wamp.Assume(%q) if it has it all the same)", s, e.Role, e.Feature, e.Feature)
 }
 
-// Interrupt is the cause of an invocation's context that ended because the
-// dealer sent INTERRUPT.
+// Interrupt is the cause of an invocation's context after the dealer sent
+// INTERRUPT.
 type Interrupt struct {
 	// Mode is "kill" or "killnowait", "" if the dealer did not say.
 	Mode string
-	// Reason is an error URI if the dealer gave one.
+	// Reason is the error URI that the dealer gave, "" if it gave none.
 	Reason string
 }
 
@@ -339,20 +343,20 @@ func (e *Interrupt) Error() string {
 	return joinText(s, e.Reason)
 }
 
-// Is matches ErrCanceled, and the sentinel of the reason.
+// Is reports whether target is [ErrCanceled] or the constant of the reason.
 func (e *Interrupt) Is(target error) bool {
 	s, ok := target.(sentinel)
 	return ok && (s == ErrCanceled || string(s) == e.Reason)
 }
 
-// OutcomeUnknown ends an operation that had been written when the connection
-// was lost, or that the router has not acknowledged: it may or may not have
-// carried it out.
+// OutcomeUnknown ends an operation that was written when the connection was
+// lost, or that the router did not acknowledge in time. The operation may or
+// may not have been carried out.
 type OutcomeUnknown struct {
 	// Delivered counts the progressive results that had arrived.
 	Delivered int
-	// Links counts the links in a row that ended soon after the operation was
-	// written, where it is not tried again for that.
+	// Links counts the connections in a row that ended soon after the operation
+	// was written, if that is why it is not sent again.
 	Links int
 	// Reason is how the connection ended.
 	Reason error
@@ -372,14 +376,13 @@ func (e *OutcomeUnknown) Unwrap() error { return e.Reason }
 // bare is the text of an error without the prefix of this library.
 func bare(err error) string { return strings.TrimPrefix(textOf(err), "wamp: ") }
 
-// OpError says which operation failed: every error that leaves package wamp
-// names it so.
+// OpError names the operation that failed.
 type OpError struct {
 	// Op is the operation, such as "call" or "subscribe".
 	Op string
-	// URI is the procedure or topic, "" where there is none.
+	// URI is the procedure or topic, "" if there is none.
 	URI string
-	// Err is why.
+	// Err is the reason.
 	Err error
 }
 
@@ -403,23 +406,25 @@ func (e *OpError) Error() string {
 	return s + ": " + text
 }
 
-// Unwrap returns why.
+// Unwrap returns the reason.
 func (e *OpError) Unwrap() error { return e.Err }
 
-// CanceledError ends an operation whose context ended. It matches ctx.Err(),
-// the context's cause, and ErrCanceled or, for a deadline, ErrTimeout.
+// CanceledError ends an operation whose context has ended. It matches the error
+// of the context, its cause, and [ErrCanceled] or, after a deadline,
+// [ErrTimeout].
 type CanceledError struct {
-	// Err is ctx.Err(): context.Canceled or context.DeadlineExceeded.
+	// Err is context.Canceled or context.DeadlineExceeded.
 	Err error
-	// Cause is the context's cause.
+	// Cause is the cause of the context.
 	Cause error
-	// Peer is what the callee answered in mode kill, nil if it did not.
+	// Peer is what the callee answered in mode kill, nil if it did not answer.
 	Peer *Error
-	// Offline is why there was no connection, where there was none: how the last
-	// one was lost, or how the last attempt failed.
+	// Offline is why there was no connection, nil if there was one: how the
+	// last one was lost, or how the last attempt failed.
 	Offline error
-	// Attempt says where an attempt to connect was that the context has ended,
-	// nil if it was none: a *transport.DialError, or the login.
+	// Attempt says how far an attempt to connect had come: a
+	// *transport.DialError, or the login. It is nil if the operation was not
+	// one.
 	Attempt error
 }
 
@@ -464,7 +469,7 @@ func notConnected(why error) error {
 	return fmt.Errorf("%w: %w", ErrNotConnected, why)
 }
 
-// Is matches ErrCanceled, or ErrTimeout when a deadline passed.
+// Is reports whether target is [ErrCanceled], or after a deadline [ErrTimeout].
 func (e *CanceledError) Is(target error) bool {
 	if same(e.Err, context.DeadlineExceeded) {
 		return target == ErrTimeout
@@ -472,7 +477,7 @@ func (e *CanceledError) Is(target error) bool {
 	return target == ErrCanceled
 }
 
-// Unwrap returns the context's error, its cause and the callee's answer.
+// Unwrap returns the error of the context, its cause, and what else is known.
 func (e *CanceledError) Unwrap() []error {
 	errs := []error{e.Err}
 	if e.Cause != nil && !same(e.Cause, e.Err) {
@@ -490,11 +495,11 @@ func (e *CanceledError) Unwrap() []error {
 	return errs
 }
 
-// TimeoutError ends a call whose own timer (wamp.Timeout) ran out.
+// TimeoutError ends a call whose own time limit (wamp.Timeout) ran out.
 type TimeoutError struct {
 	// After is the limit.
 	After time.Duration
-	// Offline is why there was no connection, where there was none.
+	// Offline is why there was no connection, nil if there was one.
 	Offline error
 }
 
@@ -502,19 +507,19 @@ func (e *TimeoutError) Error() string {
 	return "wamp: no result within " + e.After.String() + whileOffline(e.Offline)
 }
 
-// Unwrap returns why there was no connection, if that was so.
+// Unwrap returns why there was no connection, nil if there was one.
 func (e *TimeoutError) Unwrap() error { return e.Offline }
 
-// Is matches ErrTimeout and context.DeadlineExceeded.
+// Is reports whether target is [ErrTimeout] or [context.DeadlineExceeded].
 func (e *TimeoutError) Is(target error) bool {
 	return target == ErrTimeout || target == context.DeadlineExceeded
 }
 
-// Timeout reports true, as net.Error does.
+// Timeout reports true, as for a net.Error.
 func (e *TimeoutError) Timeout() bool { return true }
 
-// ChunkTimeoutError is the cause of an invocation's context that ended because
-// the next chunk of a progressive call did not come (wamp.ChunkIdle).
+// ChunkTimeoutError is the cause of an invocation's context after the next
+// chunk of a progressive call did not come in time (wamp.ChunkIdle).
 type ChunkTimeoutError struct {
 	// After is the limit.
 	After time.Duration
@@ -522,25 +527,25 @@ type ChunkTimeoutError struct {
 
 func (e *ChunkTimeoutError) Error() string { return "wamp: no chunk within " + e.After.String() }
 
-// Is matches ErrTimeout and context.DeadlineExceeded.
+// Is reports whether target is [ErrTimeout] or [context.DeadlineExceeded].
 func (e *ChunkTimeoutError) Is(target error) bool {
 	return target == ErrTimeout || target == context.DeadlineExceeded
 }
 
-// Timeout reports true, as net.Error does.
+// Timeout reports true, as for a net.Error.
 func (e *ChunkTimeoutError) Timeout() bool { return true }
 
 // RevokedError ends a subscription or registration that the router took away.
 type RevokedError struct {
-	// ID is the subscription or registration.
+	// ID is the id of the subscription or registration.
 	ID proto.ID
-	// Reason is the router's reason, "" if it gave none.
+	// Reason is the URI of the reason, "" if the router gave none.
 	Reason string
 }
 
 func (e *RevokedError) Error() string { return joinText("wamp: revoked by the router", e.Reason) }
 
-// Is matches the sentinel of the reason.
+// Is reports whether target is the constant of the reason.
 func (e *RevokedError) Is(target error) bool {
 	s, ok := target.(sentinel)
 	return ok && string(s) == e.Reason

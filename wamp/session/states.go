@@ -6,7 +6,7 @@ import (
 	"github.com/connectanum/connectanum-go/wamp/internal/flow"
 )
 
-// Phase is where a session is in its life.
+// Phase is the phase of a session.
 type Phase uint8
 
 // The phases of a session. Nobody can listen yet while it is Connecting for
@@ -33,17 +33,18 @@ func (p Phase) String() string {
 	return "unknown"
 }
 
-// State is a moment in the life of a session.
+// State is one state in the life of a session.
 type State struct {
 	Phase Phase
-	// Details are those of the session, while it is joined.
+	// Details describes the session while it is joined.
 	Details *Details
-	// Attempt counts the attempts since the link was lost, from 1, and Delay
-	// is the wait before it, while reconnecting.
+	// Attempt counts the attempts to reconnect since the connection was lost,
+	// from 1, and Delay is the wait before this one, while the session is
+	// reconnecting.
 	Attempt int
 	Delay   time.Duration
-	// Cause is why the link was lost or the last attempt failed, or why the
-	// session is closed; nil after Close.
+	// Cause is why the connection was lost, why the last attempt failed, or why
+	// the session is closed; nil after Close.
 	Cause error
 }
 

@@ -42,7 +42,7 @@ func (c *core) tables() Tables {
 	}
 }
 
-// Tables counts the entries of a session's tables.
+// Tables are the sizes of a session's tables.
 type Tables struct {
 	// Subscriptions and Registrations are the router's, each of which several of
 	// the user's may share.
@@ -54,33 +54,33 @@ type Tables struct {
 	Queued int
 }
 
-// Stats counts what a session has done on its links.
+// Stats are the counters of a session, over all its connections.
 type Stats struct {
 	// Sent and Received count messages.
 	Sent, Received uint64
-	// Late counts answers to requests that were over.
+	// Late counts answers to requests that were already over.
 	Late uint64
-	// Dropped counts messages that reached nobody: those that the policy of a
-	// slow consumer has dropped, events of a subscription that is being left,
-	// messages after our GOODBYE.
+	// Dropped counts messages that reached nobody: those that were dropped
+	// because a consumer was slow, and those for a subscription or session that
+	// was being left.
 	Dropped uint64
 	// Overflowed counts streams that ended with ErrSlowConsumer.
 	Overflowed uint64
-	// Refused counts invocations answered with wamp.error.unavailable
-	// because their buffer was full, or nobody takes them.
+	// Refused counts invocations that were answered with wamp.error.unavailable
+	// because they found no room, or nobody to take them.
 	Refused uint64
-	// Odd counts messages that were taken although an option or detail in them
-	// was not what it must be.
+	// Odd counts messages that were accepted although an option or detail in
+	// them was not valid.
 	Odd uint64
-	// Faults counts what users' code did that it must not: a panic, a
-	// runtime.Goexit, a handler that does not end.
+	// Faults counts panics, calls of runtime.Goexit and handlers that did not
+	// end, in the user's code.
 	Faults uint64
-	// Waited counts operations that had to wait for outbound room.
+	// Waited counts operations that waited for outbound room.
 	Waited uint64
-	// Reconnects counts the links after the first.
+	// Reconnects counts the connections after the first.
 	Reconnects uint64
-	// QueuedOctets are the bytes that wait to be written.
+	// QueuedOctets is how many bytes are waiting to be written.
 	QueuedOctets int
-	// Tables counts the entries of the tables.
+	// Tables are the sizes of the session's tables.
 	Tables Tables
 }

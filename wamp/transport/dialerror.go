@@ -11,17 +11,17 @@ const (
 	PhaseRawSocket = "rawsocket handshake"
 )
 
-// DialError says where a dial has failed, and how far it had come.
+// DialError is a connection that could not be opened.
 type DialError struct {
 	// Address is the URL, without user, password and query. After a redirect
 	// it is the one that was redirected to.
 	Address string
-	// Phase is one of the Phase constants.
+	// Phase is how far the attempt had come, one of the Phase constants.
 	Phase string
-	// Err is the cause: what the system says, a *HandshakeError, the error of
-	// the context.
+	// Err is the cause: an error of the system, a *HandshakeError, or the error
+	// of the context.
 	Err error
-	// Hint is there if one mistake explains the error.
+	// Hint suggests what to change, "" if no single mistake explains the error.
 	Hint string
 }
 

@@ -114,16 +114,18 @@ func (r Refusal) String() string {
 	return fmt.Sprintf("error %d", byte(r))
 }
 
-// HandshakeError says that there was someone, but no agreement.
+// HandshakeError is a connection that was opened but not agreed on: the upgrade
+// to WebSocket or the handshake of RawSocket was refused.
 type HandshakeError struct {
 	// Status is the HTTP status of the answer, 0 if there was none. It is 101
-	// where the upgrade itself was fine and the protocol was not.
+	// where the upgrade itself succeeded and the subprotocol did not fit.
 	Status int
-	// Refusal is the error number of a RawSocket handshake, 0 if none came.
+	// Refusal is the error number of a RawSocket handshake, 0 if there was
+	// none.
 	Refusal Refusal
 	// Protocol is what the peer chose, or what was offered to it.
 	Protocol string
-	// Err is the cause, if there is more to say.
+	// Err is the cause, nil if there is none.
 	Err error
 }
 
