@@ -40,6 +40,7 @@ const (
 	ErrURIHistoryUnavailable     = "wamp.error.history_unavailable"                               // Crossbar
 	ErrURIUnregistered           = "wamp.error.unregistered"                                      // Crossbar
 	ErrURIMaxConcurrencyReached  = "crossbar.error.max_concurrency_reached"                       // Crossbar
+	ErrURITestament              = "wamp.error.testament_error"                                   // Crossbar
 	CloseURISystemShutdown       = "wamp.close.system_shutdown"
 	CloseURICloseRealm           = "wamp.close.close_realm"
 	CloseURIGoodbyeAndOut        = "wamp.close.goodbye_and_out"

@@ -162,7 +162,7 @@ func (r *Roles) Dict() map[string]any {
 // not know is left out.
 func ParseRoles(details Dict) Roles {
 	var r Roles
-	roles := details.Dict("roles")
+	roles := details.Dict(KeyRoles)
 	for role := range numRoles {
 		v, ok := roles[role.String()]
 		if !ok {

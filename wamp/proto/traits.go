@@ -114,21 +114,48 @@ var traits = [...]Traits{
 	{Type: Yield, Name: "YIELD", Fields: []Field{FieldRequest, FieldOptions}, Payload: true, FromClient: joined},
 }
 
-// index maps a message code to its row in traits, plus one.
-var index = func() (ix [Yield + 1]uint8) {
-	for i := range traits {
-		ix[traits[i].Type] = uint8(i + 1)
+// index has for each message code its row in traits and the request that it
+// answers. It is as long as the largest code of the table makes it.
+var index = indexOf(traits[:])
+
+type indexRow struct {
+	row     uint8 // plus one; 0: there is none
+	answers MessageType
+}
+
+func indexOf(rows []Traits) []indexRow {
+	last := MessageType(0)
+	for i := range rows {
+		last = max(last, rows[i].Type, rows[i].Reply)
 	}
+	ix := make([]indexRow, last+1)
+	for i := range rows {
+		ix[rows[i].Type].row = uint8(i + 1)
+		ix[rows[i].Reply].answers = rows[i].Type
+	}
+	ix[0] = indexRow{} // of requests without a reply
 	return ix
-}()
+}
 
 // Traits returns the row of t in the trait table, nil for an unknown type.
 func (t MessageType) Traits() *Traits {
-	if t > Yield || index[t] == 0 {
+	if int(t) >= len(index) || index[t].row == 0 {
 		return nil
 	}
-	return &traits[index[t]-1]
+	return &traits[index[t].row-1]
 }
+
+// Answers returns the request that t acknowledges: the one whose Traits.Reply it
+// is. It is 0 if there is none.
+func (t MessageType) Answers() MessageType {
+	if int(t) >= len(index) {
+		return 0
+	}
+	return index[t].answers
+}
+
+// LastType returns the largest code of a known message.
+func LastType() MessageType { return MessageType(len(index) - 1) }
 
 // AllTraits returns every row of the trait table in the order of the codes.
 // It must not be changed.
