@@ -3,6 +3,7 @@ package wamp
 import (
 	"context"
 
+	"github.com/connectanum/connectanum-go/wamp/proto"
 	"github.com/connectanum/connectanum-go/wamp/session"
 )
 
@@ -167,7 +168,7 @@ func (p *producer) seal(k *session.Chunk, payload Payload) error {
 		return nil
 	}
 	keys, _, err := p.s.seal(&k.Body, About{Kind: CallPayload, URI: k.Call.URI}, payload)
-	if err == nil && keys.Has("enc_algo") {
+	if err == nil && keys.Has(proto.KeyEncAlgo) {
 		err = errChunkForm
 	}
 	return err

@@ -80,11 +80,11 @@ func (k *chunkStream) End() { k.stream.Finish(Payload{}, false, true) }
 func (inv *Invocation) special(cancel context.CancelCauseFunc) {
 	reg := inv.reg
 	if reg.timeouts {
-		if ms, ok := inv.Details.Int("timeout"); ok && ms > 0 {
+		if ms, ok := inv.Details.Int(proto.KeyTimeout); ok && ms > 0 {
 			inv.keep(time.Duration(min(ms, maxTimeout))*time.Millisecond, cancel)
 		}
 	}
-	if !inv.Details.Bool("progress") {
+	if !inv.Details.Bool(proto.KeyProgress) {
 		return
 	}
 	k := &chunkStream{inv: inv}

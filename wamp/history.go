@@ -69,7 +69,7 @@ func (q HistoryQuery) query() (*historyQuery, error) {
 		if err := proto.CheckURI(q.Topic); err != nil {
 			return nil, err
 		}
-		out.kw["topic"] = q.Topic
+		out.kw[proto.KeyTopic] = q.Topic
 	}
 	for key, at := range map[string]time.Time{"from_time": q.From, "after_time": q.After, "before_time": q.Before, "until_time": q.Until} {
 		if !at.IsZero() {
@@ -142,7 +142,7 @@ func (sub *Subscription) history(ctx context.Context, q *historyQuery, await fun
 
 func (sub *Subscription) historyOf(ctx context.Context, id ID, kw map[string]any, await func(Results) (Result, error), options ...CallOption) ([]Event, error) {
 	options = append([]CallOption{Idempotent(), aboutCall{&sub.eng}, Require(proto.Broker, proto.EventHistory)}, options...)
-	r, err := await(sub.s.Call(ctx, "wamp.subscription.get_events", Args(id).WithKwargs(kw), options...))
+	r, err := await(sub.s.Call(ctx, proto.MetaSubscriptionGetEvents, Args(id).WithKwargs(kw), options...))
 	if err != nil {
 		return nil, err
 	}
@@ -227,7 +227,7 @@ func trimBy(events []Event, key string, bound any) []Event {
 			return events[:i+1]
 		}
 	case string:
-		if key == "topic" {
+		if key == proto.KeyTopic {
 			return slices.DeleteFunc(events, func(ev Event) bool { return ev.Topic != v })
 		}
 		if at, ok := proto.TimeOf(v); ok {
@@ -286,14 +286,14 @@ func (sub *Subscription) historic(c codec.Codec, raw []byte) (Event, error) {
 	if err != nil {
 		return Event{}, fmt.Errorf("its details: %w", err)
 	}
-	for _, keys := range [][]string{{"topic"}, {"publisher", "session_id"}, {"publisher_authid", "authid"}, {"publisher_authrole", "authrole"}} {
+	for _, keys := range [][]string{{proto.KeyTopic}, {proto.KeyPublisher, "session_id"}, {proto.KeyPublisherAuthID, proto.KeyAuthID}, {proto.KeyPublisherAuthRole, proto.KeyAuthRole}} {
 		if v := plain(keys...); v != nil && !said.Has(keys[0]) {
 			said = append(said, proto.Entry{Key: keys[0], Value: v})
 		}
 	}
 	var odd *proto.Oddity
 	ev.Details, odd = proto.SiftOptions(proto.Event, said)
-	if topic := ev.Details.Str("topic"); topic != "" {
+	if topic := ev.Details.Str(proto.KeyTopic); topic != "" {
 		ev.Topic = topic
 	}
 	about := About{Kind: PublishPayload, URI: place(sub.eng.URI, sub.eng.Match, ev.Topic)}

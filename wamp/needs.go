@@ -13,10 +13,31 @@ type RequireOption interface {
 	RegisterOption
 }
 
-// Require makes an operation fail with a [FeatureError], before anything is
-// sent, if the router did not announce the feature for the role in which it
-// serves the operation. Options that need a feature require it by themselves;
-// Require is for the keys given to [Set].
+// needing returns needs with what the key table says that a key of messages of type
+// t needs for a value, where without it the operation is to fail. option is what the
+// user has called it.
+func needing(needs []session.Need, t proto.MessageType, key string, value any, option string) []session.Need {
+	n, ok := proto.NeedOf(t, key)
+	if !ok || n.Lack != proto.Refuse || value == n.Default {
+		return needs
+	}
+	return append(needs, session.Need{Role: n.Role, Feature: n.Feature, Option: option})
+}
+
+func (sub *Subscription) set(key string, value any, option string) {
+	sub.eng.Options = sub.eng.Options.With(key, value)
+	sub.eng.Needs = needing(sub.eng.Needs, proto.Subscribe, key, value, option)
+}
+
+func (r *Registration) set(key string, value any, option string) {
+	r.eng.Options = r.eng.Options.With(key, value)
+	r.eng.Needs = needing(r.eng.Needs, proto.Register, key, value, option)
+}
+
+// Require makes an operation fail with a *FeatureError, before anything is sent,
+// where the router did not announce a feature for the role in which it serves the
+// operation. The options of this package that need a feature require it by
+// themselves; with Set it is to be said.
 func Require(role proto.Role, feature proto.Feature) RequireOption {
 	return requireOption{Role: role, Feature: feature}
 }

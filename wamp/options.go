@@ -80,20 +80,18 @@ const (
 	Last = proto.Last
 )
 
-// Mode is how a call is cancelled: [KillNoWait], [Kill] or [Skip]. See
-// [CancelMode].
-type Mode = session.CancelMode
+// Mode says what a cancelled call asks of the dealer.
+type Mode = proto.CancelMode
 
 // The cancel modes.
 const (
-	// KillNoWait interrupts the callee and ends the call at once. It is the
-	// default.
-	KillNoWait = session.KillNoWait
-	// Kill interrupts the callee and ends the call with the callee's answer, at
-	// the latest after KillGrace.
-	Kill = session.Kill
-	// Skip ends the call at once and does not interrupt the callee.
-	Skip = session.Skip
+	// KillNoWait interrupts the callee and ends the call at once. The default.
+	KillNoWait = proto.KillNoWait
+	// Kill interrupts the callee and ends the call with its answer, but no
+	// later than the grace period (KillGrace).
+	Kill = proto.Kill
+	// Skip leaves the callee alone and ends the call at once.
+	Skip = proto.Skip
 )
 
 // Progressive asks the callee for progressive results. Where the dealer did not
@@ -214,7 +212,7 @@ type DiscloseOption interface {
 // See the WAMP specification, "Caller Identification" and "Publisher
 // Identification".
 func DiscloseMe() DiscloseOption {
-	return discloseOption{func(c *publishConfig) error { c.set("disclose_me", true); return nil }}
+	return discloseOption{func(c *publishConfig) error { c.set(proto.KeyDiscloseMe, true, "DiscloseMe"); return nil }}
 }
 
 type discloseOption struct{ eventOption }
@@ -420,8 +418,7 @@ func (o invokeOption) applyRegister(r *Registration) error {
 	case Single:
 		return nil
 	case RoundRobin, Random, First, Last:
-		r.eng.Options = r.eng.Options.With("invoke", string(o))
-		r.eng.Needs = append(r.eng.Needs, session.Need{Role: proto.Dealer, Feature: proto.SharedRegistration, Option: "Invoke(" + string(o) + ")"})
+		r.set(proto.KeyInvoke, string(o), "Invoke("+string(o)+")")
 		return nil
 	}
 	return fmt.Errorf("wamp: Invoke: unknown policy %q", proto.Short(string(o)))
@@ -434,7 +431,7 @@ func DiscloseCaller() RegisterOption { return discloseCallerOption{} }
 type discloseCallerOption struct{}
 
 func (discloseCallerOption) applyRegister(r *Registration) error {
-	r.eng.Options = r.eng.Options.With("disclose_caller", true)
+	r.set(proto.KeyDiscloseCaller, true, "DiscloseCaller")
 	return nil
 }
 
@@ -451,8 +448,7 @@ type forwardTimeoutOption struct{}
 
 func (forwardTimeoutOption) applyRegister(r *Registration) error {
 	r.timeouts = true
-	r.eng.Options = r.eng.Options.With("forward_timeout", true)
-	r.eng.Needs = append(r.eng.Needs, session.Need{Role: proto.Dealer, Feature: proto.CallTimeout, Option: "ForwardTimeout"})
+	r.set(proto.KeyForwardTimeout, true, "ForwardTimeout")
 	return nil
 }
 
@@ -512,10 +508,7 @@ func (acknowledgeOption) applyPublish(c *publishConfig) error { c.ack = true; re
 // See the WAMP specification, "Publisher Exclusion".
 func ExcludeMe(on bool) EventOption {
 	return eventOption(func(c *publishConfig) error {
-		c.set("exclude_me", on)
-		if !on {
-			c.need(proto.PublisherExclusion, "ExcludeMe(false)")
-		}
+		c.set(proto.KeyExcludeMe, on, "ExcludeMe(false)")
 		return nil
 	})
 }
@@ -538,8 +531,7 @@ func list[T any](name, key string, elements []T, check func(option string, v T) 
 				return err
 			}
 		}
-		c.set(key, elements)
-		c.need(proto.SubscriberBlackwhiteListing, name)
+		c.set(key, elements, name)
 		return nil
 	})
 }
@@ -558,8 +550,7 @@ func checkSession(option string, id ID) error {
 // See the WAMP specification, "Event Retention".
 func Retain() EventOption {
 	return eventOption(func(c *publishConfig) error {
-		c.set("retain", true)
-		c.need(proto.EventRetention, "Retain")
+		c.set(proto.KeyRetain, true, "Retain")
 		return nil
 	})
 }
@@ -570,35 +561,35 @@ func Retain() EventOption {
 //
 // See the WAMP specification, "Subscriber Black- and Whitelisting".
 func Exclude(sessions ...ID) EventOption {
-	return list("Exclude", "exclude", sessions, checkSession)
+	return list("Exclude", proto.KeyExclude, sessions, checkSession)
 }
 
 // ExcludeAuthID withholds the event from sessions with these authids. See
 // [Exclude].
 func ExcludeAuthID(ids ...string) EventOption {
-	return list("ExcludeAuthID", "exclude_authid", ids, checkText)
+	return list("ExcludeAuthID", proto.KeyExcludeAuthID, ids, checkText)
 }
 
 // ExcludeAuthRole withholds the event from sessions with these authroles. See
 // [Exclude].
 func ExcludeAuthRole(roles ...string) EventOption {
-	return list("ExcludeAuthRole", "exclude_authrole", roles, checkText)
+	return list("ExcludeAuthRole", proto.KeyExcludeAuthRole, roles, checkText)
 }
 
 // Eligible sends the event to these sessions only. An empty list means nobody,
 // but Crossbar takes it for an absent list. See [Exclude].
 func Eligible(sessions ...ID) EventOption {
-	return list("Eligible", "eligible", sessions, checkSession)
+	return list("Eligible", proto.KeyEligible, sessions, checkSession)
 }
 
 // EligibleAuthID sends the event to sessions with these authids only. See
 // [Exclude].
 func EligibleAuthID(ids ...string) EventOption {
-	return list("EligibleAuthID", "eligible_authid", ids, checkText)
+	return list("EligibleAuthID", proto.KeyEligibleAuthID, ids, checkText)
 }
 
 // EligibleAuthRole sends the event to sessions with these authroles only. See
 // [Exclude].
 func EligibleAuthRole(roles ...string) EventOption {
-	return list("EligibleAuthRole", "eligible_authrole", roles, checkText)
+	return list("EligibleAuthRole", proto.KeyEligibleAuthRole, roles, checkText)
 }

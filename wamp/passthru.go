@@ -167,26 +167,33 @@ func (s *Session) opaque(about About, p Payload) (o *Opaque, keys Dict, feature 
 			keys = append(keys, proto.Entry{Key: key, Value: value})
 		}
 	}
-	switch feature = proto.PayloadPassthruMode; {
+	switch feature = passthruNeed.Feature; {
 	case o.Autobahn:
-		add("enc_algo", o.Cipher)
-		add("enc_serializer", o.Serializer)
-		add("enc_key", o.KeyID)
-		feature = proto.PayloadEncryptionCryptobox
+		add(proto.KeyEncAlgo, o.Cipher)
+		add(proto.KeyEncSerializer, o.Serializer)
+		add(proto.KeyEncKey, o.KeyID)
+		feature = cryptoboxNeed.Feature
 		bad = bad || proto.CheckOptions(proto.Publish, keys) != nil || o.Cipher == ""
 	case o.Scheme == "":
 		return nil, nil, 0, errNoScheme
 	default:
-		add("ppt_scheme", o.Scheme)
-		add("ppt_serializer", o.Serializer)
-		add("ppt_cipher", o.Cipher)
-		add("ppt_keyid", o.KeyID)
+		add(proto.KeyPPTScheme, o.Scheme)
+		add(proto.KeyPPTSerializer, o.Serializer)
+		add(proto.KeyPPTCipher, o.Cipher)
+		add(proto.KeyPPTKeyID, o.KeyID)
 	}
 	if bad { // a router would cut the link
 		return nil, nil, 0, &PayloadError{About: about, Scheme: o.Scheme, KeyID: o.KeyID, Err: errKeys}
 	}
 	return o, keys, feature, nil
 }
+
+// What the key table says of the keys of a sealed payload: the same in each message
+// that is sent with one.
+var (
+	passthruNeed  = session.NeedFor(proto.Publish, proto.KeyPPTScheme, "WithPayloadCodec")
+	cryptoboxNeed = session.NeedFor(proto.Publish, proto.KeyEncAlgo, "WithPayloadCodec")
+)
 
 // with returns options and needs with what a sealed payload adds to them.
 func with(options Dict, needs []session.Need, role proto.Role, keys Dict, feature proto.Feature) (Dict, []session.Need) {
@@ -276,12 +283,12 @@ func (s *Session) unseal(about About, o *Opaque, p Payload) (opened Payload, err
 
 // opaqueOf reads what a message says of its payload, nil if that is as it is.
 func opaqueOf(details Dict) *Opaque {
-	if scheme := details.Str("ppt_scheme"); scheme != "" {
-		return &Opaque{Scheme: scheme, Serializer: details.Str("ppt_serializer"), Cipher: details.Str("ppt_cipher"),
-			KeyID: details.Str("ppt_keyid")}
+	if scheme := details.Str(proto.KeyPPTScheme); scheme != "" {
+		return &Opaque{Scheme: scheme, Serializer: details.Str(proto.KeyPPTSerializer), Cipher: details.Str(proto.KeyPPTCipher),
+			KeyID: details.Str(proto.KeyPPTKeyID)}
 	}
-	if algo := details.Str("enc_algo"); algo != "" {
-		return &Opaque{Autobahn: true, Cipher: algo, Serializer: details.Str("enc_serializer"), KeyID: details.Str("enc_key")}
+	if algo := details.Str(proto.KeyEncAlgo); algo != "" {
+		return &Opaque{Autobahn: true, Cipher: algo, Serializer: details.Str(proto.KeyEncSerializer), KeyID: details.Str(proto.KeyEncKey)}
 	}
 	return nil
 }

@@ -44,11 +44,11 @@ type publishConfig struct {
 	goOn       bool
 }
 
-func (c *publishConfig) set(key string, value any) { c.options = c.options.With(key, value) }
-
-// need makes the publish depend on a feature of the broker.
-func (c *publishConfig) need(feature proto.Feature, option string) {
-	c.needs = append(c.needs, session.Need{Role: proto.Broker, Feature: feature, Option: option})
+// set sends a key with a value. Where the key table says so, the broker must have a
+// feature for that. option is what the user has called it.
+func (c *publishConfig) set(key string, value any, option string) {
+	c.options = c.options.With(key, value)
+	c.needs = needing(c.needs, proto.Publish, key, value, option)
 }
 
 // configure applies all options and returns the first error.

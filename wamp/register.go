@@ -262,7 +262,7 @@ func (inv *Invocation) Context() context.Context { return inv.ctx }
 // Procedure returns the procedure that was called. With a pattern it is the one
 // that the caller named.
 func (inv *Invocation) Procedure() string {
-	if p := inv.Details.Str("procedure"); p != "" {
+	if p := inv.Details.Str(proto.KeyProcedure); p != "" {
 		return p
 	}
 	return inv.reg.eng.URI
@@ -271,19 +271,19 @@ func (inv *Invocation) Procedure() string {
 // Caller returns who called, as far as the dealer disclosed it. See
 // [DiscloseMe] and [DiscloseCaller].
 func (inv *Invocation) Caller() Peer {
-	return Peer{Session: inv.Details.ID("caller"), AuthID: inv.Details.Str("caller_authid"),
-		AuthRole: inv.Details.Str("caller_authrole")}
+	return Peer{Session: inv.Details.ID(proto.KeyCaller), AuthID: inv.Details.Str(proto.KeyCallerAuthID),
+		AuthRole: inv.Details.Str(proto.KeyCallerAuthRole)}
 }
 
 // TrustLevel returns the trust level that the dealer assigned to the call, and
 // whether it assigned one.
 func (inv *Invocation) TrustLevel() (level int, ok bool) {
-	n, ok := inv.Details.Int("trustlevel")
+	n, ok := inv.Details.Int(proto.KeyTrustLevel)
 	return int(n), ok
 }
 
 // Progressive reports whether the caller asked for progressive results.
-func (inv *Invocation) Progressive() bool { return inv.Details.Bool("receive_progress") }
+func (inv *Invocation) Progressive() bool { return inv.Details.Bool(proto.KeyReceiveProgress) }
 
 // Progress sends a progressive result. If the caller did not ask for
 // progressive results, nothing is sent. Progress waits for outbound room while

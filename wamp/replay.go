@@ -235,7 +235,7 @@ func (p *replay) interleave(history, live []Event) []Event {
 	if meet == len(live) && p.sub.stream.Dropped() == p.lost {
 		meet = 0
 	}
-	topic, _ := p.query.kw["topic"].(string)
+	topic, _ := p.query.kw[proto.KeyTopic].(string)
 	all := make([]Event, 0, len(history)+len(live))
 	done := 0
 	for k, ev := range live {
@@ -329,7 +329,7 @@ func (p *replay) since(last ID) *historyQuery {
 	}
 	for key, bound := range p.query.kw {
 		switch key {
-		case "limit", "reverse", "topic":
+		case "limit", "reverse", proto.KeyTopic:
 		default:
 			q.kw[key] = bound
 		}

@@ -34,8 +34,8 @@ func (o routingKeyOption) applyCall(s *callStream) error {
 	if err := checkText("RoutingKey", string(o)); err != nil {
 		return err
 	}
-	s.call.Options = s.call.Options.With("rkey", string(o)).With("runmode", string(Partition))
-	s.needSharding("RoutingKey")
+	s.call.Options = s.call.Options.With(proto.KeyRKey, string(o)).With(proto.KeyRunMode, string(Partition))
+	s.call.Needs = append(s.call.Needs, routingNeed)
 	return nil
 }
 
@@ -46,8 +46,7 @@ func (o routingKeyOption) applyPublish(c *publishConfig) error {
 	if err := checkText("RoutingKey", string(o)); err != nil {
 		return err
 	}
-	c.set("rkey", string(o))
-	c.need(proto.ShardedSubscription, "RoutingKey")
+	c.set(proto.KeyRKey, string(o), "RoutingKey")
 	return nil
 }
 
@@ -70,22 +69,20 @@ func (o nodeKeyOption) applySubscribe(s *Subscription) error {
 	if err := checkText("NodeKey", string(o)); err != nil {
 		return err
 	}
-	s.eng.Options = s.eng.Options.With("nkey", string(o))
-	s.eng.Needs = append(s.eng.Needs, session.Need{Role: proto.Broker, Feature: proto.ShardedSubscription, Option: "NodeKey"})
+	s.set(proto.KeyNKey, string(o), "NodeKey")
 	return nil
 }
 
-// CallRunMode selects which callees of a shared registration are called, see
-// [RunMode].
-type CallRunMode string
+// CallRunMode says which callees of a shared registration are called.
+type CallRunMode = proto.RunMode
 
 // The run modes.
 const (
-	// Partition calls the callee that the routing key selects.
-	Partition CallRunMode = "partition"
-	// All calls every callee. The result of each comes as a progressive result,
-	// which Result.Callee attributes, and then an empty final result.
-	All CallRunMode = "all"
+	// Partition calls the callee that the routing key picks.
+	Partition = proto.RunPartition
+	// All calls every callee. The result of each comes as a progressive result
+	// that says whose it is (Result.Callee), then an empty final one.
+	All = proto.RunAll
 )
 
 // RunMode selects which callees of a shared registration are called: with [All]
@@ -104,25 +101,30 @@ func (o runModeOption) applyCall(s *callStream) error {
 	default:
 		return fmt.Errorf("wamp: RunMode: unknown mode %q", proto.Short(string(o)))
 	}
-	s.call.Options = s.call.Options.With("runmode", string(o))
-	s.needSharding("RunMode(" + string(o) + ")")
+	s.call.Options = s.call.Options.With(proto.KeyRunMode, string(o))
+	need := runModeNeed
+	need.Option = "RunMode(" + string(o) + ")"
+	s.call.Needs = append(s.call.Needs, need)
 	return nil
 }
 
-func (cs *callStream) needSharding(option string) {
-	cs.call.Needs = append(cs.call.Needs, session.Need{Role: proto.Dealer, Feature: proto.ShardedRegistration, Option: option})
-}
+// What the key table says of options of calls. It is looked up once: calls are made
+// often.
+var (
+	routingNeed = session.NeedFor(proto.Call, proto.KeyRKey, "RoutingKey")
+	runModeNeed = session.NeedFor(proto.Call, proto.KeyRunMode, "RunMode")
+)
 
 // Callee returns who answered, as far as the dealer disclosed it.
 func (r *Result) Callee() Peer {
-	return Peer{Session: r.Details.ID("callee"), AuthID: r.Details.Str("callee_authid"), AuthRole: r.Details.Str("callee_authrole")}
+	return Peer{Session: r.Details.ID(proto.KeyCallee), AuthID: r.Details.Str(proto.KeyCalleeAuthID), AuthRole: r.Details.Str(proto.KeyCalleeAuthRole)}
 }
 
 // CalleeErr returns the error with which one callee answered a call to [All]
 // callees, nil if the element is a result. The call goes on after it; only the
 // Err field ends it.
 func (r *Result) CalleeErr() error {
-	uri := r.Details.Str("error")
+	uri := r.Details.Str(proto.KeyError)
 	if uri == "" || !r.Progress {
 		return nil
 	}

@@ -67,14 +67,14 @@ func (e Event) NArgs() int { return e.Payload.NArgs() }
 // Publisher returns who published the event, as far as the broker disclosed it.
 // See [DiscloseMe].
 func (e Event) Publisher() Peer {
-	return Peer{Session: e.Details.ID("publisher"), AuthID: e.Details.Str("publisher_authid"),
-		AuthRole: e.Details.Str("publisher_authrole")}
+	return Peer{Session: e.Details.ID(proto.KeyPublisher), AuthID: e.Details.Str(proto.KeyPublisherAuthID),
+		AuthRole: e.Details.Str(proto.KeyPublisherAuthRole)}
 }
 
 // TrustLevel returns the trust level that the broker assigned to the
 // publication, and whether it assigned one.
 func (e Event) TrustLevel() (level int, ok bool) {
-	n, ok := e.Details.Int("trustlevel")
+	n, ok := e.Details.Int(proto.KeyTrustLevel)
 	return int(n), ok
 }
 
@@ -269,10 +269,10 @@ func (es *eventSink) Deliver(m *proto.Message) session.Verdict {
 func newEvent(s *Session, m *proto.Message, pattern string, match MatchPolicy) Event {
 	ev := Event{Publication: m.Publication, Topic: pattern, Details: m.Options}
 	if len(m.Options) > 0 {
-		if topic := m.Options.Str("topic"); topic != "" {
+		if topic := m.Options.Str(proto.KeyTopic); topic != "" {
 			ev.Topic = topic
 		}
-		ev.Retained = m.Options.Bool("retained")
+		ev.Retained = m.Options.Bool(proto.KeyRetained)
 	}
 	if s.plain(m) {
 		ev.Payload = codec.Received(s.eng.Codec(), m)

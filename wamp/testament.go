@@ -9,16 +9,14 @@ import (
 )
 
 // Scope says at which end of a session a testament is published.
-type Scope string
+type Scope = proto.Scope
 
 // The scopes of testaments.
 const (
-	// Destroyed publishes a testament when the session is gone for good. It is
-	// the default of the WAMP specification.
-	Destroyed Scope = "destroyed"
-	// Detached publishes a testament when the connection of the session is
-	// gone. Those of this scope come first.
-	Detached Scope = "detached"
+	// Destroyed: when the session is gone for good. The default of the text.
+	Destroyed = proto.Destroyed
+	// Detached: when its connection is gone. These come first.
+	Detached = proto.Detached
 )
 
 // AddTestament leaves an event with the router, which publishes it when this
@@ -70,7 +68,7 @@ func (s *Session) addTestament(ctx context.Context, scope Scope, topic string, p
 	if len(cfg.options) > 0 {
 		kw["publish_options"] = cfg.options.Map()
 	}
-	return s.testament(ctx, scope, false, "wamp.session.add_testament", Args(topic, args, kwargs), kw, cfg.needs)
+	return s.testament(ctx, scope, false, proto.MetaAddTestament, Args(topic, args, kwargs), kw, cfg.needs)
 }
 
 // sealTestament seals the payload of a testament, which travels as one binary
@@ -90,15 +88,15 @@ func (s *Session) sealTestament(topic string, payload Payload, cfg *publishConfi
 // FlushTestaments withdraws the testaments of the session in a scope. ctx
 // governs the call. The errors are those of [Session.AddTestament].
 func (s *Session) FlushTestaments(ctx context.Context, scope Scope) error {
-	return opError("testament", "", s.testament(ctx, scope, true, "wamp.session.flush_testaments", Payload{}, map[string]any{}, nil))
+	return opError("testament", "", s.testament(ctx, scope, true, proto.MetaFlushTestaments, Payload{}, map[string]any{}, nil))
 }
 
 func (s *Session) testament(ctx context.Context, scope Scope, flush bool, procedure string, payload Payload, kw map[string]any, needs []session.Need) error {
 	if scope != Destroyed && scope != Detached {
 		return errors.New("unknown scope " + proto.Short(string(scope)))
 	}
-	try := func(spelling string) error {
-		kw["scope"] = spelling
+	try := func(spelling Scope) error {
+		kw["scope"] = string(spelling)
 		cs, err := s.newCall(ctx, procedure, []CallOption{Idempotent(), Require(proto.Dealer, proto.TestamentMetaAPI)})
 		if err != nil {
 			return err
@@ -108,15 +106,15 @@ func (s *Session) testament(ctx context.Context, scope Scope, flush bool, proced
 		if err = s.encode(&call.Body, payload.WithKwargs(kw)); err != nil {
 			return err
 		}
-		if err := s.eng.AddTestament(&session.Testament{Call: call, Scope: string(scope), Flush: flush}); err != nil {
+		if err := s.eng.AddTestament(&session.Testament{Call: call, Scope: scope, Flush: flush}); err != nil {
 			return err
 		}
 		_, err = Results(cs.Ch()).Final()
 		return err
 	}
-	err := try(string(scope))
-	if uri := ErrorURI(err); scope == Detached && (uri == "wamp.error.testament_error" || uri == proto.ErrURIInvalidArgument) {
-		return try("detatched") //nolint:misspell // as older versions of Crossbar spell it
+	err := try(scope)
+	if uri := ErrorURI(err); scope == Detached && (uri == proto.ErrURITestament || uri == proto.ErrURIInvalidArgument) {
+		return try(proto.OldDetached)
 	}
 	return err
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/connectanum/connectanum-go/wamp/authn/internal/proof"
+	"github.com/connectanum/connectanum-go/wamp/proto"
 )
 
 // Any offers several methods in one HELLO, the preferred one first. The router
@@ -157,7 +158,7 @@ func (t *anyAttempt) Welcome(w Welcome) error {
 	if t.chosen != nil {
 		return t.chosen.Welcome(w)
 	}
-	name := w.Details.Str("authmethod")
+	name := w.Details.Str(proto.KeyAuthMethod)
 	attempt := t.find(name)
 	if p, ok := attempt.(*plain); ok {
 		return p.Welcome(w)

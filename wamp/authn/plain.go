@@ -3,6 +3,8 @@ package authn
 import (
 	"context"
 	"fmt"
+
+	"github.com/connectanum/connectanum-go/wamp/proto"
 )
 
 // Anonymous logs in as nobody in particular: the router assigns role and authid.
@@ -64,7 +66,7 @@ func (a *plain) Challenge(_ context.Context, c Challenge) (Response, error) {
 // lose; and behind a cookie stands the method that it was got with. Only who
 // wants to be known by a certificate is told when that was not looked at.
 func (a *plain) Welcome(w Welcome) error {
-	if m := w.Details.Str("authmethod"); a.method == "tls" && m != "" && m != a.method {
+	if m := w.Details.Str(proto.KeyAuthMethod); a.method == "tls" && m != "" && m != a.method {
 		return &MethodError{clip(m), []string{a.method}}
 	}
 	return nil

@@ -187,7 +187,7 @@ func (t *scramAttempt) Welcome(w Welcome) error {
 		return &RouterError{method, "let the client in after a challenge that it could not answer"}
 	}
 	key := cfg.dialect.Verifier()
-	text, _ := w.Details.Dict("authextra")[key].(string)
+	text, _ := w.Details.Dict(proto.KeyAuthExtra)[key].(string)
 	if text == "" {
 		return &RouterError{method, "did not prove that it knows the password: authextra." + key + " is missing"}
 	}

@@ -45,7 +45,7 @@ func (p *parser) Parse(data []byte, m *proto.Message) error {
 		// Also where a later element is broken: the fault shall name the type.
 		code, ok := p.id(data[p.spans[0].start:p.spans[0].end])
 		switch {
-		case ok && code <= uint64(proto.Yield):
+		case ok && code <= uint64(proto.LastType()):
 			m.Type = proto.MessageType(code)
 		case bad != "":
 		case !ok:
@@ -122,7 +122,7 @@ func (p *parser) field(data []byte, m *proto.Message, field proto.Field, i int) 
 	}
 	switch field {
 	case proto.FieldRequestType:
-		if id > uint64(proto.Yield) || !known(proto.MessageType(id)) {
+		if id > uint64(proto.LastType()) || !known(proto.MessageType(id)) {
 			return p.fault(m, at.start, "REQUEST.Type is no message that can be answered with ERROR")
 		}
 		m.RequestType = proto.MessageType(id)
@@ -183,7 +183,7 @@ func (p *parser) payload(data []byte, m *proto.Message, i, n int) error {
 		case k == kindList:
 			m.Args = raw
 		case k == kindNull:
-		case (k == kindBinary || k == kindString && p.f.text()) && (m.Options.Has("enc_algo") || m.Odd.Has(proto.OddPayload)):
+		case (k == kindBinary || k == kindString && p.f.text()) && (m.Options.Has(proto.KeyEncAlgo) || m.Odd.Has(proto.OddPayload)):
 			m.Args = raw // Autobahn's form of encrypted payload
 		default:
 			return p.fault(m, at.start, "arguments are not a list")

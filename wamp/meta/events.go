@@ -99,57 +99,57 @@ func createdSubscription(args []any) (SubscriptionInfo, bool) {
 // The errors are those of [wamp.Session.Subscribe], with a [wamp.FeatureError]
 // where the router did not announce session_meta_api.
 func (m API) OnJoin(ctx context.Context, options ...wamp.SubscribeOption) (<-chan SessionInfo, error) {
-	return metaEvents(ctx, m, sessionMeta, "wamp.session.on_join", joinedOf, options)
+	return metaEvents(ctx, m, sessionMeta, proto.MetaSessionOnJoin, joinedOf, options)
 }
 
 // OnLeave subscribes to the sessions that leave the realm. Crossbar reports
 // only their ids. Otherwise OnLeave is like [API.OnJoin].
 func (m API) OnLeave(ctx context.Context, options ...wamp.SubscribeOption) (<-chan SessionInfo, error) {
-	return metaEvents(ctx, m, sessionMeta, "wamp.session.on_leave", leftOf, options)
+	return metaEvents(ctx, m, sessionMeta, proto.MetaSessionOnLeave, leftOf, options)
 }
 
 // OnRegistrationCreate subscribes to new registrations. The router must
 // announce registration_meta_api. Otherwise it is like [API.OnJoin], as are the
 // other events of registrations.
 func (m API) OnRegistrationCreate(ctx context.Context, options ...wamp.SubscribeOption) (<-chan RegistrationInfo, error) {
-	return metaEvents(ctx, m, registrationMeta, "wamp.registration.on_create", createdRegistration, options)
+	return metaEvents(ctx, m, registrationMeta, proto.MetaRegistrationOnCreate, createdRegistration, options)
 }
 
 // OnRegister subscribes to the sessions that begin to serve a registration.
 func (m API) OnRegister(ctx context.Context, options ...wamp.SubscribeOption) (<-chan Membership, error) {
-	return metaEvents(ctx, m, registrationMeta, "wamp.registration.on_register", memberOf, options)
+	return metaEvents(ctx, m, registrationMeta, proto.MetaRegistrationOnRegister, memberOf, options)
 }
 
 // OnUnregister subscribes to the sessions that cease to serve a registration.
 func (m API) OnUnregister(ctx context.Context, options ...wamp.SubscribeOption) (<-chan Membership, error) {
-	return metaEvents(ctx, m, registrationMeta, "wamp.registration.on_unregister", memberOf, options)
+	return metaEvents(ctx, m, registrationMeta, proto.MetaRegistrationOnUnregister, memberOf, options)
 }
 
 // OnRegistrationDelete subscribes to registrations that are gone, each with the
 // session that was the last to serve it.
 func (m API) OnRegistrationDelete(ctx context.Context, options ...wamp.SubscribeOption) (<-chan Membership, error) {
-	return metaEvents(ctx, m, registrationMeta, "wamp.registration.on_delete", memberOf, options)
+	return metaEvents(ctx, m, registrationMeta, proto.MetaRegistrationOnDelete, memberOf, options)
 }
 
 // OnSubscriptionCreate subscribes to new subscriptions. The router must
 // announce subscription_meta_api. Otherwise it is like [API.OnJoin], as are the
 // other events of subscriptions.
 func (m API) OnSubscriptionCreate(ctx context.Context, options ...wamp.SubscribeOption) (<-chan SubscriptionInfo, error) {
-	return metaEvents(ctx, m, subscriptionMeta, "wamp.subscription.on_create", createdSubscription, options)
+	return metaEvents(ctx, m, subscriptionMeta, proto.MetaSubscriptionOnCreate, createdSubscription, options)
 }
 
 // OnSubscribe subscribes to the sessions that join a subscription.
 func (m API) OnSubscribe(ctx context.Context, options ...wamp.SubscribeOption) (<-chan Membership, error) {
-	return metaEvents(ctx, m, subscriptionMeta, "wamp.subscription.on_subscribe", memberOf, options)
+	return metaEvents(ctx, m, subscriptionMeta, proto.MetaSubscriptionOnSubscribe, memberOf, options)
 }
 
 // OnUnsubscribe subscribes to the sessions that leave a subscription.
 func (m API) OnUnsubscribe(ctx context.Context, options ...wamp.SubscribeOption) (<-chan Membership, error) {
-	return metaEvents(ctx, m, subscriptionMeta, "wamp.subscription.on_unsubscribe", memberOf, options)
+	return metaEvents(ctx, m, subscriptionMeta, proto.MetaSubscriptionOnUnsubscribe, memberOf, options)
 }
 
 // OnSubscriptionDelete subscribes to subscriptions that are gone, each with the
 // session that was the last to leave it.
 func (m API) OnSubscriptionDelete(ctx context.Context, options ...wamp.SubscribeOption) (<-chan Membership, error) {
-	return metaEvents(ctx, m, subscriptionMeta, "wamp.subscription.on_delete", memberOf, options)
+	return metaEvents(ctx, m, subscriptionMeta, proto.MetaSubscriptionOnDelete, memberOf, options)
 }

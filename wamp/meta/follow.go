@@ -38,7 +38,7 @@ type Change[T any] struct {
 // must announce session_meta_api; otherwise the error is a [wamp.FeatureError].
 func (m API) FollowSessions(ctx context.Context) ([]SessionInfo, <-chan Change[SessionInfo], error) {
 	return follow(ctx, followed[SessionInfo]{
-		m: m, need: sessionMeta, comes: "wamp.session.on_join", goes: "wamp.session.on_leave",
+		m: m, need: sessionMeta, comes: proto.MetaSessionOnJoin, goes: proto.MetaSessionOnLeave,
 		list: func(m API, ctx context.Context) ([]wamp.ID, error) { return m.ListSessions(ctx) },
 		get:  API.GetSession, id: func(s SessionInfo) wamp.ID { return s.Session }, came: joinedOf,
 		gone: func(args []any) wamp.ID { s, _ := leftOf(args); return s.Session },
@@ -49,7 +49,7 @@ func (m API) FollowSessions(ctx context.Context) ([]SessionInfo, <-chan Change[S
 // realm. The router must announce registration_meta_api.
 func (m API) FollowRegistrations(ctx context.Context) ([]RegistrationInfo, <-chan Change[RegistrationInfo], error) {
 	return follow(ctx, followed[RegistrationInfo]{
-		m: m, hidden: true, need: registrationMeta, comes: "wamp.registration.on_create", goes: "wamp.registration.on_delete",
+		m: m, hidden: true, need: registrationMeta, comes: proto.MetaRegistrationOnCreate, goes: proto.MetaRegistrationOnDelete,
 		list: func(m API, ctx context.Context) ([]wamp.ID, error) {
 			l, err := m.ListRegistrations(ctx)
 			return l.All(), err
@@ -63,7 +63,7 @@ func (m API) FollowRegistrations(ctx context.Context) ([]RegistrationInfo, <-cha
 // realm. The router must announce subscription_meta_api.
 func (m API) FollowSubscriptions(ctx context.Context) ([]SubscriptionInfo, <-chan Change[SubscriptionInfo], error) {
 	return follow(ctx, followed[SubscriptionInfo]{
-		m: m, hidden: true, need: subscriptionMeta, comes: "wamp.subscription.on_create", goes: "wamp.subscription.on_delete",
+		m: m, hidden: true, need: subscriptionMeta, comes: proto.MetaSubscriptionOnCreate, goes: proto.MetaSubscriptionOnDelete,
 		list: func(m API, ctx context.Context) ([]wamp.ID, error) {
 			l, err := m.ListSubscriptions(ctx)
 			return l.All(), err

@@ -90,13 +90,12 @@ type killOption struct{ key, value string }
 
 func (o killOption) applyKill(kw map[string]any) { kw[o.key] = o.value }
 
-// KillReason sets the reason, a URI, that the closed sessions are sent in
-// GOODBYE. Default: the router's, which is wamp.close.killed in the WAMP
-// specification.
-func KillReason(uri string) KillOption { return killOption{"reason", uri} }
+// KillReason is the reason by which killed sessions are told goodbye, a URI.
+// Default: the router's, wamp.close.killed by the text.
+func KillReason(uri string) KillOption { return killOption{proto.KeyReason, uri} }
 
-// KillMessage sets a message to the closed sessions.
-func KillMessage(text string) KillOption { return killOption{"message", text} }
+// KillMessage is a text for the killed sessions.
+func KillMessage(text string) KillOption { return killOption{proto.KeyMessage, text} }
 
 // answer takes the outcome of a call. Its methods run on the actor.
 type answer struct {
@@ -211,19 +210,19 @@ func rolesArg(roles []string) []any {
 // CountSessions returns how many sessions the realm has, or how many with one
 // of the authroles.
 func (m API) CountSessions(ctx context.Context, roles ...string) (int, error) {
-	return asked(ctx, m, countOf, "wamp.session.count", rolesArg(roles)...)
+	return asked(ctx, m, countOf, proto.MetaSessionCount, rolesArg(roles)...)
 }
 
 // ListSessions returns the sessions of the realm, or those with one of the
 // authroles.
 func (m API) ListSessions(ctx context.Context, roles ...string) ([]wamp.ID, error) {
-	return asked(ctx, m, idsOf, "wamp.session.list", rolesArg(roles)...)
+	return asked(ctx, m, idsOf, proto.MetaSessionList, rolesArg(roles)...)
 }
 
 // GetSession describes a session. The error matches [wamp.ErrNoSuchSession] if
 // it does not exist.
 func (m API) GetSession(ctx context.Context, id wamp.ID) (SessionInfo, error) {
-	return looked(ctx, m, sessionOf, func(i *SessionInfo) *wamp.ID { return &i.Session }, wamp.ErrNoSuchSession, "wamp.session.get", id)
+	return looked(ctx, m, sessionOf, func(i *SessionInfo) *wamp.ID { return &i.Session }, wamp.ErrNoSuchSession, proto.MetaSessionGet, id)
 }
 
 // killing is the payload of a kill.
@@ -246,41 +245,41 @@ func (m API) kill(ctx context.Context, procedure string, who []any, options []Ki
 // KillSession closes a session. By the WAMP specification a session cannot
 // close itself so ([wamp.ErrNoSuchSession]); at Crossbar it can.
 func (m API) KillSession(ctx context.Context, id wamp.ID, options ...KillOption) error {
-	_, err := m.call(ctx, "wamp.session.kill", killing([]any{id}, options), false)
+	_, err := m.call(ctx, proto.MetaSessionKill, killing([]any{id}, options), false)
 	return err
 }
 
 // KillByAuthID closes the sessions with an authid, except for this one.
 func (m API) KillByAuthID(ctx context.Context, authid string, options ...KillOption) (Killed, error) {
-	return m.kill(ctx, "wamp.session.kill_by_authid", []any{authid}, options)
+	return m.kill(ctx, proto.MetaSessionKillByAuthID, []any{authid}, options)
 }
 
 // KillByAuthRole closes the sessions with an authrole, except for this one.
 func (m API) KillByAuthRole(ctx context.Context, role string, options ...KillOption) (Killed, error) {
-	return m.kill(ctx, "wamp.session.kill_by_authrole", []any{role}, options)
+	return m.kill(ctx, proto.MetaSessionKillByAuthRole, []any{role}, options)
 }
 
 // KillAll closes all sessions of the realm, except for this one. Crossbar lacks
 // the procedure.
 func (m API) KillAll(ctx context.Context, options ...KillOption) (Killed, error) {
-	return m.kill(ctx, "wamp.session.kill_all", nil, options)
+	return m.kill(ctx, proto.MetaSessionKillAll, nil, options)
 }
 
 // ListRegistrations returns the registrations of the realm.
 func (m API) ListRegistrations(ctx context.Context) (IDs, error) {
-	return asked(ctx, m, listsOf, "wamp.registration.list")
+	return asked(ctx, m, listsOf, proto.MetaRegistrationList)
 }
 
 // LookupRegistration returns the registration with exactly this procedure or
 // pattern and match policy, 0 if there is none.
 func (m API) LookupRegistration(ctx context.Context, uri string, match wamp.MatchPolicy) (wamp.ID, error) {
-	return m.lookup(ctx, "wamp.registration.lookup", uri, match)
+	return m.lookup(ctx, proto.MetaRegistrationLookup, uri, match)
 }
 
 func (m API) lookup(ctx context.Context, procedure, uri string, match wamp.MatchPolicy) (wamp.ID, error) {
 	args := []any{uri}
 	if match != wamp.Exact && match != "" {
-		args = append(args, map[string]any{"match": string(match)})
+		args = append(args, map[string]any{proto.KeyMatch: string(match)})
 	}
 	return asked(ctx, m, firstID, procedure, args...)
 }
@@ -288,58 +287,58 @@ func (m API) lookup(ctx context.Context, procedure, uri string, match wamp.Match
 // MatchRegistration returns the registration that a call of the procedure would
 // go to, 0 if there is none.
 func (m API) MatchRegistration(ctx context.Context, procedure string) (wamp.ID, error) {
-	return asked(ctx, m, firstID, "wamp.registration.match", procedure)
+	return asked(ctx, m, firstID, proto.MetaRegistrationMatch, procedure)
 }
 
 // GetRegistration describes a registration. The error matches
 // [wamp.ErrNoSuchRegistration] if it does not exist.
 func (m API) GetRegistration(ctx context.Context, id wamp.ID) (RegistrationInfo, error) {
-	return looked(ctx, m, registrationOf, func(i *RegistrationInfo) *wamp.ID { return &i.ID }, wamp.ErrNoSuchRegistration, "wamp.registration.get", id)
+	return looked(ctx, m, registrationOf, func(i *RegistrationInfo) *wamp.ID { return &i.ID }, wamp.ErrNoSuchRegistration, proto.MetaRegistrationGet, id)
 }
 
 // ListCallees returns the sessions that serve a registration.
 func (m API) ListCallees(ctx context.Context, registration wamp.ID) ([]wamp.ID, error) {
-	return asked(ctx, m, idsOf, "wamp.registration.list_callees", registration)
+	return asked(ctx, m, idsOf, proto.MetaRegistrationListCallees, registration)
 }
 
 // CountCallees returns how many sessions serve a registration.
 func (m API) CountCallees(ctx context.Context, registration wamp.ID) (int, error) {
-	return asked(ctx, m, countOf, "wamp.registration.count_callees", registration)
+	return asked(ctx, m, countOf, proto.MetaRegistrationCountCallees, registration)
 }
 
 // ListSubscriptions returns the subscriptions of the realm.
 func (m API) ListSubscriptions(ctx context.Context) (IDs, error) {
-	return asked(ctx, m, listsOf, "wamp.subscription.list")
+	return asked(ctx, m, listsOf, proto.MetaSubscriptionList)
 }
 
 // LookupSubscription returns the subscription with exactly this topic or
 // pattern and match policy, 0 if there is none.
 func (m API) LookupSubscription(ctx context.Context, uri string, match wamp.MatchPolicy) (wamp.ID, error) {
-	return m.lookup(ctx, "wamp.subscription.lookup", uri, match)
+	return m.lookup(ctx, proto.MetaSubscriptionLookup, uri, match)
 }
 
 // MatchSubscriptions returns the subscriptions that an event of the topic would
 // go to.
 func (m API) MatchSubscriptions(ctx context.Context, topic string) ([]wamp.ID, error) {
-	return asked(ctx, m, idsOf, "wamp.subscription.match", topic)
+	return asked(ctx, m, idsOf, proto.MetaSubscriptionMatch, topic)
 }
 
 // GetSubscription describes a subscription. The error matches
 // [wamp.ErrNoSuchSubscription] if it does not exist.
 func (m API) GetSubscription(ctx context.Context, id wamp.ID) (SubscriptionInfo, error) {
-	return looked(ctx, m, subscriptionOf, func(i *SubscriptionInfo) *wamp.ID { return &i.ID }, wamp.ErrNoSuchSubscription, "wamp.subscription.get", id)
+	return looked(ctx, m, subscriptionOf, func(i *SubscriptionInfo) *wamp.ID { return &i.ID }, wamp.ErrNoSuchSubscription, proto.MetaSubscriptionGet, id)
 }
 
 // ListSubscribers returns the sessions that share a subscription.
 func (m API) ListSubscribers(ctx context.Context, subscription wamp.ID) ([]wamp.ID, error) {
-	return asked(ctx, m, idsOf, "wamp.subscription.list_subscribers", subscription)
+	return asked(ctx, m, idsOf, proto.MetaSubscriptionListSubscribers, subscription)
 }
 
 // CountSubscribers returns how many sessions share a subscription.
 func (m API) CountSubscribers(ctx context.Context, subscription wamp.ID) (int, error) {
-	n, err := asked(ctx, m, countOf, "wamp.subscription.count_subscribers", subscription)
+	n, err := asked(ctx, m, countOf, proto.MetaSubscriptionCountSubscribers, subscription)
 	if session.Is(err, wamp.ErrNoSuchProcedure) { // as nexus spells it
-		n, err = asked(ctx, m, countOf, "wamp.subscription.count_suscribers", subscription)
+		n, err = asked(ctx, m, countOf, proto.MetaSubscriptionCountSuscribers, subscription)
 	}
 	return n, err
 }

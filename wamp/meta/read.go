@@ -94,8 +94,8 @@ func sessionOf(v any) (SessionInfo, bool) {
 		return SessionInfo{}, false
 	}
 	i := info(m)
-	return SessionInfo{Session: proto.IDOf(m["session"]), AuthID: i.str("authid"), AuthRole: i.str("authrole"),
-		AuthMethod: i.str("authmethod"), AuthProvider: i.str("authprovider"), Details: m}, true
+	return SessionInfo{Session: proto.IDOf(m["session"]), AuthID: i.str(proto.KeyAuthID), AuthRole: i.str(proto.KeyAuthRole),
+		AuthMethod: i.str(proto.KeyAuthMethod), AuthProvider: i.str(proto.KeyAuthProvider), Details: m}, true
 }
 
 func registrationOf(v any) (RegistrationInfo, bool) {
@@ -104,7 +104,7 @@ func registrationOf(v any) (RegistrationInfo, bool) {
 		return RegistrationInfo{}, false
 	}
 	i := info(m)
-	r := RegistrationInfo{ID: proto.IDOf(m["id"]), URI: i.str("uri"), Match: wamp.MatchPolicy(i.str("match")), Invoke: wamp.InvokePolicy(i.str("invoke")),
+	r := RegistrationInfo{ID: proto.IDOf(m["id"]), URI: i.str("uri"), Match: wamp.MatchPolicy(i.str(proto.KeyMatch)), Invoke: wamp.InvokePolicy(i.str(proto.KeyInvoke)),
 		Created: i.time("created"), Details: m}
 	if r.Match == "" {
 		r.Match = wamp.Exact
@@ -121,7 +121,7 @@ func subscriptionOf(v any) (SubscriptionInfo, bool) {
 		return SubscriptionInfo{}, false
 	}
 	i := info(m)
-	s := SubscriptionInfo{ID: proto.IDOf(m["id"]), URI: i.str("uri"), Match: wamp.MatchPolicy(i.str("match")), Created: i.time("created"), Details: m}
+	s := SubscriptionInfo{ID: proto.IDOf(m["id"]), URI: i.str("uri"), Match: wamp.MatchPolicy(i.str(proto.KeyMatch)), Created: i.time("created"), Details: m}
 	if s.Match == "" {
 		s.Match = wamp.Exact
 	}

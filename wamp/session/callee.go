@@ -84,7 +84,7 @@ func (q *registerRequest) send(c *core) (id proto.ID, wanted bool, err error) {
 	}
 	d := r.Options
 	if r.Match != proto.Exact {
-		d = append(proto.Dict{{Key: "match", Value: string(r.Match)}}, d...)
+		d = append(proto.Dict{{Key: proto.KeyMatch, Value: string(r.Match)}}, d...)
 	}
 	id, err = c.send(&proto.Message{Type: proto.Register, Options: d, URI: r.URI})
 	return id, err == nil, err
@@ -156,7 +156,7 @@ func (q *registerRequest) suspend(c *core, reason error) parked {
 
 // onRegistrationRevoked is UNREGISTERED with request 0.
 func (c *core) onRegistrationRevoked(m *proto.Message) {
-	id := m.Options.ID("registration")
+	id := m.Options.ID(proto.KeyRegistration)
 	if id == 0 {
 		c.violation(proto.Unregistered, "revokes without naming a registration", nil)
 		return
@@ -167,7 +167,7 @@ func (c *core) onRegistrationRevoked(m *proto.Message) {
 		return
 	}
 	delete(c.procedures, id)
-	err := &RevokedError{ID: id, Reason: m.Options.Str("reason")}
+	err := &RevokedError{ID: id, Reason: m.Options.Str(proto.KeyReason)}
 	for _, r := range p.all(c) {
 		r.drop(c, err, true)
 	}

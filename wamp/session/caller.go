@@ -7,28 +7,11 @@ import (
 	"github.com/connectanum/connectanum-go/wamp/proto"
 )
 
-// CancelMode says what a CANCEL asks of the dealer.
-type CancelMode uint8
-
-// The cancel modes.
-const (
-	// KillNoWait: the callee is interrupted, the call ends at once. The
-	// default.
-	KillNoWait CancelMode = iota
-	// Kill: the callee is interrupted, the call ends with its answer.
-	Kill
-	// Skip: the callee is left alone, the call ends at once.
-	Skip
-)
-
 var cancelOptions = [...]proto.Dict{
-	KillNoWait: {{Key: "mode", Value: "killnowait"}},
-	Kill:       {{Key: "mode", Value: "kill"}},
-	Skip:       {{Key: "mode", Value: "skip"}},
+	proto.KillNoWait: {{Key: proto.KeyMode, Value: proto.KillNoWait.String()}},
+	proto.Kill:       {{Key: proto.KeyMode, Value: proto.Kill.String()}},
+	proto.Skip:       {{Key: proto.KeyMode, Value: proto.Skip.String()}},
 }
-
-// String returns the mode as it stands on the wire.
-func (m CancelMode) String() string { return cancelOptions[m].Str("mode") }
 
 // Call is one CALL. The caller fills in the exported fields before it hands it
 // to Session.Call; from then on it belongs to the actor.
@@ -53,7 +36,7 @@ type Call struct {
 	// Begun is when the call was made. Needed with Timeout only.
 	Begun time.Time
 	// Mode is how a cancelled call is cancelled.
-	Mode CancelMode
+	Mode proto.CancelMode
 	// Bounded: Ctx may have a deadline, and can be asked for it.
 	Bounded bool
 	// Deadline says what of the time limits goes to the dealer.
@@ -129,27 +112,27 @@ func (call *Call) pending(c *core) bool {
 // the options of calls that ask for nothing unusual, by flags.
 var callOptions = [4]proto.Dict{
 	{},
-	{{Key: "receive_progress", Value: true}},
-	{{Key: "disclose_me", Value: true}},
-	{{Key: "receive_progress", Value: true}, {Key: "disclose_me", Value: true}},
+	{{Key: proto.KeyReceiveProgress, Value: true}},
+	{{Key: proto.KeyDiscloseMe, Value: true}},
+	{{Key: proto.KeyReceiveProgress, Value: true}, {Key: proto.KeyDiscloseMe, Value: true}},
 }
 
 func (call *Call) options(c *core) proto.Dict {
 	i := 0
-	if call.Progressive && c.dealer.Has(proto.ProgressiveCallResults) {
+	if call.Progressive && c.dealer.Has(resultsNeed.Feature) {
 		i |= 1
 	}
 	if call.DiscloseMe {
 		i |= 2
 	}
 	d := callOptions[i]
-	if c.dealer.Has(proto.CallTimeout) {
+	if c.dealer.Has(timeoutNeed.Feature) {
 		if t := call.limit(c); t > 0 {
-			d = d.With("timeout", t)
+			d = d.With(proto.KeyTimeout, t)
 		}
 	}
 	if call.More {
-		d = d.With("progress", true)
+		d = d.With(proto.KeyProgress, true)
 	}
 	for _, e := range call.Options {
 		d = d.With(e.Key, e.Value)
@@ -164,7 +147,7 @@ func (call *Call) limit(c *core) int64 {
 	if (call.Progressive || call.chunked) && call.Deadline != PassAll {
 		ms = 0 // kept here
 	}
-	if call.Deadline == PassTimeout || call.Mode != KillNoWait || !call.Bounded { // KillNoWait is how the dealer ends it
+	if call.Deadline == PassTimeout || call.Mode != proto.KillNoWait || !call.Bounded { // KillNoWait is how the dealer ends it
 		return ms
 	}
 	if at, ok := call.Ctx.Deadline(); ok {
@@ -248,7 +231,7 @@ func (call *Call) check(c *core) error {
 		return err
 	}
 	if call.More {
-		return c.need(proto.Dealer, proto.ProgressiveCallInvocations, "")
+		return c.need(chunksNeed)
 	}
 	return nil
 }
@@ -290,7 +273,7 @@ func (call *Call) reply(*core, *proto.Message) bool { return true }
 
 func (call *Call) fail(c *core, err *Error) {
 	if call.More && call.canceled == nil { // the dealer may take a chunk that is on its way for a new call
-		c.cancelCall(call, KillNoWait)
+		c.cancelCall(call, proto.KillNoWait)
 	}
 	if call.canceled != nil {
 		call.canceled.Peer = err
@@ -342,7 +325,7 @@ func (call *Call) suspend(c *core, reason error) parked {
 func (c *core) onResult(m *proto.Message) {
 	r, ok := c.requests[m.Request].(*Call)
 	if !ok {
-		c.answered(m, proto.Call)
+		c.answered(m, m.Type.Answers())
 		return
 	}
 	c.life.heard(r)
@@ -351,9 +334,9 @@ func (c *core) onResult(m *proto.Message) {
 		r.finish(c, End{Err: oddError(m)})
 		return
 	}
-	if !m.Options.Bool("progress") {
+	if !m.Options.Bool(proto.KeyProgress) {
 		if r.More && r.canceled == nil { // the dealer may take a chunk that is on its way for a new call
-			c.cancelCall(r, KillNoWait)
+			c.cancelCall(r, proto.KillNoWait)
 		}
 		r.finish(c, End{Message: m})
 		return
@@ -388,11 +371,11 @@ func oddError(m *proto.Message) error { return &ProtocolError{Message: m.Type, R
 
 // cancelCall sends CANCEL, where the dealer knows it. A callee cannot be left
 // alone with half of what it was to get: it would wait for the rest for ever.
-func (c *core) cancelCall(call *Call, mode CancelMode) {
-	if call.More && mode == Skip {
-		mode = KillNoWait
+func (c *core) cancelCall(call *Call, mode proto.CancelMode) {
+	if call.More && mode == proto.Skip {
+		mode = proto.KillNoWait
 	}
-	if c.state == proto.StateEstablished && c.dealer.Has(proto.CallCanceling) {
+	if c.state == proto.StateEstablished && c.dealer.Has(cancelNeed.Feature) {
 		c.emitControl(&proto.Message{Type: proto.Cancel, Request: call.id, Options: cancelOptions[mode]})
 	}
 }
@@ -413,7 +396,7 @@ func (call *Call) ctxEnded(c *core, ctx context.Context) {
 		return
 	}
 	c.cancelCall(call, call.Mode)
-	if call.Mode != Kill || !c.dealer.Has(proto.CallCanceling) {
+	if call.Mode != proto.Kill || !c.dealer.Has(cancelNeed.Feature) {
 		call.finish(c, End{Err: err, Now: true})
 		return
 	}
@@ -438,7 +421,7 @@ func (call *Call) expire(c *core) {
 		call.finish(c, End{Err: call.canceled, Now: true})
 		return
 	}
-	c.cancelCall(call, KillNoWait)
+	c.cancelCall(call, proto.KillNoWait)
 	call.finish(c, End{Err: call.late(nil), Now: true})
 }
 
@@ -457,7 +440,7 @@ type Chunk struct {
 
 // chunkOptions are sent with all chunks but the last: the others hold for the
 // call as a whole, and went with the first.
-var chunkOptions = proto.Dict{{Key: "progress", Value: true}}
+var chunkOptions = proto.Dict{{Key: proto.KeyProgress, Value: true}}
 
 func (k *Chunk) size() int { return k.cost(k.Call.URI) }
 

@@ -69,7 +69,7 @@ func TestStepChunkOfAnEndedCall(t *testing.T) {
 		"ctx":  func(_ *rig, cancel func()) { cancel() },
 		"loss": func(r *rig, _ func()) { r.core.linkLost(errors.New("cut")) },
 	} {
-		for _, mode := range []CancelMode{KillNoWait, Kill} {
+		for _, mode := range []proto.CancelMode{proto.KillNoWait, proto.Kill} {
 			r := newRig(t)
 			s := &tape{}
 			ctx, stop := context.WithCancel(t.Context())

@@ -170,10 +170,8 @@ func (c *core) joined(d *Details, cd codec.Codec, maxSend int) {
 	}
 }
 
-// need reports the error of a missing feature, nil if the router has it. option
-// is what asked for it.
-func (c *core) need(role proto.Role, f proto.Feature, option string) error {
-	n := Need{role, f, option}
+// need reports the error of a missing feature, nil if the router has it.
+func (c *core) need(n Need) error {
 	if n.in(c.broker, c.dealer) {
 		return nil
 	}
@@ -260,7 +258,7 @@ func (c *core) violation(t proto.MessageType, reason string, cause error) {
 	}
 	c.lastWords(&proto.Message{
 		Type: proto.Abort, URI: proto.ErrURIProtocolViolation,
-		Options: proto.Dict{{Key: "message", Value: text}},
+		Options: proto.Dict{{Key: proto.KeyMessage, Value: text}},
 	})
 	c.lose(err)
 }
@@ -301,8 +299,6 @@ func (c *core) receive(m *proto.Message) {
 		c.onInvocation(m)
 	case proto.Interrupt:
 		c.onInterrupt(m)
-	case proto.Published, proto.Subscribed, proto.Registered:
-		c.onReply(m)
 	case proto.Unsubscribed:
 		if m.Request == 0 {
 			if !odd(m, proto.OddID) {
@@ -327,6 +323,10 @@ func (c *core) receive(m *proto.Message) {
 		c.lastWords(nil)
 		c.lose(newAbortError(c.codec, m))
 	default:
+		if m.Type.Answers() != 0 {
+			c.onReply(m)
+			return
+		}
 		c.violation(m.Type, "unexpected", nil)
 	}
 }
@@ -350,30 +350,13 @@ func (c *core) answered(m *proto.Message, want proto.MessageType) request {
 	return r
 }
 
-// replyTo maps an acknowledgement to the request it answers.
-func replyTo(t proto.MessageType) proto.MessageType {
-	switch t {
-	case proto.Published:
-		return proto.Publish
-	case proto.Subscribed:
-		return proto.Subscribe
-	case proto.Unsubscribed:
-		return proto.Unsubscribe
-	case proto.Registered:
-		return proto.Register
-	case proto.Unregistered:
-		return proto.Unregister
-	default:
-		return proto.Call
-	}
-}
-
+// onReply takes the acknowledgement of a request (Traits.Reply).
 func (c *core) onReply(m *proto.Message) {
 	if m.ID == 0 && (m.Type == proto.Subscribed || m.Type == proto.Registered) {
 		c.violation(m.Type, "its id is 0", nil)
 		return
 	}
-	if r := c.answered(m, replyTo(m.Type)); r != nil {
+	if r := c.answered(m, m.Type.Answers()); r != nil {
 		c.life.heard(r)
 		if !r.reply(c, m) {
 			delete(c.requests, m.Request)
@@ -407,7 +390,7 @@ func (c *core) onGoodbye(m *proto.Message) {
 	}
 	// What waits to be sent would come too late, and has not been written yet.
 	c.lastWords(&proto.Message{Type: proto.Goodbye, URI: proto.CloseURIGoodbyeAndOut})
-	c.lose(&GoodbyeError{Reason: m.URI, Message: m.Options.Str("message")})
+	c.lose(&GoodbyeError{Reason: m.URI, Message: m.Options.Str(proto.KeyMessage)})
 }
 
 // linkLost is the end of the link without a GOODBYE.

@@ -30,12 +30,12 @@ func newDetails(cfg *settings, m *proto.Message, p transport.Protocol) *Details 
 	o := m.Options
 	d := &Details{
 		Session: m.ID, Realm: cfg.Realm,
-		AuthID: o.Str("authid"), AuthRole: o.Str("authrole"),
-		AuthMethod: o.Str("authmethod"), AuthProvider: o.Str("authprovider"),
-		AuthExtra: o.Dict("authextra"), Agent: o.Str("agent"),
+		AuthID: o.Str(proto.KeyAuthID), AuthRole: o.Str(proto.KeyAuthRole),
+		AuthMethod: o.Str(proto.KeyAuthMethod), AuthProvider: o.Str(proto.KeyAuthProvider),
+		AuthExtra: o.Dict(proto.KeyAuthExtra), Agent: o.Str(proto.KeyAgent),
 		Roles: proto.ParseRoles(o), Protocol: p.Name, Welcome: o,
 	}
-	if realm := o.Str("realm"); realm != "" {
+	if realm := o.Str(proto.KeyRealm); realm != "" {
 		d.Realm = realm
 	}
 	return d

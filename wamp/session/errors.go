@@ -556,7 +556,7 @@ func newError(cd codec.Codec, m *proto.Message) *Error {
 }
 
 func newAbortError(cd codec.Codec, m *proto.Message) *AbortError {
-	e := &AbortError{Reason: m.URI, Message: m.Options.Str("message"), Details: m.Options}
+	e := &AbortError{Reason: m.URI, Message: m.Options.Str(proto.KeyMessage), Details: m.Options}
 	if e.Message == "" && m.Args != nil {
 		e.Message, _ = codec.Received(cd, m).Text(maxText)
 	}

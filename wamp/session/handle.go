@@ -135,16 +135,15 @@ var (
 
 // handleKind is what tells subscriptions and registrations apart.
 type handleKind struct {
-	name     string // in the log
-	role     proto.Role
-	patterns proto.Feature
+	name     string            // in the log
+	patterns Need              // of a match that is not exact
 	leave    proto.MessageType // ends it at the router
 	left     error             // the end that its user asks for
 }
 
 var (
-	subscriptionKind = handleKind{"subscription", proto.Broker, proto.PatternBasedSubscription, proto.Unsubscribe, ErrUnsubscribed}
-	registrationKind = handleKind{"registration", proto.Dealer, proto.PatternBasedRegistration, proto.Unregister, ErrUnregistered}
+	subscriptionKind = handleKind{"subscription", topicsNeed, proto.Unsubscribe, ErrUnsubscribed}
+	registrationKind = handleKind{"registration", patternsNeed, proto.Unregister, ErrUnregistered}
 )
 
 // ID returns the router's id. It is set when Ready has delivered nil, and must
@@ -204,11 +203,13 @@ func (c *core) admit(h handled) bool {
 // checkHandle reports what stands against a handle at this router.
 func (c *core) checkHandle(h handled) error {
 	b, kind := h.handle(), h.kind()
-	if err := c.needRole(kind.role); err != nil {
+	if err := c.needRole(kind.patterns.Role); err != nil {
 		return err
 	}
 	if b.Match != proto.Exact {
-		if err := c.need(kind.role, kind.patterns, matchOption(b.Match)); err != nil {
+		n := kind.patterns
+		n.Option = matchOption(b.Match)
+		if err := c.need(n); err != nil {
 			return err
 		}
 	}

@@ -121,7 +121,7 @@ func (c *core) onInvocation(m *proto.Message) {
 		return
 	}
 	if c.unfinished.Has(m.Request) {
-		if !m.Options.Bool("progress") && !odd(m, proto.OddProgress) {
+		if !m.Options.Bool(proto.KeyProgress) && !odd(m, proto.OddProgress) {
 			c.unfinished.Remove(m.Request)
 		}
 		c.stats.Dropped++
@@ -209,7 +209,7 @@ func (c *core) onChunk(inv *Invocation, m *proto.Message) {
 		c.sendError(inv.request, proto.ErrURIInvalidArgument)
 		return
 	}
-	inv.more = m.Options.Bool("progress")
+	inv.more = m.Options.Bool(proto.KeyProgress)
 	if inv.cut {
 		c.stats.Dropped++
 		return
@@ -250,7 +250,7 @@ const mostUnfinished = 1024
 // decline answers an invocation that nobody takes.
 func (c *core) decline(m *proto.Message) {
 	c.stats.Refused++
-	if m.Options.Bool("progress") || odd(m, proto.OddProgress) {
+	if m.Options.Bool(proto.KeyProgress) || odd(m, proto.OddProgress) {
 		c.unfinished.Add(m.Request, mostUnfinished)
 	}
 	c.sendError(m.Request, proto.ErrURIUnavailable)
@@ -267,7 +267,7 @@ func (c *core) onInterrupt(m *proto.Message) {
 		c.stats.Late++
 		return
 	}
-	inv.interrupt(&Interrupt{Mode: m.Options.Str("mode"), Reason: m.Options.Str("reason")})
+	inv.interrupt(&Interrupt{Mode: m.Options.Str(proto.KeyMode), Reason: m.Options.Str(proto.KeyReason)})
 	c.awaitAnswer(inv, proto.ErrURICanceled)
 }
 
@@ -286,7 +286,7 @@ type Answer struct {
 	Lent[Answer]
 }
 
-var yieldProgress = proto.Dict{{Key: "progress", Value: true}}
+var yieldProgress = proto.Dict{{Key: proto.KeyProgress, Value: true}}
 
 func (a *Answer) size() int { return a.cost("") }
 
@@ -314,7 +314,7 @@ func (a *Answer) send(c *core) {
 		if len(m.Options) == 0 {
 			m.Options = yieldProgress
 		} else {
-			m.Options = m.Options.With("progress", true)
+			m.Options = m.Options.With(proto.KeyProgress, true)
 		}
 	default:
 		m.Type = proto.Yield

@@ -379,18 +379,18 @@ func (j *joiner) hello(attempt authn.Attempt) error {
 		return &LoginError{Err: outside(err)}
 	}
 	roles := proto.ClientRoles()
-	d := proto.Dict{{Key: "roles", Value: roles.Dict()}, {Key: "agent", Value: j.cfg.Agent}}
+	d := proto.Dict{{Key: proto.KeyRoles, Value: roles.Dict()}, {Key: proto.KeyAgent, Value: j.cfg.Agent}}
 	if len(h.Methods) > 0 {
-		d = append(d, proto.Entry{Key: "authmethods", Value: h.Methods})
+		d = append(d, proto.Entry{Key: proto.KeyAuthMethods, Value: h.Methods})
 	}
 	if h.AuthID != "" {
-		d = append(d, proto.Entry{Key: "authid", Value: h.AuthID})
+		d = append(d, proto.Entry{Key: proto.KeyAuthID, Value: h.AuthID})
 	}
 	if h.AuthRole != "" {
-		d = append(d, proto.Entry{Key: "authrole", Value: h.AuthRole})
+		d = append(d, proto.Entry{Key: proto.KeyAuthRole, Value: h.AuthRole})
 	}
 	if h.Extra != nil {
-		d = append(d, proto.Entry{Key: "authextra", Value: h.Extra})
+		d = append(d, proto.Entry{Key: proto.KeyAuthExtra, Value: h.Extra})
 	}
 	return j.send(&proto.Message{Type: proto.Hello, URI: j.cfg.Realm, Options: d})
 }
@@ -455,7 +455,7 @@ func (j *joiner) violation(t proto.MessageType, reason string) error {
 
 // abort says why the join ends; nobody answers it.
 func (j *joiner) abort(uri, message string) {
-	_ = j.send(&proto.Message{Type: proto.Abort, URI: uri, Options: proto.Dict{{Key: "message", Value: message}}})
+	_ = j.send(&proto.Message{Type: proto.Abort, URI: uri, Options: proto.Dict{{Key: proto.KeyMessage, Value: message}}})
 }
 
 func (j *joiner) send(m *proto.Message) error {

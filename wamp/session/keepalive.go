@@ -114,10 +114,10 @@ func (l *link) ask(ctx context.Context, s *Session) error {
 	}
 	uri := k.Procedure
 	if uri == "" {
-		uri = "wamp.session.count"
+		uri = proto.MetaSessionCount
 	}
 	sink := make(probeSink, 1)
-	call := &Call{Ctx: ctx, URI: uri, Sink: sink, Mode: Skip, engines: true}
+	call := &Call{Ctx: ctx, URI: uri, Sink: sink, Mode: proto.Skip, engines: true}
 	if err := s.box.force(call, call.size()); err != nil {
 		return err
 	}

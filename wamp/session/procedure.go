@@ -100,7 +100,7 @@ func (p *procedure) pick(m *proto.Message) *Registration {
 	if p.mixed {
 		// What is said of the procedure counts also where one group is left: it may
 		// be that of a handle that has left.
-		if called := m.Options.Str("procedure"); called != "" {
+		if called := m.Options.Str(proto.KeyProcedure); called != "" {
 			g = p.fits(called)
 		}
 	}

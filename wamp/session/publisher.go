@@ -47,7 +47,7 @@ type Publish struct {
 	at       *node[*Publish] // where it waits for a place in the window
 }
 
-var publishAck = proto.Dict{{Key: "acknowledge", Value: true}}
+var publishAck = proto.Dict{{Key: proto.KeyAcknowledge, Value: true}}
 
 func (p *Publish) size() int { return p.cost(p.URI) }
 
@@ -125,7 +125,7 @@ func (p *Publish) send(c *core) error {
 		if len(options) == 0 {
 			options = publishAck
 		} else {
-			options = options.With("acknowledge", true)
+			options = options.With(proto.KeyAcknowledge, true)
 		}
 	}
 	c.msg = proto.Message{Type: proto.Publish, Options: options, URI: p.URI, Args: p.Args, Kwargs: p.Kwargs}

@@ -97,12 +97,12 @@ func (o *simOp) make(a sim.Action) op {
 		case sim.Chunks:
 			call.More = true
 			if a.Op%2 == 0 {
-				call.Mode = Skip
+				call.Mode = proto.Skip
 			}
 		case sim.Kill:
-			call.Mode = Kill
+			call.Mode = proto.Kill
 		case sim.Skip:
-			call.Mode = Skip
+			call.Mode = proto.Skip
 		case sim.Timeout:
 			call.Timeout = sim.CallTimeout
 		}
@@ -124,7 +124,7 @@ func (o *simOp) make(a sim.Action) op {
 		if a.Kind == sim.Unwill {
 			call.URI = "wamp.session.flush_testaments"
 		}
-		return &Testament{Call: call, Scope: a.How, Flush: a.Kind == sim.Unwill}
+		return &Testament{Call: call, Scope: proto.Scope(a.How), Flush: a.Kind == sim.Unwill}
 	case sim.Register:
 		o.reg = newReg(o.ctx, (*simCallee)(o))
 		o.reg.URI, o.ready, o.slots = sim.RegistrationURI(a.Op), o.reg.Ready, a.Steps

@@ -84,23 +84,3 @@ type ChunkSink interface {
 	// be called more than once.
 	End()
 }
-
-// Need is a feature that an operation cannot do without.
-type Need struct {
-	Role    proto.Role
-	Feature proto.Feature
-	// Option is the option that makes it one, "" if the operation itself does.
-	Option string
-}
-
-// in reports whether the router has the feature.
-func (n Need) in(broker, dealer proto.FeatureSet) bool {
-	if n.Role == proto.Broker {
-		return broker.Has(n.Feature)
-	}
-	return dealer.Has(n.Feature)
-}
-
-func (n Need) missing() error {
-	return &FeatureError{Role: n.Role, Feature: n.Feature, Option: n.Option}
-}

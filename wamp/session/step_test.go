@@ -258,7 +258,7 @@ func TestStepCallError(t *testing.T) {
 }
 
 func TestStepCancel(t *testing.T) {
-	for _, mode := range []CancelMode{KillNoWait, Skip, Kill} {
+	for _, mode := range []proto.CancelMode{proto.KillNoWait, proto.Skip, proto.Kill} {
 		t.Run(mode.String(), func(t *testing.T) {
 			r := newRig(t)
 			s := &tape{}
@@ -274,7 +274,7 @@ func TestStepCancel(t *testing.T) {
 			if m := r.want(proto.Cancel)[0]; m.Request != 1 || m.Options.Str("mode") != mode.String() {
 				t.Errorf("sent %+v", m)
 			}
-			if mode == Kill {
+			if mode == proto.Kill {
 				if len(s.ends) != 0 {
 					t.Fatal("mode kill did not wait for the callee")
 				}
@@ -301,7 +301,7 @@ func TestStepKillResultWins(t *testing.T) {
 	s := &tape{}
 	ctx, cancel := context.WithCancel(t.Context())
 	call := newCall(ctx, s)
-	call.Mode = Kill
+	call.Mode = proto.Kill
 	r.do(call)
 	cancel()
 	r.cancel(ctx)
@@ -317,7 +317,7 @@ func TestStepKillGrace(t *testing.T) {
 	s := &tape{}
 	ctx, cancel := context.WithCancel(t.Context())
 	call := newCall(ctx, s)
-	call.Mode = Kill
+	call.Mode = proto.Kill
 	r.do(call)
 	cancel()
 	r.cancel(ctx)

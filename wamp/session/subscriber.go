@@ -127,12 +127,12 @@ func (c *core) onEvent(m *proto.Message) {
 		c.stats.Dropped++
 		return
 	}
-	retained := len(m.Options) > 0 && m.Options.Bool("retained")
+	retained := len(m.Options) > 0 && m.Options.Bool(proto.KeyRetained)
 	if t.same == nil {
 		c.deliver(t, m, retained)
 		return
 	}
-	topic := m.Options.Str("topic")
+	topic := m.Options.Str(proto.KeyTopic)
 	for t != nil {
 		next := t.same
 		if topic == "" || proto.MatchURI(t.key.uri, t.key.match, topic) {
@@ -192,7 +192,7 @@ func (c *core) judge(s *Subscription, v Verdict) {
 // still unanswered gets a subscription of its own: who waits for that one, and
 // the topic, stay.
 func (c *core) onSubscriptionRevoked(m *proto.Message) {
-	id := m.Options.ID("subscription")
+	id := m.Options.ID(proto.KeySubscription)
 	if id == 0 {
 		c.violation(proto.Unsubscribed, "revokes without naming a subscription", nil)
 		return
@@ -203,7 +203,7 @@ func (c *core) onSubscriptionRevoked(m *proto.Message) {
 		return
 	}
 	delete(c.topicsByID, id)
-	err := &RevokedError{ID: id, Reason: m.Options.Str("reason")}
+	err := &RevokedError{ID: id, Reason: m.Options.Str(proto.KeyReason)}
 	for t != nil {
 		next := t.same
 		t.same, t.former = nil, nil

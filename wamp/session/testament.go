@@ -14,7 +14,7 @@ type Testament struct {
 	// Call is the call itself. Its Sink is told its outcome.
 	Call *Call
 	// Scope is the testament's, Flush whether all of that scope are taken back.
-	Scope string
+	Scope proto.Scope
 	Flush bool
 
 	// Actor only, from here on.
@@ -95,6 +95,6 @@ func (a *againSink) End(e End) {
 	if a.c.ended || is && lost.Links == 0 {
 		return
 	}
-	a.c.log.Warn("wamp: a testament could not be set again", "scope", a.testament.Scope, "error", logText{e.Err})
+	a.c.log.Warn("wamp: a testament could not be set again", "scope", string(a.testament.Scope), "error", logText{e.Err})
 	a.c.testaments.all.remove(a.testament.at)
 }

@@ -107,11 +107,11 @@ func (r *subscribeRequest) send(c *core) (id proto.ID, wanted bool, err error) {
 	}
 	d := t.options
 	if t.key.match != proto.Exact {
-		d = proto.Dict{{Key: "match", Value: string(t.key.match)}}
+		d = proto.Dict{{Key: proto.KeyMatch, Value: string(t.key.match)}}
 		d = append(d, t.options...)
 	}
-	if r.retained = r.wants && c.broker.Has(proto.EventRetention); r.retained {
-		d = d.With("get_retained", true)
+	if r.retained = r.wants && c.broker.Has(retainedNeed.Feature); r.retained {
+		d = d.With(proto.KeyGetRetained, true)
 	}
 	id, err = c.send(&proto.Message{Type: proto.Subscribe, Options: d, URI: t.key.uri})
 	return id, err == nil, err

@@ -158,8 +158,8 @@ func (r *Router) hello(l *link, m *proto.Message) {
 	}
 	l.login = &login{session: s}
 	req := LoginRequest{
-		Realm: m.URI, AuthID: m.Options.Str("authid"), AuthRole: m.Options.Str("authrole"), Session: s.id,
-		Extra: m.Options.Dict("authextra"), Details: m.Options, TLS: l.conn.TLS(), Header: l.origin.header, cert: l.origin.cert,
+		Realm: m.URI, AuthID: m.Options.Str(proto.KeyAuthID), AuthRole: m.Options.Str(proto.KeyAuthRole), Session: s.id,
+		Extra: m.Options.Dict(proto.KeyAuthExtra), Details: m.Options, TLS: l.conn.TLS(), Header: l.origin.header, cert: l.origin.cert,
 	}
 	if g, ok := r.cookies[l.origin.cookie]; ok {
 		req.Remembered = &g
@@ -189,7 +189,7 @@ var crossbarMethods = []string{"anonymous", "ticket", "wampcra", "scram", "crypt
 // order. A client that names none is anonymous. Crossbar turns away who names
 // a method that it has not heard of before one that it accepts.
 func (r *Router) chooseLogins(details proto.Dict) (methods []Login, refusal Refusal) {
-	v, _ := details.Get("authmethods")
+	v, _ := details.Get(proto.KeyAuthMethods)
 	wanted, _ := v.([]any)
 	if len(wanted) == 0 {
 		wanted = []any{"anonymous"}
@@ -250,7 +250,7 @@ func (r *Router) turnAway(l *link, refusal Refusal) {
 	if refusal.Reason == "" {
 		refusal.Reason = proto.ErrURIAuthenticationFailed
 	}
-	details := append(proto.Dict{{Key: "message", Value: refusal.Message}}, refusal.Details...)
+	details := append(proto.Dict{{Key: proto.KeyMessage, Value: refusal.Message}}, refusal.Details...)
 	if !r.cfg.lostAborts {
 		_ = r.send(l, &proto.Message{Type: proto.Abort, URI: refusal.Reason, Options: details}, nil)
 	}
@@ -275,16 +275,16 @@ func (r *Router) welcome(l *link, g Grant) {
 		r.cookies[l.origin.cookie] = g
 	}
 	details := proto.Dict{
-		{Key: "roles", Value: r.cfg.announced.Dict()},
-		{Key: "agent", Value: "wamptest"},
-		{Key: "realm", Value: s.realm.name},
-		{Key: "authid", Value: g.AuthID},
-		{Key: "authrole", Value: g.AuthRole},
-		{Key: "authmethod", Value: g.Method},
-		{Key: "authprovider", Value: g.Provider},
+		{Key: proto.KeyRoles, Value: r.cfg.announced.Dict()},
+		{Key: proto.KeyAgent, Value: "wamptest"},
+		{Key: proto.KeyRealm, Value: s.realm.name},
+		{Key: proto.KeyAuthID, Value: g.AuthID},
+		{Key: proto.KeyAuthRole, Value: g.AuthRole},
+		{Key: proto.KeyAuthMethod, Value: g.Method},
+		{Key: proto.KeyAuthProvider, Value: g.Provider},
 	}
 	if g.Extra != nil {
-		details = append(details, proto.Entry{Key: "authextra", Value: g.Extra})
+		details = append(details, proto.Entry{Key: proto.KeyAuthExtra, Value: g.Extra})
 	}
 	for _, e := range r.cfg.welcome {
 		if _, odd := e.Value.(oddRoles); odd {

@@ -50,7 +50,7 @@ func (b *broker) count(s *Stats) {
 // the error URI and a message say why.
 func patternOf(m *proto.Message, known bool) (p pattern, uri, message string) {
 	p = pattern{proto.Exact, m.URI}
-	if match := m.Options.Str("match"); match != "" {
+	if match := m.Options.Str(proto.KeyMatch); match != "" {
 		p.match = proto.MatchPolicy(match)
 	}
 	if p.match != proto.Exact && !known {
@@ -147,7 +147,7 @@ func (b *broker) leave(s *session) []*subscription {
 
 func (b *broker) publish(s *session, m *proto.Message) {
 	r := b.router
-	acknowledge := m.Options.Bool("acknowledge")
+	acknowledge := m.Options.Bool(proto.KeyAcknowledge)
 	refuse := func(uri, message string) {
 		if acknowledge {
 			r.fail(s, proto.Publish, m.Request, uri, message)
@@ -180,7 +180,7 @@ func (b *broker) publish(s *session, m *proto.Message) {
 
 // discloses reports whether an event says who its publisher is.
 func (b *broker) discloses(options proto.Dict) bool {
-	return options.Bool("disclose_me") && b.router.cfg.brokerHas(proto.PublisherIdentification)
+	return options.Bool(proto.KeyDiscloseMe) && b.router.cfg.brokerHas(proto.PublisherIdentification)
 }
 
 // publicationOf is what a session publishes, now or by a testament.
@@ -188,7 +188,7 @@ func (b *broker) publicationOf(s *session, topic string, payload *content, optio
 	e := &publication{id: b.router.newID(nil), topic: topic, by: s, payload: payload, to: receiversOf(&b.router.cfg, s, options)}
 	e.details = b.router.passthru(proto.Broker, options)
 	if b.discloses(options) {
-		e.disclosed = append(disclosure("publisher", s), e.details...)
+		e.disclosed = append(disclosure(proto.KeyPublisher, s), e.details...)
 	}
 	return e
 }
@@ -250,10 +250,10 @@ func (b *broker) detailsFor(sub *subscription, e *publication, to *session) prot
 		b.router.unannounced("a subscriber is not told who the publisher is", proto.PublisherIdentification, to, proto.Subscriber)
 	}
 	if b.router.namesURI(sub.match, isShared(b.router.cfg.sharing, to, sub, to.subscriptions)) {
-		details = details.With("topic", e.topic)
+		details = details.With(proto.KeyTopic, e.topic)
 	}
 	if e.trusted && to.has(proto.Subscriber, proto.PublicationTrustlevels) {
-		details = details.With("trustlevel", e.trust)
+		details = details.With(proto.KeyTrustLevel, e.trust)
 	}
 	return details
 }
@@ -269,7 +269,7 @@ func (b *broker) event(sub *subscription, e *publication) {
 	}
 	for _, to := range sub.subscribers {
 		if to == e.to.not {
-			b.router.note("exclude_me", "session %d does not get what it has published itself to %s (PUBLISH.exclude_me)", to.id, e.topic)
+			b.router.note(proto.KeyExcludeMe, "session %d does not get what it has published itself to %s (PUBLISH.exclude_me)", to.id, e.topic)
 		}
 		if e.to.has(to) && (node == "" || sub.nodes[to] == "" || sub.nodes[to] == node) && e.first(sub, to) {
 			m := &proto.Message{Type: proto.Event, ID: sub.known(to), Publication: e.id, Options: b.detailsFor(sub, e, to)}
@@ -322,7 +322,7 @@ type receivers struct {
 
 func receiversOf(cfg *config, s *session, options proto.Dict) *receivers {
 	f := &receivers{not: s}
-	if exclude, ok := options.Get("exclude_me"); ok && exclude == false && cfg.brokerHas(proto.PublisherExclusion) {
+	if exclude, ok := options.Get(proto.KeyExcludeMe); ok && exclude == false && cfg.brokerHas(proto.PublisherExclusion) {
 		f.not = nil
 	}
 	if !cfg.brokerHas(proto.SubscriberBlackwhiteListing) {
@@ -343,12 +343,12 @@ func receiversOf(cfg *config, s *session, options proto.Dict) *receivers {
 		f.filters = f.filters || ok
 		return values, ok
 	}
-	f.exclude, _ = list("exclude")
-	f.excludeAuthID, _ = list("exclude_authid")
-	f.excludeRole, _ = list("exclude_authrole")
-	f.eligible, f.onlyEligible = list("eligible")
-	f.eligibleAuthID, f.onlyAuthIDs = list("eligible_authid")
-	f.eligibleRole, f.onlyRoles = list("eligible_authrole")
+	f.exclude, _ = list(proto.KeyExclude)
+	f.excludeAuthID, _ = list(proto.KeyExcludeAuthID)
+	f.excludeRole, _ = list(proto.KeyExcludeAuthRole)
+	f.eligible, f.onlyEligible = list(proto.KeyEligible)
+	f.eligibleAuthID, f.onlyAuthIDs = list(proto.KeyEligibleAuthID)
+	f.eligibleRole, f.onlyRoles = list(proto.KeyEligibleAuthRole)
 	return f
 }
 

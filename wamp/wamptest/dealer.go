@@ -64,11 +64,11 @@ func (d *dealer) call(s *session, m *proto.Message, fresh bool) {
 		r.counts.late++ // the call has ended
 		return
 	}
-	if m.Options.Bool("progress") && (!d.has(proto.ProgressiveCallInvocations) || !s.has(proto.Caller, proto.ProgressiveCallInvocations)) {
+	if m.Options.Bool(proto.KeyProgress) && (!d.has(proto.ProgressiveCallInvocations) || !s.has(proto.Caller, proto.ProgressiveCallInvocations)) {
 		r.violation(s.link, "CALL: progressive_call_invocations was not announced by both")
 		return
 	}
-	c := &call{caller: s, request: m.Request, procedure: m.URI, options: m.Options, more: m.Options.Bool("progress")}
+	c := &call{caller: s, request: m.Request, procedure: m.URI, options: m.Options, more: m.Options.Bool(proto.KeyProgress)}
 	s.calls[c.request] = c
 	if err := proto.CheckURI(m.URI); err != nil {
 		d.fail(c, proto.ErrURIInvalidURI, err.Error())
@@ -111,7 +111,7 @@ func (d *dealer) call(s *session, m *proto.Message, fresh bool) {
 
 // discloses reports whether the caller asks to be disclosed.
 func (d *dealer) discloses(c *call) bool {
-	return c.options.Bool("disclose_me") && d.has(proto.CallerIdentification) && !d.router.cfg.crossbar
+	return c.options.Bool(proto.KeyDiscloseMe) && d.has(proto.CallerIdentification) && !d.router.cfg.crossbar
 }
 
 // invoke sends the first INVOCATION of a call to a callee. If it cannot, the
@@ -121,7 +121,7 @@ func (d *dealer) invoke(c *call, to *callee, m *proto.Message) (uri, message str
 	if c.more && !(d.interruptible(s) && s.has(proto.Callee, proto.ProgressiveCallInvocations)) {
 		return proto.ErrURIFeatureNotSupported, "the callee takes no progressive calls"
 	}
-	if m.Options.Str("ppt_scheme") != "" && d.has(proto.PayloadPassthruMode) && !s.has(proto.Callee, proto.PayloadPassthruMode) {
+	if m.Options.Str(proto.KeyPPTScheme) != "" && d.has(proto.PayloadPassthruMode) && !s.has(proto.Callee, proto.PayloadPassthruMode) {
 		return proto.ErrURIFeatureNotSupported, "the callee takes no payload passthru"
 	}
 	inv := &invocation{call: c, to: to, id: s.lastInvocation.Next()}
@@ -144,30 +144,30 @@ func (d *dealer) details(inv *invocation) (details proto.Dict) {
 	add := func(key string, value any) { details = append(details, proto.Entry{Key: key, Value: value}) }
 	if d.discloses(c) || to.discloseCaller {
 		if to.session.has(proto.Callee, proto.CallerIdentification) {
-			details = disclosure("caller", c.caller)
+			details = disclosure(proto.KeyCaller, c.caller)
 		}
 		d.router.unannounced("a callee is not told who the caller is", proto.CallerIdentification, to.session, proto.Callee)
 	}
 	if level, ok := d.trust(c, to.session); ok {
-		add("trustlevel", level)
+		add(proto.KeyTrustLevel, level)
 	}
 	if d.router.namesURI(c.reg.match, isShared(d.router.cfg.sharing, to.session, c.reg, to.session.registrations)) {
-		add("procedure", c.procedure)
+		add(proto.KeyProcedure, c.procedure)
 	}
 	if c.more {
-		add("progress", true)
+		add(proto.KeyProgress, true)
 	}
-	inv.results = c.options.Bool("receive_progress") && !c.gather && d.has(proto.ProgressiveCallResults) &&
+	inv.results = c.options.Bool(proto.KeyReceiveProgress) && !c.gather && d.has(proto.ProgressiveCallResults) &&
 		(d.router.cfg.crossbar || d.interruptible(to.session) && to.session.has(proto.Callee, proto.ProgressiveCallResults))
 	if inv.results {
-		add("receive_progress", true)
-	} else if c.options.Bool("receive_progress") && !c.gather && d.has(proto.ProgressiveCallResults) {
+		add(proto.KeyReceiveProgress, true)
+	} else if c.options.Bool(proto.KeyReceiveProgress) && !c.gather && d.has(proto.ProgressiveCallResults) {
 		const what = "a callee is not asked for progressive results"
 		d.router.unannounced(what, proto.ProgressiveCallResults, to.session, proto.Callee)
 		d.router.lacking(what, proto.CallCanceling, proto.Dealer, to.session, proto.Callee)
 	}
 	if ms := d.forward(inv); ms > 0 {
-		add("timeout", ms)
+		add(proto.KeyTimeout, ms)
 	}
 	return append(details, d.router.passthru(proto.Dealer, c.options)...)
 }
@@ -183,17 +183,17 @@ func (d *dealer) chunk(c *call, m *proto.Message) {
 		r.violation(c.caller.link, "CALL: a chunk names another procedure")
 		return
 	}
-	c.more = m.Options.Bool("progress")
+	c.more = m.Options.Bool(proto.KeyProgress)
 	if c.canceled {
 		r.counts.late++ // the callee has been told to stop
 		return
 	}
 	c.settle()
 	inv := c.running[0] // the one that has the first chunk
-	out := &proto.Message{Type: proto.Invocation, Request: inv.id, ID: inv.to.id, Options: proto.Dict{{Key: "progress", Value: c.more}}}
+	out := &proto.Message{Type: proto.Invocation, Request: inv.id, ID: inv.to.id, Options: proto.Dict{{Key: proto.KeyProgress, Value: c.more}}}
 	out.Options = append(out.Options, r.passthru(proto.Dealer, c.options)...)
 	if err := r.send(inv.to.session.link, out, contentOf(c.caller, m)); err != nil {
-		d.interrupt(inv, "killnowait", sendURI(err))
+		d.interrupt(inv, proto.KillNoWait, sendURI(err))
 		d.fail(c, sendURI(err), err.Error())
 	}
 }
@@ -226,7 +226,7 @@ func (d *dealer) interruptible(s *session) bool {
 }
 
 // interrupt asks a callee to stop, once. It reports whether the callee can.
-func (d *dealer) interrupt(inv *invocation, mode, reason string) bool {
+func (d *dealer) interrupt(inv *invocation, mode proto.CancelMode, reason string) bool {
 	s := inv.to.session
 	if !d.interruptible(s) {
 		d.router.lacking("a callee is not interrupted", proto.CallCanceling, proto.Dealer, s, proto.Callee)
@@ -236,9 +236,9 @@ func (d *dealer) interrupt(inv *invocation, mode, reason string) bool {
 		return true
 	}
 	inv.interrupted = true
-	options := proto.Dict{{Key: "mode", Value: mode}}
+	options := proto.Dict{{Key: proto.KeyMode, Value: mode.String()}}
 	if reason != "" {
-		options = append(options, proto.Entry{Key: "reason", Value: reason})
+		options = append(options, proto.Entry{Key: proto.KeyReason, Value: reason})
 	}
 	_ = d.router.send(s.link, &proto.Message{Type: proto.Interrupt, Request: inv.id, Options: options}, nil)
 	return true
@@ -258,12 +258,9 @@ func (d *dealer) cancel(s *session, m *proto.Message) {
 	if c == nil {
 		return // it has just ended
 	}
-	mode := m.Options.Str("mode")
-	if mode == "" {
-		mode = "killnowait"
-	}
+	mode, _ := proto.ParseCancelMode(m.Options.Str(proto.KeyMode))
 	told := false
-	if mode != "skip" {
+	if mode != proto.Skip {
 		for _, inv := range slices.Clone(c.running) {
 			if d.interrupt(inv, mode, proto.ErrURICanceled) {
 				told = true
@@ -272,7 +269,7 @@ func (d *dealer) cancel(s *session, m *proto.Message) {
 			}
 		}
 	}
-	if mode == "kill" && told {
+	if mode == proto.Kill && told {
 		c.canceled = true
 		return // what the callees answer ends it
 	}
@@ -305,13 +302,13 @@ func (d *dealer) yield(s *session, m *proto.Message) {
 		return
 	}
 	c := inv.call
-	progress := m.Options.Bool("progress")
+	progress := m.Options.Bool(proto.KeyProgress)
 	if !r.passes(s, m, proto.Callee, proto.Dealer) {
 		return
 	}
-	if m.Options.Str("ppt_scheme") != "" && d.has(proto.PayloadPassthruMode) && !c.caller.has(proto.Caller, proto.PayloadPassthruMode) {
+	if m.Options.Str(proto.KeyPPTScheme) != "" && d.has(proto.PayloadPassthruMode) && !c.caller.has(proto.Caller, proto.PayloadPassthruMode) {
 		if progress {
-			d.interrupt(inv, "killnowait", proto.ErrURIFeatureNotSupported)
+			d.interrupt(inv, proto.KillNoWait, proto.ErrURIFeatureNotSupported)
 		}
 		d.fail(c, proto.ErrURIFeatureNotSupported, "the caller takes no payload passthru")
 		return
@@ -319,7 +316,7 @@ func (d *dealer) yield(s *session, m *proto.Message) {
 	switch {
 	case progress && !inv.results && !r.cfg.crossbar:
 		r.counts.dropped++ // nobody has asked for it
-		r.note("progress", "progressive results are dropped: the callee, session %d, was not asked for them", s.id)
+		r.note(proto.KeyProgress, "progressive results are dropped: the callee, session %d, was not asked for them", s.id)
 		return
 	case c.canceled && r.cfg.crossbar:
 		if !progress {
@@ -332,7 +329,7 @@ func (d *dealer) yield(s *session, m *proto.Message) {
 	}
 	var details proto.Dict
 	if progress {
-		details = proto.Dict{{Key: "progress", Value: true}}
+		details = proto.Dict{{Key: proto.KeyProgress, Value: true}}
 		c.settle()
 		d.progressed(c)
 	} else {
@@ -340,14 +337,14 @@ func (d *dealer) yield(s *session, m *proto.Message) {
 	}
 	details = append(details, r.passthru(proto.Dealer, m.Options)...)
 	if r.cfg.crossbar {
-		details = append(details, disclosure("callee", s)...)
+		details = append(details, disclosure(proto.KeyCallee, s)...)
 	}
 	err := r.send(c.caller.link, &proto.Message{Type: proto.Result, Request: c.request, Options: details}, contentOf(s, m))
 	if err == nil {
 		return
 	}
 	if progress {
-		d.interrupt(inv, "killnowait", sendURI(err))
+		d.interrupt(inv, proto.KillNoWait, sendURI(err))
 	}
 	d.fail(c, sendURI(err), err.Error())
 }
@@ -389,7 +386,7 @@ func (d *dealer) leave(s *session) {
 	for _, c := range sorted(s.calls) {
 		for _, inv := range c.running {
 			if inv.to.session != s && !d.router.cfg.noInterrupt {
-				d.interrupt(inv, "killnowait", "")
+				d.interrupt(inv, proto.KillNoWait, "")
 			}
 		}
 		d.end(c)

@@ -83,7 +83,7 @@ func (h *history) read(kw map[string]any) bounds {
 	for i := range d {
 		d[i].Value = whole(d[i].Value)
 	}
-	b.reverse, b.topic = d.Bool("reverse"), d.Str("topic")
+	b.reverse, b.topic = d.Bool("reverse"), d.Str(proto.KeyTopic)
 	if n, ok := d.Int("limit"); ok {
 		b.limit = int(n)
 		b.bad = n < 0
@@ -204,8 +204,8 @@ func crossbarEvents(x *metaCall, sub *subscription) (result []any, uri string) {
 		}
 		if proto.MatchURI(sub.uri, sub.match, e.topic) {
 			args, kwargs := e.values()
-			events = append(events, map[string]any{"time_ns": e.at.UnixNano(), "realm": x.c.caller.realm.name, "session_id": e.by.id,
-				"authid": e.by.grant.AuthID, "authrole": e.by.grant.AuthRole, "publication": e.id, "topic": e.topic,
+			events = append(events, map[string]any{"time_ns": e.at.UnixNano(), proto.KeyRealm: x.c.caller.realm.name, "session_id": e.by.id,
+				proto.KeyAuthID: e.by.grant.AuthID, proto.KeyAuthRole: e.by.grant.AuthRole, "publication": e.id, proto.KeyTopic: e.topic,
 				"args": args, "kwargs": kwargs})
 		}
 	}
@@ -222,7 +222,7 @@ func (e *publication) values() (args []any, kwargs map[string]any) {
 
 // asHistory is an event as get_events returns it.
 func (b *broker) asHistory(sub *subscription, e *publication, to *session) map[string]any {
-	ev := map[string]any{"timestamp": e.at.UTC().Format(time.RFC3339Nano), "subscription": sub.id, "publication": e.id,
+	ev := map[string]any{"timestamp": e.at.UTC().Format(time.RFC3339Nano), proto.KeySubscription: sub.id, "publication": e.id,
 		"details": b.detailsFor(sub, e, to).Map()}
 	args, kwargs := e.values()
 	if len(args) > 0 {

@@ -273,7 +273,7 @@ func (s *Stats) Idle() bool { return s.Calls+s.Invocations+s.Subscriptions+s.Reg
 
 // counters are the numbers that the actor keeps.
 type counters struct {
-	received, sent          [proto.Yield + 1]int
+	received, sent          Counts
 	violations              []string
 	dropped, late, accepted int
 	held                    int
@@ -288,17 +288,9 @@ func (r *Router) Stats() Stats {
 
 func (r *Router) stats() Stats {
 	s := Stats{
-		Received: Counts{}, Sent: Counts{}, Violations: append([]string(nil), r.counts.violations...),
+		Received: maps.Clone(r.counts.received), Sent: maps.Clone(r.counts.sent), Violations: append([]string(nil), r.counts.violations...),
 		Dropped: r.counts.dropped, Late: r.counts.late, Accepted: r.counts.accepted, Held: r.counts.held,
 		Links: len(r.open), Sessions: len(r.sessions),
-	}
-	for t := range r.counts.received {
-		if n := r.counts.received[t]; n > 0 {
-			s.Received[proto.MessageType(t)] = n
-		}
-		if n := r.counts.sent[t]; n > 0 {
-			s.Sent[proto.MessageType(t)] = n
-		}
 	}
 	for re := range maps.Values(r.realms) {
 		re.broker.count(&s)

@@ -24,8 +24,7 @@ func whole(v any) any {
 func idOf(v any) proto.ID { return proto.Dict{{Key: "id", Value: whole(v)}}.ID("id") }
 
 // idKeys are the options and details that hold ids or counts.
-var idKeys = [...]string{"exclude", "eligible", "caller", "callee", "publisher", "subscription", "registration", "timeout",
-	"concurrency", "trustlevel"}
+var idKeys = proto.IntegerKeys()
 
 // eachID returns d with f of each id and count in it.
 func eachID(d proto.Dict, f func(any) any) proto.Dict {

@@ -36,7 +36,7 @@ func (b *broker) emit(feature proto.Feature, topic string, args ...any) {
 }
 
 func (b *broker) tellJoined(s *session) {
-	b.emit(proto.SessionMetaAPI, "wamp.session.on_join", s.details())
+	b.emit(proto.SessionMetaAPI, proto.MetaSessionOnJoin, s.details())
 }
 
 func (b *broker) tellLeft(s *session) {
@@ -44,7 +44,7 @@ func (b *broker) tellLeft(s *session) {
 	if b.router.cfg.crossbar {
 		args = args[:1]
 	}
-	b.emit(proto.SessionMetaAPI, "wamp.session.on_leave", args...)
+	b.emit(proto.SessionMetaAPI, proto.MetaSessionOnLeave, args...)
 }
 
 func (b *broker) tellSubscribed(s *session, sub *subscription, created, added bool) {
@@ -52,10 +52,10 @@ func (b *broker) tellSubscribed(s *session, sub *subscription, created, added bo
 		return
 	}
 	if created {
-		b.emit(proto.SubscriptionMetaAPI, "wamp.subscription.on_create", s.id, sub.info())
+		b.emit(proto.SubscriptionMetaAPI, proto.MetaSubscriptionOnCreate, s.id, sub.info())
 	}
 	if added {
-		b.emit(proto.SubscriptionMetaAPI, "wamp.subscription.on_subscribe", s.id, sub.id)
+		b.emit(proto.SubscriptionMetaAPI, proto.MetaSubscriptionOnSubscribe, s.id, sub.id)
 	}
 }
 
@@ -63,39 +63,39 @@ func (b *broker) tellUnsubscribed(s *session, sub *subscription) {
 	if reserved(sub.uri) {
 		return
 	}
-	b.emit(proto.SubscriptionMetaAPI, "wamp.subscription.on_unsubscribe", s.id, sub.id)
+	b.emit(proto.SubscriptionMetaAPI, proto.MetaSubscriptionOnUnsubscribe, s.id, sub.id)
 	if len(sub.subscribers) == 0 {
-		b.emit(proto.SubscriptionMetaAPI, "wamp.subscription.on_delete", s.id, sub.id)
+		b.emit(proto.SubscriptionMetaAPI, proto.MetaSubscriptionOnDelete, s.id, sub.id)
 	}
 }
 
 func (d *dealer) tellRegistered(s *session, reg *registration, created bool) {
 	if created {
-		s.realm.broker.emit(proto.RegistrationMetaAPI, "wamp.registration.on_create", s.id, reg.info())
+		s.realm.broker.emit(proto.RegistrationMetaAPI, proto.MetaRegistrationOnCreate, s.id, reg.info())
 	}
-	s.realm.broker.emit(proto.RegistrationMetaAPI, "wamp.registration.on_register", s.id, reg.id)
+	s.realm.broker.emit(proto.RegistrationMetaAPI, proto.MetaRegistrationOnRegister, s.id, reg.id)
 }
 
 func (d *dealer) tellUnregistered(s *session, reg *registration) {
-	s.realm.broker.emit(proto.RegistrationMetaAPI, "wamp.registration.on_unregister", s.id, reg.id)
+	s.realm.broker.emit(proto.RegistrationMetaAPI, proto.MetaRegistrationOnUnregister, s.id, reg.id)
 	if len(reg.callees) == 0 {
-		s.realm.broker.emit(proto.RegistrationMetaAPI, "wamp.registration.on_delete", s.id, reg.id)
+		s.realm.broker.emit(proto.RegistrationMetaAPI, proto.MetaRegistrationOnDelete, s.id, reg.id)
 	}
 }
 
 // details are those of a session, as on_join and wamp.session.get tell them.
 func (s *session) details() map[string]any {
 	p := s.link.conn.Protocol()
-	return map[string]any{"session": s.id, "authid": s.grant.AuthID, "authrole": s.grant.AuthRole, "authmethod": s.method,
-		"authprovider": s.grant.Provider, "transport": map[string]any{"protocol": p.Name}}
+	return map[string]any{"session": s.id, proto.KeyAuthID: s.grant.AuthID, proto.KeyAuthRole: s.grant.AuthRole, proto.KeyAuthMethod: s.method,
+		proto.KeyAuthProvider: s.grant.Provider, proto.KeyTransport: map[string]any{"protocol": p.Name}}
 }
 
 func (sub *subscription) info() map[string]any {
-	return map[string]any{"id": sub.id, "created": stamp(sub.created), "uri": sub.uri, "match": string(sub.match)}
+	return map[string]any{"id": sub.id, "created": stamp(sub.created), "uri": sub.uri, proto.KeyMatch: string(sub.match)}
 }
 
 func (reg *registration) info() map[string]any {
-	return map[string]any{"id": reg.id, "created": stamp(reg.created), "uri": reg.uri, "match": string(reg.match), "invoke": string(reg.invoke)}
+	return map[string]any{"id": reg.id, "created": stamp(reg.created), "uri": reg.uri, proto.KeyMatch: string(reg.match), proto.KeyInvoke: string(reg.invoke)}
 }
 
 // metaCall is a call of a meta procedure.
@@ -126,37 +126,37 @@ type metaProc struct {
 func metaProcs() map[string]metaProc {
 	const ses, reg, sub = proto.SessionMetaAPI, proto.RegistrationMetaAPI, proto.SubscriptionMetaAPI
 	procs := map[string]metaProc{
-		"wamp.session.count":            {ses, func(x *metaCall) ([]any, string) { return []any{len(x.sessions())}, "" }},
-		"wamp.session.list":             {ses, func(x *metaCall) ([]any, string) { return []any{idsOf(x.sessions())}, "" }},
-		"wamp.session.get":              {ses, getSession},
-		"wamp.session.kill":             {ses, killSession},
-		"wamp.session.kill_by_authid":   {ses, killByAuthID},
-		"wamp.session.kill_by_authrole": {ses, killByAuthRole},
-		"wamp.session.kill_all":         {ses, killAll},
+		proto.MetaSessionCount:          {ses, func(x *metaCall) ([]any, string) { return []any{len(x.sessions())}, "" }},
+		proto.MetaSessionList:           {ses, func(x *metaCall) ([]any, string) { return []any{idsOf(x.sessions())}, "" }},
+		proto.MetaSessionGet:            {ses, getSession},
+		proto.MetaSessionKill:           {ses, killSession},
+		proto.MetaSessionKillByAuthID:   {ses, killByAuthID},
+		proto.MetaSessionKillByAuthRole: {ses, killByAuthRole},
+		proto.MetaSessionKillAll:        {ses, killAll},
 
-		"wamp.registration.list":   {reg, listRegistrations},
-		"wamp.registration.lookup": {reg, lookupRegistration},
-		"wamp.registration.match":  {reg, matchRegistration},
-		"wamp.registration.get":    {reg, withRegistration(func(r *registration) any { return r.info() })},
-		"wamp.registration.list_callees": {reg, withRegistration(func(r *registration) any {
+		proto.MetaRegistrationList:   {reg, listRegistrations},
+		proto.MetaRegistrationLookup: {reg, lookupRegistration},
+		proto.MetaRegistrationMatch:  {reg, matchRegistration},
+		proto.MetaRegistrationGet:    {reg, withRegistration(func(r *registration) any { return r.info() })},
+		proto.MetaRegistrationListCallees: {reg, withRegistration(func(r *registration) any {
 			ids := []proto.ID{}
 			for _, to := range r.callees {
 				ids = append(ids, to.session.id)
 			}
 			return ids
 		})},
-		"wamp.registration.count_callees": {reg, withRegistration(func(r *registration) any { return len(r.callees) })},
+		proto.MetaRegistrationCountCallees: {reg, withRegistration(func(r *registration) any { return len(r.callees) })},
 
-		"wamp.subscription.list":              {sub, listSubscriptions},
-		"wamp.subscription.lookup":            {sub, lookupSubscription},
-		"wamp.subscription.match":             {sub, matchSubscriptions},
-		"wamp.subscription.get":               {sub, withSubscription(func(s *subscription) any { return s.info() })},
-		"wamp.subscription.list_subscribers":  {sub, withSubscription(func(s *subscription) any { return idsOf(s.subscribers) })},
-		"wamp.subscription.count_subscribers": {sub, withSubscription(func(s *subscription) any { return len(s.subscribers) })},
-		"wamp.subscription.get_events":        {proto.EventHistory, getEvents},
+		proto.MetaSubscriptionList:             {sub, listSubscriptions},
+		proto.MetaSubscriptionLookup:           {sub, lookupSubscription},
+		proto.MetaSubscriptionMatch:            {sub, matchSubscriptions},
+		proto.MetaSubscriptionGet:              {sub, withSubscription(func(s *subscription) any { return s.info() })},
+		proto.MetaSubscriptionListSubscribers:  {sub, withSubscription(func(s *subscription) any { return idsOf(s.subscribers) })},
+		proto.MetaSubscriptionCountSubscribers: {sub, withSubscription(func(s *subscription) any { return len(s.subscribers) })},
+		proto.MetaSubscriptionGetEvents:        {proto.EventHistory, getEvents},
 
-		"wamp.session.add_testament":    {proto.TestamentMetaAPI, addTestament},
-		"wamp.session.flush_testaments": {proto.TestamentMetaAPI, flushTestaments},
+		proto.MetaAddTestament:    {proto.TestamentMetaAPI, addTestament},
+		proto.MetaFlushTestaments: {proto.TestamentMetaAPI, flushTestaments},
 	}
 	return procs
 }
@@ -171,7 +171,7 @@ func (d *dealer) meta(c *call, m *proto.Message) bool {
 	if !ok || !r.cfg.brokerHas(p.feature) && !r.cfg.dealerHas(p.feature) && !(r.cfg.crossbar && p.feature == proto.EventHistory) {
 		return false
 	}
-	if r.cfg.crossbar && c.procedure == "wamp.session.kill_all" {
+	if r.cfg.crossbar && c.procedure == proto.MetaSessionKillAll {
 		return false
 	}
 	x := &metaCall{d: d, b: c.caller.realm.broker, c: c}
@@ -250,13 +250,13 @@ func (x *metaCall) kill(which func(*session) bool) (killed []*session, uri strin
 	if uri := x.d.router.cfg.killReason; uri != "" {
 		reason = uri
 	}
-	if v, ok := x.kw["reason"].(string); ok {
+	if v, ok := x.kw[proto.KeyReason].(string); ok {
 		reason = v
 	}
 	if proto.CheckURI(reason) != nil {
 		return nil, proto.ErrURIInvalidURI
 	}
-	message, _ := x.kw["message"].(string)
+	message, _ := x.kw[proto.KeyMessage].(string)
 	killed = x.only(func(s *session) bool { return (s != x.c.caller || x.d.router.cfg.crossbar) && which(s) })
 	x.then = func() {
 		for _, s := range killed {
@@ -304,7 +304,7 @@ func (x *metaCall) patternArg() pattern {
 	uri, _ := x.arg(0).(string)
 	p := pattern{proto.Exact, uri}
 	if o, ok := x.arg(1).(map[string]any); ok {
-		if match, ok := o["match"].(string); ok {
+		if match, ok := o[proto.KeyMatch].(string); ok {
 			p.match = proto.MatchPolicy(match)
 		}
 	}

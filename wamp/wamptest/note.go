@@ -49,42 +49,19 @@ func (r *Router) unannounced(what string, f proto.Feature, s *session, role prot
 	}
 }
 
-// optionNeeds are the options that need a feature of the router, by the message
-// they stand in.
-var optionNeeds = map[proto.MessageType][]struct {
-	key  string
-	role proto.Role
-	f    proto.Feature
-}{
-	proto.Publish: {
-		{"disclose_me", proto.Broker, proto.PublisherIdentification}, {"exclude_me", proto.Broker, proto.PublisherExclusion},
-		{"exclude", proto.Broker, proto.SubscriberBlackwhiteListing}, {"eligible", proto.Broker, proto.SubscriberBlackwhiteListing},
-		{"exclude_authid", proto.Broker, proto.SubscriberBlackwhiteListing}, {"exclude_authrole", proto.Broker, proto.SubscriberBlackwhiteListing},
-		{"eligible_authid", proto.Broker, proto.SubscriberBlackwhiteListing}, {"eligible_authrole", proto.Broker, proto.SubscriberBlackwhiteListing},
-		{"retain", proto.Broker, proto.EventRetention}, {"rkey", proto.Broker, proto.ShardedSubscription},
-	},
-	proto.Subscribe: {{"get_retained", proto.Broker, proto.EventRetention}, {"nkey", proto.Broker, proto.ShardedSubscription}},
-	proto.Call: {
-		{"disclose_me", proto.Dealer, proto.CallerIdentification}, {"timeout", proto.Dealer, proto.CallTimeout},
-		{"receive_progress", proto.Dealer, proto.ProgressiveCallResults},
-		{"rkey", proto.Dealer, proto.ShardedRegistration}, {"runmode", proto.Dealer, proto.ShardedRegistration},
-	},
-	proto.Register: {{"disclose_caller", proto.Dealer, proto.CallerIdentification}, {"forward_timeout", proto.Dealer, proto.CallTimeout}},
-}
-
 // unheeded notes the options of a message that this router does not heed.
 func (r *Router) unheeded(m *proto.Message) {
 	if r.cfg.log == nil || len(m.Options) == 0 {
 		return
 	}
-	for _, need := range optionNeeds[m.Type] {
-		v, ok := m.Options.Get(need.key)
-		if ok && v != (need.key == "exclude_me") && !r.cfg.roles.Features(need.role).Has(need.f) { // and is not the default
-			r.note(need.key, "%v.%s is ignored: this router has no %v", m.Type, need.key, need.f)
+	for _, e := range m.Options {
+		need, ok := proto.NeedOf(m.Type, e.Key)
+		if ok && need.Silent && need.Unmet(e.Value, r.cfg.roles.Features(need.Role)) {
+			r.note(e.Key, "%v.%s is ignored: this router has no %v", m.Type, e.Key, need.Feature)
 		}
 	}
 	if m.Type == proto.Register && !r.cfg.crossbar {
-		for _, key := range [...]string{"force_reregister", "concurrency"} {
+		for _, key := range [...]string{proto.KeyForceReregister, proto.KeyConcurrency} {
 			if m.Options.Has(key) {
 				r.note(key, "REGISTER.%s is ignored: it is Crossbar's (CrossbarQuirks)", key)
 			}

@@ -13,7 +13,7 @@ import (
 // it has. Who did not announce them breaks the protocol; Crossbar takes them
 // off without a word.
 func (r *Router) passes(s *session, m *proto.Message, client, router proto.Role) bool {
-	if m.Options.Str("ppt_scheme") == "" || r.cfg.crossbar {
+	if m.Options.Str(proto.KeyPPTScheme) == "" || r.cfg.crossbar {
 		return true
 	}
 	if r.cfg.roles.Features(router).Has(proto.PayloadPassthruMode) && s.has(client, proto.PayloadPassthruMode) {

@@ -140,8 +140,8 @@ func WithWelcome(details ...proto.Entry) Option {
 // whose realm is null, and which has a role and a feature that are null. All of
 // that was seen at one router or another, and none of it matters.
 func WithOddWelcome() Option {
-	return WithWelcome(proto.Entry{Key: "agent", Value: 5}, proto.Entry{Key: "authid", Value: 12.5},
-		proto.Entry{Key: "authrole", Value: 7}, proto.Entry{Key: "realm", Value: nil}, proto.Entry{Key: "roles", Value: oddRoles{}})
+	return WithWelcome(proto.Entry{Key: proto.KeyAgent, Value: 5}, proto.Entry{Key: proto.KeyAuthID, Value: 12.5},
+		proto.Entry{Key: proto.KeyAuthRole, Value: 7}, proto.Entry{Key: proto.KeyRealm, Value: nil}, proto.Entry{Key: proto.KeyRoles, Value: oddRoles{}})
 }
 
 // oddRoles stands for the roles of the router with nulls among them.

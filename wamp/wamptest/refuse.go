@@ -135,7 +135,7 @@ func (r *Router) judgeURI(l *link, m *proto.Message) bool {
 		}
 	case proto.Subscribe, proto.Register:
 		if r.cfg.crossbar {
-			err = proto.CheckPattern(m.URI, proto.MatchPolicy(m.Options.Str("match")))
+			err = proto.CheckPattern(m.URI, proto.MatchPolicy(m.Options.Str(proto.KeyMatch)))
 		}
 	default:
 	}

@@ -54,7 +54,7 @@ func (d *dealer) register(s *session, m *proto.Message) {
 		return
 	}
 	invoke := proto.Single
-	if policy := m.Options.Str("invoke"); policy != "" {
+	if policy := m.Options.Str(proto.KeyInvoke); policy != "" {
 		invoke = proto.InvokePolicy(policy)
 	}
 	switch invoke {
@@ -68,14 +68,14 @@ func (d *dealer) register(s *session, m *proto.Message) {
 		refuse(proto.ErrURIInvalidArgument, "unknown invocation policy")
 		return
 	}
-	disclose := m.Options.Bool("disclose_caller") && d.has(proto.CallerIdentification) && !r.cfg.crossbar
+	disclose := m.Options.Bool(proto.KeyDiscloseCaller) && d.has(proto.CallerIdentification) && !r.cfg.crossbar
 	if disclose && r.cfg.noDisclosure {
 		refuse(proto.ErrURIDiscloseMe, "callers are not disclosed here")
 		return
 	}
 	reg := d.byPattern[p]
 	created := reg == nil
-	if reg != nil && r.cfg.crossbar && m.Options.Bool("force_reregister") {
+	if reg != nil && r.cfg.crossbar && m.Options.Bool(proto.KeyForceReregister) {
 		d.evict(reg)
 		reg, created = nil, true
 	}
@@ -100,8 +100,8 @@ func (d *dealer) register(s *session, m *proto.Message) {
 	id := shareID(r.cfg.sharing, s, reg, s.registrations)
 	s.registrations[reg.id] = reg
 	reg.joined++
-	to := &callee{session: s, id: id, number: reg.joined, discloseCaller: disclose, forwardTimeout: m.Options.Bool("forward_timeout")}
-	if n, _ := m.Options.Int("concurrency"); r.cfg.crossbar {
+	to := &callee{session: s, id: id, number: reg.joined, discloseCaller: disclose, forwardTimeout: m.Options.Bool(proto.KeyForwardTimeout)}
+	if n, _ := m.Options.Int(proto.KeyConcurrency); r.cfg.crossbar {
 		to.limit = int(n)
 	}
 	reg.callees = append(reg.callees, to)

@@ -40,9 +40,9 @@ func (d *dealer) revoke(s *session, reg *registration, reason string, tell bool)
 		d.router.lacking("a callee is not told that its registration was revoked", proto.RegistrationRevocation, proto.Dealer, s, proto.Callee)
 		return
 	}
-	details := proto.Dict{{Key: "registration", Value: id}}
+	details := proto.Dict{{Key: proto.KeyRegistration, Value: id}}
 	if reason != "" {
-		details = append(details, proto.Entry{Key: "reason", Value: reason})
+		details = append(details, proto.Entry{Key: proto.KeyReason, Value: reason})
 	}
 	_ = d.router.send(s.link, &proto.Message{Type: proto.Unregistered, Options: details}, nil)
 }
@@ -89,9 +89,9 @@ func (b *broker) revoke(s *session, sub *subscription, reason string) {
 		b.router.lacking("a subscriber is not told that its subscription was revoked", proto.SubscriptionRevocation, proto.Broker, s, proto.Subscriber)
 		return
 	}
-	details := proto.Dict{{Key: "subscription", Value: id}}
+	details := proto.Dict{{Key: proto.KeySubscription, Value: id}}
 	if reason != "" {
-		details = append(details, proto.Entry{Key: "reason", Value: reason})
+		details = append(details, proto.Entry{Key: proto.KeyReason, Value: reason})
 	}
 	_ = b.router.send(s.link, &proto.Message{Type: proto.Unsubscribed, Options: details}, nil)
 }

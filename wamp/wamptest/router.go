@@ -90,6 +90,7 @@ func Start(options ...Option) *Router {
 		cookies:  map[string]Grant{},
 		open:     map[*link]struct{}{},
 		noted:    map[string]bool{},
+		counts:   counters{received: Counts{}, sent: Counts{}},
 	}
 	r.root, r.stop = context.WithCancel(context.Background()) //nolint:forbidigo // the router's own root
 	r.rand = rand.New(rand.NewPCG(r.cfg.seed, r.cfg.seed))

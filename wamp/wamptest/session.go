@@ -162,7 +162,7 @@ func (r *Router) abort(l *link, reason, message string) {
 	if l.closed {
 		return
 	}
-	details := proto.Dict{{Key: "message", Value: message}}
+	details := proto.Dict{{Key: proto.KeyMessage, Value: message}}
 	_ = r.send(l, &proto.Message{Type: proto.Abort, URI: reason, Options: details}, nil)
 	r.leave(l)
 	l.finish()
@@ -176,7 +176,7 @@ func (r *Router) goodbyeWith(s *session, reason, message string) {
 	l := s.link
 	m := &proto.Message{Type: proto.Goodbye, URI: reason}
 	if message != "" {
-		m.Options = proto.Dict{{Key: "message", Value: message}}
+		m.Options = proto.Dict{{Key: proto.KeyMessage, Value: message}}
 	}
 	_ = r.send(l, m, nil)
 	r.leave(l)

@@ -28,25 +28,25 @@ import (
 // say why.
 func (d *dealer) sharding(c *call) (uri, message string) {
 	if !d.has(proto.ShardedRegistration) || !c.caller.has(proto.Caller, proto.ShardedRegistration) {
-		if d.has(proto.ShardedRegistration) && (c.options.Has("rkey") || c.options.Has("runmode")) {
+		if d.has(proto.ShardedRegistration) && (c.options.Has(proto.KeyRKey) || c.options.Has(proto.KeyRunMode)) {
 			d.router.unannounced("CALL.rkey and CALL.runmode are ignored", proto.ShardedRegistration, c.caller, proto.Caller)
 		}
 		return "", ""
 	}
-	key := c.options.Str("rkey")
-	switch mode := c.options.Str("runmode"); mode {
-	case "", "partition":
+	key := c.options.Str(proto.KeyRKey)
+	switch mode := proto.RunMode(c.options.Str(proto.KeyRunMode)); mode {
+	case "", proto.RunPartition:
 		if mode != "" && key == "" {
 			return proto.ErrURIInvalidArgument, "runmode partition needs rkey"
 		}
 		c.key = key
-	case "all":
+	case proto.RunAll:
 		switch {
 		case key != "":
 			return proto.ErrURIInvalidArgument, "rkey picks one callee, runmode all wants every one"
 		case c.more:
 			return proto.ErrURIInvalidArgument, "a progressive call goes to one callee"
-		case !c.options.Bool("receive_progress") || !d.has(proto.ProgressiveCallResults):
+		case !c.options.Bool(proto.KeyReceiveProgress) || !d.has(proto.ProgressiveCallResults):
 			return proto.ErrURIInvalidArgument, "runmode all answers with progressive results"
 		}
 		c.gather = true
@@ -92,9 +92,9 @@ func (d *dealer) answer(inv *invocation, uri string, payload *content) {
 
 // collect passes on what one callee has answered, or with a URI how it failed.
 func (d *dealer) collect(c *call, from *callee, uri string, payload *content) {
-	details := append(proto.Dict{{Key: "progress", Value: true}}, disclosure("callee", from.session)...)
+	details := append(proto.Dict{{Key: proto.KeyProgress, Value: true}}, disclosure(proto.KeyCallee, from.session)...)
 	failed := func(uri string) *proto.Message {
-		return &proto.Message{Type: proto.Result, Request: c.request, Options: append(details, proto.Entry{Key: "error", Value: uri})}
+		return &proto.Message{Type: proto.Result, Request: c.request, Options: append(details, proto.Entry{Key: proto.KeyError, Value: uri})}
 	}
 	out := &proto.Message{Type: proto.Result, Request: c.request, Options: details}
 	if uri != "" {

@@ -17,7 +17,7 @@ import (
 
 // setNode notes the node key of a subscriber. The newest SUBSCRIBE holds.
 func (b *broker) setNode(s *session, sub *subscription, m *proto.Message) {
-	key := m.Options.Str("nkey")
+	key := m.Options.Str(proto.KeyNKey)
 	if key != "" && b.router.cfg.brokerHas(proto.ShardedSubscription) {
 		b.router.unannounced("SUBSCRIBE.nkey is ignored", proto.ShardedSubscription, s, proto.Subscriber)
 	}
@@ -34,12 +34,12 @@ func (b *broker) setNode(s *session, sub *subscription, m *proto.Message) {
 // keyOf is the resource key of a PUBLISH, "" without one.
 func (b *broker) keyOf(s *session, m *proto.Message) string {
 	if !b.router.cfg.brokerHas(proto.ShardedSubscription) || !s.has(proto.Publisher, proto.ShardedSubscription) {
-		if m.Options.Has("rkey") && b.router.cfg.brokerHas(proto.ShardedSubscription) {
+		if m.Options.Has(proto.KeyRKey) && b.router.cfg.brokerHas(proto.ShardedSubscription) {
 			b.router.unannounced("PUBLISH.rkey is ignored", proto.ShardedSubscription, s, proto.Publisher)
 		}
 		return ""
 	}
-	return m.Options.Str("rkey")
+	return m.Options.Str(proto.KeyRKey)
 }
 
 // node returns the node key that a publication is for, "" if it is for all.

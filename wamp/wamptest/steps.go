@@ -101,7 +101,7 @@ func Welcome(details ...proto.Entry) Step {
 			return err
 		}
 		roles := Features()
-		d := proto.Dict{{Key: "roles", Value: roles.Dict()}, {Key: "realm", Value: p.Last().URI}}
+		d := proto.Dict{{Key: proto.KeyRoles, Value: roles.Dict()}, {Key: proto.KeyRealm, Value: p.Last().URI}}
 		for _, e := range details {
 			d = d.With(e.Key, e.Value)
 		}
@@ -114,7 +114,9 @@ func Welcome(details ...proto.Entry) Step {
 func SessionID(n int) proto.ID { return proto.ID(1_000_000 + n) }
 
 // Roles is the entry of WELCOME.Details that announces roles, for Welcome.
-func Roles(roles proto.Roles) proto.Entry { return proto.Entry{Key: "roles", Value: roles.Dict()} }
+func Roles(roles proto.Roles) proto.Entry {
+	return proto.Entry{Key: proto.KeyRoles, Value: roles.Dict()}
+}
 
 // Sleep waits for d.
 func Sleep(d time.Duration) Step {

@@ -19,8 +19,8 @@ type testament struct {
 // The scopes of testaments. A session of this router is destroyed as soon as it
 // is detached, so both are published at once, those of detached first.
 const (
-	scopeDetached  = "detached"
-	scopeDestroyed = "destroyed"
+	scopeDetached  = string(proto.Detached)
+	scopeDestroyed = string(proto.Destroyed)
 )
 
 // testify publishes the testaments of a session that has left.
@@ -43,7 +43,7 @@ func (b *broker) testify(s *session) {
 func (d *dealer) scopeOf(kw map[string]any) (scope string, ok bool) {
 	detached := scopeDetached
 	if d.router.cfg.crossbar {
-		detached = "detatched" //nolint:misspell // its spelling
+		detached = string(proto.OldDetached)
 	}
 	switch v, given := kw["scope"]; {
 	case !given || v == scopeDestroyed:

@@ -31,7 +31,7 @@ func (l *limit) stop() {
 
 // begin reads the limit of a call. Crossbar takes it for seconds.
 func (d *dealer) begin(c *call) {
-	n, _ := c.options.Int("timeout")
+	n, _ := c.options.Int(proto.KeyTimeout)
 	unit := time.Millisecond
 	if d.router.cfg.crossbar {
 		unit = time.Second
@@ -52,7 +52,7 @@ func (d *dealer) forward(inv *invocation) int64 {
 		return 0
 	}
 	if d.router.cfg.crossbar { // as it came, and keeps the time all the same
-		n, _ := c.options.Int("timeout")
+		n, _ := c.options.Int(proto.KeyTimeout)
 		return n
 	}
 	if to.forwardTimeout {
@@ -96,7 +96,7 @@ func (d *dealer) arm(c *call) {
 func (d *dealer) timedOut(c *call) {
 	crossbar := d.router.cfg.crossbar
 	for _, inv := range c.running {
-		d.interrupt(inv, "killnowait", proto.ErrURITimeout)
+		d.interrupt(inv, proto.KillNoWait, proto.ErrURITimeout)
 	}
 	switch {
 	case !crossbar:

@@ -75,7 +75,7 @@ func CRASignature(key, text string) string { return proof.CRASignature(key, text
 // nonce and what the router says of the session. timestamp is UTC in ISO 8601.
 func NewCRAChallenge(authid, role, provider string, session proto.ID, timestamp string) string {
 	text, _ := json.Marshal(map[string]any{ // strings and an integer always marshal
-		"authid": authid, "authrole": role, "authmethod": proof.CRA, "authprovider": provider,
+		proto.KeyAuthID: authid, proto.KeyAuthRole: role, proto.KeyAuthMethod: proof.CRA, proto.KeyAuthProvider: provider,
 		"nonce": rand.Text(), "timestamp": timestamp, "session": session,
 	})
 	return string(text)

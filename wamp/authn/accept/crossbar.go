@@ -3,6 +3,8 @@ package accept
 import (
 	"crypto/ed25519"
 	"encoding/hex"
+
+	"github.com/connectanum/connectanum-go/wamp/proto"
 )
 
 // CrossbarTicket returns an entry of auth.ticket.principals in a Crossbar
@@ -26,5 +28,5 @@ func CrossbarCryptosign(realm, role string, keys ...ed25519.PublicKey) map[strin
 	for i, k := range keys {
 		text[i] = hex.EncodeToString(k)
 	}
-	return map[string]any{"realm": realm, "role": role, "authorized_keys": text}
+	return map[string]any{proto.KeyRealm: realm, "role": role, "authorized_keys": text}
 }

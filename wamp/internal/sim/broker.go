@@ -23,7 +23,7 @@ func (r *Router) publish(p *peer, m *proto.Message) {
 		return
 	}
 	a.Name, a.How = name, ""
-	if m.Options.Bool("retain") {
+	if m.Options.Bool(proto.KeyRetain) {
 		a.How = Retain
 	}
 	own, others := Receivers(m.Options)
@@ -31,11 +31,11 @@ func (r *Router) publish(p *peer, m *proto.Message) {
 	switch {
 	case own:
 		a.To = "self"
-	case m.Options.Has("exclude_me"):
+	case m.Options.Has(proto.KeyExcludeMe):
 		a.To = "others"
 	}
 	run := r.m.Executed(a.Op, p.link)
-	if m.Options.Bool("acknowledge") {
+	if m.Options.Bool(proto.KeyAcknowledge) {
 		r.ack(p, a.Op, &proto.Message{Type: proto.Published, Request: m.Request, Publication: proto.ID(run)})
 	}
 	r.distribute(a, p.link)
@@ -71,7 +71,7 @@ func (r *Router) distribute(a Action, from int) {
 
 func (r *Router) event(p *peer, name int, a Action, details proto.Dict) {
 	if TopicMatch(name) != proto.Exact || r.OneID {
-		details = details.With("topic", TopicURI(a.Name))
+		details = details.With(proto.KeyTopic, TopicURI(a.Name))
 	}
 	m := &proto.Message{Type: proto.Event, ID: p.subs[name], Publication: r.id(), Options: details,
 		Args: AppendJSON(nil, Tag{a.Op, p.link, 0}.Numbers())}
@@ -105,13 +105,13 @@ func (r *Router) subscribe(p *peer, m *proto.Message) {
 	}
 	p.subs[n] = r.topics[same]
 	sent := r.ack(p, r.m.MutedTopic(n, r.muted), &proto.Message{Type: proto.Subscribed, Request: m.Request, ID: p.subs[n]})
-	if !sent || !m.Options.Bool("get_retained") {
+	if !sent || !m.Options.Bool(proto.KeyGetRetained) {
 		return
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.store)) {
 		if k := r.store[name]; Matches(n, name) && (k.a.ForSelf() || k.a.To == "" && k.link != p.link) {
 			r.m.RetainedSent(k.a.Op, p.link, n)
-			r.event(p, n, k.a, proto.Dict{{Key: "retained", Value: true}})
+			r.event(p, n, k.a, proto.Dict{{Key: proto.KeyRetained, Value: true}})
 		}
 	}
 }
@@ -162,6 +162,6 @@ func (r *Router) Take(link, name int) {
 	id := p.subs[name]
 	r.left(p, name)
 	p.revoked[id] = true
-	r.send(link, &proto.Message{Type: proto.Unsubscribed, Options: proto.Dict{{Key: "subscription", Value: uint64(id)},
-		{Key: "reason", Value: RevokeReason}}})
+	r.send(link, &proto.Message{Type: proto.Unsubscribed, Options: proto.Dict{{Key: proto.KeySubscription, Value: uint64(id)},
+		{Key: proto.KeyReason, Value: RevokeReason}}})
 }

@@ -101,7 +101,7 @@ func (r *Router) Revoke(op int) {
 	}
 	r.forget(p, id)
 	p.revoked[id] = true
-	r.send(p.link, &proto.Message{Type: proto.Unregistered, Options: proto.Dict{{Key: "registration", Value: uint64(id)}}})
+	r.send(p.link, &proto.Message{Type: proto.Unregistered, Options: proto.Dict{{Key: proto.KeyRegistration, Value: uint64(id)}}})
 }
 
 // Invoke lets a peer call a registration of the session.
@@ -118,13 +118,13 @@ func (r *Router) Invoke(a Action) {
 	p.invOf = append(p.invOf, p.invoked)
 	var options proto.Dict
 	if a.Progressive() {
-		options = proto.Dict{{Key: "receive_progress", Value: true}}
+		options = proto.Dict{{Key: proto.KeyReceiveProgress, Value: true}}
 	}
 	if a.How == Chunks {
 		options = chunkMore
 	}
 	if strings.HasPrefix(uri, "sim.shared") && saysWhich(a.Op) {
-		options = options.With("procedure", uri)
+		options = options.With(proto.KeyProcedure, uri)
 	}
 	id, reg := p.invoked, r.idOf(p, uri)
 	out := &proto.Message{Type: proto.Invocation, Request: id, ID: reg, Options: options, Args: AppendJSON(nil, Values(a, run))}
@@ -184,13 +184,13 @@ func (r *Router) Interrupt(op int) {
 		for _, id := range p.invOf {
 			if inv := p.invs[id]; inv != nil && inv.op == op && !r.dead(link) {
 				r.m.Interrupts(op)
-				r.send(link, &proto.Message{Type: proto.Interrupt, Request: id, Options: proto.Dict{{Key: "mode", Value: "kill"}}})
+				r.send(link, &proto.Message{Type: proto.Interrupt, Request: id, Options: proto.Dict{{Key: proto.KeyMode, Value: proto.Kill.String()}}})
 			}
 		}
 	}
 }
 
-var chunkMore = proto.Dict{{Key: "progress", Value: true}}
+var chunkMore = proto.Dict{{Key: proto.KeyProgress, Value: true}}
 
 // yield takes an answer of the session's callee.
 func (r *Router) yield(p *peer, m *proto.Message, e End) {
@@ -209,7 +209,7 @@ func (r *Router) yield(p *peer, m *proto.Message, e End) {
 			r.m.Broken(OwnAnswer, "invocation %d, operation %d, run %d, got the answer %v", m.Request, inv.op, inv.run, e.Tag)
 		}
 	}
-	if m.Options.Bool("progress") {
+	if m.Options.Bool(proto.KeyProgress) {
 		inv.progress++
 		r.m.Progress(inv.op, e.Tag)
 		return

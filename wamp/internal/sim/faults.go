@@ -54,9 +54,9 @@ func (r *Router) denies(p *peer, m *proto.Message) bool {
 		n, how = TopicOf(m.URI, m.Options), string(Subscribe)
 	case m.Type == proto.Register:
 		n, how = opOf(m), string(Register)
-	case m.Type == proto.Publish && m.Options.Bool("acknowledge"):
+	case m.Type == proto.Publish && m.Options.Bool(proto.KeyAcknowledge):
 		n = ParseJSON(m.Args)[0]
-	case m.Type == proto.Call && m.URI == "wamp.session.add_testament":
+	case m.Type == proto.Call && m.URI == proto.MetaAddTestament:
 		n, how = ParseJSON(m.Args)[0], string(Will)
 	default:
 		return false
@@ -158,7 +158,7 @@ func (r *Router) Breach(link int, how string) (raw []byte) {
 	case UnknownID:
 		r.send(link, &proto.Message{Type: proto.Result, Request: p.lastID + 1<<20, Options: mark})
 	case Impossible:
-		r.send(link, &proto.Message{Type: proto.Welcome, ID: 1, Options: mark.With("roles", proto.Dict{})})
+		r.send(link, &proto.Message{Type: proto.Welcome, ID: 1, Options: mark.With(proto.KeyRoles, proto.Dict{})})
 	case Aborted:
 		r.Gone(link)
 		r.send(link, &proto.Message{Type: proto.Abort, URI: proto.ErrURIProtocolViolation, Options: mark})

@@ -3,6 +3,8 @@ package sim
 import (
 	"math/rand/v2"
 	"slices"
+
+	"github.com/connectanum/connectanum-go/wamp/proto"
 )
 
 // procedures is how many peers' procedures there are.
@@ -63,11 +65,11 @@ var kinds = map[Kind]kind{
 	}},
 	Restart: {2, func(*gen) (Action, bool) { return Action{Kind: Restart}, true }},
 	Goodbye: {2, func(g *gen) (Action, bool) {
-		return Action{Kind: Goodbye, How: g.one("wamp.close.system_shutdown", "sim.maintenance", "wamp.close.normal"), N: g.r.IntN(2)}, true
+		return Action{Kind: Goodbye, How: g.one(proto.CloseURISystemShutdown, "sim.maintenance", proto.CloseURINormal), N: g.r.IntN(2)}, true
 	}},
 	NoDial: {2, func(g *gen) (Action, bool) { return Action{Kind: NoDial, N: 1 + g.r.IntN(3)}, true }},
 	Refuse: {2, func(g *gen) (Action, bool) {
-		return Action{Kind: Refuse, N: 1 + g.r.IntN(2), How: g.one("wamp.error.unavailable", "wamp.error.not_authorized", "wamp.error.protocol_violation")}, true
+		return Action{Kind: Refuse, N: 1 + g.r.IntN(2), How: g.one(proto.ErrURIUnavailable, proto.ErrURINotAuthorized, proto.ErrURIProtocolViolation)}, true
 	}},
 	Mute: {1, makeMute},
 	Deny: {1, func(g *gen) (Action, bool) {
@@ -294,7 +296,7 @@ func (g *gen) end() []Action {
 	case 5: // and without a link
 		return append(append(append([]Action{cut}, g.busy(1)...), Action{Kind: Drain}), last...)
 	case 6:
-		return append(g.withOthers(Action{Kind: Goodbye, How: "wamp.close.killed", N: g.r.IntN(2)}), last...)
+		return append(g.withOthers(Action{Kind: Goodbye, How: proto.CloseURIKilled, N: g.r.IntN(2)}), last...)
 	case 7: // consumers that never read again
 		plan := g.busy(2000)
 		for range 3 {
@@ -316,9 +318,9 @@ func (g *gen) end() []Action {
 		}
 		return append(append(plan, g.breach()), last...)
 	case 10:
-		return append([]Action{{Kind: Refuse, N: mostBreaches, How: "wamp.error.protocol_violation"}, cut}, last...)
+		return append([]Action{{Kind: Refuse, N: mostBreaches, How: proto.ErrURIProtocolViolation}, cut}, last...)
 	}
-	return append(append([]Action{{Kind: Refuse, N: 1000, How: "wamp.error.not_authorized"}, cut}, g.withOthers(Action{Kind: Pass, After: 70_000})...), last...)
+	return append(append([]Action{{Kind: Refuse, N: 1000, How: proto.ErrURINotAuthorized}, cut}, g.withOthers(Action{Kind: Pass, After: 70_000})...), last...)
 }
 
 // withOthers is an end of the session with operations before and behind it that

@@ -211,10 +211,10 @@ func (r *Router) Receive(link int, m *proto.Message) {
 	case proto.Abort:
 		r.Gone(link)
 		if !p.breached {
-			r.m.Broken(Protocol, "the client aborts: %s", m.Options.Str("message"))
+			r.m.Broken(Protocol, "the client aborts: %s", m.Options.Str(proto.KeyMessage))
 		}
 	default:
-		r.m.Broken(Protocol, "the client sends %s %s", m.Type, m.Options.Str("message"))
+		r.m.Broken(Protocol, "the client sends %s %s", m.Type, m.Options.Str(proto.KeyMessage))
 	}
 }
 
@@ -232,7 +232,7 @@ func (r *Router) call(p *peer, m *proto.Message) {
 	}
 	run := r.m.Executed(a.Op, p.link)
 	p.calls[id] = &a
-	if m.Options.Bool("progress") {
+	if m.Options.Bool(proto.KeyProgress) {
 		p.chunked[id] = &chunked{a: a, run: run, more: true}
 		if a.End == EndResult {
 			return // behind the last chunk
@@ -245,7 +245,7 @@ func (r *Router) call(p *peer, m *proto.Message) {
 // is over is late, and dropped.
 func (r *Router) chunk(p *peer, c *chunked, m *proto.Message) {
 	op, n, last, ok := ChunkOf(ParseJSON(m.Args))
-	if !ok || op != c.a.Op || last == m.Options.Bool("progress") || len(m.Options) > 1 {
+	if !ok || op != c.a.Op || last == m.Options.Bool(proto.KeyProgress) || len(m.Options) > 1 {
 		r.m.Broken(Protocol, "a chunk of operation %d with options %v and payload %s", c.a.Op, m.Options, m.Args)
 		return
 	}
@@ -264,7 +264,7 @@ func (r *Router) chunk(p *peer, c *chunked, m *proto.Message) {
 // answer has a call answered.
 func (r *Router) answer(p *peer, m *proto.Message, a Action, run int) {
 	id := m.Request
-	progressive := m.Options.Bool("receive_progress")
+	progressive := m.Options.Bool(proto.KeyReceiveProgress)
 	r.steps(a, func(n int, last bool) {
 		if p.gone || p.calls[id] == nil {
 			return
@@ -274,7 +274,7 @@ func (r *Router) answer(p *peer, m *proto.Message, a Action, run int) {
 		case !last && !progressive:
 			return
 		case !last:
-			out.Options = proto.Dict{{Key: "progress", Value: true}}
+			out.Options = proto.Dict{{Key: proto.KeyProgress, Value: true}}
 		case a.End == EndError:
 			out.Type, out.RequestType, out.URI = proto.Error, proto.Call, AppError
 		}
@@ -313,12 +313,12 @@ func (r *Router) cancel(p *peer, m *proto.Message) {
 		}
 		return
 	}
-	if c := p.chunked[m.Request]; c != nil && c.more && m.Options.Str("mode") == "skip" {
+	if c := p.chunked[m.Request]; c != nil && c.more && m.Options.Str(proto.KeyMode) == proto.Skip.String() {
 		r.m.Broken(Protocol, "operation %d is cancelled by skip, its callee waits for chunks for ever", c.a.Op)
 	}
 	delete(p.calls, m.Request)
 	out := &proto.Message{Type: proto.Error, RequestType: proto.Call, Request: m.Request, URI: proto.ErrURICanceled}
-	if m.Options.Str("mode") != "kill" {
+	if m.Options.Str(proto.KeyMode) != proto.Kill.String() {
 		r.send(p.link, out)
 		return
 	}

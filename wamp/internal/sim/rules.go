@@ -223,7 +223,7 @@ func resultTrue(_ *Model, o *op, e End) string {
 
 // routerErrors are ends that a router makes up itself, where a peer or its
 // procedure is not there.
-var routerErrors = []string{"wamp.error.no_such_procedure", "wamp.error.unavailable", "wamp.error.no_available_callee"}
+var routerErrors = []string{proto.ErrURINoSuchProcedure, proto.ErrURIUnavailable, proto.ErrURINoAvailableCallee}
 
 func errorTrue(m *Model, o *op, e End) string {
 	switch {
@@ -231,9 +231,9 @@ func errorTrue(m *Model, o *op, e End) string {
 		return unless(o.Action.End == EndError, "the callee does not end it with an error")
 	case o.Kind == Invoke:
 		return invokeErrorTrue(m, o, e)
-	case e.URI == "wamp.error.canceled":
+	case e.URI == proto.ErrURICanceled:
 		return unless(!m.Exact, "the router does not cancel it by itself")
-	case e.URI == "wamp.error.timeout":
+	case e.URI == proto.ErrURITimeout:
 		return unless(o.How == Timeout, "it has no limit")
 	case slices.Contains(routerErrors, e.URI):
 		return unless(!m.Exact, "every procedure is there")
@@ -245,13 +245,13 @@ func errorTrue(m *Model, o *op, e End) string {
 func invokeErrorTrue(m *Model, o *op, e End) string {
 	r := m.op(o.Of)
 	switch e.URI {
-	case "wamp.error.canceled":
+	case proto.ErrURICanceled:
 		return "" // the session that ran it was lost; where the session says so it is judged there
-	case "wamp.error.runtime_error":
+	case proto.ErrURIRuntimeError:
 		return unless(o.Action.End == EndPanic || o.Action.End == EndGoexit, "its handler neither panics nor exits")
-	case "wamp.error.invalid_argument":
+	case proto.ErrURIInvalidArgument:
 		return unless(o.odd, "it was not odd")
-	case "wamp.error.unavailable":
+	case proto.ErrURIUnavailable:
 		over := r.ended > 0 || r.leaving || r.cancelled || r.revoked || !r.acked || m.draining || m.over || m.ending != ""
 		full := r.slow || !m.Exact && r.Steps == 0
 		return unless(o.Action.End == EndDecline || over || full || r.Name > 0 || m.restarts(r), "its registration is there and has room")

@@ -47,7 +47,7 @@ func TopicMatch(n int) proto.MatchPolicy { return uris[n].match }
 // TopicOf is the number of a topic or pattern, -1 if it is none of a plan.
 func TopicOf(uri string, options proto.Dict) int {
 	t := topic{uri, proto.Exact}
-	if match := options.Str("match"); match != "" {
+	if match := options.Str(proto.KeyMatch); match != "" {
 		t.match = proto.MatchPolicy(match)
 	}
 	return slices.Index(uris, t)
@@ -85,17 +85,17 @@ func (a Action) ForSelf() bool { return to[a.To].self }
 // Receivers says by the options of a PUBLISH who may have it: its own session,
 // and peers. They are in lists by their authids.
 func Receivers(options proto.Dict) (own, others bool) {
-	me, given := options.Get("exclude_me")
+	me, given := options.Get(proto.KeyExcludeMe)
 	has := func(authid string) bool {
 		list := func(key string) (names []any, ok bool) {
 			v, _ := options.Get(key)
 			names, ok = v.([]any)
 			return names, ok
 		}
-		if not, ok := list("exclude_authid"); ok && slices.Contains(not, any(authid)) {
+		if not, ok := list(proto.KeyExcludeAuthID); ok && slices.Contains(not, any(authid)) {
 			return false
 		}
-		only, ok := list("eligible_authid")
+		only, ok := list(proto.KeyEligibleAuthID)
 		return !ok || slices.Contains(only, any(authid))
 	}
 	return given && me == false && has(SelfID), has(PeerID)

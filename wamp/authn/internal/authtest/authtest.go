@@ -71,7 +71,7 @@ func Extra(data []byte) (proto.Dict, bool) {
 
 // Welcome returns a WELCOME with this authextra.
 func Welcome(extra map[string]any) authn.Welcome {
-	return authn.Welcome{Session: 1, Details: Dict("authextra", extra)}
+	return authn.Welcome{Session: 1, Details: Dict(proto.KeyAuthExtra, extra)}
 }
 
 // Is reports whether a T is in the tree of err.
