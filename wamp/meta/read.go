@@ -49,7 +49,7 @@ func countOf(v any) (int, bool) {
 	case []any:
 		return len(v), true
 	}
-	n, ok := proto.Dict{{Key: "", Value: v}}.Int("")
+	n, ok := proto.IntOf(v)
 	return int(n), ok && n >= 0
 }
 

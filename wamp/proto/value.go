@@ -5,6 +5,10 @@ import "time"
 // IDOf returns a plain value as an id, 0 if it is no valid one.
 func IDOf(v any) ID { return Dict{{Key: "", Value: v}}.ID("") }
 
+// IntOf returns a plain value as an integer, and whether it is one; a float that is
+// one counts.
+func IntOf(v any) (int64, bool) { return Dict{{Key: "", Value: v}}.Int("") }
+
 // TimeOf reads a moment as routers write them: RFC 3339 with or without a zone, or
 // seconds or nanoseconds since 1970.
 func TimeOf(v any) (time.Time, bool) {

@@ -21,7 +21,7 @@ func whole(v any) any {
 }
 
 // idOf returns a value as an id, 0 if it is none.
-func idOf(v any) proto.ID { return proto.Dict{{Key: "id", Value: whole(v)}}.ID("id") }
+func idOf(v any) proto.ID { return proto.IDOf(whole(v)) }
 
 // idKeys are the options and details that hold ids or counts.
 var idKeys = proto.IntegerKeys()
