@@ -460,3 +460,85 @@ func TestPayloadTooBig(t *testing.T) {
 		})
 	}
 }
+
+// What the key table says of an option is what happens at a router that can nothing:
+// a key that needs a feature is refused, or it is not, and then the operation goes on.
+func TestOptionsDoWhatTheKeyTableSays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := join(t, wamptest.NewRouter(t, wamptest.WithFeatures(featureless())))
+		handle(t, s, "com.example.count", countTo)
+		type do = func(ctx context.Context, s *wamp.Session) error
+		calling := func(o wamp.CallOption) do {
+			return func(ctx context.Context, s *wamp.Session) error {
+				_, err := s.Call(ctx, "com.example.count", wamp.Args(1), o).Final()
+				return err
+			}
+		}
+		subscribing := func(o wamp.SubscribeOption) do {
+			return func(ctx context.Context, s *wamp.Session) error {
+				_, err := s.Subscribe(ctx, "com.example.topic", o)
+				return err
+			}
+		}
+		registering := func(o wamp.RegisterOption) do {
+			return func(ctx context.Context, s *wamp.Session) error {
+				_, err := s.Register(ctx, "com.example.p", o)
+				return err
+			}
+		}
+		for _, tt := range []struct {
+			in      proto.MessageType
+			key     string
+			feature proto.Feature
+			lack    proto.Lack // 0: it needs nothing
+			do      do
+		}{
+			{proto.Call, proto.KeyReceiveProgress, proto.ProgressiveCallResults, proto.Ignore, calling(wamp.Progressive())},
+			{proto.Call, proto.KeyDiscloseMe, proto.CallerIdentification, proto.Ignore, calling(wamp.DiscloseMe())},
+			{proto.Call, proto.KeyTimeout, proto.CallTimeout, proto.Emulate, calling(wamp.Timeout(time.Minute))},
+			{proto.Call, proto.KeyRKey, proto.ShardedRegistration, proto.Refuse, calling(wamp.RoutingKey("k"))},
+			{proto.Call, proto.KeyRunMode, proto.ShardedRegistration, proto.Refuse, calling(wamp.RunMode(wamp.All))},
+			{proto.Call, proto.KeyProgress, proto.ProgressiveCallInvocations, proto.Refuse, func(ctx context.Context, s *wamp.Session) error {
+				chunks := make(chan wamp.Payload, 2)
+				chunks <- wamp.Args(1)
+				chunks <- wamp.Args(2)
+				close(chunks)
+				_, err := s.CallStream(ctx, "com.example.count", chunks).Final()
+				return err
+			}},
+			{proto.Publish, proto.KeyAcknowledge, 0, 0, publishing(wamp.Acknowledge())},
+			{proto.Publish, proto.KeyDiscloseMe, proto.PublisherIdentification, proto.Ignore, publishing(wamp.DiscloseMe())},
+			{proto.Publish, proto.KeyExcludeMe, proto.PublisherExclusion, proto.Refuse, publishing(wamp.ExcludeMe(false))},
+			{proto.Publish, proto.KeyExclude, proto.SubscriberBlackwhiteListing, proto.Refuse, publishing(wamp.Exclude(1))},
+			{proto.Publish, proto.KeyExcludeAuthID, proto.SubscriberBlackwhiteListing, proto.Refuse, publishing(wamp.ExcludeAuthID("joe"))},
+			{proto.Publish, proto.KeyExcludeAuthRole, proto.SubscriberBlackwhiteListing, proto.Refuse, publishing(wamp.ExcludeAuthRole("user"))},
+			{proto.Publish, proto.KeyEligible, proto.SubscriberBlackwhiteListing, proto.Refuse, publishing(wamp.Eligible())},
+			{proto.Publish, proto.KeyEligibleAuthID, proto.SubscriberBlackwhiteListing, proto.Refuse, publishing(wamp.EligibleAuthID("joe"))},
+			{proto.Publish, proto.KeyEligibleAuthRole, proto.SubscriberBlackwhiteListing, proto.Refuse, publishing(wamp.EligibleAuthRole("user"))},
+			{proto.Publish, proto.KeyRetain, proto.EventRetention, proto.Refuse, publishing(wamp.Retain())},
+			{proto.Publish, proto.KeyRKey, proto.ShardedSubscription, proto.Refuse, publishing(wamp.RoutingKey("k"))},
+			{proto.Subscribe, proto.KeyMatch, proto.PatternBasedSubscription, proto.Refuse, subscribing(wamp.Match(wamp.Prefix))},
+			{proto.Subscribe, proto.KeyGetRetained, proto.EventRetention, proto.Ignore, subscribing(wamp.GetRetained())},
+			{proto.Subscribe, proto.KeyNKey, proto.ShardedSubscription, proto.Refuse, subscribing(wamp.NodeKey("n"))},
+			{proto.Register, proto.KeyMatch, proto.PatternBasedRegistration, proto.Refuse, registering(wamp.Match(wamp.Prefix))},
+			{proto.Register, proto.KeyInvoke, proto.SharedRegistration, proto.Refuse, registering(wamp.Invoke(wamp.First))},
+			{proto.Register, proto.KeyForwardTimeout, proto.CallTimeout, proto.Refuse, registering(wamp.ForwardTimeout())},
+			{proto.Register, proto.KeyDiscloseCaller, proto.CallerIdentification, proto.Ignore, registering(wamp.DiscloseCaller())},
+		} {
+			need, needs := proto.NeedOf(tt.in, tt.key)
+			if need.Lack != tt.lack || need.Feature != tt.feature || needs != (tt.lack != 0) {
+				t.Errorf("%v.%s: %+v", tt.in, tt.key, need)
+			}
+			var missing *wamp.FeatureError
+			switch err := tt.do(t.Context(), s); {
+			case need.Lack != proto.Refuse && err != nil:
+				t.Errorf("%v.%s: %v", tt.in, tt.key, err)
+			case need.Lack == proto.Refuse && (!errors.As(err, &missing) || missing.Role != need.Role || missing.Feature != need.Feature):
+				t.Errorf("%v.%s needs %v of the %v: %v", tt.in, tt.key, need.Feature, need.Role, err)
+			}
+		}
+		if err := publishing(wamp.ExcludeMe(true))(t.Context(), s); err != nil {
+			t.Errorf("the default needs nothing: %v", err)
+		}
+	})
+}
