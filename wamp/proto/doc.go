@@ -1,6 +1,8 @@
-// Package proto describes the messages of WAMP: the [Message] struct, the table of
-// [Traits] that says of each message what its shape is, who may send it in which
-// state and what it answers, and ids, URIs, options, features and error URIs.
+// Package proto holds what WAMP messages are made of: the message struct, the
+// trait table that says of each message its shape, who may send it in which
+// state and what it answers, the key table that says of each option and detail
+// where it stands, what its value is and what it needs of a router, ids, URIs,
+// features and error URIs.
 //
 // Most applications do not import it: package
 // [github.com/connectanum/connectanum-go/wamp] has names for what they need of it.
