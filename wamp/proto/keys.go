@@ -96,30 +96,32 @@ func (r *optionRow) has(t MessageType) bool { return slices.Contains(r.in, t) }
 // withPayload are the messages that carry a user's payload.
 var withPayload = []MessageType{Publish, Event, Call, Result, Invocation, Yield, Error}
 
-// Lack says what this library does with a key where the router does not have the
-// feature that it needs.
+// Lack is what this library does with a key whose feature the router does not have.
 type Lack uint8
 
 const (
-	// Ignore: the operation goes on without it.
+	// Ignore lets the operation go on without the key's effect.
 	Ignore Lack = iota + 1
-	// Refuse: the operation fails, and nothing is sent.
+	// Refuse fails the operation before anything is sent.
 	Refuse
-	// Emulate: the key is not sent, and the library does by itself what it can.
+	// Emulate leaves the key out, and the library does by itself what it can.
 	Emulate
 )
 
 // Need is the feature of the router that a key of a message needs.
 type Need struct {
-	In      MessageType
+	// In is the message in which the key has the need.
+	In MessageType
+	// Role and Feature are what the router must have announced.
 	Role    Role
 	Feature Feature
-	Lack    Lack
+	// Lack is what the library does where it has not.
+	Lack Lack
 	// Default is the value that means the same as no key at all, and so needs
-	// nothing. Nil: each value needs the feature.
+	// nothing. With nil each value needs the feature.
 	Default any
-	// Silent: a router without the feature takes no notice of the key. Any other
-	// key is an error there, or a violation of the protocol.
+	// Silent reports that a router without the feature takes no notice of the key.
+	// Any other key is an error there, or a violation of the protocol.
 	Silent bool
 }
 

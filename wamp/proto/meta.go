@@ -26,7 +26,7 @@ const (
 	MetaSubscriptionListSubscribers  = "wamp.subscription.list_subscribers"
 	MetaSubscriptionCountSubscribers = "wamp.subscription.count_subscribers"
 	// MetaSubscriptionCountSuscribers is the same as some routers spell it.
-	MetaSubscriptionCountSuscribers = "wamp.subscription.count_suscribers" //nolint:misspell // it is theirs
+	MetaSubscriptionCountSuscribers = "wamp.subscription.count_suscribers"
 	MetaSubscriptionGetEvents       = "wamp.subscription.get_events"
 )
 
