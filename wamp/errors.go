@@ -429,7 +429,7 @@ func Raw(c codec.Codec, args, kwargs []byte) Payload { return codec.Raw(c, args,
 
 // ID is a WAMP id: of a session, a subscription, a registration or a
 // publication. Zero means none. [proto.ID.Valid] reports whether it is a valid
-// id.
+// id, and [proto.ID.Next] returns the one after it.
 type ID = proto.ID
 
 // Dict is the options or details of a message: a list of [proto.Entry], each

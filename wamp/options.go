@@ -80,7 +80,8 @@ const (
 	Last = proto.Last
 )
 
-// Mode says what a cancelled call asks of the dealer.
+// Mode is how a call is cancelled: [KillNoWait], [Kill] or [Skip]. See
+// [CancelMode]. [proto.CancelMode.String] returns its name on the wire.
 type Mode = proto.CancelMode
 
 // The cancel modes.

@@ -90,11 +90,11 @@ type killOption struct{ key, value string }
 
 func (o killOption) applyKill(kw map[string]any) { kw[o.key] = o.value }
 
-// KillReason is the reason by which killed sessions are told goodbye, a URI.
-// Default: the router's, wamp.close.killed by the text.
+// KillReason sets the URI that the GOODBYE of killed sessions has as its reason.
+// Default: the router's own, wamp.close.killed by the WAMP specification.
 func KillReason(uri string) KillOption { return killOption{proto.KeyReason, uri} }
 
-// KillMessage is a text for the killed sessions.
+// KillMessage sets a text for the killed sessions.
 func KillMessage(text string) KillOption { return killOption{proto.KeyMessage, text} }
 
 // answer takes the outcome of a call. Its methods run on the actor.
