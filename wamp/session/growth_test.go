@@ -313,7 +313,7 @@ func topicsRevoked(b testing.TB, n int) {
 func handlesRestored(b testing.TB, n int) {
 	r := benchRig(b)
 	r.subscribed(b, n, number)
-	for range 20 { // one that is short enough does
+	for range 5 {
 		r.core.linkLost(errors.New("cut"))
 		r.core.joined(r.core.details, r.core.codec, 1<<20)
 		for i := range n {
