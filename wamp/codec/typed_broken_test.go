@@ -1,8 +1,10 @@
 package codec_test
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -57,18 +59,17 @@ func TestBrokenByHand(t *testing.T) {
 			if err != nil {
 				continue
 			}
-			if taken++; !reflect.DeepEqual(hand, ref.byHandFields) && !hasNaN(b, c) {
-				t.Fatalf("%q:\n got %+v\nwant %+v", b, hand, ref.byHandFields)
+			taken++
+			if reflect.DeepEqual(hand, ref.byHandFields) {
+				continue
+			}
+			got, want := fmt.Sprintf("%+v", hand), fmt.Sprintf("%+v", ref.byHandFields)
+			if got != want || !strings.Contains(got, "NaN") { // which equals nothing
+				t.Fatalf("%q:\n got %s\nwant %s", b, got, want)
 			}
 		}
 		if taken < 500 {
 			t.Errorf("%d were read", taken)
 		}
 	})
-}
-
-// hasNaN reports whether there may be a NaN, which equals nothing.
-func hasNaN(b []byte, c codec.Codec) bool {
-	v, err := c.Plain(b)
-	return err == nil && !reflect.DeepEqual(v, v)
 }
