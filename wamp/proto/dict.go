@@ -48,24 +48,13 @@ func (d Dict) Str(key string) string {
 // that is one counts.
 func (d Dict) Int(key string) (int64, bool) {
 	v, _ := d.Get(key)
-	switch n := v.(type) {
-	case int:
-		return int64(n), true
-	case uint64:
-		return int64(n), n <= 1<<63-1
-	case ID:
-		return int64(n), true
-	}
-	return integer(v)
+	return IntOf(v)
 }
 
 // ID returns the value of key as an id, 0 if it is absent or no valid id.
 func (d Dict) ID(key string) ID {
-	n, ok := d.Int(key)
-	if !ok || n < 1 || ID(n) > MaxID {
-		return 0
-	}
-	return ID(n)
+	v, _ := d.Get(key)
+	return IDOf(v)
 }
 
 // Dict returns the value of key, nil if it is absent or no dict.

@@ -3,11 +3,27 @@ package proto
 import "time"
 
 // IDOf returns a plain value as an id, 0 if it is no valid one.
-func IDOf(v any) ID { return Dict{{Key: "", Value: v}}.ID("") }
+func IDOf(v any) ID {
+	n, ok := IntOf(v)
+	if !ok || n < 1 || ID(n) > MaxID {
+		return 0
+	}
+	return ID(n)
+}
 
 // IntOf returns a plain value as an integer, and whether it is one; a float that is
 // one counts.
-func IntOf(v any) (int64, bool) { return Dict{{Key: "", Value: v}}.Int("") }
+func IntOf(v any) (int64, bool) {
+	switch n := v.(type) {
+	case int:
+		return int64(n), true
+	case uint64:
+		return int64(n), n <= 1<<63-1
+	case ID:
+		return int64(n), true
+	}
+	return integer(v)
+}
 
 // TimeOf reads a moment as routers write them: RFC 3339 with or without a zone, or
 // seconds or nanoseconds since 1970.
