@@ -26,11 +26,7 @@ func Own(ctx context.Context) (own context.Context, err error) {
 	if simple(ctx) {
 		return ctx, nil
 	}
-	defer func() {
-		if p := recover(); p != nil {
-			own, err = nil, panicked(p)
-		}
-	}()
+	defer panicked(&own, &err)
 	c := &userContext{user: ctx, done: ctx.Done()}
 	c.deadline, c.has = ctx.Deadline()
 	if ctx.Err() != nil {
@@ -58,11 +54,7 @@ func OwnCall(ctx context.Context) (own context.Context, bounded bool, err error)
 		own, err = Own(ctx)
 		return own, err == nil, err
 	}
-	defer func() {
-		if p := recover(); p != nil {
-			own, err = nil, panicked(p)
-		}
-	}()
+	defer panicked(&own, &err)
 	until, bounded := ctx.Deadline()
 	if bounded {
 		ctx = &boundedContext{ctx, until}
@@ -79,7 +71,13 @@ type boundedContext struct {
 // Deadline implements context.Context.
 func (c *boundedContext) Deadline() (time.Time, bool) { return c.until, true }
 
-func panicked(p any) error { return fmt.Errorf("the context panicked: %v", p) }
+// panicked is deferred by who calls a user's context: where that panics, there is an
+// error and no context.
+func panicked(own *context.Context, err *error) {
+	if p := recover(); p != nil {
+		*own, *err = nil, fmt.Errorf("the context panicked: %v", p)
+	}
+}
 
 // The types of package context. Those of the first line have no parent that is
 // asked for more than values.
