@@ -90,12 +90,7 @@ const (
 	progressChannel = 32
 	callBytes       = 64 << 20
 	killGrace       = 10 * time.Second
-	overhead        = 256 // bytes that a queued message costs beside what it holds
 )
-
-// sizeOf is what a message that is kept costs: its payload, its details, and the
-// value that is made of it.
-func sizeOf(m *proto.Message) int { return len(m.Args) + len(m.Kwargs) + m.Options.Size() + overhead }
 
 // callStream is a call with the stream of its results: the engine's part, the
 // channel, and room for a small payload, in one allocation.
@@ -221,7 +216,7 @@ func (s *Session) noted(err error) error {
 
 // Deliver takes a progressive result. It runs on the actor.
 func (cs *callStream) Deliver(m *proto.Message) session.Verdict {
-	return cs.Put(Result{Payload: cs.received(m), Progress: true, Details: m.Options}, sizeOf(m))
+	return cs.Put(Result{Payload: cs.received(m), Progress: true, Details: m.Options}, session.Cost(m))
 }
 
 // received is the payload of a RESULT.

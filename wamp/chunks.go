@@ -61,7 +61,7 @@ var (
 func (k *chunkStream) Chunk(m *proto.Message, last bool) session.Verdict {
 	verdict := session.Taken
 	if p := codec.Received(k.inv.codec(), m); !last || !p.Empty() {
-		verdict = k.stream.Put(k.inv.received(m), sizeOf(m))
+		verdict = k.stream.Put(k.inv.received(m), session.Cost(m))
 	}
 	if last && verdict != session.Overflow {
 		k.stream.Finish(Payload{}, false, false)

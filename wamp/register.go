@@ -173,7 +173,7 @@ func (is *invocationSink) Invoke(m *proto.Message) (*session.Invocation, session
 	if len(m.Options) > 0 {
 		inv.special(cancel)
 	}
-	verdict := is.stream.Put(inv, sizeOf(m))
+	verdict := is.stream.Put(inv, session.Cost(m))
 	if verdict == session.Overflow {
 		is.refused.Add(1)
 		inv.eng.Cancel(nil)

@@ -81,7 +81,7 @@ func (p *replay) put(ev Event, size int) session.Verdict {
 func (p *replay) again() session.Verdict {
 	n := p.links.Load() + 1
 	defer p.links.Store(n) // behind the put, so that a sign that is not there was dropped
-	return p.put(Event{restored: true, stamp: n}, overhead)
+	return p.put(Event{restored: true, stamp: n}, session.Overhead)
 }
 
 // prepare is called before the subscription is handed over.

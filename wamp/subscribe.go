@@ -257,7 +257,7 @@ func (es *eventSink) Restored() session.Verdict {
 func (es *eventSink) Deliver(m *proto.Message) session.Verdict {
 	ev := newEvent(es.s, m, es.eng.URI, es.eng.Match)
 	ev.AfterGap, es.gap = es.gap, false
-	size := sizeOf(m)
+	size := session.Cost(m)
 	if es.replay != nil {
 		ev.stamp = es.replay.links.Load()
 		return es.replay.put(ev, size)

@@ -32,7 +32,7 @@ func metaEvents[T any](ctx context.Context, m API, need session.Need, topic stri
 		return nil, err
 	}
 	r := flow.NewRelay[T](ctx, room)
-	err = r.Run(m.eng, func() {
+	err = r.Run(m.s.Engine(), func() {
 		for ev := range sub.Events() {
 			args, err := ev.Args()
 			if err != nil {

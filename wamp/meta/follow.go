@@ -108,7 +108,7 @@ func follow[T any](ctx context.Context, what followed[T]) ([]T, <-chan Change[T]
 		return nil, nil, session.WrapOp("follow", what.comes, err)
 	}
 	what.m.patient = true // it outlives connections
-	events, err := merge(ctx, what.m.eng, what.need, what.goes, what.comes)
+	events, err := merge(ctx, what.m.s.Engine(), what.need, what.goes, what.comes)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -122,7 +122,7 @@ func follow[T any](ctx context.Context, what followed[T]) ([]T, <-chan Change[T]
 	for _, id := range slices.Sorted(maps.Keys(f.known)) {
 		first = append(first, f.known[id])
 	}
-	if err := f.relay.Run(what.m.eng, f.run); err != nil {
+	if err := f.relay.Run(what.m.s.Engine(), f.run); err != nil {
 		events.stop()
 		return nil, nil, err
 	}
@@ -205,7 +205,7 @@ func (f *follower[T]) run() {
 	case f.ctx.Err() != nil:
 		err = session.Canceled(f.ctx)
 	case err == nil: // Close is out of time, and the session about to end
-		err = f.m.eng.Undelivered(1)
+		err = f.m.s.Engine().Undelivered(1)
 	}
 	f.relay.Last(Change[T]{Err: err})
 }

@@ -13,7 +13,6 @@ import (
 const (
 	room        = 8        // of the channels of users
 	mergedBytes = 64 << 20 // bound of what waits to be followed
-	overhead    = 256      // bytes that an item costs beside what it holds
 )
 
 // item is one event, or the sign that its subscription has been restored.
@@ -100,12 +99,12 @@ var (
 // Deliver takes an event.
 func (k *mergedSink) Deliver(msg *proto.Message) session.Verdict {
 	it := item{payload: codec.Received(k.m.eng.Codec(), msg), topic: k.topic, number: k.m.count.Add(1)}
-	return k.m.stream.Put(it, len(msg.Args)+len(msg.Kwargs)+msg.Options.Size()+overhead)
+	return k.m.stream.Put(it, session.Cost(msg))
 }
 
 // Restored says that events may have been missed before what comes now.
 func (k *mergedSink) Restored() session.Verdict {
-	return k.m.stream.Put(item{restored: true, number: k.m.count.Add(1)}, overhead)
+	return k.m.stream.Put(item{restored: true, number: k.m.count.Add(1)}, session.Overhead)
 }
 
 // Lost, Held and Shed are the policy's part.

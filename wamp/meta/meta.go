@@ -20,13 +20,12 @@ import (
 // clear, and fields that are absent are zero; an answer that cannot be
 // understood is an error.
 type API struct {
-	eng     *session.Session
 	s       *wamp.Session
 	patient bool // its calls wait for a connection whatever FailFast says
 }
 
 // Of returns the meta API of the router of a session.
-func Of(s *wamp.Session) API { return API{eng: s.Engine(), s: s} }
+func Of(s *wamp.Session) API { return API{s: s} }
 
 // SessionInfo describes a session. Routers leave fields out: of a session that
 // has left, Crossbar tells only the id.
@@ -131,19 +130,12 @@ func (m API) try(ctx context.Context, procedure string, payload codec.Payload, t
 	if err != nil {
 		return nil, err
 	}
-	sink := answer{m.eng.Codec(), make(chan outcome, 1)}
+	sink := answer{m.s.Engine().Codec(), make(chan outcome, 1)}
 	call := &session.Call{Ctx: ctx, Bounded: bounded, URI: procedure, Sink: sink, Idempotent: twice, Patient: m.patient}
-	buf, n, err := payload.Encode(sink.c, call.Scratch[:0])
-	if err != nil {
+	if err := call.Encode(sink.c, payload); err != nil {
 		return nil, err
 	}
-	if n > 0 {
-		call.Args = buf[:n:n]
-	}
-	if n < len(buf) {
-		call.Kwargs = buf[n:]
-	}
-	if err := m.eng.Call(call); err != nil {
+	if err := m.s.Engine().Call(call); err != nil {
 		return nil, err
 	}
 	o := <-sink.done // it comes with the end of ctx too, or of the session

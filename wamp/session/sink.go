@@ -84,3 +84,10 @@ type ChunkSink interface {
 	// be called more than once.
 	End()
 }
+
+// Overhead is what a value costs that a Sink keeps, in bytes, beside what it holds.
+const Overhead = 256
+
+// Cost is what a message costs that a Sink keeps: its payload, its details, and the
+// value that is made of it.
+func Cost(m *proto.Message) int { return len(m.Args) + len(m.Kwargs) + m.Options.Size() + Overhead }
