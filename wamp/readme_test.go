@@ -94,6 +94,28 @@ func (doc *document) statements() (out []string) {
 	return out
 }
 
+// compile checks the statements of a snippet, which has a ctx and a session, and
+// returns what is wrong with them. What is declared or imported and left unused is
+// not; err is that they are no statements.
+func compile(fset *token.FileSet, imports types.Importer, name, snippet string) (wrong []error, err error) {
+	text := "package snippet\nimport (\n"
+	for _, path := range snippetImports {
+		text += fmt.Sprintf("\t%q\n", path)
+	}
+	text += ")\nfunc _(ctx context.Context, session *wamp.Session) (err error) {\n{\n" + snippet + "\n}\nreturn nil\n}\n"
+	file, err := parser.ParseFile(fset, name, text, parser.SkipObjectResolution)
+	if err != nil {
+		return nil, err
+	}
+	cfg := types.Config{Importer: imports, Error: func(err error) {
+		if e := (types.Error{}); !errors.As(err, &e) || !e.Soft {
+			wrong = append(wrong, err)
+		}
+	}}
+	_, _ = cfg.Check("snippet", fset, []*ast.File{file}, nil)
+	return wrong, nil
+}
+
 // The Go in the documents compiles against the library as it is. What a snippet
 // declares and leaves unused is no fault of it.
 func TestDocumentsCompile(t *testing.T) {
@@ -107,22 +129,13 @@ func TestDocumentsCompile(t *testing.T) {
 		doc := readDocument(t, name)
 		snippets := doc.statements()
 		for i, snippet := range snippets {
-			text := "package snippet\nimport (\n"
-			for _, path := range snippetImports {
-				text += fmt.Sprintf("\t%q\n", path)
-			}
-			text += ")\nfunc _(ctx context.Context, session *wamp.Session) (err error) {\n{\n" + snippet + "\n}\nreturn nil\n}\n"
-			file, err := parser.ParseFile(fset, fmt.Sprintf("%s, snippet %d", name, i+1), text, parser.SkipObjectResolution)
+			wrong, err := compile(fset, imports, fmt.Sprintf("%s, snippet %d", name, i+1), snippet)
 			if err != nil {
 				t.Errorf("%v in\n%s", err, snippet)
-				continue
 			}
-			cfg := types.Config{Importer: imports, Error: func(err error) {
-				if e := (types.Error{}); !errors.As(err, &e) || !e.Soft {
-					t.Errorf("%v in\n%s", err, snippet)
-				}
-			}}
-			_, _ = cfg.Check("snippet", fset, []*ast.File{file}, nil)
+			for _, err := range wrong {
+				t.Errorf("%v in\n%s", err, snippet)
+			}
 		}
 		for _, m := range exported.FindAllStringSubmatch(doc.text, -1) {
 			if scope.Scope().Lookup(m[1]) == nil {
@@ -209,18 +222,10 @@ func TestWhatDoesNotCompile(t *testing.T) {
 		"a call that is retained":            `session.Call(ctx, "p", p, wamp.Retain())`,
 		"a subscription that is progressive": `session.Subscribe(ctx, "t", wamp.Progressive())`,
 	} {
-		text := "package snippet\nimport (\n\"context\"\n\"" + module + "/wamp\"\n)\nfunc _(ctx context.Context, session *wamp.Session, p wamp.Payload) {\n" + code + "\n}\n"
-		file, err := parser.ParseFile(fset, what, text, parser.SkipObjectResolution)
+		wrong, err := compile(fset, imports, what, "p := wamp.Args()\n"+code)
 		if err != nil {
 			t.Fatalf("%s: %v", what, err)
 		}
-		var wrong []types.Error
-		cfg := types.Config{Importer: imports, Error: func(err error) {
-			if e := (types.Error{}); errors.As(err, &e) && !e.Soft {
-				wrong = append(wrong, e)
-			}
-		}}
-		_, _ = cfg.Check("snippet", fset, []*ast.File{file}, nil)
 		if len(wrong) != 1 {
 			t.Errorf("%s: %v", what, wrong)
 		}
