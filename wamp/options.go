@@ -345,36 +345,36 @@ type OverflowOption interface {
 // reached, after what it holds. A call is then cancelled. It is the default of
 // calls and registrations. A registration goes on, however: the invocation that
 // finds no room is answered with wamp.error.unavailable.
-func OverflowFail() OverflowOption { return overflowOption(flow.Fail) }
+func OverflowFail() OverflowOption { return overflowOption{policyOption(flow.Fail)} }
 
 // OverflowBlock stops reading from the connection when the bound of the stream
 // is reached, until half of it is free. All other streams of the session wait
 // too, and the router may drop messages for the session. A consumer that calls
 // in its own loop may then wait for itself, until the deadline of its call.
-func OverflowBlock() OverflowOption { return overflowOption(flow.Block) }
+func OverflowBlock() OverflowOption { return overflowOption{policyOption(flow.Block)} }
 
-type overflowOption flow.Policy
+type overflowOption struct{ policyOption }
 
-func (o overflowOption) applyCall(s *callStream) error { s.Policy = flow.Policy(o); return nil }
-func (o overflowOption) applySubscribe(s *Subscription) error {
-	s.stream.Policy = flow.Policy(o)
+func (o overflowOption) applyCall(s *callStream) error {
+	s.Policy = flow.Policy(o.policyOption)
 	return nil
 }
+
 func (o overflowOption) applyRegister(r *Registration) error {
-	r.stream.Policy = flow.Policy(o)
+	r.stream.Policy = flow.Policy(o.policyOption)
 	return nil
 }
 
 // OverflowDropOldest drops the oldest events that were not read when the bound
 // is reached ([Buffer]), and counts them. It is the default of subscriptions.
-func OverflowDropOldest() SubscribeOption { return dropOption(flow.DropOldest) }
+func OverflowDropOldest() SubscribeOption { return policyOption(flow.DropOldest) }
 
 // OverflowDropNewest drops events that find no room, and counts them.
-func OverflowDropNewest() SubscribeOption { return dropOption(flow.DropNewest) }
+func OverflowDropNewest() SubscribeOption { return policyOption(flow.DropNewest) }
 
-type dropOption flow.Policy
+type policyOption flow.Policy
 
-func (o dropOption) applySubscribe(s *Subscription) error {
+func (o policyOption) applySubscribe(s *Subscription) error {
 	s.stream.Policy = flow.Policy(o)
 	return nil
 }
