@@ -199,17 +199,23 @@ func (w *simWorld) results(o *simOp, a sim.Action, results wamp.Results) {
 }
 
 func (w *simWorld) register(o *simOp, a sim.Action) {
-	var reg registered
-	var served *wamp.Service
-	var read *wamp.Registration
-	var err error
 	uri := sim.RegistrationURI(a.Op)
+	var reg registered
+	var err error
+	var until func() // it is over
 	if a.Steps > 0 {
+		var served *wamp.Service
 		served, err = w.s.Handle(o.ctx, uri, w.handler(a.Op), wamp.Concurrency(a.Steps))
-		reg = served
+		reg, until = served, func() { <-served.Done() }
 	} else {
+		var read *wamp.Registration
 		read, err = w.s.Register(o.ctx, uri, wamp.Buffer(1, 0))
-		reg = read
+		reg, until = read, func() {
+			for inv := range read.Invocations() {
+				go w.answer(inv, a.Op)
+				w.pause(o)
+			}
+		}
 	}
 	if err != nil {
 		w.m.Ended(a.Op, simEnd(err, wamp.Payload{}))
@@ -219,14 +225,7 @@ func (w *simWorld) register(o *simOp, a sim.Action) {
 	o.reg = reg
 	w.mu.Unlock()
 	w.m.Acked(a.Op)
-	if a.Steps > 0 {
-		<-served.Done()
-	} else {
-		for inv := range read.Invocations() {
-			go w.answer(inv, a.Op)
-			w.pause(o)
-		}
-	}
+	until()
 	w.m.Ended(a.Op, simEnd(reg.Err(), wamp.Payload{}))
 }
 
