@@ -40,53 +40,56 @@ type HistoryQuery struct {
 	Topic string
 }
 
-// historyQuery is what is asked of an event history.
-type historyQuery struct {
-	kw    map[string]any
-	last  bool // the newest ones, but in their order
-	ends  bool // it has an upper bound
-	limit int
-}
-
-// query is q as it is asked.
-func (q HistoryQuery) query() (*historyQuery, error) {
+// check reports bounds that are none.
+func (q *HistoryQuery) check() error {
 	switch {
 	case q.Limit < 0 || q.Last < 0:
-		return nil, errors.New("wamp: HistoryQuery: the limit is negative")
+		return errors.New("wamp: HistoryQuery: the limit is negative")
 	case q.Limit > 0 && q.Last > 0:
-		return nil, errors.New("wamp: HistoryQuery: both Limit and Last are set")
+		return errors.New("wamp: HistoryQuery: both Limit and Last are set")
 	case q.Last > 0 && q.Reverse:
-		return nil, errors.New("wamp: HistoryQuery: both Last, which is oldest first, and Reverse are set")
+		return errors.New("wamp: HistoryQuery: both Last, which is oldest first, and Reverse are set")
 	}
-	out := &historyQuery{kw: map[string]any{}, limit: max(q.Limit, q.Last), last: q.Last > 0}
-	if out.limit > 0 {
-		out.kw["limit"] = out.limit
-	}
-	if q.Reverse || out.last {
-		out.kw["reverse"] = true
+	for _, id := range []ID{q.FromPublication, q.AfterPublication, q.BeforePublication, q.UntilPublication} {
+		if id != 0 && !id.Valid() {
+			return fmt.Errorf("wamp: HistoryQuery: %d is no publication id", id)
+		}
 	}
 	if q.Topic != "" {
-		if err := proto.CheckURI(q.Topic); err != nil {
-			return nil, err
-		}
-		out.kw[proto.KeyTopic] = q.Topic
+		return proto.CheckURI(q.Topic)
+	}
+	return nil
+}
+
+// ends reports whether there is an upper bound.
+func (q *HistoryQuery) ends() bool {
+	return !q.Before.IsZero() || !q.Until.IsZero() || q.BeforePublication != 0 || q.UntilPublication != 0
+}
+
+// keywords is the query as it is sent.
+func (q *HistoryQuery) keywords() map[string]any {
+	kw := map[string]any{}
+	if n := max(q.Limit, q.Last); n > 0 {
+		kw["limit"] = n
+	}
+	if q.Reverse || q.Last > 0 {
+		kw["reverse"] = true
+	}
+	if q.Topic != "" {
+		kw[proto.KeyTopic] = q.Topic
 	}
 	for key, at := range map[string]time.Time{"from_time": q.From, "after_time": q.After, "before_time": q.Before, "until_time": q.Until} {
 		if !at.IsZero() {
-			out.kw[key] = at.UTC().Format(time.RFC3339Nano)
+			kw[key] = at.UTC().Format(time.RFC3339Nano)
 		}
 	}
 	for key, id := range map[string]ID{"from_publication": q.FromPublication, "after_publication": q.AfterPublication,
 		"before_publication": q.BeforePublication, "until_publication": q.UntilPublication} {
-		switch {
-		case id.Valid():
-			out.kw[key] = id
-		case id != 0:
-			return nil, fmt.Errorf("wamp: HistoryQuery: %d is no publication id", id)
+		if id != 0 {
+			kw[key] = id
 		}
 	}
-	out.ends = !q.Before.IsZero() || !q.Until.IsZero() || q.BeforePublication != 0 || q.UntilPublication != 0
-	return out, nil
+	return kw
 }
 
 // History asks the broker for past events of the subscription, oldest first
@@ -99,14 +102,14 @@ func (q HistoryQuery) query() (*historyQuery, error) {
 //
 // See the WAMP specification, "Event History".
 func (sub *Subscription) History(ctx context.Context, bounds HistoryQuery) (<-chan Event, error) {
-	q, err := bounds.query()
+	err := bounds.check()
 	ctx, bad := session.Own(ctx)
 	if bad != nil {
 		err = bad
 	}
 	var events []Event
 	if err == nil {
-		events, err = sub.history(ctx, q, Results.Final)
+		events, err = sub.history(ctx, bounds, Results.Final)
 	}
 	if err != nil {
 		return nil, opError("history", sub.eng.URI, err)
@@ -116,24 +119,23 @@ func (sub *Subscription) History(ctx context.Context, bounds HistoryQuery) (<-ch
 
 // history asks for past events, and waits for the answer by await. Oldest first,
 // unless the query is reversed.
-func (sub *Subscription) history(ctx context.Context, q *historyQuery, await func(Results) (Result, error), options ...CallOption) ([]Event, error) {
+func (sub *Subscription) history(ctx context.Context, q HistoryQuery, await func(Results) (Result, error), options ...CallOption) ([]Event, error) {
 	for {
 		id := sub.ID()
-		events, err := sub.historyOf(ctx, id, q.kw, await, options...)
-		if q.last && (session.Is(err, ErrRuntimeError) || session.Is(err, ErrInvalidArgument)) {
+		kw := q.keywords()
+		events, err := sub.historyOf(ctx, id, kw, await, options...)
+		if q.Last > 0 && (session.Is(err, ErrRuntimeError) || session.Is(err, ErrInvalidArgument)) {
 			// Crossbar gives the newest ones, and knows no other key.
-			kw := maps.Clone(q.kw)
 			delete(kw, "reverse")
 			events, err = sub.historyOf(ctx, id, kw, await, options...)
 		}
 		if sub.ID() != id && ctx.Err() == nil {
 			continue // it was restored meanwhile, and the router has another name for it
 		}
-		if q.last {
+		if q.Last > 0 {
 			slices.Reverse(events)
 		}
-		newestFirst := q.kw["reverse"] != nil && !q.last
-		if n := len(events); n > 1 && (events[0].Time.After(events[n-1].Time) && !newestFirst || events[0].Time.Before(events[n-1].Time) && newestFirst) {
+		if n := len(events); n > 1 && (events[0].Time.After(events[n-1].Time) && !q.Reverse || events[0].Time.Before(events[n-1].Time) && q.Reverse) {
 			slices.Reverse(events) // a router that gives the newest first, or last, all the same
 		}
 		return q.trim(events), err
@@ -187,69 +189,47 @@ func entriesOf(p Payload) ([][]byte, error) {
 
 // trim leaves out what a router has given though it was not asked for: not all of
 // them know every bound. events are in the order that was asked for.
-func (q *historyQuery) trim(events []Event) []Event {
-	newestFirst := q.kw["reverse"] != nil && !q.last
-	if newestFirst {
+func (q *HistoryQuery) trim(events []Event) []Event {
+	if q.Reverse {
 		slices.Reverse(events)
 	}
-	for key, bound := range q.kw {
-		events = trimBy(events, key, bound)
+	// of is where a publication is. One that is not there the router knows better.
+	of := func(id ID) (i int, there bool) {
+		i = slices.IndexFunc(events, func(ev Event) bool { return id != 0 && ev.Publication == id })
+		return i, i >= 0
 	}
-	if n := q.limit; n > 0 && len(events) > n {
-		if q.last || newestFirst {
+	if i, there := of(q.FromPublication); there {
+		events = events[i:]
+	}
+	if i, there := of(q.AfterPublication); there {
+		events = events[i+1:]
+	}
+	if i, there := of(q.BeforePublication); there {
+		events = events[:i]
+	}
+	if i, there := of(q.UntilPublication); there {
+		events = events[:i+1]
+	}
+	events = slices.DeleteFunc(events, func(ev Event) bool {
+		return q.Topic != "" && ev.Topic != q.Topic || !ev.Time.IsZero() && q.outside(ev.Time)
+	})
+	if n := max(q.Limit, q.Last); n > 0 && len(events) > n {
+		if q.Last > 0 || q.Reverse {
 			events = events[len(events)-n:]
 		} else {
 			events = events[:n]
 		}
 	}
-	if newestFirst {
+	if q.Reverse {
 		slices.Reverse(events)
 	}
 	return events
 }
 
-// trimBy applies one bound to events, oldest first.
-func trimBy(events []Event, key string, bound any) []Event {
-	switch v := bound.(type) {
-	case ID:
-		i := slices.IndexFunc(events, func(ev Event) bool { return ev.Publication == v })
-		if i < 0 {
-			return events // the router knows better where it was
-		}
-		switch key {
-		case "from_publication":
-			return events[i:]
-		case "after_publication":
-			return events[i+1:]
-		case "before_publication":
-			return events[:i]
-		case "until_publication":
-			return events[:i+1]
-		}
-	case string:
-		if key == proto.KeyTopic {
-			return slices.DeleteFunc(events, func(ev Event) bool { return ev.Topic != v })
-		}
-		if at, ok := proto.TimeOf(v); ok {
-			return slices.DeleteFunc(events, func(ev Event) bool { return !ev.Time.IsZero() && outside(ev.Time, key, at) })
-		}
-	}
-	return events
-}
-
-// outside reports whether a moment is outside of a bound.
-func outside(t time.Time, key string, bound time.Time) bool {
-	switch key {
-	case "from_time":
-		return t.Before(bound)
-	case "after_time":
-		return !t.After(bound)
-	case "before_time":
-		return !t.Before(bound)
-	case "until_time":
-		return t.After(bound)
-	}
-	return false
+// outside reports whether a moment is outside of the bounds.
+func (q *HistoryQuery) outside(t time.Time) bool {
+	return t.Before(q.From) || !q.After.IsZero() && !t.After(q.After) ||
+		!q.Before.IsZero() && !t.Before(q.Before) || !q.Until.IsZero() && t.After(q.Until)
 }
 
 // historic reads an event of the history. Routers name its parts variously, and

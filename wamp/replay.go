@@ -36,16 +36,14 @@ func FromHistory(bounds HistoryQuery) SubscribeOption { return fromHistoryOption
 type fromHistoryOption HistoryQuery
 
 func (o fromHistoryOption) applySubscribe(s *Subscription) error {
-	q, err := HistoryQuery(o).query()
-	if err != nil {
+	q := HistoryQuery(o)
+	if err := q.check(); err != nil {
 		return err
 	}
-	if q.ends || q.kw["reverse"] != nil && !q.last {
+	if q.ends() || q.Reverse {
 		return errors.New("wamp: FromHistory: the bounds must not have an end, nor be reversed")
 	}
-	if q.limit > 0 { // the oldest ones would leave a gap behind them
-		q.last, q.kw["reverse"] = true, true
-	}
+	q.Limit, q.Last = 0, max(q.Limit, q.Last) // the oldest ones would leave a gap behind them
 	s.replay = &replay{sub: s, query: q}
 	return nil
 }
@@ -53,7 +51,7 @@ func (o fromHistoryOption) applySubscribe(s *Subscription) error {
 // replay joins history and live events. Its goroutine owns it after start.
 type replay struct {
 	sub    *Subscription
-	query  *historyQuery
+	query  HistoryQuery
 	ctx    context.Context // of the subscription: it belongs to it
 	cancel context.CancelFunc
 	relay  *flow.Relay[Event]
@@ -235,7 +233,7 @@ func (p *replay) interleave(history, live []Event) []Event {
 	if meet == len(live) && p.sub.stream.Dropped() == p.lost {
 		meet = 0
 	}
-	topic, _ := p.query.kw[proto.KeyTopic].(string)
+	topic := p.query.Topic
 	all := make([]Event, 0, len(history)+len(live))
 	done := 0
 	for k, ev := range live {
@@ -287,7 +285,7 @@ func (p *replay) missed() (events []Event, answered bool) {
 	events, err := p.sub.history(p.ctx, p.since(last), p.await, patientCall{})
 	switch {
 	case err != nil && ErrorURI(err) != "": // a router that knows a limit only
-		events, err = p.sub.history(p.ctx, &historyQuery{kw: map[string]any{"limit": historyMost}}, p.await, patientCall{})
+		events, err = p.sub.history(p.ctx, HistoryQuery{Limit: historyMost}, p.await, patientCall{})
 	case err == nil && last != 0 && p.known(events) < 0: // or it does not know that one
 		events, err = p.sub.history(p.ctx, p.since(0), p.await, patientCall{})
 	}
@@ -321,19 +319,12 @@ const historyMost = 1 << 20
 // since asks for what came after the last event, and that one too: if it is
 // there, nothing is missing. Without one, the bounds hold from which the stream
 // was to begin.
-func (p *replay) since(last ID) *historyQuery {
-	q := &historyQuery{kw: map[string]any{}}
+func (p *replay) since(last ID) HistoryQuery {
 	if last != 0 {
-		q.kw["from_publication"] = last
-		return q
+		return HistoryQuery{FromPublication: last}
 	}
-	for key, bound := range p.query.kw {
-		switch key {
-		case "limit", "reverse", proto.KeyTopic:
-		default:
-			q.kw[key] = bound
-		}
-	}
+	q := p.query
+	q.Last, q.Topic = 0, ""
 	return q
 }
 
