@@ -26,7 +26,7 @@ func Own(ctx context.Context) (own context.Context, err error) {
 	if simple(ctx) {
 		return ctx, nil
 	}
-	defer panicked(&own, &err)
+	defer panicked(&err)
 	c := &userContext{user: ctx, done: ctx.Done()}
 	c.deadline, c.has = ctx.Deadline()
 	if ctx.Err() != nil {
@@ -54,7 +54,7 @@ func OwnCall(ctx context.Context) (own context.Context, bounded bool, err error)
 		own, err = Own(ctx)
 		return own, err == nil, err
 	}
-	defer panicked(&own, &err)
+	defer panicked(&err)
 	until, bounded := ctx.Deadline()
 	if bounded {
 		ctx = &boundedContext{ctx, until}
@@ -72,10 +72,10 @@ type boundedContext struct {
 func (c *boundedContext) Deadline() (time.Time, bool) { return c.until, true }
 
 // panicked is deferred by who calls a user's context: where that panics, there is an
-// error and no context.
-func panicked(own *context.Context, err *error) {
+// error, and no context yet.
+func panicked(err *error) {
 	if p := recover(); p != nil {
-		*own, *err = nil, fmt.Errorf("the context panicked: %v", p)
+		*err = fmt.Errorf("the context panicked: %v", p)
 	}
 }
 
