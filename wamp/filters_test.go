@@ -8,22 +8,8 @@ import (
 	"testing/synctest"
 
 	"github.com/connectanum/connectanum-go/wamp"
-	"github.com/connectanum/connectanum-go/wamp/authn"
 	"github.com/connectanum/connectanum-go/wamp/wamptest"
 )
-
-// named lets everybody in as who they say they are.
-func named() wamptest.Option {
-	return wamptest.WithLogins(wamptest.Ticket(func(authid, _ string) (ticket, role string, ok bool) {
-		return "secret", strings.TrimRight(authid, "0123456789"), true
-	}))
-}
-
-// joinAs joins under a name; the role is the name without its digits.
-func joinAs(t *testing.T, r *wamptest.Router, name string, options ...wamp.Option) *wamp.Session {
-	t.Helper()
-	return join(t, r, append([]wamp.Option{wamp.WithAuth(authn.Ticket(name, "secret"))}, options...)...)
-}
 
 // Every combination of the six lists, of exclude_me, and of whom they name,
 // against a rule that is written down once.

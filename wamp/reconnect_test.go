@@ -15,11 +15,6 @@ import (
 	"github.com/connectanum/connectanum-go/wamp/wamptest"
 )
 
-// quick is a policy whose delays are known.
-func quick() wamp.Backoff {
-	return wamp.Backoff{Min: 100 * time.Millisecond, Max: time.Second, Random: func() float64 { return 0 }}
-}
-
 // next reads a state and checks its phase.
 func next(t *testing.T, states <-chan wamp.State, phase wamp.Phase) wamp.State {
 	t.Helper()

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp"
-	"github.com/connectanum/connectanum-go/wamp/codec"
 	"github.com/connectanum/connectanum-go/wamp/proto"
 	"github.com/connectanum/connectanum-go/wamp/wamptest"
 )
@@ -151,6 +150,3 @@ func hung(t *testing.T, s *wamp.Session, procedure string, options ...wamp.Regis
 	}, options...)
 	return causes
 }
-
-// serializers are all there are.
-var serializers = []codec.Codec{codec.CBOR, codec.MsgPack, codec.JSON}

@@ -9,10 +9,10 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/connectanum/connectanum-go/wamp"
 	"github.com/connectanum/connectanum-go/wamp/codec"
+	"github.com/connectanum/connectanum-go/wamp/internal/sessiontest"
 	"github.com/connectanum/connectanum-go/wamp/meta"
 	"github.com/connectanum/connectanum-go/wamp/proto"
 	"github.com/connectanum/connectanum-go/wamp/seal"
@@ -34,21 +34,7 @@ func ring(t *testing.T, keys ...seal.Key) *seal.Ring {
 	return r
 }
 
-func join(t *testing.T, r *wamptest.Router, options ...wamp.Option) *wamp.Session {
-	t.Helper()
-	s, err := wamp.Connect(t.Context(), "", "realm1", append(options, wamp.WithTransport(r.Dial))...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		defer cancel()
-		if err := s.Close(ctx); err != nil {
-			t.Errorf("Close: %v", err)
-		}
-	})
-	return s
-}
+var join = sessiontest.Join
 
 // nosy is a router's hook that looks for what it must not see.
 func nosy(t *testing.T) wamptest.Hook {

@@ -35,6 +35,7 @@ var floors = map[string][]string{
 	"wamp/wamptest":             {"wamp/authn/accept", "wamp/codec", "wamp/transport"},
 	// of tests only; they may be of any package
 	"wamp/internal/sim":            {"wamp/proto"},
+	"wamp/internal/sessiontest":    {"wamp", "wamp/wamptest"},
 	"wamp/authn/internal/authtest": {"wamp/authn/accept"},
 }
 
