@@ -85,6 +85,3 @@ func (cborFormat) appendBytes(dst []byte, v []byte) []byte {
 
 func (cborFormat) appendList(dst []byte, n int) []byte { return cborHead(dst, cborArray, uint64(n)) }
 func (cborFormat) appendDict(dst []byte, n int) []byte { return cborHead(dst, cborMap, uint64(n)) }
-
-// pooledSize is how big a buffer may have grown to go back to its pool.
-const pooledSize = 1 << 20

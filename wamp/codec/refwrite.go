@@ -15,6 +15,9 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
+// pooledSize is how big a buffer may have grown to go back to its pool.
+const pooledSize = 1 << 20
+
 // refWriter writes values as the JSON library does, with our functions in front.
 // They are made once for each writer, since they note marks in it.
 type refWriter struct {

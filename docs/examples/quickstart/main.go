@@ -102,17 +102,17 @@ func search(stopped chan<- string) wamp.Handler {
 		}
 		defer f.Close()
 		var lines, matches int
-		var octets int64
+		var size int64
 		for in := bufio.NewScanner(f); in.Scan(); {
 			if ctx.Err() != nil {
 				stopped <- fmt.Sprintf("after line %d: %v", lines, context.Cause(ctx))
 				return ctx.Err()
 			}
 			lines++
-			octets += int64(len(in.Bytes()) + 1)
+			size += int64(len(in.Bytes()) + 1)
 			if strings.Contains(in.Text(), word) {
 				matches++
-				if err := inv.Progress(wamp.Args(Found{lines, octets, in.Text()})); err != nil {
+				if err := inv.Progress(wamp.Args(Found{lines, size, in.Text()})); err != nil {
 					continue // ctx has ended: the next round sees it
 				}
 			}
