@@ -277,8 +277,8 @@ func TestBadInputBroken(t *testing.T) {
 	}
 }
 
-// Octets that are nothing at all, in each serializer.
-func TestBadInputOctets(t *testing.T) {
+// Bytes that are nothing at all, in each serializer.
+func TestBadInputBytes(t *testing.T) {
 	for c, rows := range map[codec.Codec][]string{
 		codec.JSON: {"", " ", "[", "[50,3,{}", "[50,3,{}]]", "{}", "null", "nonsense", "[50,3,{\"a\":1,}]", "[50,03,{}]",
 			"\xef\xbb\xbf[50,3,{}]", strings.Repeat("[", 5000)},
@@ -288,10 +288,10 @@ func TestBadInputOctets(t *testing.T) {
 		codec.MsgPack: {"", "\x93\x32\x03", "\x93\x32\x03\x80\x00", "\x80", "\xc1", "\xdd\xff\xff\xff\xff", "\x93\x32\x03\xdf\xff\xff\xff\xff",
 			"\x95\x24\x0a\x01\x80\xdd\xff\xff\xff\xff", "\x95\x24\x0a\x01\x80\xc6\xff\xff\xff\xff", strings.Repeat("\x91", 5000)},
 	} {
-		for _, octets := range rows {
-			t.Run(fmt.Sprintf("%s/%.20q", c.Name(), octets), func(t *testing.T) {
+		for _, raw := range rows {
+			t.Run(fmt.Sprintf("%s/%.20q", c.Name(), raw), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					s, script := busyWith(t, c, []wamptest.Step{wamptest.SendRaw([]byte(octets)), accused(0)})
+					s, script := busyWith(t, c, []wamptest.Step{wamptest.SendRaw([]byte(raw)), accused(0)})
 					var v *wamp.ProtocolError
 					if <-s.Done(); !errors.As(s.Err(), &v) {
 						t.Fatal(s.Err())
@@ -309,13 +309,13 @@ func TestBadInputTakesNoMemory(t *testing.T) {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	n := 0
-	for c, octets := range map[codec.Codec]string{
+	for c, raw := range map[codec.Codec]string{
 		codec.CBOR:    "\x85\x18\x24\x0a\x01\xa0\x9a\x7f\xff\xff\xff",
 		codec.MsgPack: "\x95\x24\x0a\x01\x80\xdd\x7f\xff\xff\xff",
 		codec.JSON:    "[36,10,1,{}," + strings.Repeat("[", 1<<20),
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			s, script := busyWith(t, c, []wamptest.Step{wamptest.SendRaw([]byte(octets)), accused(0)})
+			s, script := busyWith(t, c, []wamptest.Step{wamptest.SendRaw([]byte(raw)), accused(0)})
 			<-s.Done()
 			closeIt(t, s.Session)
 			script.Wait()

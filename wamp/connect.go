@@ -262,12 +262,12 @@ func WithLimits(l codec.Limits) Option {
 
 // WithOutbound bounds how many bytes may wait to be written. Operations that
 // find no room wait for it under their contexts. Default: 8 MiB.
-func WithOutbound(octets int) Option {
+func WithOutbound(bytes int) Option {
 	return optionFunc(func(c *config) error {
-		if octets <= 0 {
+		if bytes <= 0 {
 			return errors.New("wamp: WithOutbound: it must be positive")
 		}
-		c.Outbound = octets
+		c.Outbound = bytes
 		return nil
 	})
 }

@@ -118,7 +118,7 @@ func TestConnectSchemes(t *testing.T) {
 			res, err := s.Call(within(t, 10*time.Second), "com.example.echo", wamp.Args(big)).Final()
 			var got string
 			if err != nil || res.Scan(&got) != nil || got != big {
-				t.Errorf("100,000 octets: %d came, %v", len(got), err)
+				t.Errorf("100,000 bytes: %d came, %v", len(got), err)
 			}
 			if err := reg.Unregister(t.Context()); err != nil {
 				t.Error(err)
@@ -274,7 +274,7 @@ func TestConnectCompressed(t *testing.T) {
 				res, err := s.Call(within(t, 10*time.Second), "com.example.echo", wamp.Args(in)).Final()
 				var out string
 				if err != nil || res.Scan(&out) != nil || out != in {
-					t.Errorf("%s: %d octets, %v", c.Name(), len(out), err)
+					t.Errorf("%s: %d bytes, %v", c.Name(), len(out), err)
 				}
 				if err := reg.Unregister(t.Context()); err != nil {
 					t.Error(err)

@@ -294,8 +294,8 @@ func ExamplePayload() {
 	p := wamp.Args(point{1, 2}, []byte{3}, "four").With("five", 5.0)
 
 	var where point
-	var octets []byte
-	fmt.Println(p.Scan(&where, &octets), where, octets)
+	var data []byte
+	fmt.Println(p.Scan(&where, &data), where, data)
 	kwargs, err := p.Kwargs()
 	fmt.Println(kwargs, err)
 	// Output:

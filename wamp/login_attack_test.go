@@ -146,7 +146,7 @@ func TestLoginAttacks(t *testing.T) {
 				}
 				runtime.ReadMemStats(&after)
 				if took := after.TotalAlloc - before.TotalAlloc; took > 64<<20 {
-					t.Errorf("it took %d octets", took)
+					t.Errorf("it took %d bytes", took)
 				}
 				if !as[*wamp.LoginError](err) || !tt.want(err) || len(err.Error()) > 400 {
 					t.Errorf("%v", err)

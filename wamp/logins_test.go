@@ -18,7 +18,7 @@ import (
 	"github.com/connectanum/connectanum-go/wamp/wamptest"
 )
 
-// keyOf is a key made of one octet.
+// keyOf is a key made of one byte.
 func keyOf(b byte) ed25519.PrivateKey {
 	seed := make([]byte, ed25519.SeedSize)
 	seed[0] = b

@@ -443,7 +443,7 @@ func TestPayloadTooBig(t *testing.T) {
 				_, err3 := s.Publish(t.Context(), "com.example.topic", big).Wait()
 				for i, err := range []error{err1, err2, err3} {
 					if !errors.Is(err, wamp.ErrPayloadTooBig) {
-						t.Errorf("%d octets, operation %d: %v", n, i, err)
+						t.Errorf("%d bytes, operation %d: %v", n, i, err)
 					}
 				}
 			}

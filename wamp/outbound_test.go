@@ -38,8 +38,8 @@ func TestOutboundIsBounded(t *testing.T) {
 	t.Run("and goes on", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			r, s, waiting, cancel := stuck(t)
-			if st := s.Stats(); st.QueuedOctets > bound || st.Waited == 0 {
-				t.Errorf("%d octets are queued, %d operations waited", st.QueuedOctets, st.Waited)
+			if st := s.Stats(); st.QueuedBytes > bound || st.Waited == 0 {
+				t.Errorf("%d bytes are queued, %d operations waited", st.QueuedBytes, st.Waited)
 			}
 			big := wamp.Args(make([]byte, 1000))
 			start := time.Now()
@@ -70,8 +70,8 @@ func TestOutboundIsBounded(t *testing.T) {
 			}
 			alive(t, s)
 			synctest.Wait()
-			if st := s.Stats(); st.QueuedOctets != 0 {
-				t.Errorf("%d octets are queued", st.QueuedOctets)
+			if st := s.Stats(); st.QueuedBytes != 0 {
+				t.Errorf("%d bytes are queued", st.QueuedBytes)
 			}
 			empty(t, s)
 		})

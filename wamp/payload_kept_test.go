@@ -20,13 +20,13 @@ func TestPayloadIsNotKept(t *testing.T) {
 				var p tap
 				r := wamptest.NewRouter(t)
 				s := join(t, r, wamp.WithSerializers(c), wamp.WithReconnect(quick()))
-				octets, list, inner := []byte("octets"), []any{"list"}, map[string]any{"in": "inner"}
-				kw := map[string]any{"octets": octets, "list": list, "inner": inner}
+				raw, list, inner := []byte("raw"), []any{"list"}, map[string]any{"in": "inner"}
+				kw := map[string]any{"raw": raw, "list": list, "inner": inner}
 				option := map[string]any{"list": list, "inner": inner}
 				ids, names := []wamp.ID{1}, []string{"joe"}
-				plainKw := map[string]any{"octets": []byte("octets"), "list": []any{"list"}, "inner": map[string]any{"in": "inner"}}
+				plainKw := map[string]any{"raw": []byte("raw"), "list": []any{"list"}, "inner": map[string]any{"in": "inner"}}
 				plainOption := map[string]any{"list": []any{"list"}, "inner": map[string]any{"in": "inner"}}
-				args := []any{octets, list, kw}
+				args := []any{raw, list, kw}
 				payload := wamp.Args(args...).WithKwargs(kw)
 
 				r.SetHook(func(x *wamptest.Exchange) wamptest.Action {
@@ -45,7 +45,7 @@ func TestPayloadIsNotKept(t *testing.T) {
 				if !reflect.DeepEqual(kw, plainKw) || !reflect.DeepEqual(option, plainOption) {
 					t.Errorf("changed: %v %v", kw, option)
 				}
-				copy(octets, "XXXXXX")
+				copy(raw, "XXXXXX")
 				list[0], inner["in"], kw["new"], option["new"], args[1], ids[0], names[0] = "X", "X", "X", "X", "X", 2, "X"
 
 				check := func() {
@@ -67,7 +67,7 @@ func TestPayloadIsNotKept(t *testing.T) {
 						if m.Type != proto.Call && m.Type != proto.Publish {
 							continue
 						}
-						if !reflect.DeepEqual(m.args, []any{[]byte("octets"), []any{"list"}, plainKw}) || !reflect.DeepEqual(m.kwargs, plainKw) {
+						if !reflect.DeepEqual(m.args, []any{[]byte("raw"), []any{"list"}, plainKw}) || !reflect.DeepEqual(m.kwargs, plainKw) {
 							t.Errorf("%s: %v %v", m.Type, m.args, m.kwargs)
 						}
 					}
@@ -101,17 +101,17 @@ func TestPayloadIsNotSharedByReceivers(t *testing.T) {
 				r := wamptest.NewRouter(t)
 				s := join(t, r, wamp.WithSerializers(c))
 				handle(t, s, "com.example.proc", func(_ context.Context, inv *wamp.Invocation) error {
-					octets, kw := []byte("octets"), map[string]any{"k": "v"}
+					raw, kw := []byte("raw"), map[string]any{"k": "v"}
 					for range 3 {
-						if err := inv.Progress(wamp.Args(octets).WithKwargs(kw)); err != nil {
+						if err := inv.Progress(wamp.Args(raw).WithKwargs(kw)); err != nil {
 							return err
 						}
-						copy(octets, "XXXXXX")
+						copy(raw, "XXXXXX")
 						kw["k"] = "X"
-						octets, kw = []byte("octets"), map[string]any{"k": "v"}
+						raw, kw = []byte("raw"), map[string]any{"k": "v"}
 					}
-					err := inv.Return(wamp.Args(octets).WithKwargs(kw))
-					copy(octets, "XXXXXX")
+					err := inv.Return(wamp.Args(raw).WithKwargs(kw))
+					copy(raw, "XXXXXX")
 					kw["k"] = "X"
 					return err
 				})
@@ -119,12 +119,12 @@ func TestPayloadIsNotSharedByReceivers(t *testing.T) {
 				for res := range s.Call(t.Context(), "com.example.proc", wamp.Args(), wamp.Progressive()) {
 					n++
 					for range 2 {
-						var octets []byte
+						var raw []byte
 						var kw map[string]any
-						if err := errors.Join(res.Err, res.Scan(&octets), res.ScanKw(&kw)); err != nil || string(octets) != "octets" || kw["k"] != "v" {
-							t.Fatalf("%q %v: %v", octets, kw, err)
+						if err := errors.Join(res.Err, res.Scan(&raw), res.ScanKw(&kw)); err != nil || string(raw) != "raw" || kw["k"] != "v" {
+							t.Fatalf("%q %v: %v", raw, kw, err)
 						}
-						copy(octets, "YYYYYY")
+						copy(raw, "YYYYYY")
 						kw["k"] = "Y"
 					}
 				}
@@ -132,11 +132,11 @@ func TestPayloadIsNotSharedByReceivers(t *testing.T) {
 					t.Errorf("%d results", n)
 				}
 				a, b := subscribe(t, s, "com.example.topic"), subscribe(t, s, "com.example.topic")
-				s.Publish(t.Context(), "com.example.topic", wamp.Args([]byte("octets")), wamp.ExcludeMe(false))
+				s.Publish(t.Context(), "com.example.topic", wamp.Args([]byte("raw")), wamp.ExcludeMe(false))
 				for _, sub := range []*wamp.Subscription{a, b} {
 					ev := <-sub.Events()
 					list, err := ev.Args()
-					if octets, _ := list[0].([]byte); err != nil || !slices.Equal(octets, []byte("octets")) {
+					if raw, _ := list[0].([]byte); err != nil || !slices.Equal(raw, []byte("raw")) {
 						t.Errorf("event %v, %v", list, err)
 					}
 					copy(list[0].([]byte), "ZZZZZZ")

@@ -235,7 +235,7 @@ func TestPayloadJSON(t *testing.T) {
 	})
 }
 
-// A payload that goes on in the serializer it came in keeps every octet; for
+// A payload that goes on in the serializer it came in keeps every byte; for
 // another serializer it is converted.
 func TestPayloadPassesThrough(t *testing.T) {
 	args, kwargs := []byte(`[ 1.50, "\u0041",9007199254740993 ]`), []byte(`{ "k" : "\u0000AAE=" }`)

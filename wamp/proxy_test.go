@@ -441,7 +441,7 @@ func (ld *load) end(t *testing.T) map[string]int {
 	return ld.outcomes
 }
 
-// A connection that is cut at any octet, in order or not.
+// A connection that is cut at any byte, in order or not.
 func TestProxyCuts(t *testing.T) {
 	t.Parallel()
 	for _, kind := range kinds {
@@ -459,7 +459,7 @@ func TestProxyCuts(t *testing.T) {
 					} else {
 						l.proxy.SetLive(faults.Plan{Down: cut})
 					}
-					for l.s.ID() == id { // there is a load, so the octet comes
+					for l.s.ID() == id { // there is a load, so the byte comes
 						if st := l.phase(t, wamp.Joined); st.Details.Session != id {
 							break
 						}
@@ -502,7 +502,7 @@ func TestProxySlow(t *testing.T) {
 			var got []byte
 			r, err := l.peer.Call(within(t, patience), "com.example.echo", wamp.Args(big)).Final()
 			if err != nil || r.Scan(&got) != nil || len(got) != len(big) {
-				t.Errorf("%d octets, %v", len(got), err)
+				t.Errorf("%d bytes, %v", len(got), err)
 			}
 			if d := time.Since(start); d < 2*delay+150*time.Millisecond {
 				t.Errorf("200 kB at 1 MiB a second took %v", d)
@@ -628,7 +628,7 @@ func TestProxyConnectBlackHole(t *testing.T) {
 						closeIt(t, s)
 					}
 					if !errors.Is(err, context.DeadlineExceeded) || time.Since(start) > 5*time.Second {
-						t.Errorf("from octet %d: after %v: %v", from, time.Since(start), err)
+						t.Errorf("from byte %d: after %v: %v", from, time.Since(start), err)
 					}
 				}
 			}
@@ -679,7 +679,7 @@ func TestProxyInitial(t *testing.T) {
 	}
 }
 
-// Octets that change on their way end in anything but a crash, a hang or
+// Bytes that change on their way end in anything but a crash, a hang or
 // memory without a bound. Under TLS they are the loss of the connection, and
 // nothing else. It is not parallel: it looks at the memory of the process.
 func TestProxyCorrupts(t *testing.T) {
@@ -712,7 +712,7 @@ func TestProxyCorrupts(t *testing.T) {
 			if err := sum(within(t, patience), alive, 1, 2); err != nil {
 				t.Errorf("the router does not work any more: %v", err)
 			}
-			t.Logf("%v; %d octets flipped", ends, l.proxy.Stats().Flipped)
+			t.Logf("%v; %d bytes flipped", ends, l.proxy.Stats().Flipped)
 			if l.proxy.Stats().Flipped == 0 {
 				t.Error("nothing was flipped")
 			}

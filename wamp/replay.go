@@ -60,12 +60,12 @@ type replay struct {
 	link   uint64 // the history was asked what was missed before this link
 	whole  bool   // it reached back to the last event
 
-	links  atomic.Uint64 // how often the actor has heard of a restore
-	puts   atomic.Uint64 // what the actor has put into the stream
-	reads  uint64        // what has been taken out of it
-	ahead  []Event       // what has been taken out and not been looked at
-	octets int           // of those, about
-	lost   uint64        // dropped by the policy before what has been taken out
+	links atomic.Uint64 // how often the actor has heard of a restore
+	puts  atomic.Uint64 // what the actor has put into the stream
+	reads uint64        // what has been taken out of it
+	ahead []Event       // what has been taken out and not been looked at
+	bytes int           // of those, about
+	lost  uint64        // dropped by the policy before what has been taken out
 }
 
 // put puts a value into the stream, and counts it then. Actor only.
@@ -108,7 +108,7 @@ func (p *replay) start() error {
 func (p *replay) await(answer Results) (Result, error) {
 	in := p.sub.stream.Ch()
 	for {
-		if p.octets >= eventBytes {
+		if p.bytes >= eventBytes {
 			in = nil
 		}
 		select {
@@ -128,7 +128,7 @@ func (p *replay) keep(ev Event) {
 	p.reads++
 	p.lost += ev.Lost
 	p.ahead = append(p.ahead, ev)
-	p.octets += int(ev.size)
+	p.bytes += int(ev.size)
 }
 
 // next is the next live event.
@@ -137,7 +137,7 @@ func (p *replay) next() (ev Event, ok bool) {
 		ev = p.ahead[0]
 		p.ahead[0] = Event{}
 		p.ahead = p.ahead[1:]
-		p.octets -= int(ev.size)
+		p.bytes -= int(ev.size)
 		return ev, true
 	}
 	ev, ok = <-p.sub.stream.Ch()

@@ -53,7 +53,7 @@ type Details = session.Details
 //     handlers that did not end, in the user's code.
 //   - [session.Stats.Waited] counts operations that waited for outbound room.
 //   - [session.Stats.Reconnects] counts the connections after the first.
-//   - [session.Stats.QueuedOctets] is how many bytes are waiting to be written.
+//   - [session.Stats.QueuedBytes] is how many bytes are waiting to be written.
 //   - [session.Stats.Tables] are the sizes of the session's tables.
 type Stats = session.Stats
 

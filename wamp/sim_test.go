@@ -22,7 +22,7 @@ var (
 
 // TestSimulation plays one life after another of whole sessions, in fake time:
 // the operations, faults and invariants of package internal/sim, over RawSocket
-// on pipes that break at any octet, against the in-process router. The schedule
+// on pipes that break at any byte, against the in-process router. The schedule
 // of goroutines is not fixed, so a seed does not replay exactly; the log of a
 // life that fails is kept, and replays in the step simulation:
 //

@@ -299,7 +299,7 @@ func (w *simWorld) check() {
 	}
 	st := w.s.Stats()
 	w.judgeStats(st)
-	q.Bytes, q.Tables = st.QueuedOctets, sim.Tables(st.Tables)
+	q.Bytes, q.Tables = st.QueuedBytes, sim.Tables(st.Tables)
 	w.judgeDead()
 	w.m.JudgeLoss()
 	w.m.JudgeQuiet(q)

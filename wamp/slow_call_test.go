@@ -33,7 +33,7 @@ func TestSlowCallFails(t *testing.T) {
 	const n, bound = 5000, 100
 	for name, buffer := range map[string]wamp.BufferOption{
 		"by messages": wamp.Buffer(bound, 0),
-		"by octets":   wamp.Buffer(0, bound*296),
+		"by bytes":    wamp.Buffer(0, bound*296),
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

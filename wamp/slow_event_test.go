@@ -41,7 +41,7 @@ func TestSlowSubscriptionDrops(t *testing.T) {
 	filler := strings.Repeat("x", 1000-256-5) // so that an event costs about 1,000 bytes
 	for name, buffer := range map[string]wamp.BufferOption{
 		"by messages": wamp.Buffer(bound, 0),
-		"by octets":   wamp.Buffer(0, bound*1000),
+		"by bytes":    wamp.Buffer(0, bound*1000),
 	} {
 		for _, policy := range []wamp.SubscribeOption{nil, wamp.OverflowDropOldest(), wamp.OverflowDropNewest()} {
 			synctest.Test(t, func(t *testing.T) {
@@ -189,7 +189,7 @@ func TestSlowRegistrationRefuses(t *testing.T) {
 	const n, bound = 500, 100
 	for name, buffer := range map[string]wamp.BufferOption{
 		"by messages": wamp.Buffer(bound, 0),
-		"by octets":   wamp.Buffer(0, bound*260),
+		"by bytes":    wamp.Buffer(0, bound*260),
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

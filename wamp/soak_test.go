@@ -322,7 +322,7 @@ func (k *soak) big(ctx context.Context, l *soakLine, i int) {
 	r, err := l.a.Call(ctx, "com.example.same", wamp.Args(want)).Final()
 	var got []byte
 	if err == nil && (r.Scan(&got) != nil || !bytes.Equal(got, want)) {
-		err = fmt.Errorf("%w: %d octets, want %d", errWrong, len(got), len(want))
+		err = fmt.Errorf("%w: %d bytes, want %d", errWrong, len(got), len(want))
 	}
 	k.outcome("big call over "+l.kind, err, false)
 }

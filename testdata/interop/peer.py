@@ -9,8 +9,8 @@ side. The first line on stdout is READY. The peer ends when stdin does. It share
 
 Application values in commands and answers are tagged, so that nothing is lost in this control channel:
 {"t": "null"|"bool"|"int"|"float"|"str"|"bytes"|"list"|"map", "v": ...}; int and float as text, bytes as hex;
-{"t": "blob", "n": N} and {"t": "text", "n": N} stand for N made-up octets or characters, {"t": "nested", "n": N} for "x" in
-N lists. Long octets and strings are reported as {"t": "sha256", "of": "bytes"|"str", "n": N, "v": hex}.
+{"t": "blob", "n": N} and {"t": "text", "n": N} stand for N made-up bytes or characters, {"t": "nested", "n": N} for "x" in
+N lists. Long bytes and strings are reported as {"t": "sha256", "of": "bytes"|"str", "n": N, "v": hex}.
 
 commands
   join       session kind codec [realm] [ticket: [authid, secret]] [offer: PREFIX] [keys]   -> id authid authrole authmethod protocol

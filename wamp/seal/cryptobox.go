@@ -44,7 +44,7 @@ func NewCryptobox(keys []BoxKey, allowPlain bool) (*Cryptobox, error) {
 	c := &Cryptobox{allowPlain: allowPlain}
 	for _, k := range keys {
 		if len(k.Private) != 32 || len(k.Public) != 32 {
-			return nil, fmt.Errorf("seal: the keys for %q have %d and %d octets, want 32", k.Prefix, len(k.Private), len(k.Public))
+			return nil, fmt.Errorf("seal: the keys for %q have %d and %d bytes, want 32", k.Prefix, len(k.Private), len(k.Public))
 		}
 		b := boxKey{prefix: k.Prefix}
 		box.Precompute(&b.shared, (*[32]byte)(k.Public), (*[32]byte)(k.Private))

@@ -153,7 +153,7 @@ func TestProducersErrorIsLeftAlone(t *testing.T) {
 }
 
 // Who has no codec finds Autobahn's form neither empty nor readable, and cannot
-// send it on: the octets in the place of the arguments would end the session.
+// send it on: the bytes in the place of the arguments would end the session.
 func TestOpaqueIsNotSentOn(t *testing.T) {
 	for _, cd := range []codec.Codec{codec.JSON, codec.MsgPack, codec.CBOR} {
 		synctest.Test(t, func(t *testing.T) {

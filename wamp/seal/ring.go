@@ -106,7 +106,7 @@ func NewRing(keys []Key, options ...Option) (*Ring, error) {
 		case !utf8.ValidString(k.ID):
 			return nil, fmt.Errorf("seal: the id %q of a key is not valid UTF-8", k.ID)
 		case len(k.Secret) != 32:
-			return nil, fmt.Errorf("seal: key %q has %d octets, want 32", k.ID, len(k.Secret))
+			return nil, fmt.Errorf("seal: key %q has %d bytes, want 32", k.ID, len(k.Secret))
 		case k.Cipher != AES256GCM && k.Cipher != SecretBox:
 			return nil, fmt.Errorf("seal: key %q has the unknown cipher %q", k.ID, k.Cipher)
 		}

@@ -191,7 +191,7 @@ func (s *Session) finish(late []op) {
 	closed := &ClosedError{Reason: c.reason}
 	st := c.statsNow()
 	data, ctl := s.box.close(closed)
-	st.QueuedOctets, st.Waited = 0, s.box.waited
+	st.QueuedBytes, st.Waited = 0, s.box.waited
 	s.stats.Store(&st)
 	for _, ops := range [][]op{late, ctl, data} {
 		for _, o := range ops {

@@ -399,7 +399,7 @@ func TestShellBrokenMessage(t *testing.T) {
 	})
 }
 
-// Operations that come to nothing give their octets back, or else everybody
+// Operations that come to nothing give their bytes back, or else everybody
 // who waits for room would wait for ever.
 func TestShellOperationsThatSendNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -414,7 +414,7 @@ func TestShellOperationsThatSendNothing(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		if st := s.Stats(); st.QueuedOctets != 0 {
+		if st := s.Stats(); st.QueuedBytes != 0 {
 			t.Errorf("%+v", st)
 		}
 		f.close(s)

@@ -53,7 +53,7 @@ func TestSimulation(t *testing.T) {
 	t.Logf("seeds %d to %d: %+v in %v", *simSeed, seed-1, sum, time.Since(start).Round(time.Millisecond))
 }
 
-// TestSimulationReplays: the same seed gives the same log, to the last octet,
+// TestSimulationReplays: the same seed gives the same log, to the last byte,
 // and so do the actions of that log.
 func TestSimulationReplays(t *testing.T) {
 	for seed := range uint64(20) {

@@ -17,7 +17,7 @@ type statsOp struct {
 
 func (o *statsOp) apply(c *core) {
 	st := c.statsNow()
-	st.QueuedOctets, st.Waited = o.s.box.stats()
+	st.QueuedBytes, st.Waited = o.s.box.stats()
 	o.done <- st
 }
 
@@ -79,8 +79,8 @@ type Stats struct {
 	Waited uint64
 	// Reconnects counts the connections after the first.
 	Reconnects uint64
-	// QueuedOctets is how many bytes are waiting to be written.
-	QueuedOctets int
+	// QueuedBytes is how many bytes are waiting to be written.
+	QueuedBytes int
 	// Tables are the sizes of the session's tables.
 	Tables Tables
 }

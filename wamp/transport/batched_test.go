@@ -80,7 +80,7 @@ func TestBatchedForm(t *testing.T) {
 				for _, want := range [][]string{messages[:3], messages[3:4], messages[4:], {`[5]`}} { // the fourth is larger than a batch
 					typ, got, err := ws.Read(t.Context())
 					if err != nil || (typ == websocket.MessageText) != text || string(got) != string(framed(text, sep, want...)) {
-						t.Fatalf("%s: %v, %d octets, %v", name, typ, len(got), err)
+						t.Fatalf("%s: %v, %d bytes, %v", name, typ, len(got), err)
 					}
 					if err := ws.Write(t.Context(), typ, framed(text, sep, want...)); err != nil {
 						t.Fatal(err)
@@ -89,7 +89,7 @@ func TestBatchedForm(t *testing.T) {
 				for i, want := range append(messages, `[5]`) {
 					got, err := c.Read()
 					if err != nil || string(got) != want {
-						t.Fatalf("%s: message %d: %d octets, %v", name, i, len(got), err)
+						t.Fatalf("%s: message %d: %d bytes, %v", name, i, len(got), err)
 					}
 				}
 			}

@@ -35,7 +35,7 @@ func batch(messages ...[]byte) *transport.Batch {
 	return b
 }
 
-// payload is a message of n octets that no other call returns. It is text, and
+// payload is a message of n bytes that no other call returns. It is text, and
 // has no separator of batches in it.
 func payload(n int) []byte {
 	p := make([]byte, n)
@@ -75,7 +75,7 @@ func mustRead(t testing.TB, c transport.Conn, want []byte) {
 		t.Fatalf("Read: %v", err)
 	}
 	if !bytes.Equal(got, want) {
-		t.Fatalf("read %d octets %.40q, want %d octets %.40q", len(got), got, len(want), want)
+		t.Fatalf("read %d bytes %.40q, want %d bytes %.40q", len(got), got, len(want), want)
 	}
 }
 

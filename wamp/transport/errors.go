@@ -68,7 +68,7 @@ type FrameError struct {
 
 func (e *FrameError) Error() string {
 	if e.Size > 0 {
-		return fmt.Sprintf("bad frame: %v (%d octets)", e.Err, e.Size)
+		return fmt.Sprintf("bad frame: %v (%d bytes)", e.Err, e.Size)
 	}
 	return fmt.Sprintf("bad frame: %v", e.Err)
 }
@@ -83,7 +83,7 @@ type SizeError struct {
 }
 
 func (e *SizeError) Error() string {
-	return fmt.Sprintf("message of %d octets, the peer accepts %d", e.Size, e.Limit)
+	return fmt.Sprintf("message of %d bytes, the peer accepts %d", e.Size, e.Limit)
 }
 
 // Unwrap returns ErrTooBig.

@@ -10,11 +10,11 @@ import (
 )
 
 // A pipe holds at most pipeChunks chunks in each direction. A chunk takes
-// messages of one Write until it has chunkOctets, so a single message may be
+// messages of one Write until it has chunkBytes, so a single message may be
 // larger.
 const (
-	pipeChunks  = 64
-	chunkOctets = 16 << 10
+	pipeChunks = 64
+	chunkBytes = 16 << 10
 )
 
 // Pipe returns the two ends of a connection in memory. It blocks on channels
@@ -135,7 +135,7 @@ func (e *pipeEnd) Read() ([]byte, error) {
 func (e *pipeEnd) recycle() {
 	c := e.cur
 	e.cur, e.pos = nil, 0
-	if c == nil || cap(c.buf) > 2*chunkOctets {
+	if c == nil || cap(c.buf) > 2*chunkBytes {
 		return
 	}
 	select {
@@ -198,7 +198,7 @@ func (e *pipeEnd) fill(b *Batch) (c *chunk, n int) {
 	c.buf, c.ends = c.buf[:0], c.ends[:0]
 	for i := b.next; i < b.Len(); i++ {
 		m := b.Message(i)
-		if n > 0 && len(c.buf)+len(m) > chunkOctets {
+		if n > 0 && len(c.buf)+len(m) > chunkBytes {
 			break
 		}
 		c.buf = append(c.buf, m...)

@@ -64,13 +64,13 @@ func TestRawSocketHandshake(t *testing.T) {
 		maxSend int
 	}{
 		{"accepted", []byte{0x7f, 0xf1, 0, 0}, 0, nil, 1<<24 - 1},
-		{"accepted with 512 octets", []byte{0x7f, 0x01, 0, 0}, 0, nil, 512},
+		{"accepted with 512 bytes", []byte{0x7f, 0x01, 0, 0}, 0, nil, 512},
 		{"accepted with 64 KiB", []byte{0x7f, 0x71, 0, 0}, 0, nil, 64 << 10},
 		{"no magic", []byte{0x7e, 0xf1, 0, 0}, 0, transport.ErrNotRawSocket, 0},
 		{"http", []byte("HTTP/1.1 400 Bad Request\r\n\r\n"), 0, transport.ErrNotRawSocket, 0},
 		{"error 0", []byte{0x7f, 0x00, 0, 0}, 0, transport.ErrNotRawSocket, 0},
-		{"third octet", []byte{0x7f, 0xf1, 1, 0}, 0, transport.ErrReserved, 0},
-		{"fourth octet", []byte{0x7f, 0xf1, 0, 1}, 0, transport.ErrReserved, 0},
+		{"third byte", []byte{0x7f, 0xf1, 1, 0}, 0, transport.ErrReserved, 0},
+		{"fourth byte", []byte{0x7f, 0xf1, 0, 1}, 0, transport.ErrReserved, 0},
 		{"another serializer", []byte{0x7f, 0xf2, 0, 0}, 0, transport.ErrNoProtocol, 0},
 		{"truncated", []byte{0x7f, 0xf1}, 0, io.EOF, 0},
 		{"nothing", nil, 0, io.EOF, 0},
@@ -121,7 +121,7 @@ func TestRawSocketTriesProtocolsInOrder(t *testing.T) {
 	for name, other := range map[string]struct {
 		reply  []byte
 		hangUp bool
-	}{"error octet": {refuse, false}, "reset": {nil, true}} {
+	}{"error byte": {refuse, false}, "reset": {nil, true}} {
 		t.Run(name, func(t *testing.T) {
 			address, offers := rawRouter(t, func(offer [4]byte) ([]byte, bool) {
 				if offer[1]&0xf == 1 {
@@ -194,7 +194,7 @@ func TestRawSocketSilentPeer(t *testing.T) {
 	}
 }
 
-// An address with TLS is dialled with TLS: the first octet is that of a TLS
+// An address with TLS is dialled with TLS: the first byte is that of a TLS
 // record.
 func TestRawSocketTLSIsTLS(t *testing.T) {
 	ln := listen(t, "tcp")
@@ -214,7 +214,7 @@ func TestRawSocketTLSIsTLS(t *testing.T) {
 		t.Error("no error")
 	}
 	if b := <-first; b != 22 {
-		t.Errorf("the first octet is %#x, want a TLS handshake", b)
+		t.Errorf("the first byte is %#x, want a TLS handshake", b)
 	}
 	serverTLS, _ := testTLS(t)
 	secure := tls.NewListener(listen(t, "tcp"), serverTLS)
@@ -398,7 +398,7 @@ func TestRawSocketPongIsIdentical(t *testing.T) {
 		}
 		ping[0] = 2
 		if !bytes.Equal(ping, pong) {
-			t.Errorf("pong of %d octets differs", n)
+			t.Errorf("pong of %d bytes differs", n)
 		}
 	}
 	_ = a.Close()
@@ -462,7 +462,7 @@ func TestRawSocketMemory(t *testing.T) {
 	_, _ = a.Write(head)
 	_, _ = a.Write(make([]byte, 100))
 	if n := transport.ReadBuffer(c); n > 128<<10 {
-		t.Errorf("%d octets for 100", n)
+		t.Errorf("%d bytes for 100", n)
 	}
 	_, _ = a.Write(make([]byte, 1<<24-1-100))
 	if err := within(t, done, "Read"); err != nil {
@@ -471,7 +471,7 @@ func TestRawSocketMemory(t *testing.T) {
 	go func() { _, _ = a.Write([]byte{0, 0, 0, 1, 'x'}) }()
 	mustRead(t, c, []byte("x"))
 	if n := transport.ReadBuffer(c); n > 128<<10 {
-		t.Errorf("%d octets after the big message was read", n)
+		t.Errorf("%d bytes after the big message was read", n)
 	}
 	// One that is not that big is kept for a while.
 	go func() {
@@ -486,7 +486,7 @@ func TestRawSocketMemory(t *testing.T) {
 		mustRead(t, c, []byte("x"))
 	}
 	if n := transport.ReadBuffer(c); n > 128<<10 {
-		t.Errorf("%d octets after many small messages", n)
+		t.Errorf("%d bytes after many small messages", n)
 	}
 }
 

@@ -19,8 +19,8 @@ import (
 )
 
 // upgradeAndSay is a WebSocket server of few words: it upgrades one request,
-// sends octets and hangs up in order.
-func upgradeAndSay(t testing.TB, extension string, octets []byte) (url string) {
+// sends bytes and hangs up in order.
+func upgradeAndSay(t testing.TB, extension string, raw []byte) (url string) {
 	t.Helper()
 	ln := listen(t, "tcp")
 	go func() {
@@ -36,7 +36,7 @@ func upgradeAndSay(t testing.TB, extension string, octets []byte) (url string) {
 		fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
 			"Sec-WebSocket-Protocol: wamp.2.cbor\r\nSec-WebSocket-Accept: %s\r\n%s\r\n",
 			acceptKey(req.Header.Get("Sec-WebSocket-Key")), extension)
-		_, _ = conn.Write(octets)
+		_, _ = conn.Write(raw)
 		_ = conn.(*net.TCPConn).CloseWrite()
 		_, _ = io.Copy(io.Discard, conn)
 	}()
@@ -68,7 +68,7 @@ func TestWebSocketCutInsideFrame(t *testing.T) {
 	const agreed = "Sec-WebSocket-Extensions: permessage-deflate; client_no_context_takeover; server_no_context_takeover\r\n"
 	for name, tt := range map[string]struct {
 		frame   []byte
-		at      []int // octets that get through
+		at      []int // bytes that get through
 		deflate bool
 	}{
 		"long":       {frame: frame, at: []int{1, 2, 3, 4, 5, 4000, len(frame) - 1}},
@@ -91,7 +91,7 @@ func TestWebSocketCutInsideFrame(t *testing.T) {
 				closeAtEnd(t, c)
 				mustRead(t, c, message[:8]) // what came in full
 				if m, err := c.Read(); err == nil || !errors.Is(err, io.ErrUnexpectedEOF) {
-					t.Errorf("cut after %d octets: a message of %d octets, %v", n, len(m), err)
+					t.Errorf("cut after %d bytes: a message of %d bytes, %v", n, len(m), err)
 				}
 			}
 		})

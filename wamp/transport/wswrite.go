@@ -12,9 +12,9 @@ const (
 	separators = "\x1e\x18"
 )
 
-// batchOctets is how large a batched message gets at most, unless a single
+// batchBytes is how large a batched message gets at most, unless a single
 // message in it is larger: the peer's limit is not known.
-const batchOctets = 256 << 10
+const batchBytes = 256 << 10
 
 // fits looks for a message that the peer does not accept.
 func (c *wsConn) fits(b *Batch) error {
@@ -37,7 +37,7 @@ func (c *wsConn) join(b *Batch) (m []byte, n int) {
 		c.scratch = nil
 	}
 	i := b.next
-	for ; i < b.Len() && (i == b.next || b.ends[i]-start <= batchOctets); i++ {
+	for ; i < b.Len() && (i == b.next || b.ends[i]-start <= batchBytes); i++ {
 		one := b.Message(i)
 		if c.proto.Text {
 			c.scratch = append(append(c.scratch, one...), c.separator)

@@ -78,7 +78,7 @@
 //
 // What a link may put into the router is bounded: it reads on when that has been
 // worked off. What waits for a client that does not read is not, unless
-// WithQueueLimit says so; Stats.QueuedOctets tells how much it is, and the log
+// WithQueueLimit says so; Stats.QueuedBytes tells how much it is, and the log
 // says when it is much. Neither is what Delay and Action.Hold hold back. Retained
 // events are one for each topic, and the history is as long as WithHistory says.
 package wamptest

@@ -264,8 +264,8 @@ type Stats struct {
 	// Sessions, Subscriptions, Registrations, Calls and Invocations are the
 	// entries of the tables. Subscribers and Callees count each client of them.
 	Sessions, Subscriptions, Subscribers, Registrations, Callees, Calls, Invocations int
-	// Queued and QueuedOctets wait for writers, Held for a delay to pass.
-	Queued, QueuedOctets, Held int
+	// Queued and QueuedBytes wait for writers, Held for a delay to pass.
+	Queued, QueuedBytes, Held int
 }
 
 // Idle reports whether no call, subscription or registration is left.
@@ -300,8 +300,8 @@ func (r *Router) stats() Stats {
 		s.Calls, s.Invocations = s.Calls+len(c.calls), s.Invocations+len(c.invocations)
 	}
 	for l := range r.open {
-		n, octets := l.queued()
-		s.Queued, s.QueuedOctets, s.Held = s.Queued+n, s.QueuedOctets+octets, s.Held+len(l.late)
+		n, size := l.queued()
+		s.Queued, s.QueuedBytes, s.Held = s.Queued+n, s.QueuedBytes+size, s.Held+len(l.late)
 	}
 	return s
 }

@@ -338,7 +338,7 @@ func TestSlowClient(t *testing.T) {
 	bubble(t, func(t *testing.T, r *wamptest.Router) {
 		slow := flood(t, r)
 		s := r.Stats()
-		if s.Queued < events-64 || s.QueuedOctets == 0 || s.Dropped != 0 { // the writer holds what it had
+		if s.Queued < events-64 || s.QueuedBytes == 0 || s.Dropped != 0 { // the writer holds what it had
 			t.Errorf("%+v", s)
 		}
 		r.Unstall(slow.id)

@@ -17,7 +17,7 @@ import (
 const (
 	linkBatches = 4         // how many batches of a link may wait for the actor
 	batchLen    = 256       // messages of a batch
-	batchOctets = 256 << 10 // payload of a batch
+	batchBytes  = 256 << 10 // payload of a batch
 	keepBatch   = 1 << 20   // memory an empty batch may keep
 	muchQueued  = 64 << 20  // bytes for a client that are worth a note
 	endTimeout  = time.Second
@@ -169,7 +169,7 @@ func (l *link) fill(b *batch, parser codec.Parser) (err, fault error) {
 			return nil, err
 		}
 		m.Args, m.Kwargs = b.keep(m.Args), b.keep(m.Kwargs)
-		if len(b.messages) == batchLen || len(b.memory) >= batchOctets || !l.conn.Buffered() {
+		if len(b.messages) == batchLen || len(b.memory) >= batchBytes || !l.conn.Buffered() {
 			return nil, nil
 		}
 	}
@@ -318,7 +318,7 @@ func (l *link) queueRaw(data []byte) {
 }
 
 // queued returns what waits for the writer. Actor only.
-func (l *link) queued() (messages, octets int) {
+func (l *link) queued() (messages, size int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.out.Len(), len(l.out.Buf)

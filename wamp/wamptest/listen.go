@@ -78,8 +78,8 @@ const cookieName = "wamptest"
 
 // WithMaxReceive bounds the messages that a listener accepts, see
 // WithMaxMessage, which it is by default.
-func WithMaxReceive(octets int) ListenOption {
-	return listenFunc(func(c *listenConfig) { c.maxReceive = octets })
+func WithMaxReceive(bytes int) ListenOption {
+	return listenFunc(func(c *listenConfig) { c.maxReceive = bytes })
 }
 
 // listeners are the sockets that the router accepts connections on.

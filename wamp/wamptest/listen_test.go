@@ -108,7 +108,7 @@ func TestListen(t *testing.T) {
 				c.call("com.example.proc", nil, blob)
 				inv := other.expect(proto.Invocation)
 				if got, _ := other.arg(inv).([]byte); len(got) != len(blob) {
-					t.Errorf("%d octets", len(got))
+					t.Errorf("%d bytes", len(got))
 				}
 				other.yield(inv, false, "done")
 				if m := c.expect(proto.Result); c.arg(m) != "done" {

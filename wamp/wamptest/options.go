@@ -127,7 +127,7 @@ func WithLimits(l codec.Limits) Option { return optionFunc(func(c *config) { c.l
 // 64 are answered, in each run.
 //
 // Default: nothing is dropped, and what waits for a client that does not read is
-// not bounded; Stats.QueuedOctets tells how much it is.
+// not bounded; Stats.QueuedBytes tells how much it is.
 func WithQueueLimit(messages int) Option {
 	return optionFunc(func(c *config) { c.queueLimit = messages })
 }

@@ -90,7 +90,7 @@ func TestPassthruIsAnnounced(t *testing.T) {
 	})
 }
 
-// Autobahn's form, where the octets take the place of the arguments.
+// Autobahn's form, where the bytes take the place of the arguments.
 func TestAutobahnPayload(t *testing.T) {
 	bubble(t, func(t *testing.T, r *wamptest.Router) {
 		a, b := join(t, r), dial(t, r.Dial, "json")

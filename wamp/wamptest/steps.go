@@ -65,7 +65,7 @@ func Answer(m *proto.Message, payload ...codec.Payload) Step {
 
 // SendRaw sends bytes, each slice as one message.
 func SendRaw(messages ...[]byte) Step {
-	return Do("send octets", func(p *Play) error {
+	return Do("send bytes", func(p *Play) error {
 		for _, m := range messages {
 			if err := p.SendRaw(m); err != nil {
 				return err

@@ -90,7 +90,7 @@ func TestForms(t *testing.T) {
 		for n := range len(got) {
 			r := w.newReader()
 			if h, ok := parse(r, got[:n]); ok && len(h.rest) > len(got) {
-				t.Errorf("%s: %d octets parsed as %+v", name, n, h)
+				t.Errorf("%s: %d bytes parsed as %+v", name, n, h)
 			}
 		}
 	}

@@ -59,8 +59,8 @@ func (c *curve) print(out io.Writer) {
 	fmt.Fprint(out, "```\n")
 }
 
-// octets writes a size.
-func octets(n float64) string {
+// sizeText writes a size.
+func sizeText(n float64) string {
 	switch {
 	case n >= 10<<20:
 		return fmt.Sprintf("%.0f MiB", n/(1<<20))

@@ -43,7 +43,7 @@ type waiter struct {
 	stream bool // progressive results go there too, and then it is closed
 }
 
-// queued is how many octets may wait before a publish has to.
+// queued is how many bytes may wait before a publish has to.
 const queued = 1 << 20
 
 // dialFloor connects and joins.
@@ -106,7 +106,7 @@ type template struct {
 	frame []byte
 	at    int    // where the id is
 	mask  uint64 // what WebSocket has masked it with, from there on
-	text  bool   // the id is sixteen digits; otherwise it is eight octets
+	text  bool   // the id is sixteen digits; otherwise it is eight bytes
 }
 
 // template makes the frame of a short request of n elements.

@@ -12,7 +12,7 @@ import (
 type client interface {
 	// call makes one call and looks at its result.
 	call(ctx context.Context) error
-	// echo sends so many octets and gets them back.
+	// echo sends so many bytes and gets them back.
 	echo(ctx context.Context, text string) error
 	// results makes one call that is answered with n progressive results, and
 	// decodes them if scan is set.

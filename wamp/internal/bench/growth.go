@@ -100,7 +100,7 @@ func growSubscriptions(ctx context.Context, o *options, p *process) (*curve, err
 			return nil, err
 		}
 		v := []float64{used, used / float64(n), float64(more), float64(took), 1e9 / smp.rate()}
-		c.add(thousands(n), v, octets(v[0]), octets(v[1]), fmt.Sprint(more), took.Round(10*time.Microsecond).String(), micros(v[4]))
+		c.add(thousands(n), v, sizeText(v[0]), sizeText(v[1]), fmt.Sprint(more), took.Round(10*time.Microsecond).String(), micros(v[4]))
 	}
 	return c, nil
 }
@@ -143,7 +143,7 @@ func growSessions(ctx context.Context, o *options, p *process) (*curve, error) {
 				return nil, err
 			}
 			v := []float64{used / float64(n), float64(more) / float64(n), float64(took) / float64(n), smp.rate()}
-			c.add(tr+" "+thousands(n), v, octets(v[0]), fmt.Sprintf("%.1f", v[1]), micros(v[2]), rate(v[3]))
+			c.add(tr+" "+thousands(n), v, sizeText(v[0]), fmt.Sprintf("%.1f", v[1]), micros(v[2]), rate(v[3]))
 		}
 	}
 	return c, nil
@@ -152,7 +152,7 @@ func growSessions(ctx context.Context, o *options, p *process) (*curve, error) {
 // growPayload: longer and longer payloads, up to what RawSocket can carry.
 func growPayload(ctx context.Context, o *options, p *process) (*curve, error) {
 	c := &curve{title: "Payload, sent and received back, one caller", axis: "transport and payload",
-		heads: []string{"a call takes, p50", "floor's", "octets/s each way", "floor's", "memory allocated a call"}, drawn: []int{2, 3}}
+		heads: []string{"a call takes, p50", "floor's", "bytes/s each way", "floor's", "memory allocated a call"}, drawn: []int{2, 3}}
 	const most = 1<<24 - 1 - 40 // leaves room for the rest of the message
 	for _, tr := range o.transports {
 		for _, n := range []int{64, 1 << 10, 16 << 10, 256 << 10, 1 << 20, 4 << 20, most} {
@@ -174,7 +174,7 @@ func growPayload(ctx context.Context, o *options, p *process) (*curve, error) {
 			}
 			us, fl := median(runs["wamp"]), median(runs["floor"])
 			v := []float64{us, fl, float64(n) / us * 1e9, float64(n) / fl * 1e9, median(allocated)}
-			c.add(tr+" "+octets(float64(n)), v, micros(us), micros(fl), octets(v[2]), octets(v[3]), octets(v[4]))
+			c.add(tr+" "+sizeText(float64(n)), v, micros(us), micros(fl), sizeText(v[2]), sizeText(v[3]), sizeText(v[4]))
 		}
 	}
 	return c, nil

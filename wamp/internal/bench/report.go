@@ -62,7 +62,7 @@ var figures = []figure{
 	{"", (*sample).rate, rate, func(w *work) bool { return !isSequential(w) }},
 	{"CPU each", (*sample).cpuOp, micros, nil},
 	{"allocations each", (*sample).allocs, func(v float64) string { return fmt.Sprintf("%.1f", v) }, nil},
-	{"allocated each", (*sample).memory, octets, nil},
+	{"allocated each", (*sample).memory, sizeText, nil},
 }
 
 func isSequential(w *work) bool { return w.unit == "" }

@@ -296,7 +296,7 @@ func (p *peer) handle(h *head) error {
 }
 
 // The procedures. What has numbers behind it takes them in its name, as in
-// bench.flood.1000 or bench.flood.1000.64.5000: how many, with how many octets
+// bench.flood.1000 or bench.flood.1000.64.5000: how many, with how many bytes
 // of text instead of the small payload if not 0, and how many a second at most.
 const (
 	procCall   = "bench.call"   // the canned result

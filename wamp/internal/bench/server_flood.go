@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// payload is the arguments of a flood: the small payload, or so many octets.
+// payload is the arguments of a flood: the small payload, or so many bytes.
 func payload(size int) []any {
 	if size == 0 {
 		return []any{answer}

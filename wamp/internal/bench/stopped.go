@@ -15,7 +15,7 @@ import (
 // stall is one consumer that stops reading or, for comparison, does not.
 type stall struct {
 	title string
-	size  int // octets of text in a chunk; 0: the small payload
+	size  int // bytes of text in a chunk; 0: the small payload
 	reads bool
 	// open starts the stream of the chunks. read reads all of it and says
 	// what was there.
@@ -26,14 +26,14 @@ type opener func(ctx context.Context, s *wamp.Session, chunks string, count int)
 
 // stalls are the cases.
 var stalls = []stall{
-	{"call, 1,000 octets, consumer reads", 1000, true, stallCall()},
-	{"call, 1,000 octets, default bound", 1000, false, stallCall()},
-	{"call, 1,000 octets, bound 1 MiB", 1000, false, stallCall(wamp.Buffer(0, 1<<20))},
+	{"call, 1,000 bytes, consumer reads", 1000, true, stallCall()},
+	{"call, 1,000 bytes, default bound", 1000, false, stallCall()},
+	{"call, 1,000 bytes, bound 1 MiB", 1000, false, stallCall(wamp.Buffer(0, 1<<20))},
 	{"call, small chunks, consumer reads", 0, true, stallCall()},
 	{"call, small chunks, default bound", 0, false, stallCall()},
-	{"subscription, 1,000 octets, consumer reads", 1000, true, stallEvents()},
-	{"subscription, 1,000 octets, default bound", 1000, false, stallEvents()},
-	{"subscription, 1,000 octets, bound 1 MiB, drop the newest", 1000, false,
+	{"subscription, 1,000 bytes, consumer reads", 1000, true, stallEvents()},
+	{"subscription, 1,000 bytes, default bound", 1000, false, stallEvents()},
+	{"subscription, 1,000 bytes, bound 1 MiB, drop the newest", 1000, false,
 		stallEvents(wamp.Buffer(100_000, 1<<20), wamp.OverflowDropNewest())},
 	{"subscription, small events, consumer reads", 0, true, stallEvents()},
 	{"subscription, small events, default bound", 0, false, stallEvents()},
@@ -104,7 +104,7 @@ func stopped(ctx context.Context, o *options, p *process, out io.Writer) error {
 	fmt.Fprintf(out, "One consumer never reads while the router sends it %s chunks, %s; 16 callers go on calling on the same session. RawSocket over TCP, CBOR. "+
 		"Memory is above what the process had before: at most (garbage included), and in use when all chunks have come. "+
 		"The rows of consumers that read are for comparison. Answers share the connection with the chunks, so calls take longer either way.\n\n", thousands(count), pace)
-	fmt.Fprint(out, "| stream | octets sent | at most | in use | calls/s before | meanwhile | p99 before | meanwhile | the stream, when it is read |\n|---|--:|--:|--:|--:|--:|--:|--:|---|\n")
+	fmt.Fprint(out, "| stream | bytes sent | at most | in use | calls/s before | meanwhile | p99 before | meanwhile | the stream, when it is read |\n|---|--:|--:|--:|--:|--:|--:|--:|---|\n")
 	for _, c := range stalls {
 		fmt.Fprintf(os.Stderr, "stopped: %s\n", c.title)
 		if err := c.run(ctx, o, p, count, out); err != nil {
@@ -160,8 +160,8 @@ func (c *stall) run(ctx context.Context, o *options, p *process, count int, out 
 		outcome <- read()
 	}
 	const frame = 30 // what a chunk has beside its text, about
-	fmt.Fprintf(out, "| %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", c.title, octets(float64(count*(c.size+frame))),
-		octets(most-base), octets(max(used, 0)), rate(before.rate()), rate(during.rate()),
+	fmt.Fprintf(out, "| %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", c.title, sizeText(float64(count*(c.size+frame))),
+		sizeText(most-base), sizeText(max(used, 0)), rate(before.rate()), rate(during.rate()),
 		micros(float64(calm.quantile(0.99))), micros(float64(busy.quantile(0.99))), <-outcome)
 	return us.close()
 }

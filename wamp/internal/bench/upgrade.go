@@ -22,7 +22,7 @@ var errHandshake = errors.New("bench: bad handshake")
 
 const (
 	rawMagic     = 0x7f
-	rawMaxLength = 0xf0 // 2^24 octets
+	rawMaxLength = 0xf0 // 2^24 bytes
 )
 
 // acceptRaw answers a RawSocket handshake.

@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	pieceOctets = 16 << 10
+	pieceBytes  = 16 << 10
 	pieces      = 16 // under way in one direction
 	dialTimeout = 10 * time.Second
 	// finTimeout is how long a connection that was cut by FIN waits for the
@@ -201,7 +201,7 @@ func (p *pump) back() *pump {
 func (p *pump) read() {
 	defer close(p.queue)
 	for {
-		data := make([]byte, pieceOctets)
+		data := make([]byte, pieceBytes)
 		n, err := p.src.Read(data)
 		if !p.stalled() {
 			return

@@ -76,7 +76,7 @@ func TestForwards(t *testing.T) {
 			}()
 			got, err := io.ReadAll(server)
 			if err != nil || !bytes.Equal(got, want) {
-				t.Fatalf("%d octets, %v", len(got), err)
+				t.Fatalf("%d bytes, %v", len(got), err)
 			}
 			if d := time.Since(start); name == "slow" && d < 200*time.Millisecond {
 				t.Errorf("1 MiB at 4 MiB a second took %v", d)
@@ -87,7 +87,7 @@ func TestForwards(t *testing.T) {
 			}
 			_ = server.Close()
 			if got, err := io.ReadAll(client); err != nil || len(got) != 100 {
-				t.Errorf("%d octets back, %v", len(got), err)
+				t.Errorf("%d bytes back, %v", len(got), err)
 			}
 		})
 	}
@@ -100,10 +100,10 @@ func TestCuts(t *testing.T) {
 			go func() { _, _ = client.Write(data(5000)) }()
 			got, err := io.ReadAll(server)
 			if with == faults.FIN && (err != nil || len(got) != 1000) {
-				t.Errorf("%d octets, %v", len(got), err)
+				t.Errorf("%d bytes, %v", len(got), err)
 			}
 			if with == faults.RST && !errors.Is(err, syscall.ECONNRESET) || len(got) > 1000 {
-				t.Errorf("%d octets, %v", len(got), err)
+				t.Errorf("%d bytes, %v", len(got), err)
 			}
 			_ = server.Close()
 			_, err = io.ReadAll(client)
@@ -126,18 +126,18 @@ func TestFlips(t *testing.T) {
 	}()
 	got, err := io.ReadAll(server)
 	if err != nil || len(got) != len(want) {
-		t.Fatalf("%d octets, %v", len(got), err)
+		t.Fatalf("%d bytes, %v", len(got), err)
 	}
 	changed := 0
 	for i := range got {
 		if got[i] != want[i] {
 			if changed++; i < 5000 {
-				t.Errorf("octet %d was to be spared", i)
+				t.Errorf("byte %d was to be spared", i)
 			}
 		}
 	}
 	if changed < 50 || changed > 150 || int64(changed) != p.Stats().Flipped {
-		t.Errorf("%d octets changed; %+v", changed, p.Stats())
+		t.Errorf("%d bytes changed; %+v", changed, p.Stats())
 	}
 }
 
@@ -192,7 +192,7 @@ func TestStallAndGoOn(t *testing.T) {
 	p.SetLive(faults.Clean)
 	_ = server.SetReadDeadline(time.Now().Add(patience))
 	if got, err := io.ReadAll(server); err != nil || !bytes.Equal(got, want) {
-		t.Errorf("%d octets, %v", len(got), err)
+		t.Errorf("%d bytes, %v", len(got), err)
 	}
 }
 

@@ -614,14 +614,14 @@ func testEventIn(t *testing.T, c cell, p *partner) {
 	}
 }
 
-// testBig sends 1 MiB of octets and of text both ways, in calls and in events.
+// testBig sends 1 MiB of bytes and of text both ways, in calls and in events.
 func testBig(t *testing.T, c cell, p *partner) {
 	const size = 1 << 20
 	s := c.join(t)
-	octets, text := blob(size), prose(size)
-	r, err := s.Call(limit(t), p.prefix+"echo", wamp.Args(octets).With("text", text)).Final()
+	data, text := blob(size), prose(size)
+	r, err := s.Call(limit(t), p.prefix+"echo", wamp.Args(data).With("text", text)).Final()
 	if err == nil {
-		err = samePayload(r.Payload, []any{octets}, map[string]any{"text": text})
+		err = samePayload(r.Payload, []any{data}, map[string]any{"text": text})
 	}
 	if err != nil {
 		t.Errorf("call: %v", err)
@@ -638,16 +638,16 @@ func testBig(t *testing.T, c cell, p *partner) {
 		t.Fatal(err)
 	}
 	got := p.ask(t, "call", request{"uri": uri, "args": []tagged{{T: "blob", N: size}, {T: "text", N: size}}})
-	if got.Result == nil || !sameMessage(*got.Result, []any{octets, text}, nil) {
+	if got.Result == nil || !sameMessage(*got.Result, []any{data, text}, nil) {
 		t.Errorf("called: the peer got %.500s", show(got))
 	}
 	topic := c.uri("go", "bigtopic")
 	p.ask(t, "subscribe", request{"topic": topic})
-	if _, err := s.Publish(limit(t), topic, wamp.Args(octets, text), wamp.Acknowledge()).Wait(); err != nil {
+	if _, err := s.Publish(limit(t), topic, wamp.Args(data, text), wamp.Acknowledge()).Wait(); err != nil {
 		t.Errorf("publish: %v", err)
 	}
 	events := p.ask(t, "events", request{"topic": topic}).Events
-	if len(events) != 1 || !sameMessage(events[0], []any{octets, text}, nil) {
+	if len(events) != 1 || !sameMessage(events[0], []any{data, text}, nil) {
 		t.Errorf("the peer got %d events, %.500s", len(events), show(events))
 	}
 	sub, err := s.Subscribe(limit(t), topic)
@@ -657,7 +657,7 @@ func testBig(t *testing.T, c cell, p *partner) {
 	p.ask(t, "publish", request{"topic": topic, "args": []tagged{{T: "blob", N: size}, {T: "text", N: size}}})
 	select {
 	case e := <-sub.Events():
-		if err := samePayload(e.Payload, []any{octets, text}, nil); err != nil {
+		if err := samePayload(e.Payload, []any{data, text}, nil); err != nil {
 			t.Errorf("event: %v", err)
 		}
 	case <-time.After(patience):

@@ -227,7 +227,7 @@ func testSealedCallsIn(t *testing.T, s *wamp.Session, p *partner) {
 	}
 }
 
-// Crossbar retains what is sealed, but its event history forgets the octets: the
+// Crossbar retains what is sealed, but its event history forgets the bytes: the
 // event comes without arguments and is not taken for what was published.
 func TestSealedAndKept(t *testing.T) {
 	one, two := newKeyPair(t), newKeyPair(t)
@@ -278,7 +278,7 @@ func testRing(t *testing.T) *seal.Ring {
 // Crossbar does not announce payload passthru, and so nothing is sent to it in
 // that form (TestPubSubFeaturesThatAreMissing). Made to send, this library still
 // takes nothing for opened that was not: Crossbar takes what is said of the
-// payload off, so that it arrives as some octets.
+// payload off, so that it arrives as some bytes.
 func TestPassthruIsTakenOff(t *testing.T) {
 	for _, cd := range codecs {
 		t.Run(cd.Name(), func(t *testing.T) { testPassthruIsTakenOff(t, cell{"ws", cd}) })

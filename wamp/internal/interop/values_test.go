@@ -154,7 +154,7 @@ func tagAll(values ...any) []tagged {
 	return out
 }
 
-// blob and prose are the made-up octets and characters of peer.py.
+// blob and prose are the made-up bytes and characters of peer.py.
 func blob(n int) []byte {
 	b := make([]byte, n)
 	for i := range b {
