@@ -601,7 +601,7 @@ func TestLargestBounds(t *testing.T) {
 		r := wamptest.NewRouter(t)
 		s := join(t, r, wamp.AckTimeout(long), wamp.CloseTimeout(long), wamp.DialTimeout(long), wamp.LoginTimeout(long), wamp.WithMemory(math.MaxInt64),
 			wamp.WithOutbound(math.MaxInt), wamp.WithWindow(math.MaxInt, 1<<10), wamp.WithKeepalive(wamp.Keepalive{Interval: long, Timeout: long}),
-			wamp.WithReconnect(wamp.Backoff{Min: long, Max: long, Time: long, Hold: long, Join: long, Attempts: math.MaxInt}))
+			wamp.WithReconnect(wamp.Backoff{Min: long, Max: long, Time: long, Hold: long, Attempts: math.MaxInt}))
 		handle(t, s, "com.example.echo", echo, wamp.ChunkIdle(long), wamp.Concurrency(math.MaxInt), wamp.Buffer(math.MaxInt, math.MaxInt))
 		subscribe(t, s, "com.example.topic", wamp.Buffer(math.MaxInt, math.MaxInt))
 		far, cancel := context.WithDeadline(t.Context(), time.Unix(1<<60, 0))

@@ -2,7 +2,6 @@ package wamp
 
 import (
 	"context"
-	"errors"
 	"iter"
 	"time"
 
@@ -193,27 +192,6 @@ func (cs *callStream) begin(payload Payload) error {
 	return cs.s.eng.Call(call)
 }
 
-var errOpaque = errors.New("wamp: a payload in Autobahn's encrypted form, which was not opened, cannot be sent on")
-
-// encode encodes a payload into the body of an operation.
-func (s *Session) encode(b *session.Body, p Payload) error {
-	if p.Opaque() {
-		return errOpaque
-	}
-	if err := b.Encode(s.eng.Codec(), p); err != nil {
-		return s.noted(err)
-	}
-	return nil
-}
-
-// noted returns err. If a marshaler has panicked, that is logged and counted.
-func (s *Session) noted(err error) error {
-	if p, is := session.Find[*codec.PanicError](err); is {
-		s.eng.Panicked("a marshaler", p.Value, p.Stack)
-	}
-	return err
-}
-
 // Deliver takes a progressive result. It runs on the actor.
 func (cs *callStream) Deliver(m *proto.Message) session.Verdict {
 	return cs.Put(Result{Payload: cs.received(m), Progress: true, Details: m.Options}, session.Cost(m))
@@ -274,4 +252,20 @@ func Stream[T any](ctx context.Context, s *Session, procedure string, payload Pa
 			}
 		}
 	}
+}
+
+// Callee returns who answered, as far as the dealer disclosed it.
+func (r Result) Callee() Peer {
+	return Peer{Session: r.Details.ID(proto.KeyCallee), AuthID: r.Details.Str(proto.KeyCalleeAuthID), AuthRole: r.Details.Str(proto.KeyCalleeAuthRole)}
+}
+
+// CalleeErr returns the error with which one callee answered a call to [All]
+// callees, nil if the element is a result. The call goes on after it; only the
+// Err field ends it.
+func (r Result) CalleeErr() error {
+	uri := r.Details.Str(proto.KeyError)
+	if uri == "" || !r.Progress {
+		return nil
+	}
+	return &Error{URI: uri, Details: r.Details, Payload: r.Payload}
 }

@@ -53,17 +53,18 @@ type (
 	//     any.
 	Interrupt = session.Interrupt
 	// OutcomeUnknown ends an operation that was written when the connection was
-	// lost, or that the router did not acknowledge in time. The operation may
-	// or may not have been carried out. [Idempotent] sends such an operation
-	// again instead.
+	// lost or the session ended, or that the router did not acknowledge in
+	// time. The operation may or may not have been carried out. After the end
+	// of the session it also matches [ErrSessionClosed]. [Idempotent] sends an
+	// operation again, where there is another connection, instead.
 	//
 	//   - [session.OutcomeUnknown.Delivered] counts the progressive results
 	//     that had arrived.
 	//   - [session.OutcomeUnknown.Links] counts the connections in a row that
 	//     ended soon after the operation was written, if that is why it is not
 	//     sent again.
-	//   - [session.OutcomeUnknown.Reason] is how the connection ended. It is
-	//     wrapped.
+	//   - [session.OutcomeUnknown.Reason] is how the connection ended, or the
+	//     [ClosedError] of the session. It is wrapped.
 	OutcomeUnknown = session.OutcomeUnknown
 	// CanceledError ends an operation whose context has ended. It matches the
 	// error of the context, the cause of the context, and [ErrCanceled] or,
@@ -88,7 +89,8 @@ type (
 	//   - [session.TimeoutError.Timeout] reports true, as for a net.Error.
 	TimeoutError = session.TimeoutError
 	// ClosedError ends an operation because the session is over. It matches
-	// [ErrSessionClosed].
+	// [ErrSessionClosed]. An operation that was written before ends with an
+	// [OutcomeUnknown] that wraps it.
 	//
 	//   - [session.ClosedError.Reason] is why the session is over: a
 	//     [GoodbyeError], [AbortError], [ProtocolError], [LinkError] or
@@ -366,7 +368,7 @@ const (
 
 // What is refused before anything happens.
 var (
-	errNoStream    = errors.New("wamp: nothing comes: it is nil, or was read to its end before")
+	errNoStream    = errors.New("nothing comes: it is nil, or was read to its end before")
 	errNilOption   = errors.New("an option is nil")
 	errNilProducer = errors.New("the producer is nil")
 	errProducer    = errors.New("the producer panicked or called runtime.Goexit")
@@ -382,74 +384,3 @@ func NewError(uri string, payload Payload) *Error { return &Error{URI: uri, Payl
 // ErrorURI returns the error URI that err carries, "" if it carries none. Both
 // an [Error] and the Err constants carry one, wrapped or not.
 func ErrorURI(err error) string { return session.URIOf(err) }
-
-// Payload is the application's part of a message: positional and keyword
-// arguments. [Args], [Kwargs] and [Raw] make one to send. A payload that was
-// received is kept as it came, and decoded when one of its methods is called,
-// on the goroutine that calls it. A Payload is never changed and may be used by
-// several goroutines. The zero Payload is empty.
-//
-// To build one:
-//
-//   - [codec.Payload.With] adds one keyword argument.
-//   - [codec.Payload.WithKwargs] sets all keyword arguments.
-//   - [codec.Payload.Last] marks the last chunk of a progressive call.
-//
-// To read one:
-//
-//   - [codec.Payload.Scan] decodes the positional arguments into variables.
-//   - [codec.Payload.ScanKw] decodes the keyword arguments into a struct or
-//     map.
-//   - [codec.Payload.Args] and [codec.Payload.Kwargs] return plain values.
-//   - [codec.Payload.NArgs] returns the number of positional arguments.
-//   - [codec.Payload.Text] returns the first argument if it is a string.
-//   - [codec.Payload.Empty], [codec.Payload.Size], [codec.Payload.IsLast] and
-//     [codec.Payload.Opaque] describe it.
-//   - [codec.Payload.Open] opens a sealed payload (see [WithPayloadCodec]).
-//   - [codec.Payload.RawArgs], [codec.Payload.RawKwargs] and
-//     [codec.Payload.Codec] give the encoded form, and [codec.Payload.Encode]
-//     makes it.
-//
-// docs/values.md describes what Go values become in each serializer, and what
-// fits into which target.
-type Payload = codec.Payload
-
-// Args returns a payload of positional arguments. The values must not be
-// changed until the operation that the payload is given to has returned.
-func Args(values ...any) Payload { return codec.Args(values...) }
-
-// Kwargs returns a payload of keyword arguments: v is a map with string keys, a
-// struct or a pointer to one. Struct fields are named by their json tags.
-func Kwargs(v any) Payload { return codec.Kwargs(v) }
-
-// Raw returns a payload that is already encoded, to pass it on unchanged: args
-// is a list and kwargs a dict in the form of the serializer c. Nil means
-// absent.
-func Raw(c codec.Codec, args, kwargs []byte) Payload { return codec.Raw(c, args, kwargs) }
-
-// ID is a WAMP id: of a session, a subscription, a registration or a
-// publication. Zero means none. [proto.ID.Valid] reports whether it is a valid
-// id, and [proto.ID.Next] returns the one after it.
-type ID = proto.ID
-
-// Dict is the options or details of a message: a list of [proto.Entry], each
-// with a Key and a Value. A Dict that was received must not be changed.
-//
-//   - [proto.Dict.Get] and [proto.Dict.Has] look up a key.
-//   - [proto.Dict.Bool], [proto.Dict.Int], [proto.Dict.Str], [proto.Dict.ID]
-//     and [proto.Dict.Dict] return the value of a key as that type.
-//   - [proto.Dict.Map] returns a copy as a map.
-//   - [proto.Dict.With] returns a copy with one more key.
-//   - [proto.Dict.Size] returns about how many bytes it takes in memory.
-//   - [proto.Dict.String] lists the keys, without the values.
-type Dict = proto.Dict
-
-// Peer identifies the session that caused a message, as far as the router
-// disclosed it. See [DiscloseMe] and [DiscloseCaller].
-type Peer struct {
-	// Session is the id of the session, 0 if it was not disclosed.
-	Session ID
-	// AuthID and AuthRole are those of the session, "" if they were not
-	// disclosed.
-	AuthID, AuthRole string
-}

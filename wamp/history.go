@@ -44,15 +44,15 @@ type HistoryQuery struct {
 func (q *HistoryQuery) check() error {
 	switch {
 	case q.Limit < 0 || q.Last < 0:
-		return errors.New("wamp: HistoryQuery: the limit is negative")
+		return errors.New("HistoryQuery: the limit is negative")
 	case q.Limit > 0 && q.Last > 0:
-		return errors.New("wamp: HistoryQuery: both Limit and Last are set")
+		return errors.New("HistoryQuery: both Limit and Last are set")
 	case q.Last > 0 && q.Reverse:
-		return errors.New("wamp: HistoryQuery: both Last, which is oldest first, and Reverse are set")
+		return errors.New("HistoryQuery: both Last, which is oldest first, and Reverse are set")
 	}
 	for _, id := range []ID{q.FromPublication, q.AfterPublication, q.BeforePublication, q.UntilPublication} {
 		if id != 0 && !id.Valid() {
-			return fmt.Errorf("wamp: HistoryQuery: %d is no publication id", id)
+			return fmt.Errorf("HistoryQuery: %d is no publication id", id)
 		}
 	}
 	if q.Topic != "" {

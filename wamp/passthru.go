@@ -96,7 +96,7 @@ type PayloadError struct {
 }
 
 func (e *PayloadError) Error() string {
-	return fmt.Sprintf("wamp: payload of %s %s: %s", e.About.Kind, e.About.URI, strings.TrimPrefix(errorText(e.Err), "wamp: "))
+	return fmt.Sprintf("payload of %s %s: %s", e.About.Kind, e.About.URI, errorText(e.Err))
 }
 
 // Unwrap returns the error of the payload codec.
@@ -117,10 +117,10 @@ func WithPayloadCodec(c PayloadCodec) Option {
 var (
 	errCodecPanic = errors.New("the payload codec panicked")
 	errNoBinary   = errors.New("it is not one binary value")
-	errChunkForm  = errors.New("wamp: a progressive call cannot be sealed in the form of Autobahn")
-	errWillForm   = errors.New("wamp: a testament cannot be sealed in the form of Autobahn")
+	errChunkForm  = errors.New("a progressive call cannot be sealed in the form of Autobahn")
+	errWillForm   = errors.New("a testament cannot be sealed in the form of Autobahn")
 	errKeys       = errors.New("the payload codec has named a scheme, cipher, serializer or key that cannot be sent")
-	errNoScheme   = errors.New("wamp: a payload codec has given no scheme")
+	errNoScheme   = errors.New("a payload codec has given no scheme")
 )
 
 // ours reports whether a payload is none of the payload codec's business.
@@ -214,10 +214,6 @@ func place(pattern string, match MatchPolicy, said string) string {
 	}
 	return pattern
 }
-
-// plain reports whether the payload of a message is nobody's business but its
-// reader's.
-func (s *Session) plain(m *proto.Message) bool { return s.payloads == nil && m.Odd == nil }
 
 // open returns the payload of a message that came, to be opened when it is asked
 // for. details say how it was sealed.

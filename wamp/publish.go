@@ -44,13 +44,6 @@ type publishConfig struct {
 	goOn       bool
 }
 
-// set sends a key with a value. Where the key table says so, the broker must have a
-// feature for that. option is what the user has called it.
-func (c *publishConfig) set(key string, value any, option string) {
-	c.options = c.options.With(key, value)
-	c.needs = needing(c.needs, proto.Publish, key, value, option)
-}
-
 // configure applies all options and returns the first error.
 func configure[O any](s *Session, options []O, apply func(O, *publishConfig) error) (c *publishConfig, err error) {
 	c = &publishConfig{s: s}

@@ -2,7 +2,6 @@ package wamp
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/connectanum/connectanum-go/wamp/internal/flow"
 	"github.com/connectanum/connectanum-go/wamp/proto"
@@ -11,34 +10,6 @@ import (
 
 // streamChannel is how many acknowledgements a stream's channel holds at most.
 const streamChannel = 256
-
-// maxWindow is the largest window: its places take memory before they are used.
-const maxWindow = 1 << 20
-
-// Window sets how many publishes of a stream may wait for their acknowledgement
-// at once, apart from the session's window ([WithWindow]), which is shared by
-// default. It is at most 1,048,576. Some routers drop answers when more than 64
-// of them wait to be written: use a window of hundreds only for routers that
-// are known not to.
-func Window(n int) PublishStreamOption { return windowOption(n) }
-
-type windowOption int
-
-func (o windowOption) applyStream(c *publishConfig) error {
-	if o < 1 || o > maxWindow {
-		return fmt.Errorf("wamp: Window: %d is not between 1 and %d", o, maxWindow)
-	}
-	c.window = int(o)
-	return nil
-}
-
-// GoOn continues a stream of publishes after one that failed. By default the
-// stream stops there. The end of the session or of ctx stops it in any case.
-func GoOn() PublishStreamOption { return goOnOption{} }
-
-type goOnOption struct{}
-
-func (goOnOption) applyStream(c *publishConfig) error { c.goOn = true; return nil }
 
 // PublishStream publishes each payload that comes in on the channel, until the
 // channel is closed, and returns the acknowledgements in the same order. It
@@ -365,6 +336,9 @@ func (p *publishStream) cut(n int) {
 func isClosed(err error) bool {
 	if op, is := err.(*OpError); is { //nolint:errorlint // see above
 		err = op.Err
+	}
+	if unknown, is := err.(*OutcomeUnknown); is { //nolint:errorlint // see above
+		err = unknown.Reason
 	}
 	_, closed := err.(*ClosedError) //nolint:errorlint // see above
 	return closed

@@ -116,6 +116,77 @@ func TestReconnectOutcomes(t *testing.T) {
 	})
 }
 
+// What was written and not answered has the same error whatever there is behind the
+// loss: another link, no policy, a policy that gives up, or the user's own Close.
+func TestLostOperationsAreTheSameEverywhere(t *testing.T) {
+	gaveUp := quick()
+	gaveUp.Attempts = 2
+	for name, row := range map[string]struct {
+		options []wamp.Option
+		end     func(r *wamptest.Router, s *wamp.Session)
+		over    bool
+	}{
+		"another link": {[]wamp.Option{wamp.WithReconnect(quick())}, func(r *wamptest.Router, s *wamp.Session) { r.Cut(s.ID()) }, false},
+		"no policy":    {nil, func(r *wamptest.Router, s *wamp.Session) { r.Cut(s.ID()) }, true},
+		"it gives up": {[]wamp.Option{wamp.WithReconnect(gaveUp)}, func(r *wamptest.Router, s *wamp.Session) {
+			r.RefuseDials(20, errors.New("booting"))
+			r.Cut(s.ID())
+		}, true},
+		"a Close": {nil, func(_ *wamptest.Router, s *wamp.Session) { _ = s.Close(context.Background()) }, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := wamptest.NewRouter(t)
+				s, callee := join(t, r, row.options...), join(t, r)
+				handle(t, callee, "com.example.work", func(ctx context.Context, _ *wamp.Invocation) error {
+					<-ctx.Done()
+					return ctx.Err()
+				})
+				r.SetHook(func(x *wamptest.Exchange) wamptest.Action {
+					if x.Sent && x.Message.Type == proto.Published {
+						return wamptest.Drop()
+					}
+					return wamptest.Pass()
+				})
+				var unknown *wamp.OutcomeUnknown
+				call := s.Call(t.Context(), "com.example.work", wamp.Args())
+				acked := s.Publish(t.Context(), "com.example.topic", wamp.Args(), wamp.Acknowledge())
+				twice := s.Call(t.Context(), "com.example.work", wamp.Args(), wamp.Idempotent())
+				synctest.Wait()
+				row.end(r, s)
+				if !row.over {
+					_, err := call.Final()
+					if !errors.As(err, &unknown) || errors.Is(err, wamp.ErrSessionClosed) {
+						t.Errorf("the call: %v", err)
+					}
+					if _, err := acked.Wait(); !errors.As(err, &unknown) || errors.Is(err, wamp.ErrSessionClosed) {
+						t.Errorf("the publish: %v", err)
+					}
+					return
+				}
+				late := s.Call(t.Context(), "com.example.work", wamp.Args())
+				_, err := call.Final()
+				_, err2 := twice.Final()
+				_, err3 := acked.Wait()
+				if name == "it gives up" { // they had ended before the session did
+					if !errors.As(err, &unknown) || !errors.As(err3, &unknown) {
+						t.Errorf("the call: %v; the publish: %v", err, err3)
+					}
+					err, err3 = err2, err2
+				}
+				for _, err := range []error{err, err2, err3} {
+					if !errors.As(err, &unknown) || !errors.Is(err, wamp.ErrSessionClosed) {
+						t.Errorf("%v", err)
+					}
+				}
+				if _, err := late.Final(); errors.As(err, &unknown) || !errors.Is(err, wamp.ErrSessionClosed) {
+					t.Errorf("what was never written: %v", err)
+				}
+			})
+		})
+	}
+}
+
 func TestReconnectWaitingCallEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := wamptest.NewRouter(t)
@@ -411,7 +482,7 @@ func TestPublishOutlivesItsContext(t *testing.T) {
 }
 
 // An attempt that falls into a hole is given up, the next one may do better.
-func TestReconnectJoinIsBounded(t *testing.T) {
+func TestReconnectDialIsBounded(t *testing.T) {
 	for name, initial := range map[string]bool{"the first connection": true, "another one": false} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -426,9 +497,9 @@ func TestReconnectJoinIsBounded(t *testing.T) {
 					return r.Dial(ctx, protocols)
 				}
 				policy := quick()
-				policy.Join, policy.Initial = 3*time.Second, initial
+				policy.Initial = initial
 				start := time.Now()
-				s := join(t, r, wamp.WithTransport(dial), wamp.WithReconnect(policy))
+				s := join(t, r, wamp.WithTransport(dial), wamp.WithReconnect(policy), wamp.DialTimeout(3*time.Second))
 				if !initial {
 					hole = true
 					states := s.States(t.Context())

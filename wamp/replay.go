@@ -41,7 +41,7 @@ func (o fromHistoryOption) applySubscribe(s *Subscription) error {
 		return err
 	}
 	if q.ends() || q.Reverse {
-		return errors.New("wamp: FromHistory: the bounds must not have an end, nor be reversed")
+		return errors.New("FromHistory: the bounds must not have an end, nor be reversed")
 	}
 	q.Limit, q.Last = 0, max(q.Limit, q.Last) // the oldest ones would leave a gap behind them
 	s.replay = &replay{sub: s, query: q}
@@ -291,7 +291,7 @@ func (p *replay) missed() (events []Event, answered bool) {
 	}
 	if err != nil {
 		if p.ctx.Err() == nil {
-			p.sub.s.eng.Log().Warn("wamp: the event history was not to be had after a reconnect", "topic", p.sub.eng.URI, "error", err)
+			p.sub.s.eng.Log().Warn("the event history was not to be had after a reconnect", "topic", p.sub.eng.URI, "error", err)
 		}
 		return nil, false
 	}

@@ -362,6 +362,7 @@ func simEnd(err error, p wamp.Payload) sim.End {
 		e.How = sim.NotConnected
 	case errors.As(err, &unknown):
 		e.How, e.Delivered, e.Links, e.Silence = sim.Unknown, unknown.Delivered, unknown.Links, unknown.Reason == wamp.ErrAckTimeout
+		e.Over = errors.Is(err, wamp.ErrSessionClosed)
 	case errors.Is(err, wamp.ErrSessionClosed):
 		e.How = sim.Closed
 	case errors.Is(err, context.Canceled):

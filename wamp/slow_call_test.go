@@ -31,7 +31,7 @@ func slowRig(t *testing.T, options ...wamptest.Option) (r *wamptest.Router, call
 
 func TestSlowCallFails(t *testing.T) {
 	const n, bound = 5000, 100
-	for name, buffer := range map[string]wamp.BufferOption{
+	for name, buffer := range map[string]wamp.StreamOption{
 		"by messages": wamp.Buffer(bound, 0),
 		"by bytes":    wamp.Buffer(0, bound*296),
 	} {

@@ -39,7 +39,7 @@ func held(bound int) (least, most int) { return bound, bound + eventsInChannel +
 func TestSlowSubscriptionDrops(t *testing.T) {
 	const n, bound = 2000, 100
 	filler := strings.Repeat("x", 1000-256-5) // so that an event costs about 1,000 bytes
-	for name, buffer := range map[string]wamp.BufferOption{
+	for name, buffer := range map[string]wamp.StreamOption{
 		"by messages": wamp.Buffer(bound, 0),
 		"by bytes":    wamp.Buffer(0, bound*1000),
 	} {
@@ -187,7 +187,7 @@ func TestSlowSubscriptionBlocks(t *testing.T) {
 
 func TestSlowRegistrationRefuses(t *testing.T) {
 	const n, bound = 500, 100
-	for name, buffer := range map[string]wamp.BufferOption{
+	for name, buffer := range map[string]wamp.StreamOption{
 		"by messages": wamp.Buffer(bound, 0),
 		"by bytes":    wamp.Buffer(0, bound*260),
 	} {

@@ -189,6 +189,9 @@ func (f *follower[T]) run() {
 		if ev.restored || ev.lost > 0 || ev.gap {
 			// Without a link the next one will have its own sign.
 			if err := f.refresh(); err != nil && !session.Is(err, wamp.ErrNotConnected) {
+				if closed, is := session.Find[*wamp.ClosedError](err); is {
+					err = closed // that the outcome of its call is unknown says nothing to its reader
+				}
 				f.relay.Last(Change[T]{Err: err})
 				return
 			}

@@ -187,7 +187,7 @@ func looked[T any](ctx context.Context, m API, read func(any) (T, bool), own fun
 func understood[T any](read func(any) (T, bool), procedure string, v any) (T, error) {
 	t, ok := read(v)
 	if !ok {
-		return t, fmt.Errorf("wamp: %s: the answer makes no sense: %T", procedure, v)
+		return t, session.WrapOp("call", procedure, fmt.Errorf("the answer makes no sense: %T", v))
 	}
 	return t, nil
 }

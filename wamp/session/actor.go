@@ -252,7 +252,7 @@ func (s *Session) consult(f func() op, otherwise op) {
 func (s *Session) crowded() (n int, since time.Time) { return s.box.crowded(), s.box.waitingSince() }
 
 func (s *Session) mistake(what string) {
-	s.cfg.faults.Error("wamp: a mistake of this library: " + what)
+	s.cfg.faults.Error("a mistake of this library: " + what)
 }
 
 func (s *Session) sessionEnded() {}
@@ -290,7 +290,7 @@ func (s *Session) linkDown(last bool, cause error) {
 // dial makes an attempt to join again, off the actor.
 func (s *Session) dial(attempt int) {
 	s.links.start(func() { // ends with the attempt, which the end of the session cuts short
-		j, err := s.dials.try(s.ctx, attempt)
+		j, err := s.dials.connect(s.ctx, attempt)
 		if err != nil {
 			s.box.control(&dialFailedOp{err})
 			return

@@ -68,6 +68,7 @@ type Call struct {
 	chunked   bool          // it is a progressive call
 	oneLink   bool          // it is of no use on another link
 	engines   bool          // it is the engine's own, and no user's
+	unsure    bool          // it was written to a link that was lost, and waits for another
 	deaths    uint8         // links in a row that ended with it
 	blame     *blame        // not nil once it was sent alone
 }
@@ -240,7 +241,12 @@ func (call *Call) queued() bool { return call.parkedAt.listed() }
 
 func (call *Call) probed(b *blame) { call.blame = b }
 
-func (call *Call) refuse(err error) { call.end(End{Err: err}) }
+func (call *Call) refuse(err error) {
+	if call.unsure {
+		err = unknownAtEnd(err, 0)
+	}
+	call.end(End{Err: err})
+}
 
 // end ends the stream; the entry has been taken out of the tables.
 func (call *Call) end(e End) {
@@ -289,7 +295,15 @@ func (call *Call) fail(c *core, err *Error) {
 	call.finish(c, End{Err: err, Peer: err})
 }
 
-func (call *Call) lost(c *core, err error) { call.finish(c, End{Err: err}) }
+func (call *Call) lost(c *core, err error) {
+	switch {
+	case call.canceled != nil:
+		err = call.canceled
+	case !c.unwritten(call.seq):
+		err = unknownAtEnd(err, call.delivered)
+	}
+	call.finish(c, End{Err: err})
+}
 
 // suspend keeps a call that was never written, or that may be sent twice, for
 // the next link; of any other the outcome is unknown. Its Timeout goes on.
@@ -308,6 +322,7 @@ func (call *Call) suspend(c *core, reason error) parked {
 		}
 	case c.unwritten(call.seq):
 	case call.Idempotent && call.delivered == 0 && !call.chunked:
+		call.unsure = true
 		err = c.blame.death(c, call, &call.deaths, reason)
 	default:
 		if err = c.blame.death(c, call, &call.deaths, reason); err == nil {

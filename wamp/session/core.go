@@ -227,7 +227,7 @@ func (c *core) emit(m *proto.Message) error {
 // emitControl appends a small message of our own making; it always encodes.
 func (c *core) emitControl(m *proto.Message) {
 	if err := c.emit(m); err != nil {
-		c.log.Error("wamp: cannot encode", "message", m.Type.String(), "error", err)
+		c.log.Error("cannot encode", "message", m.Type.String(), "error", err)
 	}
 }
 

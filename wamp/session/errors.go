@@ -30,18 +30,25 @@ type Error struct {
 // was.
 func (e *Error) Oddity() *proto.Oddity { return e.odd }
 
+// prefix begins the text of every error and every record of the log. Only what is
+// in this file and logs.go writes it: an error inside of another loses it (bare).
+const prefix = "wamp: "
+
+// failure makes an error to be compared with.
+func failure(text string) error { return errors.New(prefix + text) }
+
 // maxText bounds the texts of a peer's that become part of an error's.
 const maxText = 200
 
 // Error returns the URI and, where the first argument is text, that text.
 func (e *Error) Error() string {
 	if e == nil {
-		return "wamp: a nil *Error"
+		return prefix + "a nil *Error"
 	}
 	if text, ok := e.Text(maxText); ok && text != "" {
-		return "wamp: " + proto.Short(e.URI) + ": " + text
+		return prefix + proto.Short(e.URI) + ": " + text
 	}
-	return "wamp: " + proto.Short(e.URI)
+	return prefix + proto.Short(e.URI)
 }
 
 // Is reports whether target is the constant of the error's URI. A timeout that
@@ -60,7 +67,7 @@ func (e *Error) Is(target error) bool {
 // sentinel is the type of the standard errors: a URI to compare with.
 type sentinel string
 
-func (s sentinel) Error() string { return "wamp: " + string(s) }
+func (s sentinel) Error() string { return prefix + string(s) }
 
 // URI returns the error URI.
 func (s sentinel) URI() string { return string(s) }
@@ -114,29 +121,29 @@ func URIOf(err error) string {
 var (
 	// ErrSessionClosed is matched by every error of an operation on a
 	// session that is over; the error wraps the reason.
-	ErrSessionClosed = errors.New("wamp: session closed")
+	ErrSessionClosed = failure("session closed")
 	// ErrSlowConsumer ends a stream whose consumer let its bound be reached.
-	ErrSlowConsumer = errors.New("wamp: slow consumer: the bound of the stream is reached")
+	ErrSlowConsumer = failure("slow consumer: the bound of the stream is reached")
 	// ErrPayloadTooBig refuses a message that the peer would not accept.
-	ErrPayloadTooBig = errors.New("wamp: payload too big")
+	ErrPayloadTooBig = failure("payload too big")
 	// ErrAckTimeout ends a Subscribe or Register that the router did not
 	// answer in time.
-	ErrAckTimeout = errors.New("wamp: the router did not acknowledge in time")
+	ErrAckTimeout = failure("the router did not acknowledge in time")
 	// ErrUnsubscribed is the end of a subscription that its user ended.
-	ErrUnsubscribed = errors.New("wamp: unsubscribed")
+	ErrUnsubscribed = failure("unsubscribed")
 	// ErrUnregistered is the end of a registration that its user ended.
-	ErrUnregistered = errors.New("wamp: unregistered")
+	ErrUnregistered = failure("unregistered")
 	// ErrNotConnected refuses an operation that began while there was no
 	// connection, where the reconnect policy says so.
-	ErrNotConnected = errors.New("wamp: not connected")
+	ErrNotConnected = failure("not connected")
 	// ErrPongTimeout is the reason of a LinkError when a pong was missed.
 	ErrPongTimeout = errors.New("no pong in time")
 	// ErrDraining is the end of a registration whose session is drained, and
 	// refuses one that comes later.
-	ErrDraining = errors.New("wamp: the session is being drained")
+	ErrDraining = failure("the session is being drained")
 	// ErrCallEnded is the cause by which the context of a progressive call's
 	// producer ends when the call is over.
-	ErrCallEnded = errors.New("wamp: the call has ended")
+	ErrCallEnded = failure("the call has ended")
 	// ErrDialTimeout is the reason of a failed attempt to connect that took
 	// longer than DialTimeout.
 	ErrDialTimeout = errors.New("no connection within DialTimeout")
@@ -144,7 +151,7 @@ var (
 	// was not finished in time.
 	ErrLoginTimeout = errors.New("the login was not finished in time")
 	// ErrAnswered is returned for a second end of one invocation.
-	ErrAnswered = errors.New("wamp: the invocation has been answered")
+	ErrAnswered = failure("the invocation has been answered")
 )
 
 // ClosedError ends an operation because the session is over. It matches
@@ -184,7 +191,7 @@ type GoodbyeError struct {
 }
 
 func (e *GoodbyeError) Error() string {
-	return joinText("wamp: the router said goodbye: "+proto.Short(e.Reason), e.Message)
+	return joinText(prefix+"the router said goodbye: "+proto.Short(e.Reason), e.Message)
 }
 
 // Is reports whether target is the constant of the reason.
@@ -217,9 +224,9 @@ func (e *AbortError) Unwrap() error {
 
 func (e *AbortError) Error() string {
 	if e.Refusal != nil {
-		return joinText("wamp: login refused: "+e.Refusal.Kind.String()+": "+proto.Short(e.Reason), e.Message)
+		return joinText(prefix+"login refused: "+e.Refusal.Kind.String()+": "+proto.Short(e.Reason), e.Message)
 	}
-	return joinText("wamp: the router aborted: "+proto.Short(e.Reason), e.Message)
+	return joinText(prefix+"the router aborted: "+proto.Short(e.Reason), e.Message)
 }
 
 // Is reports whether target is the constant of the reason.
@@ -248,7 +255,7 @@ type ProtocolError struct {
 }
 
 func (e *ProtocolError) Error() string {
-	s := "wamp: protocol violation by the router: "
+	s := prefix + "protocol violation by the router: "
 	if e.Message != 0 {
 		s += e.Message.String() + ": "
 	}
@@ -267,7 +274,7 @@ type LinkError struct {
 	Err error
 }
 
-func (e *LinkError) Error() string { return "wamp: connection lost: " + bare(e.Err) }
+func (e *LinkError) Error() string { return prefix + "connection lost: " + bare(e.Err) }
 
 // Unwrap returns what the transport reported.
 func (e *LinkError) Unwrap() error { return e.Err }
@@ -280,7 +287,7 @@ type LoginError struct {
 	Err error
 }
 
-func (e *LoginError) Error() string { return "wamp: login: " + bare(e.Err) }
+func (e *LoginError) Error() string { return prefix + "login: " + bare(e.Err) }
 
 // Unwrap returns what the authenticator reported.
 func (e *LoginError) Unwrap() error { return e.Err }
@@ -295,7 +302,7 @@ type GaveUpError struct {
 }
 
 func (e *GaveUpError) Error() string {
-	return fmt.Sprintf("wamp: gave up after %d attempts to reconnect: %s", e.Attempts, bare(e.Err))
+	return prefix + fmt.Sprintf("gave up after %d attempts to reconnect: %s", e.Attempts, bare(e.Err))
 }
 
 // Unwrap returns how the last attempt failed.
@@ -317,9 +324,9 @@ type FeatureError struct {
 
 func (e *FeatureError) Error() string {
 	if e.NoRole {
-		return "wamp: the router is no " + e.Role.String()
+		return prefix + "the router is no " + e.Role.String()
 	}
-	s := "wamp: "
+	s := prefix
 	if e.Option != "" {
 		s += e.Option + ": "
 	}
@@ -336,7 +343,7 @@ type Interrupt struct {
 }
 
 func (e *Interrupt) Error() string {
-	s := "wamp: interrupted"
+	s := prefix + "interrupted"
 	if e.Mode != "" {
 		s += ": mode " + proto.Short(e.Mode)
 	}
@@ -350,8 +357,8 @@ func (e *Interrupt) Is(target error) bool {
 }
 
 // OutcomeUnknown ends an operation that was written when the connection was
-// lost, or that the router did not acknowledge in time. The operation may or
-// may not have been carried out.
+// lost or the session ended, or that the router did not acknowledge in time. The
+// operation may or may not have been carried out.
 type OutcomeUnknown struct {
 	// Delivered counts the progressive results that had arrived.
 	Delivered int
@@ -363,7 +370,7 @@ type OutcomeUnknown struct {
 }
 
 func (e *OutcomeUnknown) Error() string {
-	s := "wamp: outcome unknown: "
+	s := prefix + "outcome unknown: "
 	if e.Links > 0 {
 		s += fmt.Sprintf("%d connections in a row ended when it had been sent, it is not tried again: ", e.Links)
 	}
@@ -373,8 +380,17 @@ func (e *OutcomeUnknown) Error() string {
 // Unwrap returns the reason.
 func (e *OutcomeUnknown) Unwrap() error { return e.Reason }
 
+// unknownAtEnd is the error of an operation that was written, where err is why it
+// ends. If that is the end of the session, nobody knows what became of it.
+func unknownAtEnd(err error, delivered int) error {
+	if closed, is := err.(*ClosedError); is { //nolint:errorlint // the engine's own, not wrapped yet
+		return &OutcomeUnknown{Delivered: delivered, Reason: closed}
+	}
+	return err
+}
+
 // bare is the text of an error without the prefix of this library.
-func bare(err error) string { return strings.TrimPrefix(textOf(err), "wamp: ") }
+func bare(err error) string { return strings.TrimPrefix(textOf(err), prefix) }
 
 // OpError names the operation that failed.
 type OpError struct {
@@ -398,7 +414,7 @@ func WrapOp(op, uri string, err error) error {
 }
 
 func (e *OpError) Error() string {
-	s, text := "wamp: "+e.Op, bare(e.Err)
+	s, text := prefix+e.Op, bare(e.Err)
 	if e.URI != "" {
 		s += " " + proto.Short(e.URI)
 		text = strings.TrimPrefix(text, e.URI+": ") // a transport names its address itself
@@ -444,9 +460,9 @@ func canceledOffline(ctx context.Context, offline error) *CanceledError {
 func Canceled(ctx context.Context) error { return newCanceled(ctx) }
 
 func (e *CanceledError) Error() string {
-	s := "wamp: " + bare(e.Err)
+	s := prefix + bare(e.Err)
 	if e.Attempt != nil {
-		s = "wamp: " + e.Attempt.Error()
+		s = prefix + e.Attempt.Error()
 	}
 	if e.Cause != nil && !same(e.Cause, e.Err) {
 		s += ": " + bare(e.Cause)
@@ -504,7 +520,7 @@ type TimeoutError struct {
 }
 
 func (e *TimeoutError) Error() string {
-	return "wamp: no result within " + e.After.String() + whileOffline(e.Offline)
+	return prefix + "no result within " + e.After.String() + whileOffline(e.Offline)
 }
 
 // Unwrap returns why there was no connection, nil if there was one.
@@ -525,7 +541,7 @@ type ChunkTimeoutError struct {
 	After time.Duration
 }
 
-func (e *ChunkTimeoutError) Error() string { return "wamp: no chunk within " + e.After.String() }
+func (e *ChunkTimeoutError) Error() string { return prefix + "no chunk within " + e.After.String() }
 
 // Is reports whether target is [ErrTimeout] or [context.DeadlineExceeded].
 func (e *ChunkTimeoutError) Is(target error) bool {
@@ -543,7 +559,7 @@ type RevokedError struct {
 	Reason string
 }
 
-func (e *RevokedError) Error() string { return joinText("wamp: revoked by the router", e.Reason) }
+func (e *RevokedError) Error() string { return joinText(prefix+"revoked by the router", e.Reason) }
 
 // Is reports whether target is the constant of the reason.
 func (e *RevokedError) Is(target error) bool {

@@ -70,7 +70,7 @@ func (inv *Invocation) expire(c *core) {
 		return
 	}
 	c.notes.faults.Add(1)
-	c.notes.sink.Error("wamp: a handler has not ended "+overdueTime.String()+" after its context, its caller was answered",
+	c.notes.sink.Error("a handler has not ended "+overdueTime.String()+" after its context, its caller was answered",
 		"procedure", inv.reg.URI, "answer", inv.overdue)
 	c.forget(inv)
 	c.sendError(inv.request, inv.overdue)

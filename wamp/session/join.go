@@ -49,7 +49,7 @@ func (d *connector) first(ctx context.Context) (*joiner, error) {
 	cfg, p := d.cfg, d.cfg.Reconnect
 	r := retry{policy: p, attempt: 1, since: time.Now()}
 	for {
-		j, err := d.try(ctx, 0)
+		j, err := d.connect(ctx, 0)
 		if err == nil || p == nil || !p.Initial {
 			return j, err
 		}
@@ -65,7 +65,7 @@ func (d *connector) first(ctx context.Context) (*joiner, error) {
 		if gaveUp != nil {
 			return nil, gaveUp
 		}
-		cfg.Logger.Info("wamp: connecting", "address", cfg.address(), "attempt", attempt, "delay", delay, "cause", logText{err})
+		cfg.Logger.Info("connecting", "address", cfg.address(), "attempt", attempt, "delay", delay, "cause", logText{err})
 		t := time.NewTimer(delay)
 		select {
 		case <-t.C:
@@ -87,18 +87,8 @@ func attemptsError(ctx context.Context, attempts int, last error) error {
 	return e
 }
 
-// try is one attempt: of the first connection, with rejoin 0, or of the one that
-// follows.
-func (d *connector) try(ctx context.Context, rejoin int) (*joiner, error) {
-	if p := d.cfg.Reconnect; p != nil && (rejoin > 0 || p.Initial) {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, p.Join)
-		defer cancel()
-	}
-	return d.connect(ctx, rejoin)
-}
-
-// connect dials and joins. ctx bounds both. The parts of a Sequence are tried
+// connect dials and joins: the first connection, with rejoin 0, or the one that
+// follows. The parts of a Sequence are tried
 // one after the other, beginning with the one that was let in the last time.
 func (d *connector) connect(ctx context.Context, rejoin int) (*joiner, error) {
 	cfg := d.cfg
@@ -306,7 +296,7 @@ func (j *joiner) join(ctx context.Context, rejoin int) (*Details, error) {
 	j.protocol, j.maxSend, j.risky = p, j.conn.MaxSend(), transport.RiskyPing(j.conn)
 	var ok bool
 	if j.codec, ok = codecOf(p); !ok {
-		return nil, fmt.Errorf("wamp: no codec for protocol %q", p.Name)
+		return nil, fmt.Errorf("no codec for protocol %q", p.Name)
 	}
 	j.parser = j.codec.NewParser(j.cfg.Limits)
 	info := authn.JoinInfo{Realm: j.cfg.Realm, TLS: j.conn.TLS(), Rejoin: rejoin}
@@ -463,7 +453,7 @@ func (j *joiner) send(m *proto.Message) error {
 	j.out.Begin()
 	buf, err := j.codec.AppendMessage(j.out.Buf, m)
 	if err != nil {
-		return fmt.Errorf("wamp: %s: %w", m.Type, err)
+		return fmt.Errorf("%s: %w", m.Type, err)
 	}
 	j.out.Buf = buf
 	j.out.End()

@@ -294,7 +294,7 @@ func (l *link) shut(hurry <-chan struct{}, orderly bool, limit time.Duration) bo
 	if l.done.wait(0, all.Done()) {
 		return true
 	}
-	l.log.Warn("wamp: a connection does not end, it is left behind")
+	l.log.Warn("a connection does not end, it is left behind")
 	return false
 }
 

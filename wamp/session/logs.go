@@ -77,7 +77,7 @@ func (q *logQueue) write(e logEntry) {
 	}
 	ctx := context.Background()
 	if n := q.dropped.Swap(0); n > 0 && h.Enabled(ctx, slog.LevelWarn) {
-		lost := slog.NewRecord(e.record.Time, slog.LevelWarn, "wamp: the logger is too slow: records were dropped", 0)
+		lost := slog.NewRecord(e.record.Time, slog.LevelWarn, prefix+"the logger is too slow: records were dropped", 0)
 		lost.AddAttrs(slog.Int64("count", n))
 		_ = h.Handle(ctx, lost)
 	}
@@ -97,6 +97,7 @@ type logHandler struct {
 func (*logHandler) Enabled(context.Context, slog.Level) bool { return true }
 
 func (h *logHandler) Handle(_ context.Context, r slog.Record) error {
+	r.Message = prefix + r.Message
 	h.q.put(logEntry{to: h.to, record: r})
 	return nil
 }

@@ -16,7 +16,7 @@ type Need struct {
 func NeedFor(t proto.MessageType, key, option string) Need {
 	n, ok := proto.NeedOf(t, key)
 	if !ok {
-		panic("wamp: " + t.String() + "." + key + " needs nothing")
+		panic(t.String() + "." + key + " needs nothing")
 	}
 	return Need{n.Role, n.Feature, option}
 }

@@ -44,7 +44,7 @@ type notes struct {
 func (n *notes) fault(what string, p any) {
 	if p == nil {
 		n.faults.Add(1)
-		n.sink.Error("wamp: "+what+" called runtime.Goexit", "stack", stackOf())
+		n.sink.Error(what+" called runtime.Goexit", "stack", stackOf())
 		return
 	}
 	n.panicked(what, p, stackOf())
@@ -53,12 +53,12 @@ func (n *notes) fault(what string, p any) {
 // stuck logs and counts a user's code that has not returned.
 func (n *notes) stuck(what string, after time.Duration) {
 	n.faults.Add(1)
-	n.sink.Error("wamp: "+what+" has not returned", "after", after)
+	n.sink.Error(what+" has not returned", "after", after)
 }
 
 func (n *notes) panicked(what string, p any, stack string) {
 	n.faults.Add(1)
-	n.sink.Error("wamp: "+what+" panicked", "panic", fmt.Sprint(p), "stack", stack)
+	n.sink.Error(what+" panicked", "panic", fmt.Sprint(p), "stack", stack)
 }
 
 // odd reports whether a message had such an oddity.
@@ -81,7 +81,7 @@ func (n *notes) oddNow(c *core) {
 	if n.odds == 0 {
 		return
 	}
-	c.log.Warn("wamp: the router sends what it must not; it was left out", "messages", n.odds, "last", n.oddText)
+	c.log.Warn("the router sends what it must not; it was left out", "messages", n.odds, "last", n.oddText)
 	n.odds = 0
 	n.oddTimer = c.timerNow(oddEvery, n.oddNow)
 }
@@ -113,7 +113,7 @@ func (s *slowConsumer) tell(c *core) {
 	if s.lost == 0 {
 		return
 	}
-	c.log.Warn("wamp: a slow consumer: there was no room", s.what, s.uri, "messages", s.lost)
+	c.log.Warn("a slow consumer: there was no room", s.what, s.uri, "messages", s.lost)
 	s.lost = 0
 	s.timer = c.timerNow(slowEvery, s.tell)
 }
@@ -131,7 +131,7 @@ func (s *slowConsumer) tellLast(c *core) {
 // overflowed logs a stream that ended because nobody reads it.
 func (c *core) overflowed(what, uri string) {
 	c.stats.Overflowed++
-	c.log.Warn("wamp: a slow consumer's stream has ended", what, uri)
+	c.log.Warn("a slow consumer's stream has ended", what, uri)
 }
 
 // gate notes that a stream holds the link back.
@@ -143,7 +143,7 @@ func (c *core) gate(what, uri string) {
 	c.notes.held = c.timerNow(heldAfter, func(c *core) {
 		c.notes.held = nil
 		if c.gates > 0 {
-			c.log.Warn("wamp: a consumer that does not read holds the connection back", what, uri, "for", heldAfter)
+			c.log.Warn("a consumer that does not read holds the connection back", what, uri, "for", heldAfter)
 		}
 	})
 }
@@ -170,7 +170,7 @@ func (n *notes) waits(c *core) {
 	again := waitAfter
 	if waiting > 0 {
 		if again -= c.host.now().Sub(since); again <= 0 {
-			c.log.Warn("wamp: operations wait for a connection", "waiting", waiting, "down", c.host.now().Sub(c.life.downAt),
+			c.log.Warn("operations wait for a connection", "waiting", waiting, "down", c.host.now().Sub(c.life.downAt),
 				"cause", logText{c.life.cause})
 			return
 		}
@@ -203,14 +203,14 @@ func (n *notes) cameBack(c *core, back bool) {
 func (n *notes) restored(c *core) {
 	if n.rejoining && n.handles <= 0 {
 		n.rejoining = false
-		c.log.Info("wamp: the session is back", "handles", n.back, "took", c.host.now().Sub(c.life.joinedAt),
+		c.log.Info("the session is back", "handles", n.back, "took", c.host.now().Sub(c.life.joinedAt),
 			"down", c.life.joinedAt.Sub(c.life.downAt))
 	}
 }
 
 // tooBig logs that a message that nobody waits for was too big for the router.
 func (n *notes) tooBig(c *core, size int, reason error) {
-	c.log.Warn("wamp: the router closed the connection for a message that was too big: a publish or an answer", "bytes", size,
+	c.log.Warn("the router closed the connection for a message that was too big: a publish or an answer", "bytes", size,
 		"cause", logText{reason})
 }
 
@@ -229,12 +229,12 @@ func (c *core) logState(s State) {
 	if s.Cause != nil {
 		attrs = append(attrs, "cause", logText{s.Cause})
 	}
-	c.log.Info("wamp: session "+s.Phase.String(), attrs...)
+	c.log.Info("session "+s.Phase.String(), attrs...)
 }
 
 // logLoss logs that the link is lost.
 func (c *core) logLoss(reason error) {
-	c.log.Warn("wamp: the connection is lost", "address", c.cfg.address(), "reason", logText{reason}, "session", uint64(c.details.Session))
+	c.log.Warn("the connection is lost", "address", c.cfg.address(), "reason", logText{reason}, "session", uint64(c.details.Session))
 }
 
 // logHandle logs a registration or subscription that has ended by itself, or by
@@ -249,5 +249,5 @@ func (c *core) logHandle(what, uri string, err error, now bool) {
 			level = slog.LevelInfo
 		}
 	}
-	c.log.Log(context.Background(), level, "wamp: a "+what+" has ended", "uri", uri, "reason", logText{err})
+	c.log.Log(context.Background(), level, "a "+what+" has ended", "uri", uri, "reason", logText{err})
 }

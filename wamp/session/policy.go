@@ -35,8 +35,6 @@ type Reconnect struct {
 	// Hold is how long a link must have held for the count to begin anew.
 	// Default 10 s.
 	Hold time.Duration
-	// Join bounds one attempt: dial, handshakes and login. Default 20 s.
-	Join time.Duration
 	// Killed: also after the router has killed the session, by GOODBYE
 	// wamp.close.killed. A router that kills by another reason, as Crossbar does
 	// by wamp.close.normal, cannot be told from one that goes away: such a kill
@@ -68,9 +66,6 @@ func (r *Reconnect) setDefaults() {
 	r.Max = max(r.Max, r.Min)
 	if r.Hold <= 0 {
 		r.Hold = 10 * time.Second
-	}
-	if r.Join <= 0 {
-		r.Join = 20 * time.Second
 	}
 }
 

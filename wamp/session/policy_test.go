@@ -36,7 +36,7 @@ func TestReconnectDelay(t *testing.T) {
 	}
 	d := Reconnect{}
 	d.setDefaults()
-	if d.Min != 100*time.Millisecond || d.Max != 30*time.Second || d.Hold != 10*time.Second || d.Join != 20*time.Second {
+	if d.Min != 100*time.Millisecond || d.Max != 30*time.Second || d.Hold != 10*time.Second {
 		t.Errorf("defaults %+v", d)
 	}
 	low := Reconnect{Min: time.Minute, Max: time.Second}

@@ -37,6 +37,7 @@ type Publish struct {
 	free     bool   // its bytes were given back already
 	sent     bool   // it waits for its acknowledgement
 	open     bool   // it takes a place in the window
+	unsure   bool   // it was written to a link that was lost, and waits for another
 	deaths   uint8  // links in a row that ended with it
 	blame    *blame // not nil once it was sent alone
 	id       proto.ID
@@ -179,6 +180,9 @@ func (p *Publish) answered(c *core, e End) {
 
 func (p *Publish) refuse(err error) {
 	if p.Sink != nil {
+		if p.unsure {
+			err = unknownAtEnd(err, 0)
+		}
 		p.end(End{Err: err})
 		return
 	}
@@ -214,6 +218,9 @@ func (p *Publish) fail(c *core, err *Error) { p.answered(c, End{Err: err}) }
 
 func (p *Publish) lost(c *core, err error) {
 	p.leave(c)
+	if !c.unwritten(p.seq) {
+		err = unknownAtEnd(err, 0)
+	}
 	p.end(End{Err: err})
 }
 
@@ -226,6 +233,7 @@ func (p *Publish) suspend(c *core, reason error) parked {
 	}
 	var err error
 	if !c.unwritten(p.seq) {
+		p.unsure = true
 		err = c.blame.death(c, p, &p.deaths, reason)
 		if err == nil && !p.Idempotent {
 			err = &OutcomeUnknown{Reason: reason}

@@ -171,6 +171,7 @@ func endOf(e End) sim.End {
 	switch {
 	case errors.As(e.Err, &unknown):
 		out.How, out.Delivered, out.Links, out.Silence = sim.Unknown, unknown.Delivered, unknown.Links, unknown.Reason == ErrAckTimeout
+		out.Over = errors.Is(e.Err, ErrSessionClosed)
 	case errors.As(e.Err, &canceled):
 		out.How = sim.Canceled
 	case errors.As(e.Err, &timeout):

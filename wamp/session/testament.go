@@ -95,6 +95,6 @@ func (a *againSink) End(e End) {
 	if a.c.ended || is && lost.Links == 0 {
 		return
 	}
-	a.c.log.Warn("wamp: a testament could not be set again", "scope", string(a.testament.Scope), "error", logText{e.Err})
+	a.c.log.Warn("a testament could not be set again", "scope", string(a.testament.Scope), "error", logText{e.Err})
 	a.c.testaments.all.remove(a.testament.at)
 }

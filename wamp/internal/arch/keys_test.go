@@ -247,3 +247,35 @@ func TestKeyLiterals(t *testing.T) {
 		}
 	}
 }
+
+// The prefix of errors and of records in the log stands in one place, in front of
+// what others say: see prefix in package session.
+func TestPrefixStandsInOnePlace(t *testing.T) {
+	root, found := filepath.Join("..", ".."), 0
+	for _, dir := range []string{".", "session", "meta", "internal/flow", "proto", "codec", "authn", "authn/accept", "transport"} {
+		files, err := filepath.Glob(filepath.Join(root, dir, "*.go"))
+		if err != nil || len(files) == 0 {
+			t.Fatal(dir, err)
+		}
+		for _, name := range files {
+			if strings.HasSuffix(name, "_test.go") {
+				continue
+			}
+			f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ast.Inspect(f, func(n ast.Node) bool {
+				if s, is := text(n); is && strings.HasPrefix(s, "wamp: ") {
+					if found++; filepath.ToSlash(name) != "../../session/errors.go" {
+						t.Errorf("%s: %q", name, s)
+					}
+				}
+				return true
+			})
+		}
+	}
+	if found == 0 {
+		t.Error("the prefix was not found anywhere")
+	}
+}

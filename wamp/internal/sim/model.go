@@ -55,6 +55,7 @@ type End struct {
 	Delivered int    // with Unknown: what it says of progressive results
 	Links     int    // and of links that ended with it
 	Silence   bool   // and whether it is for want of an acknowledgement
+	Over      bool   // or because the session is over
 	Text      string // for the log
 }
 

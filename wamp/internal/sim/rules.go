@@ -148,6 +148,9 @@ func deniedTrue(m *Model, o *op, e End) string {
 func oddTrue(_ *Model, o *op, _ End) string { return unless(o.odd, "its answer was not odd") }
 
 func blameTrue(m *Model, o *op, e End) string {
+	if e.Over {
+		return closedTrue(m, o, e)
+	}
 	return m.deathsTrue(o, e)
 }
 
@@ -201,7 +204,10 @@ func goneTrue(m *Model, o *op, e End) string {
 	return revokedTrue(m, o, e)
 }
 
-func closedTrue(m *Model, _ *op, _ End) string {
+func closedTrue(m *Model, o *op, e End) string {
+	if m.Exact && e.How == Closed && (o.Kind == Call || o.Kind == Publish && o.How == Ack) && len(o.writes) > 0 {
+		return "it was written, so that nobody knows what became of it"
+	}
 	return unless(m.over || m.mayEnd(), "the session has no reason to be over")
 }
 
@@ -268,6 +274,8 @@ func unknownTrue(m *Model, o *op, e End) string {
 		return m.deathsTrue(o, e)
 	case len(o.writes) == 0:
 		return "" // judged as OnlyWritten
+	case e.Over:
+		return closedTrue(m, o, e)
 	case e.Silence:
 		waited := m.now() - o.wrote
 		return unless(o.Kind == Publish && waited >= AckTimeout, "the router has had "+waited.String())

@@ -1,0 +1,241 @@
+package wamp
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/connectanum/connectanum-go/wamp/authn"
+	"github.com/connectanum/connectanum-go/wamp/codec"
+	"github.com/connectanum/connectanum-go/wamp/proto"
+	"github.com/connectanum/connectanum-go/wamp/session"
+	"github.com/connectanum/connectanum-go/wamp/transport"
+)
+
+// Option is an option of [Connect]. Options that need a value of a certain
+// range fail in Connect where it is out of range.
+type Option interface{ applyConnect(*config) error }
+
+type optionFunc func(*config) error
+
+func (f optionFunc) applyConnect(c *config) error { return f(c) }
+
+// WithAuth sets how the session logs in, with a method of package authn.
+// Default: [authn.Anonymous].
+//
+// A login that the router refuses is an [AbortError] that wraps an
+// [authn.Refusal]; a login that this side gives up is a [LoginError] that wraps
+// the error of the method. docs/login.md has an example of each method.
+func WithAuth(a authn.Authenticator) Option {
+	return optionFunc(func(c *config) error { c.Auth = a; return nil })
+}
+
+// WithSerializers sets which serializers are offered to the router, the
+// preferred one first. Default: [codec.CBOR], [codec.MsgPack], [codec.JSON].
+// The router chooses; [Session.Codec] is its choice.
+func WithSerializers(codecs ...codec.Codec) Option {
+	return optionFunc(func(c *config) error {
+		if len(codecs) == 0 {
+			return errors.New("WithSerializers: none given")
+		}
+		if slices.Contains(codecs, nil) {
+			return errors.New("WithSerializers: one is nil")
+		}
+		c.serializers = codecs
+		return nil
+	})
+}
+
+// WithTLS sets the TLS configuration for wss, tcps and rss addresses. It must
+// not be changed while it is in use. Default: that of an empty [tls.Config].
+func WithTLS(cfg *tls.Config) Option {
+	return optionFunc(func(c *config) error { c.tls = cfg; return nil })
+}
+
+// WithHeader adds a header to the HTTP request of a WebSocket handshake. It may
+// be given several times. The key Host sets the host of the request. Headers
+// are not sent along when the router redirects to another host or port.
+func WithHeader(key, value string) Option {
+	return optionFunc(func(c *config) error {
+		if c.header == nil {
+			c.header = http.Header{}
+		}
+		c.header.Add(key, value)
+		return nil
+	})
+}
+
+// WithProxy sets the HTTP proxy of WebSocket connections, as the Proxy field of
+// [http.Transport] does. Default: [http.ProxyFromEnvironment].
+func WithProxy(proxy func(*http.Request) (*url.URL, error)) Option {
+	return optionFunc(func(c *config) error { c.proxy = proxy; return nil })
+}
+
+// WithCookieJar sends the cookies of the jar with the request of a WebSocket
+// handshake, and stores those of the answer in it. Default: no cookies.
+func WithCookieJar(jar http.CookieJar) Option {
+	return optionFunc(func(c *config) error { c.jar = jar; return nil })
+}
+
+// WithCompression offers compression (permessage-deflate) on WebSocket
+// connections. It saves bytes and costs time and memory. Default: not offered.
+func WithCompression() Option {
+	return optionFunc(func(c *config) error { c.compression = true; return nil })
+}
+
+// WithBatching offers the batched WebSocket subprotocols in front of the plain
+// ones: one WebSocket message then carries all WAMP messages that are waiting
+// to be written, which saves bytes and work on both sides under load. A router
+// without them chooses a plain one. RawSocket needs no batching and does not
+// change. Default: not offered.
+//
+// The separator ends each message of batched JSON. It is 0x1e in the WAMP
+// specification, which is also what 0 stands for, and 0x18 at Crossbar. Both
+// are understood in what is received.
+//
+// See the WAMP specification, "Batched WebSocket Transport".
+func WithBatching(separator byte) Option {
+	return optionFunc(func(c *config) error {
+		if separator != 0 && separator != 0x1e && separator != 0x18 {
+			return errors.New("WithBatching: the separator is 0x1e or 0x18")
+		}
+		c.batching, c.separator = true, separator
+		return nil
+	})
+}
+
+// WithTransport sets a function that opens the connection, in place of the
+// address given to [Connect], which is ignored. To use one connection that
+// exists already, pass a function that returns it once and then an error.
+func WithTransport(dial transport.Dialer) Option {
+	return optionFunc(func(c *config) error { c.dialer = dial; return nil })
+}
+
+// WithLogger sets the logger of the session. Payloads and secrets are never
+// logged. Default: nothing is logged, except for the stacks of panics in the
+// user's code, which go to [slog.Default].
+func WithLogger(l *slog.Logger) Option {
+	return optionFunc(func(c *config) error { c.Logger = l; return nil })
+}
+
+// WithLimits bounds what is accepted from the router in one message. The
+// defaults are those of [codec.Limits].
+func WithLimits(l codec.Limits) Option {
+	return optionFunc(func(c *config) error { c.Limits = l; return nil })
+}
+
+// WithOutbound bounds how many bytes may wait to be written. Operations that
+// find no room wait for it under their contexts. Default: 8 MiB.
+func WithOutbound(bytes int) Option {
+	return optionFunc(func(c *config) error {
+		c.Outbound = bytes
+		return positive("WithOutbound", bytes)
+	})
+}
+
+// WithAgent sets the name by which the client introduces itself to the router.
+// Default: connectanum-go.
+func WithAgent(name string) Option {
+	return optionFunc(func(c *config) error { c.Agent = name; return nil })
+}
+
+// LoginTimeout bounds each login, the first one and those after a reconnect,
+// from the moment the connection is there. It includes the time that providers
+// of credentials take. The error matches [ErrLoginTimeout]; after a reconnect
+// it is another loss of the connection. Default: 15 s.
+func LoginTimeout(d time.Duration) Option {
+	return optionFunc(func(c *config) error {
+		c.LoginTimeout = d
+		return positive("LoginTimeout", d)
+	})
+}
+
+// DialTimeout bounds each attempt to open a connection: the socket, TLS, a
+// proxy, and the WebSocket or RawSocket handshake. The error matches
+// [ErrDialTimeout]. A function of [WithTransport] that ignores its context is
+// left behind. Default: 20 s.
+func DialTimeout(d time.Duration) Option {
+	return optionFunc(func(c *config) error {
+		c.DialTimeout = d
+		return positive("DialTimeout", d)
+	})
+}
+
+// CloseTimeout bounds [Session.Close] and [Session.Drain] where their context
+// has no deadline, and how long a connection may take to close. Default: 10 s.
+func CloseTimeout(d time.Duration) Option {
+	return optionFunc(func(c *config) error {
+		c.CloseTimeout = d
+		return positive("CloseTimeout", d)
+	})
+}
+
+// WithWindow bounds how many requests may wait for the router's acknowledgement
+// at once: handles is for Subscribe, Unsubscribe, Register and Unregister
+// together, publishes for acknowledged publishes, including those of publish
+// streams without a [Window] of their own. Further requests wait in the
+// session, in their order.
+//
+// Some routers keep at most 64 messages for a client and drop further ones,
+// answers too. The defaults, 32 and 24, are safe there. docs/benchmarks.md has
+// figures for Crossbar, which drops none. The maximum of publishes is
+// 1,048,576.
+func WithWindow(handles, publishes int) Option {
+	return optionFunc(func(c *config) error {
+		if handles < 1 || publishes < 1 || publishes > maxWindow {
+			return fmt.Errorf("WithWindow: they must be positive, and that of publishes no more than %d", maxWindow)
+		}
+		c.Windows = session.Windows{Handles: handles, Publishes: publishes}
+		return nil
+	})
+}
+
+// WithMemory bounds the bytes that all streams of the session hold together for
+// consumers that do not read. Beyond it the stream that holds the most applies
+// its overflow policy, see [Buffer]. Default: 256 MiB.
+func WithMemory(bytes int64) Option {
+	return optionFunc(func(c *config) error {
+		c.Memory = bytes
+		return positive("WithMemory", bytes)
+	})
+}
+
+// AckTimeout bounds the wait for the router's acknowledgement of Subscribe,
+// Register, Unsubscribe, Unregister and acknowledged publishes, from the moment
+// the request has been written. Default: 10 s.
+func AckTimeout(d time.Duration) Option {
+	return optionFunc(func(c *config) error {
+		c.AckTimeout = d
+		return positive("AckTimeout", d)
+	})
+}
+
+// Assume treats a feature as announced, for routers that support it without
+// saying so. The feature is named as in the WAMP specification, for example
+// "call_timeout".
+func Assume(feature string) Option {
+	return featureOption("Assume", feature, func(c *config, f proto.Feature) { c.Assume = append(c.Assume, f) })
+}
+
+// Without treats a feature as not announced, for routers that announce it
+// without supporting it. The feature is named as in the WAMP specification, for
+// example "call_timeout".
+func Without(feature string) Option {
+	return featureOption("Without", feature, func(c *config, f proto.Feature) { c.Without = append(c.Without, f) })
+}
+
+func featureOption(name, feature string, set func(*config, proto.Feature)) Option {
+	return optionFunc(func(c *config) error {
+		f, ok := proto.ParseFeature(feature)
+		if !ok {
+			return fmt.Errorf("%s: unknown feature %q", name, feature)
+		}
+		set(c, f)
+		return nil
+	})
+}

@@ -1,0 +1,389 @@
+package wamp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/connectanum/connectanum-go/wamp/codec"
+	"github.com/connectanum/connectanum-go/wamp/internal/flow"
+	"github.com/connectanum/connectanum-go/wamp/proto"
+	"github.com/connectanum/connectanum-go/wamp/session"
+)
+
+// Invocation is one call of a registered procedure. [Invocation.Return],
+// [Invocation.Fail] or [Invocation.Decline] answers it, once; in a [Handler]
+// the return value does so too. The methods may be called from any goroutine.
+type Invocation struct {
+	// Payload is what the caller sent; the first chunk of a progressive call.
+	Payload
+	// Details are the details of the INVOCATION message. They may be nil and
+	// must not be changed.
+	Details Dict
+
+	eng    session.Invocation
+	reg    *Registration
+	ctx    context.Context // ends with the invocation: it belongs to it
+	own    session.InsideContext
+	ended  atomic.Bool
+	final  session.Answer
+	chunks *chunkStream   // nil unless it is a progressive call
+	limit  *limit         // nil unless the callee keeps the timeout
+	once   sync.Once      // makes only
+	only   <-chan Payload // the chunks of a call that is not progressive
+}
+
+// Scan decodes the positional arguments of the call into the values that the
+// targets point to; a nil target skips its argument. The error is a
+// [ScanError]. See [codec.Payload.Scan].
+func (inv *Invocation) Scan(targets ...any) error { return inv.Payload.Scan(targets...) }
+
+// ScanKw decodes the keyword arguments of the call into the struct or map that
+// v points to. The error is a [ScanError]. See [codec.Payload.ScanKw].
+func (inv *Invocation) ScanKw(v any) error { return inv.Payload.ScanKw(v) }
+
+// Args returns the positional arguments of the call as plain values. See
+// [codec.Payload.Args].
+func (inv *Invocation) Args() ([]any, error) { return inv.Payload.Args() }
+
+// Kwargs returns the keyword arguments of the call as plain values. See
+// [codec.Payload.Kwargs].
+func (inv *Invocation) Kwargs() (map[string]any, error) { return inv.Payload.Kwargs() }
+
+// NArgs returns the number of positional arguments of the call.
+func (inv *Invocation) NArgs() int { return inv.Payload.NArgs() }
+
+// Context returns the context of the invocation. It ends when the dealer
+// interrupts the invocation, with an [Interrupt] as its cause; when the
+// connection or the session is lost, with the reason as its cause; by the time
+// limits of [ForwardTimeout] and [ChunkIdle]; and when the invocation has been
+// answered. It has the values of the context given to [Session.Register], but
+// does not end with it.
+func (inv *Invocation) Context() context.Context { return inv.ctx }
+
+// Procedure returns the procedure that was called. With a pattern it is the one
+// that the caller named.
+func (inv *Invocation) Procedure() string {
+	if p := inv.Details.Str(proto.KeyProcedure); p != "" {
+		return p
+	}
+	return inv.reg.eng.URI
+}
+
+// Caller returns who called, as far as the dealer disclosed it. See
+// [DiscloseMe] and [DiscloseCaller].
+func (inv *Invocation) Caller() Peer {
+	return Peer{Session: inv.Details.ID(proto.KeyCaller), AuthID: inv.Details.Str(proto.KeyCallerAuthID),
+		AuthRole: inv.Details.Str(proto.KeyCallerAuthRole)}
+}
+
+// TrustLevel returns the trust level that the dealer assigned to the call, and
+// whether it assigned one.
+func (inv *Invocation) TrustLevel() (level int, ok bool) {
+	n, ok := inv.Details.Int(proto.KeyTrustLevel)
+	return int(n), ok
+}
+
+// Progressive reports whether the caller asked for progressive results.
+func (inv *Invocation) Progressive() bool { return inv.Details.Bool(proto.KeyReceiveProgress) }
+
+// Progress sends a progressive result. If the caller did not ask for
+// progressive results, nothing is sent. Progress waits for outbound room while
+// the context of the invocation lives. Its error is an [EncodeError] for a
+// payload that cannot be sent, [ErrAnswered], or the cause of the context.
+func (inv *Invocation) Progress(payload Payload) error {
+	return opError("progress", inv.reg.eng.URI, inv.progress(payload))
+}
+
+func (inv *Invocation) progress(payload Payload) error {
+	if inv.ended.Load() {
+		return ErrAnswered
+	}
+	if err := context.Cause(inv.ctx); err != nil {
+		return err
+	}
+	if !inv.Progressive() {
+		return nil
+	}
+	if inv.limit != nil {
+		inv.limit.rearm()
+	}
+	a := answers.Get()
+	a.Inv, a.Progress, a.Done = &inv.eng, true, answers.Put
+	var err error
+	if err = inv.seal(a, ResultPayload, payload); err != nil {
+		return err
+	}
+	return inv.reg.s.eng.Answer(inv.ctx, a)
+}
+
+// answers of progressive results are reused: nobody holds one after it has
+// been appended to the outbound batch.
+var answers = session.NewPool[session.Answer]()
+
+// received is the payload of an INVOCATION, the first of a call or another.
+func (inv *Invocation) received(m *proto.Message) Payload {
+	s := inv.reg.s
+	if s.plain(m) {
+		return codec.Received(inv.codec(), m)
+	}
+	details := m.Options
+	if opaqueOf(details) == nil {
+		details = inv.Details // what was said of the first chunk holds for all
+	}
+	return s.open(About{Kind: CallPayload, URI: inv.place()}, m, details)
+}
+
+// place is the procedure that the payloads of the invocation belong to.
+func (inv *Invocation) place() string {
+	return place(inv.reg.eng.URI, inv.reg.eng.Match, inv.Procedure())
+}
+
+// seal encodes what an invocation is answered with. An error without a payload
+// has nothing to seal.
+func (inv *Invocation) seal(a *session.Answer, kind Kind, p Payload) (err error) {
+	s := inv.reg.s
+	if s.payloads == nil || kind == ErrorPayload && p.Empty() {
+		return s.encode(&a.Body, p)
+	}
+	var feature proto.Feature
+	a.Options, feature, err = s.seal(&a.Body, About{Kind: kind, URI: inv.place(), Error: a.URI}, p)
+	if err == nil && a.Options != nil && !s.eng.Has(proto.Dealer, feature) {
+		err = &FeatureError{Role: proto.Dealer, Feature: feature}
+	}
+	return err
+}
+
+func (inv *Invocation) codec() codec.Codec { return inv.reg.s.eng.Codec() }
+
+// Return answers the invocation with its final result, which is empty if no
+// payload is given. Return never waits, and works after an interrupt too. Its
+// error is [ErrAnswered] if the invocation has been answered before, or an
+// [EncodeError] for a payload that cannot be sent; the caller then gets
+// wamp.error.invalid_payload.
+func (inv *Invocation) Return(payload ...Payload) error {
+	var p Payload
+	if len(payload) > 0 {
+		p = payload[0]
+	}
+	return opError("return", inv.reg.eng.URI, inv.end("", p))
+}
+
+// Fail answers the invocation with an error. It never waits. What the caller
+// gets depends on err:
+//
+//   - An [Error], see [NewError], is sent with its URI and payload.
+//   - A constant such as [ErrInvalidArgument] is sent with its URI.
+//   - [context.DeadlineExceeded] is sent as wamp.error.timeout.
+//   - The end of the invocation's context is sent as wamp.error.canceled, or as
+//     wamp.error.timeout if a time limit was its cause.
+//   - Other errors, nil too, are sent as wamp.error.runtime_error; their text
+//     is not disclosed but logged.
+//
+// An [Error] with a URI that is not valid is sent as wamp.error.runtime_error,
+// and Fail returns a [URIError]. Otherwise the error of Fail is that of
+// [Invocation.Return].
+func (inv *Invocation) Fail(err error) error {
+	bad, masked := inv.fail(err)
+	if _, is := masked.(*URIError); is && bad == nil { //nolint:errorlint // it is ours
+		bad = masked
+	}
+	return opError("fail", inv.reg.eng.URI, bad)
+}
+
+// fail answers with an error. bad is why that was not sent as it should be, masked
+// why the caller got another one.
+func (inv *Invocation) fail(err error) (bad, masked error) {
+	s := inv.reg.s
+	uri, payload, looked := proto.ErrURIRuntimeError, Payload{}, false
+	defer func() {
+		if !looked { // only runtime.Goexit gets here
+			_ = inv.end(proto.ErrURIRuntimeError, Payload{})
+		}
+	}()
+	if !s.guarded("the error of a handler", func() { uri, payload, masked = inv.answerOf(err) }) {
+		masked = errPanics
+	}
+	looked = true
+	bad = inv.end(uri, payload)
+	if masked != nil && bad == nil {
+		s.eng.Faults().Warn("an error was masked for the caller", "procedure", inv.Procedure(), "caller",
+			uint64(inv.Caller().Session), "error", errorText(err), "because", errorText(masked))
+	}
+	return bad, masked
+}
+
+// errorText is the text of a user's error, which may panic.
+func errorText(err error) (text string) {
+	defer func() {
+		if p := recover(); p != nil {
+			text = fmt.Sprintf("%T, whose Error panics", err)
+		}
+	}()
+	if err == nil {
+		return "nil"
+	}
+	return err.Error()
+}
+
+var errPanics = errors.New("one of its methods has panicked")
+
+var errMasked = errors.New("it is none that was made for callers")
+
+// answerOf is what the caller gets of an error. masked is why it gets something
+// else than that error, nil if it does not.
+func (inv *Invocation) answerOf(err error) (uri string, payload Payload, masked error) {
+	if peer, is := session.Seek[*Error](err); is && peer != nil {
+		if bad := proto.CheckURI(peer.URI); bad != nil {
+			return proto.ErrURIRuntimeError, Payload{}, bad
+		}
+		return peer.URI, peer.Payload, nil
+	}
+	uri = ErrorURI(err)
+	switch {
+	case uri != "":
+		return uri, Payload{}, nil
+	case err == nil:
+		return proto.ErrURIRuntimeError, Payload{}, errNilError
+	case session.Matches(err, context.DeadlineExceeded):
+		return proto.ErrURITimeout, Payload{}, nil
+	}
+	cause := context.Cause(inv.ctx)
+	if session.Matches(err, context.Canceled) || session.Matches(err, ErrCanceled) || cause != nil && session.Matches(err, cause) {
+		if session.Is(cause, ErrTimeout) {
+			return proto.ErrURITimeout, Payload{}, nil
+		}
+		return proto.ErrURICanceled, Payload{}, nil
+	}
+	return proto.ErrURIRuntimeError, Payload{}, errMasked
+}
+
+var (
+	errNilError   = errors.New("the error is nil")
+	errNotEncoded = errors.New("the payload was not encoded")
+)
+
+// Decline answers the invocation with wamp.error.unavailable, so that a dealer
+// with call re-routing tries the next callee. Its error is [ErrAnswered] if the
+// invocation has been answered before.
+//
+// See the WAMP specification, "Call Rerouting".
+func (inv *Invocation) Decline() error {
+	return opError("decline", inv.reg.eng.URI, inv.end(proto.ErrURIUnavailable, Payload{}))
+}
+
+// end answers. A payload that cannot be encoded, or whose marshaler panics or
+// calls runtime.Goexit, leaves the caller an error, and is logged: the caller is
+// not told what was wrong with it.
+func (inv *Invocation) end(uri string, p Payload) error {
+	if !inv.ended.CompareAndSwap(false, true) {
+		return ErrAnswered
+	}
+	a := &inv.final
+	a.Inv, a.URI = &inv.eng, uri
+	bad := errNotEncoded
+	answer := func() error {
+		if bad != nil {
+			a.URI, a.Args, a.Kwargs, a.Options = proto.ErrURIInvalidPayload, nil, nil, nil
+		}
+		err := inv.reg.s.eng.Answer(inv.ctx, a)
+		inv.eng.Cancel(nil)
+		return err
+	}
+	sealed := false
+	defer func() {
+		if !sealed { // only runtime.Goexit gets here
+			_ = answer()
+		}
+	}()
+	kind := ResultPayload
+	if uri != "" {
+		kind = ErrorPayload
+	}
+	bad = inv.seal(a, kind, p)
+	sealed = true
+	if err := answer(); bad == nil {
+		return err
+	}
+	inv.reg.s.eng.Faults().Error("an answer was not sent", "procedure", inv.Procedure(), "error", errorText(bad))
+	return bad
+}
+
+// special prepares an invocation for what few have: chunks, and a timeout that
+// the callee keeps.
+func (inv *Invocation) special(cancel context.CancelCauseFunc) {
+	reg := inv.reg
+	if reg.timeouts {
+		if ms, ok := inv.Details.Int(proto.KeyTimeout); ok && ms > 0 {
+			inv.keep(time.Duration(min(ms, maxTimeout))*time.Millisecond, cancel)
+		}
+	}
+	if !inv.Details.Bool(proto.KeyProgress) {
+		return
+	}
+	k := &chunkStream{inv: inv}
+	st := &k.stream
+	st.Open(inv.ctx, reg.s.eng, chunkChannel)
+	st.Policy, st.Bytes = reg.stream.Policy, reg.chunkBytes
+	st.Cut = func(*flow.Stream[Payload], int) (Payload, bool) { return Payload{}, false }
+	inv.chunks, inv.eng.Chunks = k, k
+	inv.eng.Idle = reg.chunkIdle
+	k.stream.Put(inv.Payload, 0) // finds room: the channel is empty
+}
+
+// maxTimeout is what a time.Duration can hold, in milliseconds.
+const maxTimeout = int64(1<<63-1) / int64(time.Millisecond)
+
+// limit is a timeout that the callee keeps. It bounds the time to the first
+// result and between results.
+type limit struct {
+	after time.Duration
+	timer *time.Timer
+}
+
+// keep makes the invocation's context end by its timeout. Where only one result
+// can come that is the context's deadline, which everything called under it
+// then sees.
+func (inv *Invocation) keep(after time.Duration, cancel context.CancelCauseFunc) {
+	cause := &TimeoutError{After: after}
+	if !inv.Progressive() {
+		ctx, stop := context.WithTimeoutCause(inv.ctx, after, cause)
+		inv.ctx = ctx
+		late := context.AfterFunc(ctx, func() { inv.reg.s.eng.Overdue(&inv.eng, cause) })
+		inv.eng.Cancel = func(why error) {
+			late()
+			cancel(why)
+			stop()
+		}
+		return
+	}
+	l := &limit{after: after, timer: time.AfterFunc(after, func() {
+		cancel(cause)
+		inv.reg.s.eng.Overdue(&inv.eng, cause)
+	})}
+	inv.limit = l
+	inv.eng.Cancel = func(why error) {
+		l.timer.Stop()
+		cancel(why)
+	}
+}
+
+// rearm starts the time anew, unless it is up.
+func (l *limit) rearm() {
+	if l.timer.Stop() {
+		l.timer.Reset(l.after)
+	}
+}
+
+// inside returns the invocation of this session in whose handler ctx was made,
+// nil if there is none.
+func (s *Session) inside(ctx context.Context) *Invocation {
+	inv, _ := ctx.Value(session.InsideKey{}).(*Invocation)
+	if inv == nil || inv.reg.s != s {
+		return nil
+	}
+	return inv
+}

@@ -1,0 +1,110 @@
+package wamp
+
+import (
+	"errors"
+	"time"
+
+	"github.com/connectanum/connectanum-go/wamp/session"
+)
+
+// Backoff configures automatic reconnection. Passing one to [WithReconnect]
+// enables it. The zero value has the defaults.
+//
+// Before each attempt the session waits for a random time between Min and a
+// ceiling that starts at twice Min and doubles with each attempt, up to Max.
+type Backoff struct {
+	// Min and Max bound the wait before an attempt. Defaults: 100 ms and 30 s.
+	Min, Max time.Duration
+	// Attempts limits how many attempts in a row are made before the session
+	// ends with a GaveUpError. Zero means no limit.
+	Attempts int
+	// Time limits how long the attempts in a row may take together. Zero means
+	// no limit.
+	Time time.Duration
+	// Hold is how long a connection must last before attempts are counted from
+	// zero again. Default: 10 s.
+	Hold time.Duration
+	// Killed reconnects also after the router has killed the session by GOODBYE
+	// with wamp.close.killed. Some routers, Crossbar among them, kill with
+	// wamp.close.normal, which is also what they send when they go away; the
+	// session reconnects after that in any case.
+	Killed bool
+	// Initial applies the policy to the first connection too, the one that
+	// Connect makes.
+	Initial bool
+	// FailFast makes operations that begin while there is no connection fail at
+	// once with ErrNotConnected. Otherwise they wait for one under their
+	// contexts.
+	FailFast bool
+	// Redial decides after each loss and each failed attempt whether to try
+	// again. It replaces all rules but Attempts and Time, and is not asked
+	// after Close. It runs on a goroutine of its own; where it panics or takes
+	// longer than DialTimeout, the rules decide. Default: the rules, see
+	// WithReconnect.
+	Redial func(cause error) bool
+	// Random returns the random numbers for the wait, from 0 up to 1. Others
+	// are ignored. Default: math/rand/v2.
+	Random func() float64
+}
+
+// WithReconnect lets the session outlive its connection. When the connection is
+// lost, the session dials again after a wait that the policy sets, logs in
+// again, and restores registrations and subscriptions with their options, in
+// their order, on the channels that they have. Without it the session ends with
+// its first connection. docs/reconnect.md describes what becomes of operations
+// that were in progress.
+//
+// These ends are final: [Session.Close], a GOODBYE with wamp.close.killed, five
+// connections in a row that broke the protocol and answered nothing, a refused
+// login and a realm that does not exist. The last two are final at once only if
+// the session has not been joined before; later a refused login is final after
+// at least five refusals in a row over at least 60 s. Anything else is a loss.
+func WithReconnect(policy Backoff) Option {
+	return optionFunc(func(c *config) error {
+		if policy.Min < 0 || policy.Max < 0 || policy.Attempts < 0 || policy.Time < 0 || policy.Hold < 0 {
+			return errors.New("WithReconnect: a limit is negative")
+		}
+		c.Reconnect = (*session.Reconnect)(&policy)
+		return nil
+	})
+}
+
+// WithURLs adds addresses to the one given to [Connect]. Each attempt to
+// connect takes the next address, in order, or with shuffle in a random order
+// that is drawn anew for each round.
+func WithURLs(shuffle bool, addresses ...string) Option {
+	return optionFunc(func(c *config) error {
+		c.addresses, c.shuffle = append(c.addresses, addresses...), shuffle
+		return nil
+	})
+}
+
+// Keepalive configures how a connection is probed. Passing one to
+// [WithKeepalive] enables it.
+type Keepalive struct {
+	// Interval is the pause between two probes. It must be positive.
+	Interval time.Duration
+	// Timeout bounds the wait for the answer to a probe. Default: Interval.
+	Timeout time.Duration
+	// RawSocket probes RawSocket connections by a PING. Some routers, Crossbar
+	// among them, close the connection on a PING, so the default is a call.
+	RawSocket bool
+	// Procedure is what is called where the connection has no ping. Any answer
+	// counts, an error too. Default: wamp.session.count.
+	Procedure string
+}
+
+// WithKeepalive probes the connection, so that a router that has vanished
+// without a word is noticed within Interval + Timeout. The probe is a ping on a
+// WebSocket, and a call on connections without pings. A probe that is not
+// answered in time is the loss of the connection, with the reason
+// [ErrPongTimeout]. Default: no probes.
+func WithKeepalive(k Keepalive) Option {
+	return optionFunc(func(c *config) error {
+		if k.Interval <= 0 || k.Timeout < 0 {
+			return errors.New("WithKeepalive: the interval must be positive")
+		}
+		c.Keepalive = session.Keepalive(k)
+		return nil
+	})
+}
