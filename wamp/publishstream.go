@@ -151,7 +151,7 @@ func (s *Session) newPublishStream(ctx context.Context, topic string, options []
 // PublishStream.
 func (p *publishStream) takeFrom(payloads <-chan Payload) error {
 	for {
-		f, err := p.place()
+		f, err := p.acquire()
 		if err != nil {
 			return err
 		}
@@ -172,15 +172,15 @@ func (p *publishStream) takeFrom(payloads <-chan Payload) error {
 
 // send publishes one payload. It is what a producer of PublishFunc calls.
 func (p *publishStream) send(payload Payload) error {
-	f, err := p.place()
+	f, err := p.acquire()
 	if err == nil {
 		err = p.publish(p.inner, f, payload)
 	}
 	return err
 }
 
-// place waits for a free place in the window.
-func (p *publishStream) place() (f *inFlight, err error) {
+// acquire waits for a free place in the window.
+func (p *publishStream) acquire() (f *inFlight, err error) {
 	if p.inner.Err() != nil {
 		return nil, context.Cause(p.inner)
 	}

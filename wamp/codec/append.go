@@ -32,7 +32,7 @@ func appendMessage(f format, dst []byte, m *proto.Message) ([]byte, error) {
 		n++
 	}
 	text := f.text()
-	dst = f.appendList(dst, n)
+	dst = f.listHead(dst, n)
 	dst = f.appendUint(dst, uint64(m.Type))
 	for _, field := range fields {
 		if text {
@@ -58,7 +58,7 @@ func appendPayload(f format, dst []byte, m *proto.Message, text bool) []byte {
 	}
 	if m.Args != nil {
 		dst = append(dst, m.Args...)
-	} else if dst = f.appendList(dst, 0); text {
+	} else if dst = f.listHead(dst, 0); text {
 		dst = append(dst, ']')
 	}
 	if m.Kwargs == nil {
@@ -97,7 +97,7 @@ func appendField(f format, dst []byte, m *proto.Message, field proto.Field) ([]b
 // appendDict appends d in its order.
 func appendDict(f format, dst []byte, d proto.Dict, depth int) ([]byte, error) {
 	text := f.text()
-	dst = f.appendDict(dst, len(d))
+	dst = f.dictHead(dst, len(d))
 	var err error
 	for i := range d {
 		if dst, err = appendKey(f, dst, d[i].Key, i, text); err == nil {
@@ -141,7 +141,7 @@ func appendSlice[T any](f format, dst []byte, list []T, one func(dst []byte, v T
 		return f.appendNil(dst), nil
 	}
 	text := f.text()
-	dst = f.appendList(dst, len(list))
+	dst = f.listHead(dst, len(list))
 	var err error
 	for i, v := range list {
 		if text && i > 0 {
@@ -163,7 +163,7 @@ func appendMap[T any](f format, dst []byte, m map[string]T, one func(dst []byte,
 		return f.appendNil(dst), nil
 	}
 	text := f.text()
-	dst = f.appendDict(dst, len(m))
+	dst = f.dictHead(dst, len(m))
 	var err error
 	i := 0
 	for k, v := range m {
@@ -270,7 +270,7 @@ func appendTime(f format, dst []byte, t time.Time) ([]byte, error) {
 func appendList(f format, dst []byte, values []any) ([]byte, error) {
 	start := len(dst)
 	text := f.text()
-	dst = f.appendList(dst, len(values))
+	dst = f.listHead(dst, len(values))
 	var err error
 	for i, v := range values {
 		if text && i > 0 {

@@ -83,5 +83,5 @@ func (cborFormat) appendBytes(dst []byte, v []byte) []byte {
 	return append(cborHead(dst, cborBytes, uint64(len(v))), v...)
 }
 
-func (cborFormat) appendList(dst []byte, n int) []byte { return cborHead(dst, cborArray, uint64(n)) }
-func (cborFormat) appendDict(dst []byte, n int) []byte { return cborHead(dst, cborMap, uint64(n)) }
+func (cborFormat) listHead(dst []byte, n int) []byte { return cborHead(dst, cborArray, uint64(n)) }
+func (cborFormat) dictHead(dst []byte, n int) []byte { return cborHead(dst, cborMap, uint64(n)) }

@@ -51,8 +51,8 @@ type format interface {
 	appendFloat(dst []byte, v float64) ([]byte, error)
 	appendString(dst []byte, v string) ([]byte, error)
 	appendBytes(dst []byte, v []byte) []byte
-	appendList(dst []byte, n int) []byte
-	appendDict(dst []byte, n int) []byte
+	listHead(dst []byte, n int) []byte
+	dictHead(dst []byte, n int) []byte
 	// verify returns the offset behind the value at pos, which is to be sent, if
 	// it is well-formed and its strings and keys are text. Keys that are
 	// integers are told of in s.

@@ -47,10 +47,10 @@ func (jsonFormat) appendBool(dst []byte, v bool) []byte   { return strconv.Appen
 func (jsonFormat) appendInt(dst []byte, v int64) []byte   { return strconv.AppendInt(dst, v, 10) }
 func (jsonFormat) appendUint(dst []byte, v uint64) []byte { return strconv.AppendUint(dst, v, 10) }
 
-// appendList and appendDict write the opening bracket; who calls them writes
+// listHead and dictHead write the opening bracket; who calls them writes
 // the closing one.
-func (jsonFormat) appendList(dst []byte, n int) []byte { return append(dst, '[') }
-func (jsonFormat) appendDict(dst []byte, n int) []byte { return append(dst, '{') }
+func (jsonFormat) listHead(dst []byte, n int) []byte { return append(dst, '[') }
+func (jsonFormat) dictHead(dst []byte, n int) []byte { return append(dst, '{') }
 
 const (
 	errNumber = fault("JSON has no NaN and no infinity")

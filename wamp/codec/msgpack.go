@@ -101,14 +101,14 @@ func (msgpackFormat) appendBytes(dst []byte, v []byte) []byte {
 	return append(mpLength(dst, mpBin8, uint64(len(v))), v...)
 }
 
-func (msgpackFormat) appendList(dst []byte, n int) []byte {
+func (msgpackFormat) listHead(dst []byte, n int) []byte {
 	if n < 16 {
 		return append(dst, mpFixList|byte(n))
 	}
 	return mpContainer(dst, mpList16, n)
 }
 
-func (msgpackFormat) appendDict(dst []byte, n int) []byte {
+func (msgpackFormat) dictHead(dst []byte, n int) []byte {
 	if n < 16 {
 		return append(dst, mpFixMap|byte(n))
 	}

@@ -72,9 +72,9 @@ func (t *transcoder) value(dst []byte, pos, depth int) (out []byte, end int, err
 		n := int(t.counts[0])
 		t.counts = t.counts[1:]
 		if c == '[' {
-			dst = f.appendList(dst, n)
+			dst = f.listHead(dst, n)
 		} else {
-			dst = f.appendDict(dst, n)
+			dst = f.dictHead(dst, n)
 		}
 		for i := 0; ; i++ {
 			start, end, _ := jsonItem(t.text, pos+1, i, c == '{')

@@ -183,7 +183,7 @@ func (w *plainWriter) items(dst []byte, p *plan, v reflect.Value, depth int) ([]
 			return w.f.appendNil(dst), true
 		}
 		n := v.Len()
-		dst = w.f.appendList(dst, n)
+		dst = w.f.listHead(dst, n)
 		for i := range n {
 			if w.text && i > 0 {
 				dst = append(dst, ',')
@@ -207,7 +207,7 @@ func (w *plainWriter) items(dst []byte, p *plan, v reflect.Value, depth int) ([]
 }
 
 func (w *plainWriter) entries(dst []byte, p *plan, v reflect.Value, depth int) ([]byte, bool) {
-	dst = w.f.appendDict(dst, v.Len())
+	dst = w.f.dictHead(dst, v.Len())
 	var ok bool
 	if m, is := v.Interface().(map[string]any); is {
 		i := 0
@@ -251,7 +251,7 @@ func (w *plainWriter) fields(dst []byte, p *plan, v reflect.Value, depth int) ([
 			}
 		}
 	}
-	dst = w.f.appendDict(dst, n)
+	dst = w.f.dictHead(dst, n)
 	first, ok := true, true
 	for i := range p.fields {
 		f := &p.fields[i]

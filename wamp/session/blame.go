@@ -74,14 +74,14 @@ type askSuspect struct {
 	n   int
 }
 
-func (s *askSuspect) apply(*core)           {}
-func (s *askSuspect) refuse(error)          {}
-func (s *askSuspect) resume(c *core)        { c.ask(s.ask) }
-func (s *askSuspect) place() **node[parked] { return &s.at }
-func (s *askSuspect) suspected() int        { return s.n }
-func (s *askSuspect) pending(*core) bool    { return s.ask.state().pending() }
-func (s *askSuspect) queued() bool          { return s.ask.state().at.listed() }
-func (s *askSuspect) probed(*blame)         {}
+func (s *askSuspect) apply(*core)                {}
+func (s *askSuspect) refuse(error)               {}
+func (s *askSuspect) resume(c *core)             { c.ask(s.ask) }
+func (s *askSuspect) parkedNode() **node[parked] { return &s.at }
+func (s *askSuspect) suspected() int             { return s.n }
+func (s *askSuspect) pending(*core) bool         { return s.ask.state().pending() }
+func (s *askSuspect) queued() bool               { return s.ask.state().at.listed() }
+func (s *askSuspect) probed(*blame)              {}
 
 // askAgain asks for a handle on a new link. deaths counts the links that ended
 // with it.

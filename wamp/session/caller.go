@@ -101,10 +101,10 @@ func (call *Call) late(offline error) error {
 	return &TimeoutError{After: call.Timeout, Offline: offline}
 }
 
-func (call *Call) written() (uint64, int) { return call.seq, call.size() }
-func (call *Call) users() bool            { return !call.engines }
-func (call *Call) place() **node[parked]  { return &call.parkedAt }
-func (call *Call) suspected() int         { return int(call.deaths) }
+func (call *Call) written() (uint64, int)     { return call.seq, call.size() }
+func (call *Call) users() bool                { return !call.engines }
+func (call *Call) parkedNode() **node[parked] { return &call.parkedAt }
+func (call *Call) suspected() int             { return int(call.deaths) }
 
 func (call *Call) pending(c *core) bool {
 	return call.parkedAt.listed() || c.requests[call.id] == request(call) && call.delivered == 0
@@ -440,62 +440,9 @@ func (call *Call) expire(c *core) {
 	call.finish(c, End{Err: call.late(nil), Now: true})
 }
 
-// Chunk is a further CALL of a progressive call. The caller fills in the
-// exported fields before it hands it to Session.Chunk; from then on it belongs
-// to the actor.
-type Chunk struct {
-	// Call is the call, which was handed over before.
-	Call *Call
-	// Last: it is the last one.
-	Last bool
-	// Body is its payload.
-	Body
-	Lent[Chunk]
-}
-
 // chunkOptions are sent with all chunks but the last: the others hold for the
 // call as a whole, and went with the first.
 var chunkOptions = proto.Dict{{Key: proto.KeyProgress, Value: true}}
-
-func (k *Chunk) size() int { return k.cost(k.Call.URI) }
-
-func (k *Chunk) refuse(error) { k.release(k) }
-
-func (k *Chunk) apply(c *core) {
-	c.outCost += k.size()
-	k.pass(c)
-}
-
-// pass sends the chunk, unless the call is over. While the call itself may have
-// to be sent again, its chunks are kept too.
-func (k *Chunk) pass(c *core) {
-	call := k.Call
-	if call.parkedAt.listed() {
-		call.chunks = append(call.chunks, k)
-		return
-	}
-	if c.requests[call.id] != request(call) || call.canceled != nil || !call.More {
-		c.stats.Dropped++
-		k.release(k)
-		return
-	}
-	c.msg = proto.Message{Type: proto.Call, Request: call.id, Options: chunkOptions, URI: call.URI, Args: k.Args, Kwargs: k.Kwargs}
-	if k.Last {
-		call.More, c.msg.Options = false, nil
-	}
-	if err := c.emit(&c.msg); err != nil {
-		c.cancelCall(call, call.Mode)
-		call.finish(c, End{Err: err})
-		k.release(k)
-		return
-	}
-	if c.unwritten(call.seq) {
-		call.chunks = append(call.chunks, k)
-		return
-	}
-	call.chunks = nil
-	k.release(k)
-}
 
 // cancelOp ends a call for a reason of its caller's own.
 type cancelOp struct {

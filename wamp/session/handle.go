@@ -154,7 +154,7 @@ func (h *Handle) handle() *Handle { return h }
 
 func (h *Handle) size() int { return len(h.URI) + 64 }
 
-func (h *Handle) place() **node[parked] { return &h.parkedAt }
+func (h *Handle) parkedNode() **node[parked] { return &h.parkedAt }
 
 // refuse ends a handle that is in no table.
 func (h *Handle) refused(err error, tell func(End)) {

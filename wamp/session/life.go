@@ -50,7 +50,7 @@ type parked interface {
 	// resume applies it on the new link.
 	resume(c *core)
 	// place is where it keeps its place among those that wait.
-	place() **node[parked]
+	parkedNode() **node[parked]
 }
 
 // lose is the loss of the link: the end of the session, or the beginning of a
@@ -228,7 +228,7 @@ func (c *core) unwritten(seq uint64) bool { return seq > c.sentSeq }
 
 // park keeps an operation for the next link.
 func (c *core) park(p parked) {
-	*p.place() = c.life.parked.push(p)
+	*p.parkedNode() = c.life.parked.push(p)
 	if _, publish := p.(*Publish); publish {
 		c.life.publishes++
 	}
@@ -236,7 +236,7 @@ func (c *core) park(p parked) {
 
 // unpark takes an operation out, if it is parked.
 func (c *core) unpark(p parked) bool {
-	at := p.place()
+	at := p.parkedNode()
 	if !(*at).listed() {
 		return false
 	}
@@ -273,7 +273,7 @@ func (c *core) restore() {
 		p := at.value
 		if r, again := p.(repeated); again && r.suspected() >= suspectedFrom {
 			c.life.parked.remove(at)
-			*p.place() = c.blame.suspects.push(p)
+			*p.parkedNode() = c.blame.suspects.push(p)
 			continue
 		}
 		c.unpark(p)

@@ -52,11 +52,11 @@ var publishAck = proto.Dict{{Key: proto.KeyAcknowledge, Value: true}}
 
 func (p *Publish) size() int { return p.cost(p.URI) }
 
-func (p *Publish) windowed() bool         { return p.Sink != nil && !p.OwnWindow }
-func (p *Publish) written() (uint64, int) { return p.seq, p.size() }
-func (p *Publish) users() bool            { return true }
-func (p *Publish) place() **node[parked]  { return &p.parkedAt }
-func (p *Publish) suspected() int         { return int(p.deaths) }
+func (p *Publish) windowed() bool             { return p.Sink != nil && !p.OwnWindow }
+func (p *Publish) written() (uint64, int)     { return p.seq, p.size() }
+func (p *Publish) users() bool                { return true }
+func (p *Publish) parkedNode() **node[parked] { return &p.parkedAt }
+func (p *Publish) suspected() int             { return int(p.deaths) }
 
 func (p *Publish) pending(c *core) bool {
 	return p.at.listed() || c.requests[p.id] == request(p)

@@ -1,0 +1,58 @@
+package session
+
+import (
+	"github.com/connectanum/connectanum-go/wamp/proto"
+)
+
+// Chunk is a further CALL of a progressive call. The caller fills in the
+// exported fields before it hands it to Session.Chunk; from then on it belongs
+// to the actor.
+type Chunk struct {
+	// Call is the call, which was handed over before.
+	Call *Call
+	// Last: it is the last one.
+	Last bool
+	// Body is its payload.
+	Body
+	Lent[Chunk]
+}
+
+func (k *Chunk) size() int { return k.cost(k.Call.URI) }
+
+func (k *Chunk) refuse(error) { k.release(k) }
+
+func (k *Chunk) apply(c *core) {
+	c.outCost += k.size()
+	k.pass(c)
+}
+
+// pass sends the chunk, unless the call is over. While the call itself may have
+// to be sent again, its chunks are kept too.
+func (k *Chunk) pass(c *core) {
+	call := k.Call
+	if call.parkedAt.listed() {
+		call.chunks = append(call.chunks, k)
+		return
+	}
+	if c.requests[call.id] != request(call) || call.canceled != nil || !call.More {
+		c.stats.Dropped++
+		k.release(k)
+		return
+	}
+	c.msg = proto.Message{Type: proto.Call, Request: call.id, Options: chunkOptions, URI: call.URI, Args: k.Args, Kwargs: k.Kwargs}
+	if k.Last {
+		call.More, c.msg.Options = false, nil
+	}
+	if err := c.emit(&c.msg); err != nil {
+		c.cancelCall(call, call.Mode)
+		call.finish(c, End{Err: err})
+		k.release(k)
+		return
+	}
+	if c.unwritten(call.seq) {
+		call.chunks = append(call.chunks, k)
+		return
+	}
+	call.chunks = nil
+	k.release(k)
+}
