@@ -162,7 +162,7 @@ func ExampleRunMode() {
 		switch {
 		case r.Err != nil:
 			fmt.Println(r.Err)
-		case r.Progress && r.CalleeErr() == nil && r.Scan(&name) == nil:
+		case r.Progress && r.CalleeErr() == nil && r.Callee().Session != session.ID() && r.Scan(&name) == nil:
 			names = append(names, name)
 		}
 	}
