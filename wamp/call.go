@@ -3,6 +3,7 @@ package wamp
 import (
 	"context"
 	"iter"
+	"sync"
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp/codec"
@@ -95,9 +96,10 @@ const (
 // channel, and room for a small payload, in one allocation.
 type callStream struct {
 	flow.Stream[Result]
-	call session.Call
-	s    *Session
-	over context.CancelCauseFunc // ends what a progressive call sends; nil for a plain one
+	call  session.Call
+	s     *Session
+	over  context.CancelCauseFunc // ends what a progressive call sends; nil for a plain one
+	again bool                    // its struct is used again
 }
 
 var (
@@ -131,13 +133,30 @@ var (
 // Results".
 func (s *Session) Call(ctx context.Context, procedure string, payload Payload, options ...CallOption) Results {
 	cs, err := s.newCall(ctx, procedure, options)
+	results := Results(cs.Ch()) // from begin on cs is the actor's
 	if err == nil {
+		cs.again = cs.call.About == nil
 		err = cs.begin(payload)
 	}
 	if err != nil {
+		cs.again = false
 		cs.refuse(err)
 	}
-	return Results(cs.Ch())
+	return results
+}
+
+// callStreams are those of calls that are over, to be used again without their
+// channels, which are the users'.
+var callStreams = sync.Pool{New: func() any { return new(callStream) }}
+
+// retire gives the struct of a call back whose end has been told, which was the last
+// look of the actor and of the stream at it. One that had a feeder is left alone:
+// that may still be on its way out.
+func (cs *callStream) retire() {
+	if cs.again && !cs.Fed() {
+		*cs = callStream{}
+		callStreams.Put(cs)
+	}
 }
 
 // refuse ends a call that was not handed over.
@@ -148,9 +167,22 @@ func (cs *callStream) refuse(err error) {
 // newCall makes a call that is not handed over yet. Its stream is there even if
 // an option is wrong.
 func (s *Session) newCall(ctx context.Context, procedure string, options []CallOption) (*callStream, error) {
-	cs := &callStream{s: s}
+	cs := callStreams.Get().(*callStream)
+	cs.s = s
+	err := cs.configure(ctx, procedure, options)
+	n := 1
+	if cs.call.Progressive {
+		n = progressChannel
+	}
+	cs.Open(cs.call.Ctx, s.eng, n)
+	cs.Cut = cutCall
+	return cs, err
+}
+
+// configure sets a call up.
+func (cs *callStream) configure(ctx context.Context, procedure string, options []CallOption) error {
+	s, call := cs.s, &cs.call
 	cs.Bytes, cs.Policy = callBytes, flow.Fail
-	call := &cs.call
 	ctx, bounded, err := session.OwnCall(ctx)
 	if err != nil {
 		ctx = s.eng.Context() // nothing waits under it
@@ -167,13 +199,7 @@ func (s *Session) newCall(ctx context.Context, procedure string, options []CallO
 			err = s.noted(e)
 		}
 	}
-	n := 1
-	if call.Progressive {
-		n = progressChannel
-	}
-	cs.Open(ctx, s.eng, n)
-	cs.Cut = cutCall
-	return cs, err
+	return err
 }
 
 // cutCall is the last result of a call that Close has cut.
@@ -207,7 +233,16 @@ func (cs *callStream) received(m *proto.Message) Payload {
 
 // End takes the outcome. It runs on the actor.
 func (cs *callStream) End(e session.End) {
-	var r Result
+	r := cs.outcome(e)
+	if cs.over != nil {
+		cs.over(ErrCallEnded)
+	}
+	cs.Finish(r, true, e.Now)
+	cs.retire()
+}
+
+// outcome is the last result of a call.
+func (cs *callStream) outcome(e session.End) (r Result) {
 	if e.Message != nil {
 		r.Payload, r.Details = cs.received(e.Message), e.Message.Options
 	} else {
@@ -217,10 +252,7 @@ func (cs *callStream) End(e session.End) {
 			r.Payload, r.Details = peer.Payload, peer.Details
 		}
 	}
-	if cs.over != nil {
-		cs.over(ErrCallEnded)
-	}
-	cs.Finish(r, true, e.Now)
+	return r
 }
 
 // Stream calls a procedure and returns an iterator that decodes the first

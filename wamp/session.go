@@ -2,6 +2,7 @@ package wamp
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp/codec"
@@ -16,7 +17,8 @@ type Session struct {
 	eng      *session.Session
 	noAcks   Acks // closed, for unacknowledged publishes
 	payloads PayloadCodec
-	window   int // of publishes that wait for their acknowledgement
+	window   int       // of publishes that wait for their acknowledgement
+	ones     sync.Pool // of *oneCall
 }
 
 // Details describes a joined session. It does not change; after a reconnect

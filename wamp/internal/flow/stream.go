@@ -68,6 +68,10 @@ func (s *Stream[T]) Bind(ctx context.Context) { s.ctx = ctx }
 // Context is that of the operation.
 func (s *Stream[T]) Context() context.Context { return s.ctx }
 
+// Fed reports whether the stream has had a feeder, which may still be on its way out.
+// Actor only.
+func (s *Stream[T]) Fed() bool { return s.poke != nil }
+
 // item is a value of the backlog; the end is one too.
 type item[T any] struct {
 	v    T
