@@ -9,6 +9,7 @@ import (
 	"github.com/connectanum/connectanum-go/wamp/codec"
 	"github.com/connectanum/connectanum-go/wamp/internal/flow"
 	"github.com/connectanum/connectanum-go/wamp/proto"
+	"github.com/connectanum/connectanum-go/wamp/seal"
 	"github.com/connectanum/connectanum-go/wamp/session"
 )
 
@@ -210,7 +211,7 @@ func cutCall(s *flow.Stream[Result], n int) (Result, bool) {
 // begin hands the call over with its payload.
 func (cs *callStream) begin(payload Payload) error {
 	call := &cs.call
-	keys, feature, err := cs.s.seal(&call.Body, About{Kind: CallPayload, URI: call.URI}, payload)
+	keys, feature, err := cs.s.seal(&call.Body, seal.About{Kind: seal.KindCall, URI: call.URI}, payload)
 	if err != nil {
 		return err
 	}
@@ -228,7 +229,7 @@ func (cs *callStream) received(m *proto.Message) Payload {
 	if cs.s.plain(m) {
 		return codec.Received(cs.s.eng.Codec(), m)
 	}
-	return cs.s.open(About{Kind: ResultPayload, URI: cs.call.URI}, m, m.Options)
+	return cs.s.open(seal.About{Kind: seal.KindResult, URI: cs.call.URI}, m, m.Options)
 }
 
 // End takes the outcome. It runs on the actor.
@@ -248,7 +249,7 @@ func (cs *callStream) outcome(e session.End) (r Result) {
 	} else {
 		r.Err = opError("call", cs.call.URI, e.Err)
 		if peer := e.Peer; peer != nil {
-			cs.s.openError(About{Kind: ErrorPayload, URI: cs.call.URI, Error: peer.URI}, peer)
+			cs.s.openError(seal.About{Kind: seal.KindError, URI: cs.call.URI, Error: peer.URI}, peer)
 			r.Payload, r.Details = peer.Payload, peer.Details
 		}
 	}

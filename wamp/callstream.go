@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/connectanum/connectanum-go/wamp/proto"
+	"github.com/connectanum/connectanum-go/wamp/seal"
 	"github.com/connectanum/connectanum-go/wamp/session"
 )
 
@@ -167,7 +168,7 @@ func (p *producer) seal(k *session.Chunk, payload Payload) error {
 	if k.Last && payload.Empty() {
 		return nil
 	}
-	keys, _, err := p.s.seal(&k.Body, About{Kind: CallPayload, URI: k.Call.URI}, payload)
+	keys, _, err := p.s.seal(&k.Body, seal.About{Kind: seal.KindCall, URI: k.Call.URI}, payload)
 	if err == nil && keys.Has(proto.KeyEncAlgo) {
 		err = errChunkForm
 	}

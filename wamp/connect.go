@@ -14,6 +14,7 @@ import (
 	"github.com/connectanum/connectanum-go/wamp/codec"
 	"github.com/connectanum/connectanum-go/wamp/internal/flow"
 	"github.com/connectanum/connectanum-go/wamp/proto"
+	"github.com/connectanum/connectanum-go/wamp/seal"
 	"github.com/connectanum/connectanum-go/wamp/session"
 	"github.com/connectanum/connectanum-go/wamp/transport"
 )
@@ -28,7 +29,7 @@ type config struct {
 	proxy       func(*http.Request) (*url.URL, error)
 	jar         http.CookieJar
 	compression bool
-	payloads    PayloadCodec
+	payloads    seal.Codec
 	batching    bool
 	separator   byte
 	addresses   []string

@@ -13,6 +13,7 @@ import (
 	"github.com/connectanum/connectanum-go/wamp/authn"
 	"github.com/connectanum/connectanum-go/wamp/codec"
 	"github.com/connectanum/connectanum-go/wamp/proto"
+	"github.com/connectanum/connectanum-go/wamp/seal"
 	"github.com/connectanum/connectanum-go/wamp/session"
 	"github.com/connectanum/connectanum-go/wamp/transport"
 )
@@ -121,6 +122,20 @@ func WithTransport(dial transport.Dialer) Option {
 // user's code, which go to [slog.Default].
 func WithLogger(l *slog.Logger) Option {
 	return optionFunc(func(c *config) error { c.Logger = l; return nil })
+}
+
+// WithPayloadCodec seals and opens the payloads of the session with a codec, such
+// as a [seal.Ring] or a [seal.Cryptobox]. Default: none.
+//
+// What the codec seals is sent only to a router that announced
+// payload_passthru_mode, or payload_encryption_cryptobox for the form of
+// Autobahn; otherwise the operation fails with a [FeatureError]. It is never
+// sent as it is. A payload that the codec refuses to seal or to open has a
+// [seal.PayloadError]: that of the operation, or of [codec.Payload.Scan].
+// Payloads of the protocol's own procedures and topics, wamp and those that begin
+// with "wamp.", are not sealed.
+func WithPayloadCodec(c seal.Codec) Option {
+	return optionFunc(func(cfg *config) error { cfg.payloads = c; return nil })
 }
 
 // WithLimits bounds what is accepted from the router in one message. The

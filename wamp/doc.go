@@ -99,8 +99,8 @@
 // [Session.AddTestament] leaves an event for the time when the session is gone.
 //
 // The meta API of the router is in package
-// [github.com/connectanum/connectanum-go/wamp/meta], end-to-end encryption in
-// package [github.com/connectanum/connectanum-go/wamp/seal].
+// [github.com/connectanum/connectanum-go/wamp/meta], end-to-end encryption
+// ([WithPayloadCodec]) in package [github.com/connectanum/connectanum-go/wamp/seal].
 //
 // # When the connection breaks
 //

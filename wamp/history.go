@@ -11,7 +11,9 @@ import (
 
 	"github.com/connectanum/connectanum-go/wamp/codec"
 	"github.com/connectanum/connectanum-go/wamp/internal/flow"
+	"github.com/connectanum/connectanum-go/wamp/internal/passthru"
 	"github.com/connectanum/connectanum-go/wamp/proto"
+	"github.com/connectanum/connectanum-go/wamp/seal"
 	"github.com/connectanum/connectanum-go/wamp/session"
 )
 
@@ -276,9 +278,9 @@ func (sub *Subscription) historic(c codec.Codec, raw []byte) (Event, error) {
 	if topic := ev.Details.Str(proto.KeyTopic); topic != "" {
 		ev.Topic = topic
 	}
-	about := About{Kind: PublishPayload, URI: place(sub.eng.URI, sub.eng.Match, ev.Topic)}
+	about := seal.About{Kind: seal.KindPublish, URI: passthru.Place(sub.eng.URI, sub.eng.Match, ev.Topic)}
 	if odd.Has(proto.OddPayload) {
-		ev.Payload = unreadable(about, odd)
+		ev.Payload = passthru.Unreadable(about, odd)
 		return ev, nil
 	}
 	payload := codec.Raw(c, first("args", "arguments"), first("kwargs", "arguments_kw", "argumentskw"))

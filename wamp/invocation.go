@@ -10,7 +10,9 @@ import (
 
 	"github.com/connectanum/connectanum-go/wamp/codec"
 	"github.com/connectanum/connectanum-go/wamp/internal/flow"
+	"github.com/connectanum/connectanum-go/wamp/internal/passthru"
 	"github.com/connectanum/connectanum-go/wamp/proto"
+	"github.com/connectanum/connectanum-go/wamp/seal"
 	"github.com/connectanum/connectanum-go/wamp/session"
 )
 
@@ -114,7 +116,7 @@ func (inv *Invocation) progress(payload Payload) error {
 	a := answers.Get()
 	a.Inv, a.Progress, a.Done = &inv.eng, true, answers.Put
 	var err error
-	if err = inv.seal(a, ResultPayload, payload); err != nil {
+	if err = inv.seal(a, seal.KindResult, payload); err != nil {
 		return err
 	}
 	return inv.reg.s.eng.Answer(inv.ctx, a)
@@ -131,26 +133,26 @@ func (inv *Invocation) received(m *proto.Message) Payload {
 		return codec.Received(inv.codec(), m)
 	}
 	details := m.Options
-	if opaqueOf(details) == nil {
+	if passthru.Described(details) == nil {
 		details = inv.Details // what was said of the first chunk holds for all
 	}
-	return s.open(About{Kind: CallPayload, URI: inv.place()}, m, details)
+	return s.open(seal.About{Kind: seal.KindCall, URI: inv.place()}, m, details)
 }
 
 // place is the procedure that the payloads of the invocation belong to.
 func (inv *Invocation) place() string {
-	return place(inv.reg.eng.URI, inv.reg.eng.Match, inv.Procedure())
+	return passthru.Place(inv.reg.eng.URI, inv.reg.eng.Match, inv.Procedure())
 }
 
 // seal encodes what an invocation is answered with. An error without a payload
 // has nothing to seal.
-func (inv *Invocation) seal(a *session.Answer, kind Kind, p Payload) (err error) {
+func (inv *Invocation) seal(a *session.Answer, kind seal.Kind, p Payload) (err error) {
 	s := inv.reg.s
-	if s.payloads == nil || kind == ErrorPayload && p.Empty() {
+	if s.payloads == nil || kind == seal.KindError && p.Empty() {
 		return s.encode(&a.Body, p)
 	}
 	var feature proto.Feature
-	a.Options, feature, err = s.seal(&a.Body, About{Kind: kind, URI: inv.place(), Error: a.URI}, p)
+	a.Options, feature, err = s.seal(&a.Body, seal.About{Kind: kind, URI: inv.place(), Error: a.URI}, p)
 	if err == nil && a.Options != nil && !s.eng.Has(proto.Dealer, feature) {
 		err = &FeatureError{Role: proto.Dealer, Feature: feature}
 	}
@@ -299,9 +301,9 @@ func (inv *Invocation) end(uri string, p Payload) error {
 			_ = answer()
 		}
 	}()
-	kind := ResultPayload
+	kind := seal.KindResult
 	if uri != "" {
-		kind = ErrorPayload
+		kind = seal.KindError
 	}
 	bad = inv.seal(a, kind, p)
 	sealed = true

@@ -14,6 +14,7 @@ import (
 	"github.com/connectanum/connectanum-go/wamp/authn"
 	"github.com/connectanum/connectanum-go/wamp/codec"
 	"github.com/connectanum/connectanum-go/wamp/proto"
+	"github.com/connectanum/connectanum-go/wamp/seal"
 	"github.com/connectanum/connectanum-go/wamp/wamptest"
 )
 
@@ -210,7 +211,7 @@ func TestOddDetails(t *testing.T) {
 				if tt.sealed != (err != nil) || !tt.sealed && n != 5 {
 					t.Errorf("%s: %d %v", what, n, err)
 				}
-				var bad *wamp.PayloadError
+				var bad *seal.PayloadError
 				if tt.sealed && !errors.As(err, &bad) {
 					t.Errorf("%s: %T", what, err)
 				}
@@ -415,7 +416,7 @@ func TestOddHistory(t *testing.T) {
 			for ev := range events {
 				n++
 				var got int
-				var bad *wamp.PayloadError
+				var bad *seal.PayloadError
 				switch err := ev.Scan(&got); n {
 				case 1, 4:
 					if err != nil || got != n {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/connectanum/connectanum-go/wamp/internal/flow"
 	"github.com/connectanum/connectanum-go/wamp/proto"
+	"github.com/connectanum/connectanum-go/wamp/seal"
 	"github.com/connectanum/connectanum-go/wamp/session"
 )
 
@@ -126,7 +127,7 @@ func (s *Session) publishAcked(ctx context.Context, topic string, payload Payloa
 
 // sealPublish encodes the payload of a publish.
 func (s *Session) sealPublish(p *session.Publish, payload Payload) error {
-	keys, feature, err := s.seal(&p.Body, About{Kind: PublishPayload, URI: p.URI}, payload)
+	keys, feature, err := s.seal(&p.Body, seal.About{Kind: seal.KindPublish, URI: p.URI}, payload)
 	p.Options, p.Needs = with(p.Options, p.Needs, proto.Broker, keys, feature)
 	return err
 }

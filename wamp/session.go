@@ -7,6 +7,7 @@ import (
 
 	"github.com/connectanum/connectanum-go/wamp/codec"
 	"github.com/connectanum/connectanum-go/wamp/internal/flow"
+	"github.com/connectanum/connectanum-go/wamp/seal"
 	"github.com/connectanum/connectanum-go/wamp/session"
 )
 
@@ -16,7 +17,7 @@ import (
 type Session struct {
 	eng      *session.Session
 	noAcks   Acks // closed, for unacknowledged publishes
-	payloads PayloadCodec
+	payloads seal.Codec
 	window   int       // of publishes that wait for their acknowledgement
 	ones     sync.Pool // of *oneCall
 }

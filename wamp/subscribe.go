@@ -7,7 +7,9 @@ import (
 
 	"github.com/connectanum/connectanum-go/wamp/codec"
 	"github.com/connectanum/connectanum-go/wamp/internal/flow"
+	"github.com/connectanum/connectanum-go/wamp/internal/passthru"
 	"github.com/connectanum/connectanum-go/wamp/proto"
+	"github.com/connectanum/connectanum-go/wamp/seal"
 	"github.com/connectanum/connectanum-go/wamp/session"
 )
 
@@ -277,7 +279,7 @@ func newEvent(s *Session, m *proto.Message, pattern string, match MatchPolicy) E
 	if s.plain(m) {
 		ev.Payload = codec.Received(s.eng.Codec(), m)
 	} else {
-		ev.Payload = s.open(About{Kind: PublishPayload, URI: place(pattern, match, ev.Topic)}, m, m.Options)
+		ev.Payload = s.open(seal.About{Kind: seal.KindPublish, URI: passthru.Place(pattern, match, ev.Topic)}, m, m.Options)
 	}
 	return ev
 }

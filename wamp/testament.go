@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/connectanum/connectanum-go/wamp/proto"
+	"github.com/connectanum/connectanum-go/wamp/seal"
 	"github.com/connectanum/connectanum-go/wamp/session"
 )
 
@@ -74,7 +75,7 @@ func (s *Session) addTestament(ctx context.Context, scope Scope, topic string, p
 // sealTestament seals the payload of a testament, which travels as one binary
 // argument, with its keys among the options of the publish to come.
 func (s *Session) sealTestament(topic string, payload Payload, cfg *publishConfig) (Payload, error) {
-	o, keys, feature, err := s.opaque(About{Kind: PublishPayload, URI: topic}, payload)
+	o, keys, feature, err := s.opaque(seal.About{Kind: seal.KindPublish, URI: topic}, payload)
 	if err != nil || o == nil {
 		return payload, err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/connectanum/connectanum-go/wamp"
 	"github.com/connectanum/connectanum-go/wamp/codec"
 	"github.com/connectanum/connectanum-go/wamp/proto"
+	"github.com/connectanum/connectanum-go/wamp/seal"
 	"github.com/connectanum/connectanum-go/wamp/wamptest"
 )
 
@@ -220,23 +221,23 @@ func TestUnsendableOptions(t *testing.T) {
 }
 
 // sealsOddly names what it has sealed as no router takes it.
-type sealsOddly struct{ wamp.Opaque }
+type sealsOddly struct{ seal.Opaque }
 
-func (c sealsOddly) Seal(wamp.About, wamp.Payload) (*wamp.Opaque, error) { return &c.Opaque, nil }
-func (c sealsOddly) Open(wamp.About, *wamp.Opaque) (wamp.Payload, error) { return wamp.Args(7), nil }
-func (c sealsOddly) Plain(wamp.About) error                              { return nil }
+func (c sealsOddly) Seal(seal.About, wamp.Payload) (*seal.Opaque, error) { return &c.Opaque, nil }
+func (c sealsOddly) Open(seal.About, *seal.Opaque) (wamp.Payload, error) { return wamp.Args(7), nil }
+func (c sealsOddly) Plain(seal.About) error                              { return nil }
 
 func TestUnsendablePayloadCodecs(t *testing.T) {
-	for name, o := range map[string]wamp.Opaque{
+	for name, o := range map[string]seal.Opaque{
 		"scheme": {Scheme: "x_\xff"}, "key": {Scheme: "x_a", KeyID: "\xff"}, "cipher": {Scheme: "x_a", Cipher: "\xff"}, "serializer": {Scheme: "x_a", Serializer: "\xff"},
-		"Autobahn": {Autobahn: true, Cipher: "rot13"}, "Autobahn's key": {Autobahn: true, Cipher: "cryptobox", KeyID: "\xff"}, "no algorithm": {Autobahn: true},
+		"Autobahn": {Autobahn: true, Cipher: "rot13"}, "Autobahn's key": {Autobahn: true, Cipher: "cryptobox", KeyID: "\xff"}, "no algorithm": {Autobahn: true}, "no scheme": {KeyID: "k"},
 	} {
 		onlyIn(t, codec.CBOR, name, func(t *testing.T) {
 			r := wamptest.NewRouter(t)
 			s, caller := join(t, r, wamp.WithPayloadCodec(sealsOddly{o})), join(t, r)
 			link, ctx := s.ID(), t.Context()
 			handle(t, s, "com.example.echo", echo)
-			var bad *wamp.PayloadError
+			var bad *seal.PayloadError
 			for what, err := range map[string]error{
 				"Call":        lastErr(s.Call(ctx, "com.example.echo", wamp.Args(7))),
 				"Publish":     lastAck(s.Publish(ctx, "com.example.topic", wamp.Args(7))),

@@ -9,7 +9,6 @@ import (
 
 	"golang.org/x/crypto/nacl/box"
 
-	"github.com/connectanum/connectanum-go/wamp"
 	"github.com/connectanum/connectanum-go/wamp/codec"
 )
 
@@ -32,6 +31,8 @@ type Cryptobox struct {
 	keys       []boxKey
 	allowPlain bool
 }
+
+var _ Codec = (*Cryptobox)(nil)
 
 type boxKey struct {
 	prefix string
@@ -66,7 +67,7 @@ func (c *Cryptobox) key(uri string) *boxKey {
 // about returns the key for a payload. Autobahn looks for that of an error by the
 // error's URI; where there is none the procedure's must do, since what is sealed
 // on its way there shall not come back as it is.
-func (c *Cryptobox) about(a wamp.About) *boxKey {
+func (c *Cryptobox) about(a About) *boxKey {
 	if k := c.key(uri(a)); k != nil {
 		return k
 	}
@@ -74,15 +75,15 @@ func (c *Cryptobox) about(a wamp.About) *boxKey {
 }
 
 // uri is the one that Autobahn seals: of an error its own.
-func uri(about wamp.About) string {
-	if about.Kind == wamp.ErrorPayload {
+func uri(about About) string {
+	if about.Kind == KindError {
 		return about.Error
 	}
 	return about.URI
 }
 
-// Seal implements wamp.PayloadCodec.
-func (c *Cryptobox) Seal(about wamp.About, p wamp.Payload) (*wamp.Opaque, error) {
+// Seal implements [Codec].
+func (c *Cryptobox) Seal(about About, p codec.Payload) (*Opaque, error) {
 	k := c.about(about)
 	if k == nil {
 		return nil, nil
@@ -98,44 +99,44 @@ func (c *Cryptobox) Seal(about wamp.About, p wamp.Payload) (*wamp.Opaque, error)
 	}
 	var nonce [24]byte
 	rand.Read(nonce[:])
-	return &wamp.Opaque{Autobahn: true, Cipher: "cryptobox", Serializer: "json",
+	return &Opaque{Autobahn: true, Cipher: "cryptobox", Serializer: "json",
 		Data: box.SealAfterPrecomputation(nonce[:], text, &nonce, &k.shared)}, nil
 }
 
 var errOtherURI = errors.New("seal: it was sealed for another URI")
 
-// Open implements wamp.PayloadCodec.
-func (c *Cryptobox) Open(about wamp.About, o *wamp.Opaque) (wamp.Payload, error) {
+// Open implements [Codec].
+func (c *Cryptobox) Open(about About, o *Opaque) (codec.Payload, error) {
 	if !o.Autobahn || o.Cipher != "cryptobox" || o.Serializer != "json" && o.Serializer != "" {
-		return wamp.Payload{}, ErrFormat
+		return codec.Payload{}, ErrFormat
 	}
 	k := c.about(about)
 	if k == nil {
-		return wamp.Payload{}, ErrNoKey
+		return codec.Payload{}, ErrNoKey
 	}
 	if len(o.Data) < 24+box.Overhead {
-		return wamp.Payload{}, ErrTampered
+		return codec.Payload{}, ErrTampered
 	}
 	text, ok := box.OpenAfterPrecomputation(nil, o.Data[24:], (*[24]byte)(o.Data), &k.shared)
 	if !ok {
-		return wamp.Payload{}, ErrTampered
+		return codec.Payload{}, ErrTampered
 	}
 	v, err := codec.JSON.Plain(text)
 	if err != nil {
-		return wamp.Payload{}, err
+		return codec.Payload{}, err
 	}
 	m, ok := v.(map[string]any)
 	if !ok {
-		return wamp.Payload{}, ErrFormat
+		return codec.Payload{}, ErrFormat
 	}
 	if m["uri"] != uri(about) {
-		return wamp.Payload{}, errOtherURI
+		return codec.Payload{}, errOtherURI
 	}
 	return payload(m)
 }
 
-// Plain implements wamp.PayloadCodec.
-func (c *Cryptobox) Plain(about wamp.About) error {
+// Plain implements [Codec].
+func (c *Cryptobox) Plain(about About) error {
 	if c.allowPlain || c.key(about.URI) == nil {
 		return nil
 	}

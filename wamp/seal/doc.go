@@ -1,12 +1,16 @@
 // Package seal has payload codecs for end-to-end encryption: what publishers, callers
 // and callees send is sealed with keys that routers do not have.
 //
-// Applications import it for the argument of wamp.WithPayloadCodec:
+// A [Codec] is the argument of wamp.WithPayloadCodec:
 //
 //   - [Ring] seals with keys that both sides have, chosen by URI pattern.
 //     docs/payload-encryption.md has its format, and what it does not protect
 //     against.
 //   - [Cryptobox] is the form of Autobahn, for peers that use it.
+//
+// Others implement Codec themselves: it is given a payload and where that belongs
+// ([About]), and makes an [Opaque] of it. What cannot be sealed or opened is a
+// [PayloadError].
 //
 // # Promises
 //

@@ -42,7 +42,7 @@ func TestRouterNamesAnotherTopic(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				keys := ring(t, key("k1", "com.example", 1))
-				o, err := keys.Seal(wamp.About{Kind: wamp.PublishPayload, URI: tt.said}, payload())
+				o, err := keys.Seal(seal.About{Kind: seal.KindPublish, URI: tt.said}, payload())
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -177,30 +177,4 @@ func TestOpaqueIsNotSentOn(t *testing.T) {
 			}
 		})
 	}
-}
-
-// An error whose own URI has no key is not sent as it is where its procedure has
-// one.
-func TestCryptoboxErrorOfOtherURI(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := wamptest.NewRouter(t, wamptest.CrossbarQuirks(), wamptest.WithHook(nosy(t)))
-		keyed := func(private, public byte) wamp.Option {
-			box, err := seal.NewCryptobox([]seal.BoxKey{{Prefix: "com.example.", Private: curve(private), Public: pub(t, public)}}, false)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return wamp.WithPayloadCodec(box)
-		}
-		a, b := join(t, r, keyed(1, 2)), join(t, r, keyed(2, 1))
-		if _, err := b.Handle(t.Context(), "com.example.proc", func(context.Context, *wamp.Invocation) error {
-			return wamp.NewError("org.other.error", payload())
-		}); err != nil {
-			t.Fatal(err)
-		}
-		_, err := a.Call(t.Context(), "com.example.proc", payload()).Final()
-		var peer *wamp.Error
-		if !errors.As(err, &peer) || peer.URI != "org.other.error" || text(t, peer.Payload) != secret {
-			t.Error(err)
-		}
-	})
 }

@@ -15,7 +15,6 @@ import (
 
 	"golang.org/x/crypto/nacl/secretbox"
 
-	"github.com/connectanum/connectanum-go/wamp"
 	"github.com/connectanum/connectanum-go/wamp/codec"
 	"github.com/connectanum/connectanum-go/wamp/proto"
 )
@@ -61,7 +60,7 @@ type Key struct {
 	ID string
 	// Pattern and Match say for which topics and procedures it is. Default Exact.
 	Pattern string
-	Match   wamp.MatchPolicy
+	Match   proto.MatchPolicy
 	// Cipher is how it seals. Default AES256GCM.
 	Cipher Cipher
 	// Secret is the key itself: 32 random bytes.
@@ -77,6 +76,8 @@ type Ring struct {
 	keys       []Key
 	allowPlain bool
 }
+
+var _ Codec = (*Ring)(nil)
 
 // Option changes a Ring.
 type Option func(*Ring)
@@ -95,7 +96,7 @@ func NewRing(keys []Key, options ...Option) (*Ring, error) {
 	for i := range r.keys {
 		k := &r.keys[i]
 		if k.Match == "" {
-			k.Match = wamp.Exact
+			k.Match = proto.Exact
 		}
 		if k.Cipher == "" {
 			k.Cipher = AES256GCM
@@ -125,11 +126,11 @@ func NewRing(keys []Key, options ...Option) (*Ring, error) {
 func (k *Key) better(other *Key) bool {
 	rank := func(k *Key) int {
 		switch k.Match {
-		case wamp.Exact:
+		case proto.Exact:
 			return 1 << 30
-		case wamp.Prefix:
+		case proto.Prefix:
 			return 1<<20 + len(k.Pattern)
-		case wamp.Wildcard:
+		case proto.Wildcard:
 			n := 0
 			for i := range len(k.Pattern) {
 				if k.Pattern[i] != '.' && (i == 0 || k.Pattern[i-1] == '.') {
@@ -156,7 +157,7 @@ func (r *Ring) sealing(uri string) (best *Key) {
 
 // derive returns the key for one kind of message of one URI, so that what was
 // sealed for one cannot be passed off as another.
-func (k *Key) derive(about wamp.About) *[32]byte {
+func (k *Key) derive(about About) *[32]byte {
 	h := hmac.New(sha256.New, k.Secret)
 	for _, part := range []string{"connectanum payload 1", string(k.Cipher), about.Kind.String(), about.URI, about.Error} {
 		var n [4]byte
@@ -181,8 +182,8 @@ func gcm(key *[32]byte) cipher.AEAD {
 	return aead
 }
 
-// Seal implements wamp.PayloadCodec.
-func (r *Ring) Seal(about wamp.About, p wamp.Payload) (*wamp.Opaque, error) {
+// Seal implements [Codec].
+func (r *Ring) Seal(about About, p codec.Payload) (*Opaque, error) {
 	k := r.sealing(about.URI)
 	if k == nil {
 		if r.covers(about.URI) {
@@ -194,7 +195,7 @@ func (r *Ring) Seal(about wamp.About, p wamp.Payload) (*wamp.Opaque, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &wamp.Opaque{Scheme: Scheme, Serializer: serializer, Cipher: string(k.Cipher), KeyID: k.ID}
+	o := &Opaque{Scheme: Scheme, Serializer: serializer, Cipher: string(k.Cipher), KeyID: k.ID}
 	key := k.derive(about)
 	if k.Cipher == SecretBox {
 		var nonce [24]byte
@@ -209,10 +210,10 @@ func (r *Ring) Seal(about wamp.About, p wamp.Payload) (*wamp.Opaque, error) {
 	return o, nil
 }
 
-// Open implements wamp.PayloadCodec.
-func (r *Ring) Open(about wamp.About, o *wamp.Opaque) (wamp.Payload, error) {
+// Open implements [Codec].
+func (r *Ring) Open(about About, o *Opaque) (codec.Payload, error) {
 	if o.Autobahn || o.Scheme != Scheme || o.Serializer != serializer {
-		return wamp.Payload{}, ErrFormat
+		return codec.Payload{}, ErrFormat
 	}
 	err := ErrNoKey
 	for i := range r.keys {
@@ -229,10 +230,10 @@ func (r *Ring) Open(about wamp.About, o *wamp.Opaque) (wamp.Payload, error) {
 		}
 		err = ErrTampered
 	}
-	return wamp.Payload{}, err
+	return codec.Payload{}, err
 }
 
-func (k *Key) open(about wamp.About, data []byte) (text []byte, ok bool) {
+func (k *Key) open(about About, data []byte) (text []byte, ok bool) {
 	key := k.derive(about)
 	if k.Cipher == SecretBox {
 		if len(data) < 24+secretbox.Overhead {
@@ -249,8 +250,8 @@ func (k *Key) open(about wamp.About, data []byte) (text []byte, ok bool) {
 	return text, err == nil
 }
 
-// Plain implements wamp.PayloadCodec.
-func (r *Ring) Plain(about wamp.About) error {
+// Plain implements [Codec].
+func (r *Ring) Plain(about About) error {
 	if r.allowPlain {
 		return nil
 	}
@@ -266,7 +267,7 @@ func (r *Ring) covers(uri string) bool {
 }
 
 // values are what a payload holds.
-func values(p wamp.Payload) (args []any, kwargs map[string]any, err error) {
+func values(p codec.Payload) (args []any, kwargs map[string]any, err error) {
 	if args, err = p.Args(); err == nil {
 		kwargs, err = p.Kwargs()
 	}
@@ -275,7 +276,7 @@ func values(p wamp.Payload) (args []any, kwargs map[string]any, err error) {
 
 // encode writes a payload as the WAMP specification says of payload passthru: a
 // dict of args and kwargs.
-func encode(p wamp.Payload) ([]byte, error) {
+func encode(p codec.Payload) ([]byte, error) {
 	args, kwargs, err := values(p)
 	if err != nil {
 		return nil, err
@@ -290,29 +291,29 @@ func encode(p wamp.Payload) ([]byte, error) {
 	return codec.CBOR.AppendValue(nil, m)
 }
 
-func decode(text []byte) (wamp.Payload, error) {
+func decode(text []byte) (codec.Payload, error) {
 	v, err := codec.CBOR.Plain(text)
 	if err != nil {
-		return wamp.Payload{}, err
+		return codec.Payload{}, err
 	}
 	m, ok := v.(map[string]any)
 	if !ok {
-		return wamp.Payload{}, ErrFormat
+		return codec.Payload{}, ErrFormat
 	}
 	return payload(m)
 }
 
 // payload makes a payload of the dict of args and kwargs.
-func payload(m map[string]any) (wamp.Payload, error) {
+func payload(m map[string]any) (codec.Payload, error) {
 	args, ok := m["args"].([]any)
 	if !ok && m["args"] != nil {
-		return wamp.Payload{}, ErrFormat
+		return codec.Payload{}, ErrFormat
 	}
 	kwargs, ok := m["kwargs"].(map[string]any)
 	if !ok && m["kwargs"] != nil {
-		return wamp.Payload{}, ErrFormat
+		return codec.Payload{}, ErrFormat
 	}
-	p := wamp.Args(args...)
+	p := codec.Args(args...)
 	if len(kwargs) > 0 {
 		p = p.WithKwargs(kwargs)
 	}

@@ -29,9 +29,10 @@ var floors = map[string][]string{
 	"wamp/authn/accept":         {"wamp/authn"},
 	"wamp/codec":                {"wamp/proto"},
 	"wamp/session":              {"wamp/authn", "wamp/codec", "wamp/internal/flow", "wamp/internal/ring", "wamp/transport"},
-	"wamp":                      {"wamp/session"},
+	"wamp/seal":                 {"wamp/codec"},
+	"wamp/internal/passthru":    {"wamp/seal"},
+	"wamp":                      {"wamp/session", "wamp/internal/passthru"},
 	"wamp/meta":                 {"wamp"},
-	"wamp/seal":                 {"wamp"},
 	"wamp/wamptest":             {"wamp/authn/accept", "wamp/codec", "wamp/transport"},
 	// of tests only; they may be of any package
 	"wamp/internal/sim":            {"wamp/proto"},

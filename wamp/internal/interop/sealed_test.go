@@ -123,7 +123,7 @@ func testSealedEvents(t *testing.T, s *wamp.Session, p *partner, plain, wrong *w
 				t.Errorf("who has no key got %v", args)
 			}
 		}
-		var refused *wamp.PayloadError
+		var refused *seal.PayloadError
 		if _, err := next(t, misfit).Args(); !errors.As(err, &refused) || !errors.Is(err, seal.ErrTampered) {
 			t.Errorf("another key: %v", err)
 		}

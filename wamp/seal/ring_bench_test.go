@@ -19,7 +19,7 @@ func BenchmarkSeal(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				about := wamp.About{Kind: wamp.PublishPayload, URI: "com.example.topic"}
+				about := seal.About{Kind: seal.KindPublish, URI: "com.example.topic"}
 				p := wamp.Args(strings.Repeat("x", size))
 				b.SetBytes(int64(size))
 				b.ReportAllocs()

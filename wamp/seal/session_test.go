@@ -3,67 +3,22 @@ package seal_test
 import (
 	"bytes"
 	"context"
-	"encoding/hex"
 	"errors"
-	"reflect"
 	"strings"
 	"testing"
 	"testing/synctest"
 
 	"github.com/connectanum/connectanum-go/wamp"
 	"github.com/connectanum/connectanum-go/wamp/codec"
-	"github.com/connectanum/connectanum-go/wamp/internal/sessiontest"
 	"github.com/connectanum/connectanum-go/wamp/meta"
 	"github.com/connectanum/connectanum-go/wamp/proto"
 	"github.com/connectanum/connectanum-go/wamp/seal"
 	"github.com/connectanum/connectanum-go/wamp/wamptest"
 )
 
-const secret = "the very secret text"
-
-func key(id, pattern string, n byte) seal.Key {
-	return seal.Key{ID: id, Pattern: pattern, Match: wamp.Prefix, Secret: bytes.Repeat([]byte{n}, 32)}
-}
-
-func ring(t *testing.T, keys ...seal.Key) *seal.Ring {
-	t.Helper()
-	r, err := seal.NewRing(keys)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
-}
-
-var join = sessiontest.Join
-
-// nosy is a router's hook that looks for what it must not see.
-func nosy(t *testing.T) wamptest.Hook {
-	return func(x *wamptest.Exchange) wamptest.Action {
-		if bytes.Contains(x.Message.Args, []byte(secret)) || bytes.Contains(x.Message.Kwargs, []byte(secret)) {
-			t.Errorf("%v shows the text", x.Message.Type)
-		}
-		return wamptest.Pass()
-	}
-}
-
-func text(t *testing.T, p wamp.Payload) string {
-	t.Helper()
-	var s string
-	if err := p.Scan(&s); err != nil {
-		t.Errorf("scan: %v", err)
-	}
-	kw, err := p.Kwargs()
-	if err != nil || !reflect.DeepEqual(kw, map[string]any{"also": secret}) {
-		t.Errorf("kwargs %v, %v", kw, err)
-	}
-	return s
-}
-
-func payload() wamp.Payload { return wamp.Args(secret).With("also", secret) }
-
 // Everything that has a payload, sealed, through a router that reads along.
 func TestSealedEndToEnd(t *testing.T) {
-	box := func(own, other byte) wamp.PayloadCodec {
+	box := func(own, other byte) seal.Codec {
 		private, public := curve(own), pub(t, other)
 		c, err := seal.NewCryptobox([]seal.BoxKey{{Prefix: "com.example", Private: private, Public: public}}, false)
 		if err != nil {
@@ -74,7 +29,7 @@ func TestSealedEndToEnd(t *testing.T) {
 	aes, nacl := key("k1", "com.example", 1), key("k1", "com.example", 1)
 	nacl.Cipher = seal.SecretBox
 	for name, tt := range map[string]struct {
-		a, b   wamp.PayloadCodec
+		a, b   seal.Codec
 		router wamptest.Option
 		chunks bool
 	}{
@@ -239,7 +194,7 @@ func TestTampered(t *testing.T) {
 				p.Publish(t.Context(), "com.example.topic", payload())
 				ev := <-sub.Events()
 				var got string
-				var bad *wamp.PayloadError
+				var bad *seal.PayloadError
 				if err := ev.Scan(&got); !errors.As(err, &bad) || !errors.Is(err, tt.want) || got != "" || bad.About.URI != "com.example.topic" {
 					t.Errorf("%q, %v", got, err)
 				}
@@ -262,59 +217,6 @@ func TestTampered(t *testing.T) {
 				}
 			})
 		})
-	}
-}
-
-// A router cannot pass one message off as another.
-func TestSealedForOnePlace(t *testing.T) {
-	r := ring(t, key("k1", "com.example", 1))
-	places := []wamp.About{
-		{Kind: wamp.PublishPayload, URI: "com.example.a"}, {Kind: wamp.PublishPayload, URI: "com.example.b"},
-		{Kind: wamp.CallPayload, URI: "com.example.a"}, {Kind: wamp.ResultPayload, URI: "com.example.a"},
-		{Kind: wamp.ErrorPayload, URI: "com.example.a", Error: "com.example.b"}, {Kind: wamp.ErrorPayload, URI: "com.example.ac", Error: "om.example.b"},
-	}
-	for i, from := range places {
-		o, err := r.Seal(from, payload())
-		if err != nil {
-			t.Fatal(err)
-		}
-		for k, to := range places {
-			if _, err := r.Open(to, o); (err == nil) != (i == k) || i != k && !errors.Is(err, seal.ErrTampered) {
-				t.Errorf("%v as %v: %v", from, to, err)
-			}
-		}
-	}
-}
-
-func TestRingPicksKeys(t *testing.T) {
-	exact := seal.Key{ID: "exact", Pattern: "com.example.a", Secret: bytes.Repeat([]byte{3}, 32)}
-	wildcard := seal.Key{ID: "wildcard", Pattern: "com..b", Match: wamp.Wildcard, Secret: bytes.Repeat([]byte{4}, 32)}
-	old := key("old", "com.example", 5)
-	old.OnlyOpen = true
-	r := ring(t, old, wildcard, key("short", "com", 1), key("long", "com.example", 2), key("second", "com.example", 6), exact)
-	for uri, want := range map[string]string{"com.example.a": "exact", "com.example.b": "long", "com.other": "short", "org": ""} {
-		o, err := r.Seal(wamp.About{Kind: wamp.PublishPayload, URI: uri}, payload())
-		if err != nil || (o == nil) != (want == "") || o != nil && o.KeyID != want {
-			t.Errorf("%s: %+v, %v", uri, o, err)
-		}
-	}
-	before := key("old", "com.example", 5)
-	about := wamp.About{Kind: wamp.CallPayload, URI: "com.example.b"}
-	o, err := ring(t, before).Seal(about, payload())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if p, err := r.Open(about, o); err != nil || text(t, p) != secret {
-		t.Errorf("a key that was rotated: %v", err)
-	}
-	for _, bad := range []seal.Key{{}, {ID: "\xff", Pattern: "a", Secret: exact.Secret}, {ID: "short", Secret: []byte{1}}, {ID: "x", Pattern: "a b", Secret: exact.Secret}, {ID: "x", Pattern: "a", Cipher: "rot13", Secret: exact.Secret}} {
-		if _, err := seal.NewRing([]seal.Key{bad}); err == nil {
-			t.Errorf("%+v", bad)
-		}
-	}
-	lenient, err := seal.NewRing([]seal.Key{exact}, seal.AllowPlain())
-	if err != nil || lenient.Plain(wamp.About{URI: "com.example.a"}) != nil || r.Plain(wamp.About{URI: "org"}) != nil {
-		t.Error("plain payloads are refused")
 	}
 }
 
@@ -390,66 +292,4 @@ func TestSealedTestament(t *testing.T) {
 			t.Error(err)
 		}
 	})
-}
-
-func curve(n byte) []byte {
-	b := make([]byte, 32)
-	for i := range b {
-		b[i] = byte(i) + 32*(n-1)
-	}
-	return b
-}
-
-// pub is the public key of curve(n), as PyNaCl gives it.
-func pub(t *testing.T, n byte) []byte {
-	t.Helper()
-	b, err := hex.DecodeString(map[byte]string{
-		1: "8f40c5adb68f25624ae5b214ea767a6ec94d829d3d7b5e1ad1ba6f3e2138285f",
-		2: "358072d6365880d1aeea329adf9121383851ed21a28e3b75e965d0d2cd166254",
-	}[n])
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
-
-// What autobahn-python 26.10.2 with PyNaCl 1.6.2 has sealed, with curve(1) as the
-// originator's key and curve(2) as the responder's.
-func TestAutobahnGolden(t *testing.T) {
-	c, err := seal.NewCryptobox([]seal.BoxKey{{Private: curve(2), Public: pub(t, 1)}}, false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	about := wamp.About{Kind: wamp.PublishPayload, URI: "com.example.topic"}
-	for data, want := range map[string]struct {
-		args   []any
-		kwargs map[string]any
-	}{
-		"8dc1d3b0712c63c32b90b50ef292d50a0f3caf6ddfd6cbbcb827a8bc99fa41cb0485c3e1d9e54147632a7130b72ba8da080a15d8e19eb39fec43efe6ebb63810" +
-			"a7366067a9839f80d081a04aea90ecb1695752d95d695fe099b3698afcf1cedf3d13e3081efe7ef4cefe749bf8521184": {[]any{int64(1), "zwei", nil}, map[string]any{"drei": 3.5}},
-		"859ee3abbc34f68c78eacc2c497cda62a6aad0d962fbe225b010883be14a8ae10cba224138afd430ee16388f91014a9704fd78fbc269df0b8e5d0185fdf175ae" +
-			"7ae79286cd6e4eb94fd076e91cfac5c4bdce5decdaed3d5efc9d3692e2": {nil, nil},
-	} {
-		raw, err := hex.DecodeString(data)
-		if err != nil {
-			t.Fatal(err)
-		}
-		o := &wamp.Opaque{Autobahn: true, Cipher: "cryptobox", Serializer: "json", Data: raw}
-		p, err := c.Open(about, o)
-		if err != nil {
-			t.Fatal(err)
-		}
-		args, _ := p.Args()
-		kwargs, _ := p.Kwargs()
-		if !reflect.DeepEqual(args, want.args) || !reflect.DeepEqual(kwargs, want.kwargs) {
-			t.Errorf("%v, %v", args, kwargs)
-		}
-		if _, err := c.Open(wamp.About{Kind: wamp.PublishPayload, URI: "com.example.other"}, o); err == nil {
-			t.Error("opened under another URI")
-		}
-		raw[30] ^= 1
-		if _, err := c.Open(about, o); !errors.Is(err, seal.ErrTampered) {
-			t.Error(err)
-		}
-	}
 }

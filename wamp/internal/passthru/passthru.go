@@ -1,0 +1,129 @@
+// Package passthru reads and writes what messages say of sealed payloads: the ppt_
+// and enc_ keys of options and details, and the one binary value that travels for the
+// arguments. Package wamp uses it with the codecs of package seal.
+package passthru
+
+import (
+	"encoding/base64"
+	"errors"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/connectanum/connectanum-go/wamp/codec"
+	"github.com/connectanum/connectanum-go/wamp/proto"
+	"github.com/connectanum/connectanum-go/wamp/seal"
+)
+
+var (
+	errNoBinary = errors.New("it is not one binary value")
+	errKeys     = errors.New("the payload codec has named a scheme, cipher, serializer or key that cannot be sent")
+	errNoScheme = errors.New("the payload codec has given no scheme")
+)
+
+// Keys returns the options that say how a payload was sealed. It refuses those for
+// which a router would cut the link.
+func Keys(o *seal.Opaque) (keys proto.Dict, err error) {
+	add := func(key, value string) {
+		if !utf8.ValidString(value) {
+			err = errKeys
+		}
+		if value != "" {
+			keys = append(keys, proto.Entry{Key: key, Value: value})
+		}
+	}
+	switch {
+	case o.Autobahn:
+		add(proto.KeyEncAlgo, o.Cipher)
+		add(proto.KeyEncSerializer, o.Serializer)
+		add(proto.KeyEncKey, o.KeyID)
+		if o.Cipher == "" || proto.CheckOptions(proto.Publish, keys) != nil {
+			err = errKeys
+		}
+	case o.Scheme == "":
+		err = errNoScheme
+	default:
+		add(proto.KeyPPTScheme, o.Scheme)
+		add(proto.KeyPPTSerializer, o.Serializer)
+		add(proto.KeyPPTCipher, o.Cipher)
+		add(proto.KeyPPTKeyID, o.KeyID)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return keys, nil
+}
+
+// Described returns what a message says of its payload, without the data, nil if
+// that is as it is.
+func Described(details proto.Dict) *seal.Opaque {
+	if scheme := details.Str(proto.KeyPPTScheme); scheme != "" {
+		return &seal.Opaque{Scheme: scheme, Serializer: details.Str(proto.KeyPPTSerializer), Cipher: details.Str(proto.KeyPPTCipher),
+			KeyID: details.Str(proto.KeyPPTKeyID)}
+	}
+	if algo := details.Str(proto.KeyEncAlgo); algo != "" {
+		return &seal.Opaque{Autobahn: true, Cipher: algo, Serializer: details.Str(proto.KeyEncSerializer), KeyID: details.Str(proto.KeyEncKey)}
+	}
+	return nil
+}
+
+// With returns o with the data of the payload that it describes.
+func With(o *seal.Opaque, p codec.Payload) (*seal.Opaque, error) {
+	data, err := dataOf(o, p)
+	if err != nil {
+		return nil, err
+	}
+	full := *o
+	full.Data = data
+	return &full, nil
+}
+
+func dataOf(o *seal.Opaque, p codec.Payload) ([]byte, error) {
+	if raw := p.RawArgs(); o.Autobahn && raw != nil {
+		v, err := p.Codec().Plain(raw)
+		if err != nil {
+			return nil, errNoBinary
+		}
+		return binaryOf(v)
+	}
+	args, err := p.Args()
+	if err != nil {
+		return nil, err
+	}
+	if len(args) != 1 {
+		return nil, errNoBinary
+	}
+	return binaryOf(args[0])
+}
+
+// binaryOf returns the bytes of a binary value, also in the form that it has in
+// JSON: some routers hand that on as text to peers with another serializer.
+func binaryOf(v any) ([]byte, error) {
+	switch v := v.(type) {
+	case []byte:
+		return v, nil
+	case string:
+		if text, ok := strings.CutPrefix(v, "\x00"); ok {
+			if data, err := base64.StdEncoding.DecodeString(text); err == nil {
+				return data, nil
+			}
+		}
+	}
+	return nil, errNoBinary
+}
+
+// Unreadable returns a payload of which nobody knows whether it is sealed. Whoever
+// asks for its contents gets the reason.
+func Unreadable(about seal.About, odd *proto.Oddity) codec.Payload {
+	err := &seal.PayloadError{About: about, Err: errors.New(odd.Reason)}
+	return codec.Sealed(func() (codec.Payload, error) { return codec.Payload{}, err })
+}
+
+// Place returns the URI that a payload which came belongs to: what the router says
+// of it, as far as that can be. It must not choose the key, nor whether there has to
+// be one, by naming something that was never asked for.
+func Place(pattern string, match proto.MatchPolicy, said string) string {
+	if proto.MatchURI(pattern, match, said) {
+		return said
+	}
+	return pattern
+}
