@@ -103,6 +103,17 @@ func ExampleResults_Final() {
 	// true
 }
 
+func ExampleCall() {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	session, done := example(ctx)
+	defer done()
+
+	n, err := wamp.Call[int](ctx, session, "com.example.count", wamp.Args(3))
+	fmt.Println(n, err)
+	// Output: 3 <nil>
+}
+
 func ExampleStream() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
