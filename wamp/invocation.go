@@ -31,7 +31,6 @@ type Invocation struct {
 	ctx    context.Context // ends with the invocation: it belongs to it
 	own    session.InsideContext
 	ended  atomic.Bool
-	final  session.Answer
 	chunks *chunkStream   // nil unless it is a progressive call
 	limit  *limit         // nil unless the callee keeps the timeout
 	once   sync.Once      // makes only
@@ -104,7 +103,7 @@ func (inv *Invocation) progress(payload Payload) error {
 	if inv.ended.Load() {
 		return ErrAnswered
 	}
-	if err := context.Cause(inv.ctx); err != nil {
+	if err := inv.cause(); err != nil {
 		return err
 	}
 	if !inv.Progressive() {
@@ -122,8 +121,8 @@ func (inv *Invocation) progress(payload Payload) error {
 	return inv.reg.s.eng.Answer(inv.ctx, a)
 }
 
-// answers of progressive results are reused: nobody holds one after it has
-// been appended to the outbound batch.
+// answers are used again: nobody holds one after it has been appended to the
+// outbound batch.
 var answers = session.NewPool[session.Answer]()
 
 // received is the payload of an INVOCATION, the first of a call or another.
@@ -253,7 +252,7 @@ func (inv *Invocation) answerOf(err error) (uri string, payload Payload, masked 
 	case session.Matches(err, context.DeadlineExceeded):
 		return proto.ErrURITimeout, Payload{}, nil
 	}
-	cause := context.Cause(inv.ctx)
+	cause := inv.cause()
 	if session.Matches(err, context.Canceled) || session.Matches(err, ErrCanceled) || cause != nil && session.Matches(err, cause) {
 		if session.Is(cause, ErrTimeout) {
 			return proto.ErrURITimeout, Payload{}, nil
@@ -284,15 +283,15 @@ func (inv *Invocation) end(uri string, p Payload) error {
 	if !inv.ended.CompareAndSwap(false, true) {
 		return ErrAnswered
 	}
-	a := &inv.final
-	a.Inv, a.URI = &inv.eng, uri
+	a := answers.Get()
+	a.Inv, a.URI, a.Done = &inv.eng, uri, answers.Put
 	bad := errNotEncoded
 	answer := func() error {
 		if bad != nil {
 			a.URI, a.Args, a.Kwargs, a.Options = proto.ErrURIInvalidPayload, nil, nil, nil
 		}
 		err := inv.reg.s.eng.Answer(inv.ctx, a)
-		inv.eng.Cancel(nil)
+		inv.eng.Context.Cancel(nil)
 		return err
 	}
 	sealed := false
@@ -316,11 +315,11 @@ func (inv *Invocation) end(uri string, p Payload) error {
 
 // special prepares an invocation for what few have: chunks, and a timeout that
 // the callee keeps.
-func (inv *Invocation) special(cancel context.CancelCauseFunc) {
+func (inv *Invocation) special() {
 	reg := inv.reg
 	if reg.timeouts {
 		if ms, ok := inv.Details.Int(proto.KeyTimeout); ok && ms > 0 {
-			inv.keep(time.Duration(min(ms, maxTimeout))*time.Millisecond, cancel)
+			inv.keep(time.Duration(min(ms, maxTimeout)) * time.Millisecond)
 		}
 	}
 	if !inv.Details.Bool(proto.KeyProgress) {
@@ -340,42 +339,58 @@ func (inv *Invocation) special(cancel context.CancelCauseFunc) {
 const maxTimeout = int64(1<<63-1) / int64(time.Millisecond)
 
 // limit is a timeout that the callee keeps. It bounds the time to the first
-// result and between results.
+// result and between results, or where only one result can come is the deadline of
+// the invocation's context.
 type limit struct {
+	own   *session.InsideContext
 	after time.Duration
-	timer *time.Timer
+	timer *time.Timer // nil where it is a deadline
+	stop  context.CancelFunc
+	late  func() bool
+}
+
+// Cancel implements session.Canceler.
+func (l *limit) Cancel(cause error) {
+	if l.timer != nil {
+		l.timer.Stop()
+	} else {
+		l.late()
+	}
+	l.own.Cancel(cause)
+	if l.stop != nil {
+		l.stop()
+	}
+}
+
+// cause is why the invocation's context has ended, nil if it has not.
+func (inv *Invocation) cause() error {
+	if inv.limit == nil {
+		return inv.own.Cause()
+	}
+	return context.Cause(inv.ctx)
 }
 
 // keep makes the invocation's context end by its timeout. Where only one result
 // can come that is the context's deadline, which everything called under it
 // then sees.
-func (inv *Invocation) keep(after time.Duration, cancel context.CancelCauseFunc) {
+func (inv *Invocation) keep(after time.Duration) {
 	cause := &TimeoutError{After: after}
-	if !inv.Progressive() {
-		ctx, stop := context.WithTimeoutCause(inv.ctx, after, cause)
-		inv.ctx = ctx
-		late := context.AfterFunc(ctx, func() { inv.reg.s.eng.Overdue(&inv.eng, cause) })
-		inv.eng.Cancel = func(why error) {
-			late()
-			cancel(why)
-			stop()
-		}
+	l := &limit{own: &inv.own, after: after}
+	inv.limit, inv.eng.Context = l, l
+	if inv.Progressive() {
+		l.timer = time.AfterFunc(after, func() {
+			inv.own.Cancel(cause)
+			inv.reg.s.eng.Overdue(&inv.eng, cause)
+		})
 		return
 	}
-	l := &limit{after: after, timer: time.AfterFunc(after, func() {
-		cancel(cause)
-		inv.reg.s.eng.Overdue(&inv.eng, cause)
-	})}
-	inv.limit = l
-	inv.eng.Cancel = func(why error) {
-		l.timer.Stop()
-		cancel(why)
-	}
+	inv.ctx, l.stop = context.WithTimeoutCause(inv.ctx, after, cause)
+	l.late = context.AfterFunc(inv.ctx, func() { inv.reg.s.eng.Overdue(&inv.eng, cause) })
 }
 
 // rearm starts the time anew, unless it is up.
 func (l *limit) rearm() {
-	if l.timer.Stop() {
+	if l.timer != nil && l.timer.Stop() {
 		l.timer.Reset(l.after)
 	}
 }

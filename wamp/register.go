@@ -163,16 +163,15 @@ var (
 func (is *invocationSink) Invoke(m *proto.Message) (*session.Invocation, session.Verdict) {
 	inv := &Invocation{Details: m.Options, reg: (*Registration)(is)}
 	inv.Payload = inv.received(m)
-	ctx, cancel := context.WithCancelCause(is.base)
-	inv.own = session.InsideContext{Context: ctx, Invocation: inv}
-	inv.ctx, inv.eng.Cancel = &inv.own, cancel
+	inv.own.Base, inv.own.Invocation = is.base, inv
+	inv.ctx, inv.eng.Context = &inv.own, &inv.own
 	if len(m.Options) > 0 {
-		inv.special(cancel)
+		inv.special()
 	}
 	verdict := is.stream.Put(inv, session.Cost(m))
 	if verdict == session.Overflow {
 		is.refused.Add(1)
-		inv.eng.Cancel(nil)
+		inv.eng.Context.Cancel(nil)
 	}
 	return &inv.eng, verdict
 }

@@ -19,7 +19,7 @@ func TestSizes(t *testing.T) {
 	}{
 		{"Call", unsafe.Sizeof(Call{}), 432},
 		{"Publish", unsafe.Sizeof(Publish{}), 384},
-		{"Invocation", unsafe.Sizeof(Invocation{}), 88},
+		{"Invocation", unsafe.Sizeof(Invocation{}), 96},
 		{"Answer", unsafe.Sizeof(Answer{}), 208},
 		{"Chunk", unsafe.Sizeof(Chunk{}), 168},
 	} {

@@ -119,23 +119,99 @@ func simple(ctx context.Context) bool {
 	return ok && simple(parent)
 }
 
-// InsideContext is the context of an invocation. It knows which one, so that a
-// Close that is called in a handler does not wait for that.
+// InsideContext is the context of an invocation. It knows which one, so that a Close
+// that is called in a handler does not wait for that.
+//
+// What most handlers never ask for, its Done, is made when it is asked for. Its
+// methods may be called from any goroutine.
 type InsideContext struct {
-	context.Context //nolint:containedctx // it is one
-	Invocation      any
+	// Base has the values. It does not end.
+	Base       context.Context //nolint:containedctx // this is one
+	Invocation any
+
+	made atomic.Pointer[insideDone] // once somebody wants to wait
+	end  atomic.Pointer[insideEnd]  // once it has ended
 }
+
+type insideDone struct {
+	context.Context //nolint:containedctx // the cancel is its
+	cancel          context.CancelCauseFunc
+}
+
+type insideEnd struct{ cause error }
 
 // InsideKey is the key of the invocation in a context that is derived from its
 // own.
 type InsideKey struct{}
 
+// endedPlainly is the end of nearly all invocations.
+var endedPlainly = &insideEnd{context.Canceled}
+
+// Cancel ends the context. Only the first call counts.
+func (c *InsideContext) Cancel(cause error) {
+	end := endedPlainly
+	if cause != nil {
+		end = &insideEnd{cause}
+	}
+	if c.end.CompareAndSwap(nil, end) {
+		if m := c.made.Load(); m != nil {
+			m.cancel(end.cause)
+		}
+	}
+}
+
+// make returns what Done is of. It and Cancel look at what the other has stored
+// after they have stored their own, so that one of them ends it.
+func (c *InsideContext) make() context.Context {
+	if m := c.made.Load(); m != nil {
+		return m.Context
+	}
+	ctx, cancel := context.WithCancelCause(c.Base)
+	m := &insideDone{ctx, cancel}
+	if !c.made.CompareAndSwap(nil, m) {
+		cancel(nil)
+		return c.made.Load().Context
+	}
+	if end := c.end.Load(); end != nil {
+		cancel(end.cause)
+	}
+	return ctx
+}
+
+// Deadline implements context.Context.
+func (c *InsideContext) Deadline() (time.Time, bool) { return time.Time{}, false }
+
+// Done implements context.Context.
+func (c *InsideContext) Done() <-chan struct{} { return c.make().Done() }
+
+// Err implements context.Context.
+func (c *InsideContext) Err() error {
+	switch {
+	case c.end.Load() == nil:
+		return nil
+	case c.made.Load() != nil:
+		return c.make().Err() // which Cancel may be about to end
+	}
+	return context.Canceled
+}
+
+// Cause is context.Cause, without making a Done for it.
+func (c *InsideContext) Cause() error {
+	if end := c.end.Load(); end != nil {
+		return end.cause
+	}
+	return nil
+}
+
 // Value implements context.Context.
 func (c *InsideContext) Value(key any) any {
-	if key == (InsideKey{}) {
+	switch key {
+	case InsideKey{}:
 		return c.Invocation
+	case causeKey:
+		return c.make().Value(key)
 	}
-	return c.Context.Value(key)
+	return c.Base.Value(key)
 }
 
 // userContext is a context that ends with one of a user's type.

@@ -10,9 +10,8 @@ import (
 
 // Invocation is the engine's part of one invocation.
 type Invocation struct {
-	// Cancel ends the invocation's context with a cause. It is called on the
-	// actor and must not block.
-	Cancel func(cause error)
+	// Context is what ends when the invocation does.
+	Context Canceler
 	// Chunks takes the further chunks of a progressive call; nil if it is none.
 	Chunks ChunkSink
 	// Idle ends a progressive call whose next chunk does not come within that
@@ -31,6 +30,13 @@ type Invocation struct {
 	overdue string // the error it is answered with when timer runs out
 }
 
+// Canceler is the context of an invocation, as the engine sees it.
+type Canceler interface {
+	// Cancel ends the context with a cause. It is called on the actor and must not
+	// block.
+	Cancel(cause error)
+}
+
 // overdueTime is how long a handler may go on once its context has ended, before
 // the caller is answered in its place.
 const overdueTime = 10 * time.Second
@@ -38,7 +44,7 @@ const overdueTime = 10 * time.Second
 func (inv *Invocation) interrupt(cause error) {
 	if !inv.cut {
 		inv.cut = true
-		inv.Cancel(cause)
+		inv.Context.Cancel(cause)
 		inv.endChunks()
 	}
 }

@@ -60,7 +60,7 @@ func TestStepCutsInvocationsInTheirOrder(t *testing.T) {
 	r.feed(proto.Message{Type: proto.Registered, Request: 1, ID: 66})
 	var order []int
 	for i := range 20 {
-		inv := &Invocation{Cancel: func(error) { order = append(order, i) }}
+		inv := &Invocation{Context: cancelFunc(func(error) { order = append(order, i) })}
 		r.core.invocations[proto.ID(i+1)] = inv
 	}
 	r.lose()
@@ -138,3 +138,7 @@ func TestStepUnacknowledgedPublishOutlivesItsContext(t *testing.T) {
 	}
 	r.clean()
 }
+
+type cancelFunc func(error)
+
+func (f cancelFunc) Cancel(cause error) { f(cause) }

@@ -52,7 +52,7 @@ func (s *simCallee) Invoke(m *proto.Message) (*Invocation, Verdict) {
 	if w.m.Invoked(v.a.Op, s.n, w.link); !ok {
 		return nil, Overflow
 	}
-	v.inv.Cancel = v.cancel
+	v.inv.Context = cancelFunc(v.cancel)
 	if m.Options.Bool("progress") {
 		v.inv.Chunks = &simChunks{w: w, run: v.run, end: func() {
 			if v.a.End == sim.EndResult {

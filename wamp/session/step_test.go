@@ -208,7 +208,7 @@ func (s *callee) Invoke(m *proto.Message) (*Invocation, Verdict) {
 		return nil, Overflow
 	}
 	inv := &Invocation{}
-	inv.Cancel = func(cause error) { s.cut = append(s.cut, cause) }
+	inv.Context = cancelFunc(func(cause error) { s.cut = append(s.cut, cause) })
 	s.invs = append(s.invs, inv)
 	s.log = append(s.log, fmt.Sprintf("invoke %d", m.Request))
 	return inv, s.verdict
