@@ -14,7 +14,6 @@ import (
 
 	"github.com/connectanum/connectanum-go/wamp"
 	"github.com/connectanum/connectanum-go/wamp/authn"
-	"github.com/connectanum/connectanum-go/wamp/codec"
 	"github.com/connectanum/connectanum-go/wamp/meta"
 	"github.com/connectanum/connectanum-go/wamp/proto"
 	"github.com/connectanum/connectanum-go/wamp/wamptest"
@@ -409,7 +408,7 @@ func TestHistoryOfOtherRouters(t *testing.T) {
 
 // What routers say in WELCOME, and ids that are floats, mean what they mean.
 func TestOddWelcomes(t *testing.T) {
-	for _, c := range []codec.Codec{codec.CBOR, codec.MsgPack, codec.JSON} {
+	for _, c := range serializers {
 		synctest.Test(t, func(t *testing.T) {
 			r := wamptest.NewRouter(t, wamptest.WithOddWelcome(), wamptest.WithFloatIDs())
 			s := join(t, r, wamp.WithSerializers(c))

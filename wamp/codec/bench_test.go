@@ -1,13 +1,19 @@
 package codec_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/connectanum/connectanum-go/wamp/codec"
 	"github.com/connectanum/connectanum-go/wamp/proto"
 )
 
-var codecs = []codec.Codec{codec.JSON, codec.MsgPack, codec.CBOR}
+// codecs are all, JSON first.
+var codecs = func() []codec.Codec {
+	all := codec.All()
+	slices.Reverse(all)
+	return all
+}()
 
 // benchMessages are what the header benchmarks parse and append.
 func benchMessages(b *testing.B, c codec.Codec) []proto.Message {

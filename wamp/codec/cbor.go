@@ -33,6 +33,7 @@ func (cborCodec) Elements(into [][]byte, raw []byte) ([][]byte, error) {
 func (cborCodec) format() format { return cborFormat{} }
 
 func (cborFormat) name() string { return "cbor" }
+func (cborFormat) place() int   { return 0 }
 func (cborFormat) text() bool   { return false }
 
 // cborHead appends the head of an item, in its shortest form.

@@ -1,6 +1,7 @@
 package codec
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/connectanum/connectanum-go/wamp/proto"
@@ -56,15 +57,19 @@ var (
 	CBOR Codec = cborCodec{}
 )
 
-// ByName returns the codec that is called "json", "msgpack" or "cbor".
+// all are the serializers, the most compact first. Each format knows its place here.
+var all = [...]Codec{CBOR, MsgPack, JSON}
+
+// All returns the serializers, the most compact first. wamp.WithSerializers has them
+// by default.
+func All() []Codec { return slices.Clone(all[:]) }
+
+// ByName returns the serializer with that Name.
 func ByName(name string) (Codec, bool) {
-	switch name {
-	case "json":
-		return JSON, true
-	case "msgpack":
-		return MsgPack, true
-	case "cbor":
-		return CBOR, true
+	for _, c := range all {
+		if c.Name() == name {
+			return c, true
+		}
 	}
 	return nil, false
 }

@@ -8,6 +8,7 @@ import "reflect"
 // until somebody outside has to see it.
 type format interface {
 	name() string
+	place() int // in all
 	text() bool // elements are separated by commas, lists have an end
 
 	// split finds the elements of a message, at most len(spans), and checks

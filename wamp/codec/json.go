@@ -40,6 +40,7 @@ func (jsonCodec) format() format { return jsonFormat{} }
 func jsonTrim(raw []byte) []byte { return bytes.Trim(raw, " \t\r\n") }
 
 func (jsonFormat) name() string { return "json" }
+func (jsonFormat) place() int   { return 2 }
 func (jsonFormat) text() bool   { return true }
 
 func (jsonFormat) appendNil(dst []byte) []byte            { return append(dst, "null"...) }

@@ -35,6 +35,7 @@ func (msgpackCodec) Elements(into [][]byte, raw []byte) ([][]byte, error) {
 func (msgpackCodec) format() format { return msgpackFormat{} }
 
 func (msgpackFormat) name() string { return "msgpack" }
+func (msgpackFormat) place() int   { return 1 }
 func (msgpackFormat) text() bool   { return false }
 
 func (msgpackFormat) appendNil(dst []byte) []byte { return append(dst, mpNil) }

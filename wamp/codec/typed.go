@@ -28,7 +28,7 @@ type plan struct {
 
 type planField struct {
 	name  string
-	names [3]writtenName // in JSON, CBOR and MessagePack
+	names [len(all)]writtenName
 	index int
 	omit  bool
 	plan  *plan

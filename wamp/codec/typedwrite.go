@@ -21,13 +21,8 @@ type plainWriter struct {
 // writePlain appends v, whose type is plain and which stands at a depth, and reports
 // whether it did.
 func writePlain(f format, dst []byte, v reflect.Value, depth int) (out []byte, ok bool) {
-	w := plainWriter{f: f, text: f.text()}
-	switch f.(type) {
-	case cborFormat:
-		w.form, w.cbor = 1, true
-	case msgpackFormat:
-		w.form = 2
-	}
+	w := plainWriter{f: f, text: f.text(), form: f.place()}
+	_, w.cbor = f.(cborFormat)
 	return w.value(dst, planOf(v.Type()), v, depth)
 }
 
@@ -39,10 +34,10 @@ type writtenName struct {
 	n     int // the length of a short one
 }
 
-// writtenNames returns a name, which all libraries write as it is, in JSON, CBOR and
-// MessagePack.
-func writtenNames(name string) (names [3]writtenName) {
-	for i, f := range [...]format{jsonFormat{}, cborFormat{}, msgpackFormat{}} {
+// writtenNames returns a name, which all libraries write as it is, in each format.
+func writtenNames(name string) (names [len(all)]writtenName) {
+	for i, c := range all {
+		f := c.format()
 		b, _ := f.appendString(nil, name)
 		if f.text() {
 			b = append(b, ':')

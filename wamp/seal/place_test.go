@@ -155,7 +155,7 @@ func TestProducersErrorIsLeftAlone(t *testing.T) {
 // Who has no codec finds Autobahn's form neither empty nor readable, and cannot
 // send it on: the bytes in the place of the arguments would end the session.
 func TestOpaqueIsNotSentOn(t *testing.T) {
-	for _, cd := range []codec.Codec{codec.JSON, codec.MsgPack, codec.CBOR} {
+	for _, cd := range codec.All() {
 		synctest.Test(t, func(t *testing.T) {
 			r := wamptest.NewRouter(t, wamptest.CrossbarQuirks())
 			box, err := seal.NewCryptobox([]seal.BoxKey{{Private: curve(1), Public: pub(t, 2)}}, true)

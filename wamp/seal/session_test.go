@@ -37,7 +37,7 @@ func TestSealedEndToEnd(t *testing.T) {
 		"secretbox": {ring(t, nacl), ring(t, nacl), wamptest.WithHistory(10), true},
 		"Autobahn":  {box(1, 2), box(2, 1), wamptest.CrossbarQuirks(), false},
 	} {
-		for _, cd := range []codec.Codec{codec.JSON, codec.MsgPack, codec.CBOR} {
+		for _, cd := range codec.All() {
 			t.Run(name+" "+cd.Name(), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					r := wamptest.NewRouter(t, tt.router, wamptest.WithHook(nosy(t)))
@@ -266,7 +266,7 @@ func TestSealedTestament(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, cd := range []codec.Codec{codec.JSON, codec.MsgPack, codec.CBOR} {
+		for _, cd := range codec.All() {
 			a := join(t, r, wamp.WithPayloadCodec(keys), wamp.WithSerializers(cd))
 			if err := a.AddTestament(ctx, wamp.Destroyed, "com.example.gone", payload(), wamp.DiscloseMe()); err != nil {
 				t.Fatal(err)

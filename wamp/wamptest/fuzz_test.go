@@ -13,7 +13,7 @@ import (
 // The walk over a payload ends, whatever the bytes are, and agrees with those
 // who decode it: what it lets pass has strings and keys that can be read.
 func FuzzPayload(f *testing.F) {
-	codecs := []codec.Codec{codec.JSON, codec.MsgPack, codec.CBOR}
+	codecs := codec.All()
 	for _, tt := range badPayloads {
 		f.Add(byte(0), unhex(f, tt.raw))
 	}

@@ -15,7 +15,7 @@ import (
 )
 
 // Serializers are all there are.
-var Serializers = []codec.Codec{codec.CBOR, codec.MsgPack, codec.JSON}
+var Serializers = codec.All()
 
 // Join joins a session to a router in memory and closes it with the test.
 func Join(t *testing.T, r *wamptest.Router, options ...wamp.Option) *wamp.Session {
