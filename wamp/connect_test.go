@@ -104,7 +104,16 @@ func fails(t *testing.T, address string, options ...wamp.Option) error {
 	return err
 }
 
+// Each scheme over real sockets, with each serializer.
 func TestConnectSchemes(t *testing.T) {
+	// The error for one that does not exist has them all.
+	_, unknown := transport.ParseAddress("gopher://host")
+	_, all, _ := strings.Cut(unknown.Error(), ": want ")
+	for name := range strings.FieldsSeq(strings.NewReplacer(",", "", " or ", " ").Replace(all)) {
+		if !slices.ContainsFunc(schemes, func(s scheme) bool { return s.name == name }) {
+			t.Errorf("%s has no row in schemes", name)
+		}
+	}
 	r := wamptest.NewRouter(t)
 	overSockets(t, r, func(t *testing.T, _ scheme, address string, options []wamp.Option) {
 		for _, c := range serializers {

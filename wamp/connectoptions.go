@@ -52,10 +52,11 @@ func WithSerializers(codecs ...codec.Codec) Option {
 	})
 }
 
-// WithTLS sets the TLS configuration for wss, tcps and rss addresses. It must
-// not be changed while it is in use. Default: that of an empty [tls.Config].
+// WithTLS sets the TLS configuration for addresses with TLS, see [Connect]. It
+// must not be changed while it is in use. Default: that of an empty
+// [tls.Config].
 func WithTLS(cfg *tls.Config) Option {
-	return optionFunc(func(c *config) error { c.tls = cfg; return nil })
+	return optionFunc(func(c *config) error { c.dial.TLS = cfg; return nil })
 }
 
 // WithHeader adds a header to the HTTP request of a WebSocket handshake. It may
@@ -63,10 +64,11 @@ func WithTLS(cfg *tls.Config) Option {
 // are not sent along when the router redirects to another host or port.
 func WithHeader(key, value string) Option {
 	return optionFunc(func(c *config) error {
-		if c.header == nil {
-			c.header = http.Header{}
+		ws := &c.dial.WebSocket
+		if ws.Header == nil {
+			ws.Header = http.Header{}
 		}
-		c.header.Add(key, value)
+		ws.Header.Add(key, value)
 		return nil
 	})
 }
@@ -74,19 +76,19 @@ func WithHeader(key, value string) Option {
 // WithProxy sets the HTTP proxy of WebSocket connections, as the Proxy field of
 // [http.Transport] does. Default: [http.ProxyFromEnvironment].
 func WithProxy(proxy func(*http.Request) (*url.URL, error)) Option {
-	return optionFunc(func(c *config) error { c.proxy = proxy; return nil })
+	return optionFunc(func(c *config) error { c.dial.WebSocket.Proxy = proxy; return nil })
 }
 
 // WithCookieJar sends the cookies of the jar with the request of a WebSocket
 // handshake, and stores those of the answer in it. Default: no cookies.
 func WithCookieJar(jar http.CookieJar) Option {
-	return optionFunc(func(c *config) error { c.jar = jar; return nil })
+	return optionFunc(func(c *config) error { c.dial.WebSocket.Jar = jar; return nil })
 }
 
 // WithCompression offers compression (permessage-deflate) on WebSocket
 // connections. It saves bytes and costs time and memory. Default: not offered.
 func WithCompression() Option {
-	return optionFunc(func(c *config) error { c.compression = true; return nil })
+	return optionFunc(func(c *config) error { c.dial.WebSocket.Deflate = true; return nil })
 }
 
 // WithBatching offers the batched WebSocket subprotocols in front of the plain
@@ -105,7 +107,7 @@ func WithBatching(separator byte) Option {
 		if separator != 0 && separator != 0x1e && separator != 0x18 {
 			return errors.New("WithBatching: the separator is 0x1e or 0x18")
 		}
-		c.batching, c.separator = true, separator
+		c.batching, c.dial.WebSocket.Separator = true, separator
 		return nil
 	})
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp/authn"
@@ -295,7 +294,7 @@ func (j *joiner) join(ctx context.Context, rejoin int) (*Details, error) {
 	p := j.conn.Protocol()
 	j.protocol, j.maxSend, j.risky = p, j.conn.MaxSend(), transport.RiskyPing(j.conn)
 	var ok bool
-	if j.codec, ok = codecOf(p); !ok {
+	if j.codec, ok = codec.ByName(p.Serializer()); !ok {
 		return nil, fmt.Errorf("no codec for protocol %q", p.Name)
 	}
 	j.parser = j.codec.NewParser(j.cfg.Limits)
@@ -461,14 +460,4 @@ func (j *joiner) send(m *proto.Message) error {
 		return &LinkError{Err: outside(err)}
 	}
 	return nil
-}
-
-// codecOf returns the codec of a protocol by its name, "wamp.2.<codec>" with or
-// without ".batched".
-func codecOf(p transport.Protocol) (codec.Codec, bool) {
-	name, ok := strings.CutPrefix(p.Name, "wamp.2.")
-	if !ok {
-		return nil, false
-	}
-	return codec.ByName(strings.TrimSuffix(name, ".batched"))
 }

@@ -25,16 +25,7 @@ func dial(ctx context.Context, rawURL string, opts transport.WebSocketOptions) (
 	if err != nil {
 		return nil, err
 	}
-	if a.WebSocket() {
-		return transport.DialWebSocket(ctx, rawURL, transport.Protocols(), opts)
-	}
-	var config *tls.Config
-	if a.TLS() {
-		if config = opts.TLS; config == nil {
-			config = &tls.Config{}
-		}
-	}
-	return transport.DialRawSocket(ctx, a.Network, a.Host, config, transport.Protocols(), transport.RawSocketOptions{Dial: opts.Dial})
+	return a.Dialer(transport.DialOptions{Dial: opts.Dial, WebSocket: opts, TLS: opts.TLS})(ctx, transport.Protocols())
 }
 
 // serve gives each connection to f, and closes it when the test ends.
@@ -381,42 +372,4 @@ func TestAbstractSockets(t *testing.T) {
 	server = await(t, ch)
 	closeAtEnd(t, c, server)
 	pass(t, c, server, []byte("hello"))
-}
-
-func TestParseAddress(t *testing.T) {
-	for _, tt := range []struct{ raw, network, host, text string }{
-		{"ws://h:8080/ws?q#f", "tcp", "h:8080", "ws://h:8080/ws"},
-		{"WSS://u:p@h", "tcp", "h", "wss://h"},
-		{"tcp://h:1", "tcp", "h:1", "tcp://h:1"},
-		{"rs://u:p@h:1", "tcp", "h:1", "tcp://h:1"},
-		{"tcps://[::1]:1", "tcp", "[::1]:1", "tcps://[::1]:1"},
-		{"rss://h:1", "tcp", "h:1", "tcps://h:1"},
-		{"unix:///run/a%20b?q", "unix", "/run/a b", "unix:///run/a b"},
-		{"unix://name", "unix", "name", "unix://name"},
-		{"unix://dir/name", "unix", "dir/name", "unix://dir/name"},
-		{"unix://@name", "unix", "@name", "unix://@name"},
-		{"unix://@a:b/c", "unix", "@a:b/c", "unix://@a:b/c"},
-		{"unix:///run/a@b", "unix", "/run/a@b", "unix:///run/a@b"},
-		{"unix://user@name", "unix", "name", "unix://name"},
-		{"ws+unix:///run/s", "unix", "/run/s", "ws+unix:///run/s:/"},
-		{"ws+unix:///run/s:/ws?q", "unix", "/run/s", "ws+unix:///run/s:/ws"},
-		{"ws+unix:///run/s%3a1:ws", "unix", "/run/s:1", "ws+unix:///run/s:1:/ws"},
-		{"ws+unix://@name:/ws", "unix", "@name", "ws+unix://@name:/ws"},
-		{"", "", "", ""}, {"h:1", "", "", ""}, {"http://h", "", "", ""}, {"ws://", "", "", ""}, {"tcp:///p", "", "", ""},
-		{"unix://", "", "", ""}, {"ws+unix://", "", "", ""}, {"ws+unix://h/p:/ws", "", "", ""}, {"unix://%zz", "", "", ""},
-		{"ws+unix:///%zz:/ws", "", "", ""}, {"ws+unix:///run/s:/%zz", "", "", ""},
-	} {
-		a, err := transport.ParseAddress(tt.raw)
-		switch {
-		case tt.network == "":
-			if err == nil {
-				t.Errorf("%q is %v", tt.raw, a)
-			}
-		case err != nil:
-			t.Errorf("%q: %v", tt.raw, err)
-		case a.Network != tt.network || a.Host != tt.host || a.String() != tt.text ||
-			a.WebSocket() != strings.HasPrefix(tt.text, "ws") || a.TLS() != (a.Scheme == "wss" || a.Scheme == "tcps"):
-			t.Errorf("%q is %+v, %v", tt.raw, a, a)
-		}
-	}
 }

@@ -4,8 +4,8 @@
 //
 // Most applications do not import it: wamp.Connect takes an address. Those that bring
 // a connection of their own import it for the [Dialer] that wamp.WithTransport takes,
-// with [DialWebSocket], [DialRawSocket], [NewRawSocket], [WebSocket], [Pipe] or
-// another implementation of [Conn]. Routers and test servers import it for
+// with [ParseAddress], [DialWebSocket], [DialRawSocket], [NewRawSocket], [WebSocket],
+// [Pipe] or another implementation of [Conn]. Routers and test servers import it for
 // [AcceptWebSocket] and [AcceptRawSocket].
 //
 // # Promises

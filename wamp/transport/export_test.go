@@ -26,3 +26,11 @@ func Queued(c Conn) int {
 
 // MaxPongs is how many bytes of pongs may wait.
 const MaxPongs = maxPongs
+
+// Schemes are the names of each scheme, its aliases last.
+func Schemes() (all [][]string) {
+	for _, s := range schemes {
+		all = append(all, append([]string{s.name}, s.aliases...))
+	}
+	return all
+}

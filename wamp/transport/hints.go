@@ -82,7 +82,7 @@ func (a *attempt) offers() string {
 func (a *attempt) portHint(err error, status int) string {
 	first := string(a.first)
 	var record tls.RecordHeaderError
-	ws, plainWS, plainRaw, raw := a.scheme("ws", a.tls), a.scheme("ws", false), a.scheme("tcp", false), a.scheme("tcp", a.tls)
+	ws, raw := schemeFor(framedWeb, a.network, a.tls), schemeFor(framedRaw, a.network, a.tls)
 	switch {
 	case (errors.As(err, &record) || errors.Is(err, http.ErrSchemeMismatch)) && a.phase == PhaseTLS:
 		return "the port speaks no TLS: " + a.instead(false)
@@ -92,51 +92,41 @@ func (a *attempt) portHint(err error, status int) string {
 		}
 		return "the port speaks TLS: " + a.instead(true)
 	case a.phase == PhaseWebSocket && strings.HasPrefix(first, string(rune(rawMagic))):
-		return "the port speaks RawSocket: " + raw + " in the place of " + ws
+		return "the port speaks RawSocket: " + raw + " in the place of " + a.scheme()
 	case a.phase == PhaseRawSocket && strings.HasPrefix(first, "HTTP"):
-		return "the port speaks HTTP: " + ws + " in the place of " + raw
+		return "the port speaks HTTP: " + ws + " in the place of " + a.scheme()
 	case status != 0 || first != "" || !silent(err):
 		return ""
 	}
 	// The peer has hung up, or waits, without a word.
 	switch {
 	case a.phase == PhaseTLS:
-		return "a port without TLS does so: is it " + plainWS + ", or RawSocket, " + plainRaw + "?"
-	case a.phase == PhaseWebSocket && a.tls:
+		return "a port without TLS does so: is it " + schemeFor(framedWeb, a.network, false) + ", or RawSocket, " + schemeFor(framedRaw, a.network, false) + "?"
+	case a.phase == PhaseWebSocket && (a.tls || a.network == "unix"):
 		return "is it RawSocket, " + raw + "?"
-	case a.phase == PhaseWebSocket && a.network == "unix":
-		return "is it RawSocket, unix?"
 	case a.phase == PhaseWebSocket:
-		return "does it want TLS, wss, or is it RawSocket, tcp?"
+		return "does it want TLS, " + schemeFor(framedWeb, a.network, true) + ", or is it RawSocket, " + raw + "?"
 	case a.phase == PhaseRawSocket && (a.tls || a.network == "unix"):
 		return "is it WebSocket, " + ws + "?"
 	case a.phase == PhaseRawSocket:
-		return "does it want TLS, tcps, or is it WebSocket, ws?"
+		return "does it want TLS, " + schemeFor(framedRaw, a.network, true) + ", or is it WebSocket, " + ws + "?"
 	}
 	return ""
 }
 
 // instead is the scheme to take in the place of that of the address.
 func (a *attempt) instead(secure bool) string {
-	kind := "tcp"
-	if strings.HasPrefix(a.address, "ws") {
-		kind = "ws"
+	f := framedRaw
+	if a.path != "" {
+		f = framedWeb
 	}
-	return a.scheme(kind, secure) + " in the place of " + a.scheme(kind, !secure)
+	return schemeFor(f, a.network, secure) + " in the place of " + a.scheme()
 }
 
-// scheme is the scheme of ws or tcp with or without TLS, on the network of the
-// address.
-func (a *attempt) scheme(kind string, secure bool) string {
-	switch {
-	case a.network == "unix" && kind == "ws":
-		return "ws+unix"
-	case a.network == "unix":
-		return "unix"
-	case secure:
-		return kind + "s"
-	}
-	return kind
+// scheme is that of the address.
+func (a *attempt) scheme() string {
+	name, _, _ := strings.Cut(a.address, "://")
+	return name
 }
 
 // isTLSRecord reports whether p begins with a TLS alert or handshake.

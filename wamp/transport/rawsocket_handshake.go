@@ -40,9 +40,13 @@ func (o *RawSocketOptions) length() byte {
 // *DialError. Where the router was reached and refused, it wraps a
 // *HandshakeError, or several if several protocols were tried.
 func DialRawSocket(ctx context.Context, network, address string, tlsConfig *tls.Config, protocols []Protocol, opts RawSocketOptions) (Conn, error) {
-	d := &rawDial{host: address, config: tlsConfig, opts: &opts}
-	d.network, d.tls, d.phase = network, tlsConfig != nil, PhaseDial
-	d.address = d.scheme("tcp", d.tls) + "://" + address
+	target := &Address{Scheme: schemeFor(framedRaw, network, tlsConfig != nil), Network: network, Host: address}
+	return dialRawSocket(ctx, target, tlsConfig, protocols, opts)
+}
+
+func dialRawSocket(ctx context.Context, target *Address, tlsConfig *tls.Config, protocols []Protocol, opts RawSocketOptions) (Conn, error) {
+	d := &rawDial{host: target.Host, config: tlsConfig, opts: &opts}
+	d.network, d.tls, d.address, d.phase = target.Network, tlsConfig != nil, target.String(), PhaseDial
 	for _, p := range protocols {
 		if p.RawSocketID != 0 {
 			d.protocols = append(d.protocols, p)

@@ -49,8 +49,8 @@ type WebSocketOptions struct {
 	Separator byte
 }
 
-// DialWebSocket connects to a WebSocket router. The scheme of rawURL is ws, wss
-// or ws+unix, see ParseAddress.
+// DialWebSocket connects to a WebSocket router. The scheme of rawURL is one of
+// WebSockets, see ParseAddress.
 //
 // ctx bounds the dial and the handshakes and nothing of the connection. The
 // error is a *DialError, which wraps a *HandshakeError where there was an answer
@@ -64,6 +64,10 @@ func DialWebSocket(ctx context.Context, rawURL string, protocols []Protocol, opt
 	if !target.WebSocket() {
 		return nil, errors.New("no address of a WebSocket: " + target.Scheme)
 	}
+	return dialWebSocket(ctx, target, protocols, opts)
+}
+
+func dialWebSocket(ctx context.Context, target *Address, protocols []Protocol, opts WebSocketOptions) (Conn, error) {
 	d := &wsDial{opts: &opts, target: target, protocols: protocols}
 	d.tls, d.network, d.address, d.phase = target.TLS(), target.Network, target.String(), PhaseDial
 	d.path = requestPath(target.request)

@@ -53,13 +53,8 @@ func dial(t testing.TB, d transport.Dialer, serializer string) *client {
 }
 
 func newClient(t testing.TB, conn transport.Conn) *client {
-	name := conn.Protocol().Name[len("wamp.2."):]
 	c := &client{t: t, conn: conn, inbox: make(chan reply, 1<<16)}
-	for _, known := range []codec.Codec{codec.JSON, codec.MsgPack, codec.CBOR} {
-		if name == known.Name() || name == known.Name()+".batched" {
-			c.codec = known
-		}
-	}
+	c.codec, _ = codec.ByName(conn.Protocol().Serializer())
 	c.parser = c.codec.NewParser(codec.Limits{})
 	done := make(chan struct{})
 	go func() {

@@ -77,7 +77,7 @@ type batch struct {
 
 // attach takes over a connection. When there is an error it is torn down.
 func (r *Router) attach(conn transport.Conn, g *gate, from origin) error {
-	c, ok := codecOf(conn.Protocol())
+	c, ok := codec.ByName(conn.Protocol().Serializer())
 	if !ok {
 		_ = conn.CloseNow()
 		return &transport.HandshakeError{Err: transport.ErrNoProtocol, Protocol: conn.Protocol().Name}

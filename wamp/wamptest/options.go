@@ -4,7 +4,6 @@ import (
 	"context"
 	"math/rand/v2"
 	"slices"
-	"strings"
 
 	"github.com/connectanum/connectanum-go/wamp/codec"
 	"github.com/connectanum/connectanum-go/wamp/proto"
@@ -222,7 +221,7 @@ func (c *config) dealerHas(f proto.Feature) bool { return c.roles.Features(proto
 
 // speaks reports whether the router speaks a protocol.
 func (c *config) speaks(p transport.Protocol) bool {
-	if _, ok := codecOf(p); !ok {
+	if _, ok := codec.ByName(p.Serializer()); !ok {
 		return false
 	}
 	return len(c.protocols) == 0 || slices.Contains(c.protocols, p.Name)
@@ -232,13 +231,4 @@ func (c *config) speaks(p transport.Protocol) bool {
 func (c *config) offered() []transport.Protocol {
 	all := append(transport.Protocols(), transport.BatchedProtocols()...)
 	return slices.DeleteFunc(all, func(p transport.Protocol) bool { return !c.speaks(p) })
-}
-
-// codecOf returns the serializer of a protocol.
-func codecOf(p transport.Protocol) (codec.Codec, bool) {
-	name, ok := strings.CutPrefix(p.Name, "wamp.2.")
-	if !ok {
-		return nil, false
-	}
-	return codec.ByName(strings.TrimSuffix(name, ".batched"))
 }

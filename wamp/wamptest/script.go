@@ -102,7 +102,7 @@ func (s *Script) Stop() {
 }
 
 func (s *Script) play(conn transport.Conn, g *gate) error {
-	c, ok := codecOf(conn.Protocol())
+	c, ok := codec.ByName(conn.Protocol().Serializer())
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !ok || s.begun == len(s.acts) || stopped(s.stop) {
