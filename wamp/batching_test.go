@@ -8,6 +8,7 @@ import (
 
 	"github.com/connectanum/connectanum-go/wamp"
 	"github.com/connectanum/connectanum-go/wamp/codec"
+	"github.com/connectanum/connectanum-go/wamp/transport"
 	"github.com/connectanum/connectanum-go/wamp/wamptest"
 )
 
@@ -23,7 +24,7 @@ func TestBatching(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plainRouter := wamptest.NewRouter(t, wamptest.WithProtocols("wamp.2.cbor", "wamp.2.json", "wamp.2.msgpack"))
+	plainRouter := wamptest.NewRouter(t, wamptest.WithProtocols(namesOf(transport.Protocols())...))
 	plain, err := plainRouter.ListenWebSocket("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

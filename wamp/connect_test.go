@@ -54,6 +54,14 @@ var schemes = []scheme{
 	}},
 }
 
+// namesOf returns the names of protocols.
+func namesOf(protocols []transport.Protocol) (names []string) {
+	for _, p := range protocols {
+		names = append(names, p.Name)
+	}
+	return names
+}
+
 // overSockets runs a test for each scheme, with the address of the router and
 // the options that it takes to reach it.
 func overSockets(t *testing.T, r *wamptest.Router, test func(t *testing.T, s scheme, address string, options []wamp.Option)) {
@@ -245,7 +253,7 @@ func TestConnectRequest(t *testing.T) {
 	if ext := req.Header.Get("Sec-WebSocket-Extensions"); ext != "" {
 		t.Errorf("offered %q unasked", ext)
 	}
-	if got := req.Header.Get("Sec-WebSocket-Protocol"); got != "wamp.2.cbor,wamp.2.msgpack,wamp.2.json" {
+	if got := req.Header.Get("Sec-WebSocket-Protocol"); got != strings.Join(namesOf(transport.Protocols()), ",") {
 		t.Errorf("offered %q", got)
 	}
 	jar, err := cookiejar.New(nil)
@@ -369,9 +377,7 @@ func TestConnectOwnTransport(t *testing.T) {
 		r := wamptest.NewRouter(t)
 		var offered []string
 		dial := func(ctx context.Context, protocols []transport.Protocol) (transport.Conn, error) {
-			for _, p := range protocols {
-				offered = append(offered, p.Name)
-			}
+			offered = namesOf(protocols)
 			return r.Dial(ctx, protocols)
 		}
 		s, err := wamp.Connect(t.Context(), "what:is this", "realm1", wamp.WithTransport(dial), wamp.WithSerializers(codec.JSON, codec.CBOR))

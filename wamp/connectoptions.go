@@ -37,8 +37,8 @@ func WithAuth(a authn.Authenticator) Option {
 }
 
 // WithSerializers sets which serializers are offered to the router, the
-// preferred one first. Default: [codec.CBOR], [codec.MsgPack], [codec.JSON].
-// The router chooses; [Session.Codec] is its choice.
+// preferred one first. Default: those of [codec.All], the most compact first. The
+// router chooses; [Session.Codec] is its choice.
 func WithSerializers(codecs ...codec.Codec) Option {
 	return optionFunc(func(c *config) error {
 		if len(codecs) == 0 {

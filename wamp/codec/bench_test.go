@@ -10,9 +10,9 @@ import (
 
 // codecs are all, JSON first.
 var codecs = func() []codec.Codec {
-	all := codec.All()
-	slices.Reverse(all)
-	return all
+	others := slices.DeleteFunc(codec.All(), func(c codec.Codec) bool { return c == codec.JSON })
+	slices.Reverse(others)
+	return append([]codec.Codec{codec.JSON}, others...)
 }()
 
 // benchMessages are what the header benchmarks parse and append.
