@@ -76,7 +76,7 @@ func into(v any, p Payload) (err error) {
 		to.Elem().Set(reflect.New(to.Elem().Type().Elem()))
 		to = to.Elem()
 	}
-	switch to.Elem().Kind() { //nolint:exhaustive // the others are not made of keywords
+	switch to.Elem().Kind() {
 	case reflect.Struct, reflect.Map:
 		return p.ScanKw(to.Interface())
 	case reflect.Interface:

@@ -123,7 +123,7 @@ func TestCallEnds(t *testing.T) {
 			err  error
 			want error
 		}{
-			"a nil context":   {call(nil, "com.example.echo"), nil}, //nolint:staticcheck // a slip
+			"a nil context":   {call(nil, "com.example.echo"), nil},
 			"an ended one":    {call(over, "com.example.echo"), context.Canceled},
 			"a deadline":      {call(short, "com.example.wait"), context.DeadlineExceeded},
 			"a limit":         {call(t.Context(), "com.example.wait", wamp.Timeout(time.Second)), wamp.ErrTimeout},

@@ -163,7 +163,7 @@ var (
 func (is *invocationSink) Invoke(m *proto.Message) (*session.Invocation, session.Verdict) {
 	inv := &Invocation{Details: m.Options, reg: (*Registration)(is)}
 	inv.Payload = inv.received(m)
-	inv.own.Base, inv.own.Invocation = is.base, inv
+	inv.own.Base, inv.own.Invocation = is.base, inv //nolint:fatcontext // it is the context of this invocation
 	inv.ctx, inv.eng.Context = &inv.own, &inv.own
 	if len(m.Options) > 0 {
 		inv.special()
