@@ -75,7 +75,7 @@ func TestBadErrorAsCause(t *testing.T) {
 	eachBadError(t, func(t *testing.T, bad error) {
 		r := wamptest.NewRouter(t)
 		var log logged
-		s, c := join(t, r, log.option()), join(t, r)
+		s, c := join(t, r, log.Option()), join(t, r)
 		hung(t, c, "com.example.hang")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		ends := []func(){}
@@ -107,7 +107,7 @@ func TestBadErrorAsCause(t *testing.T) {
 				t.Errorf("operation %d: no error", i)
 			}
 		}
-		log.has(t, "INFO", "registration", "com.example.own")
+		log.Has(t, "INFO", "registration", "com.example.own")
 		answers(t, s)
 	})
 }
@@ -204,7 +204,7 @@ func TestBadErrorOfConnections(t *testing.T) {
 				var last *badConn
 				dials, logins := 0, 0
 				r := wamptest.NewRouter(t, wamptest.WithLogins(ticketLogin("t")))
-				options := []wamp.Option{log.option(), wamp.WithKeepalive(wamp.Keepalive{Interval: time.Second}),
+				options := []wamp.Option{log.Option(), wamp.WithKeepalive(wamp.Keepalive{Interval: time.Second}),
 					wamp.WithTransport(func(ctx context.Context, p []transport.Protocol) (transport.Conn, error) {
 						if dials++; where == "dialer" && dials > 1 && dials < 4 {
 							return nil, bad
@@ -240,7 +240,7 @@ func TestBadErrorOfConnections(t *testing.T) {
 				if answers(t, s); s.ID() == id {
 					t.Error("it did not come back")
 				}
-				log.has(t, "the connection is lost")
+				log.Has(t, "the connection is lost")
 				if where != "dialer" && where != "provider" && s.Err() != nil {
 					t.Error("it has ended")
 				}

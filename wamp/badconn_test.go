@@ -75,7 +75,7 @@ func TestConnectionsThatSlip(t *testing.T) {
 						c := &slippingConn{method: method, slip: slip}
 						policy := quick()
 						policy.Initial = true
-						s, err := wamp.Connect(within(t, time.Minute), "", "realm1", log.option(), wamp.WithReconnect(policy), wamp.WithTransport(
+						s, err := wamp.Connect(within(t, time.Minute), "", "realm1", log.Option(), wamp.WithReconnect(policy), wamp.WithTransport(
 							func(ctx context.Context, p []transport.Protocol) (transport.Conn, error) {
 								conn, err := r.Dial(ctx, p)
 								if n++; n > 1 || err != nil {
@@ -159,7 +159,7 @@ func TestProvidersThatBlock(t *testing.T) {
 				policy := quick()
 				policy.Random = func() float64 { block("Random", 1); return 0.5 }
 				policy.Redial = func(error) bool { block("Redial", 1); return true }
-				s, err := wamp.Connect(t.Context(), "", "realm1", wamp.WithReconnect(policy), log.option(),
+				s, err := wamp.Connect(t.Context(), "", "realm1", wamp.WithReconnect(policy), log.Option(),
 					wamp.WithAuth(authn.Ticket("joe", func(context.Context, authn.Request) (string, error) { block("provider", 2); return "t", nil })),
 					wamp.WithTransport(func(ctx context.Context, p []transport.Protocol) (transport.Conn, error) {
 						block("dialer", 2)

@@ -20,28 +20,6 @@ import (
 	"github.com/connectanum/connectanum-go/wamp/wamptest"
 )
 
-// m is a message as the list that it is on the wire; d is a dict in it.
-type (
-	m = []any
-	d = map[string]any
-)
-
-// say sends messages in the serializer of the connection.
-func say(messages ...m) wamptest.Step {
-	return wamptest.Do(fmt.Sprintf("say %.60v", messages), func(p *wamptest.Play) error {
-		for _, list := range messages {
-			data, err := p.Codec().AppendValue(nil, list)
-			if err != nil {
-				return err
-			}
-			if err := p.SendRaw(data); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
 // accused expects the ABORT that names a message and the end behind it.
 func accused(typ proto.MessageType) wamptest.Step {
 	return wamptest.Do("expect ABORT and the end", func(p *wamptest.Play) error {

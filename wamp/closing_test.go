@@ -14,10 +14,6 @@ import (
 	"github.com/connectanum/connectanum-go/wamp/wamptest"
 )
 
-// patience is how long anything may take that has to happen, on real sockets or
-// a machine under load.
-const patience = 30 * time.Second
-
 // A link that is lost as soon as it is up, before its keeper has begun. Without
 // the race detector this shows only now and then.
 func TestKeepaliveOfLinkLostAtOnce(t *testing.T) {

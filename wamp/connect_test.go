@@ -87,31 +87,6 @@ func overSockets(t *testing.T, r *wamptest.Router, test func(t *testing.T, s sch
 	}
 }
 
-// connect connects over sockets and closes the session with the test.
-func connect(t *testing.T, address string, options ...wamp.Option) *wamp.Session {
-	t.Helper()
-	s, err := wamp.Connect(within(t, 10*time.Second), address, "realm1", options...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { closeIt(t, s) })
-	return s
-}
-
-// fails checks that Connect fails, and soon.
-func fails(t *testing.T, address string, options ...wamp.Option) error {
-	t.Helper()
-	s, err := wamp.Connect(within(t, 10*time.Second), address, "realm1", options...)
-	if err == nil {
-		closeIt(t, s)
-		t.Fatal("Connect has succeeded")
-	}
-	if errors.Is(err, context.DeadlineExceeded) {
-		t.Fatalf("nothing but the deadline has ended it: %v", err)
-	}
-	return err
-}
-
 // Each scheme over real sockets, with each serializer.
 func TestConnectSchemes(t *testing.T) {
 	// The error for one that does not exist has them all.
@@ -225,21 +200,6 @@ func TestConnectTLS(t *testing.T) {
 		t.Fatal(err)
 	}
 	fails(t, strings.Replace(address, "tcp", "tcps", 1))
-}
-
-// webScript serves WebSocket connections to a script and keeps their requests.
-func webScript(t *testing.T, script *wamptest.Script, accept transport.AcceptOptions) (address string, requests chan *http.Request) {
-	t.Helper()
-	requests = make(chan *http.Request, 10)
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		requests <- req
-		http.SetCookie(w, &http.Cookie{Name: "cbtid", Value: "crumb"})
-		if c, err := transport.AcceptWebSocket(w, req, transport.Protocols(), accept); err == nil {
-			_ = script.Serve(c)
-		}
-	}))
-	t.Cleanup(server.Close)
-	return "ws" + strings.TrimPrefix(server.URL, "http"), requests
 }
 
 func TestConnectRequest(t *testing.T) {

@@ -103,7 +103,7 @@ func TestWithMemory(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var log logged
 				r := wamptest.NewRouter(t)
-				s, p := join(t, r, wamp.WithMemory(limit), log.option()), join(t, r)
+				s, p := join(t, r, wamp.WithMemory(limit), log.Option()), join(t, r)
 				large := subscribe(t, s, "com.example.large", tt.option)
 				var small []*wamp.Subscription
 				for range 8 {
@@ -123,7 +123,7 @@ func TestWithMemory(t *testing.T) {
 						}
 					}
 				}
-				log.has(t, "WARN", "slow consumer", "com.example.large")
+				log.Has(t, "WARN", "slow consumer", "com.example.large")
 			})
 		})
 	}
@@ -134,7 +134,7 @@ func TestSlowConsumersAreLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log logged
 		r := wamptest.NewRouter(t)
-		s, p := join(t, r, log.option()), join(t, r)
+		s, p := join(t, r, log.Option()), join(t, r)
 		sub := subscribe(t, s, "com.example.topic", wamp.Buffer(10, 0))
 		reg, err := s.Register(t.Context(), "com.example.full", wamp.Buffer(10, 0))
 		if err != nil {
@@ -160,8 +160,8 @@ func TestSlowConsumersAreLogged(t *testing.T) {
 			t.Error("a gate is logged at once")
 		}
 		<-time.After(2 * time.Second)
-		log.has(t, "WARN", "holds the connection back", "com.example.gated")
-		log.has(t, "WARN", "slow consumer", "com.example.full")
+		log.Has(t, "WARN", "holds the connection back", "com.example.gated")
+		log.Has(t, "WARN", "slow consumer", "com.example.full")
 		for range 100 {
 			<-gated.Events()
 		}
@@ -175,24 +175,24 @@ func TestLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log logged
 		r := wamptest.NewRouter(t)
-		s := join(t, r, log.option(), wamp.WithReconnect(wamp.Backoff{Min: 20 * time.Second, Max: 20 * time.Second}))
-		log.has(t, "INFO", "session joined", "protocol=wamp.2.cbor")
+		s := join(t, r, log.Option(), wamp.WithReconnect(wamp.Backoff{Min: 20 * time.Second, Max: 20 * time.Second}))
+		log.Has(t, "INFO", "session joined", "protocol=wamp.2.cbor")
 		sub := subscribe(t, s, "com.example.topic")
 		handle(t, s, "com.example.echo", echo)
 		r.Cut(s.ID())
 		synctest.Wait()
-		log.has(t, "WARN", "connection is lost", "reason=")
-		log.has(t, "INFO", "session reconnecting", "attempt=1")
+		log.Has(t, "WARN", "connection is lost", "reason=")
+		log.Has(t, "INFO", "session reconnecting", "attempt=1")
 		results := s.Call(t.Context(), "com.example.echo", wamp.Args(1))
 		<-time.After(6 * time.Second)
-		log.has(t, "WARN", "wait for a connection", "waiting=1", "cause=")
+		log.Has(t, "WARN", "wait for a connection", "waiting=1", "cause=")
 		if _, err := results.Final(); err != nil {
 			t.Error(err)
 		}
 		<-time.After(time.Second)
-		log.has(t, "INFO", "session is back", "handles=2")
+		log.Has(t, "INFO", "session is back", "handles=2")
 		r.RevokeSubscription(sub.ID(), "com.example.reason")
-		log.has(t, "WARN", "a subscription has ended", "com.example.topic", "com.example.reason")
+		log.Has(t, "WARN", "a subscription has ended", "com.example.topic", "com.example.reason")
 		if n := strings.Count(log.String(), "wait for a connection"); n != 1 {
 			t.Errorf("%d records of what waited", n)
 		}

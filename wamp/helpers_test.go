@@ -1,53 +1,49 @@
 package wamp_test
 
 import (
-	"context"
-
-	"github.com/connectanum/connectanum-go/wamp"
 	"github.com/connectanum/connectanum-go/wamp/internal/sessiontest"
-	"github.com/connectanum/connectanum-go/wamp/proto"
-	"github.com/connectanum/connectanum-go/wamp/wamptest"
 )
 
 // What the tests of other packages do too.
+type (
+	m      = []any          // a message as the list that it is on the wire
+	d      = map[string]any // a dict in it
+	logged = sessiontest.Log
+)
+
+const patience = sessiontest.Patience
+
 var (
-	join      = sessiontest.Join
-	joinAs    = sessiontest.JoinAs
-	named     = sessiontest.Named
-	closeIt   = sessiontest.Close
-	handle    = sessiontest.Handle
-	subscribe = sessiontest.Subscribe
-	echo      = sessiontest.Echo
-	quick     = sessiontest.Quick
+	join        = sessiontest.Join
+	joinAs      = sessiontest.JoinAs
+	named       = sessiontest.Named
+	connect     = sessiontest.Connect
+	fails       = sessiontest.Fails
+	webScript   = sessiontest.WebScript
+	say         = sessiontest.Say
+	behind      = sessiontest.Behind
+	ticketLogin = sessiontest.TicketLogin
+	closeIt     = sessiontest.Close
+	handle      = sessiontest.Handle
+	subscribe   = sessiontest.Subscribe
+	echo        = sessiontest.Echo
+	countTo     = sessiontest.CountTo
+	hung        = sessiontest.Hung
+	quick       = sessiontest.Quick
+	within      = sessiontest.Within
+	endsWithin  = sessiontest.EndsWithin
+	alive       = sessiontest.Alive
+	empty       = sessiontest.Empty
+	number      = sessiontest.Number
+	publish     = sessiontest.Publish
+	waiting     = sessiontest.Waiting
+	feeding     = sessiontest.Feeding
+	allAcks     = sessiontest.AllAcks
+	lastErr     = sessiontest.LastErr
+	lastAck     = sessiontest.LastAck
 
 	serializers = sessiontest.Serializers
 )
-
-// countTo streams the numbers below its argument.
-func countTo(_ context.Context, inv *wamp.Invocation) error {
-	var n int
-	if err := inv.Scan(&n); err != nil {
-		return wamp.ErrInvalidArgument
-	}
-	for i := range n {
-		if err := inv.Progress(wamp.Args(i)); err != nil {
-			return err
-		}
-	}
-	return inv.Return(wamp.Args(n))
-}
-
-// behind makes the router send what more makes right behind its messages of
-// type t, in the same write.
-func behind(t proto.MessageType, more func(x *wamptest.Exchange) *proto.Message) wamptest.Hook {
-	return func(x *wamptest.Exchange) wamptest.Action {
-		if !x.Sent || x.Message.Type != t {
-			return wamptest.Pass()
-		}
-		m := *x.Message
-		return wamptest.Replace(&m, more(x))
-	}
-}
 
 // value is a value that came without an error.
 func value[T any](v T, err error) T {

@@ -59,10 +59,6 @@ func signLogin() wamptest.Login {
 	})
 }
 
-func ticketLogin(ticket string) wamptest.Login {
-	return wamptest.Ticket(func(authid, _ string) (string, string, bool) { return ticket, "user", authid == "joe" })
-}
-
 // must is an authenticator that may fail to be made.
 func must(t *testing.T) func(a authn.Authenticator, err error) authn.Authenticator {
 	return func(a authn.Authenticator, err error) authn.Authenticator {

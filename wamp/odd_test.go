@@ -251,13 +251,13 @@ func TestOddMessagesAreLogged(t *testing.T) {
 		var log logged
 		odd := m{36, topicID, 1, d{"trustlevel": -1}, []any{5}}
 		s, script := busyWith(t, codec.CBOR, []wamptest.Step{say(odd, odd, odd), wamptest.Sleep(30 * time.Second), say(odd, odd),
-			wamptest.Sleep(31 * time.Second), say(odd), wamptest.Sleep(61 * time.Second)}, log.option())
+			wamptest.Sleep(31 * time.Second), say(odd), wamptest.Sleep(61 * time.Second)}, log.Option())
 		script.Wait()
 		synctest.Wait()
 		if n := strings.Count(log.String(), "trustlevel"); n != 3 {
 			t.Errorf("%d records:\n%s", n, log.String())
 		}
-		log.has(t, "WARN", "messages=4")
+		log.Has(t, "WARN", "messages=4")
 		if n := s.Stats().Odd; n != 6 {
 			t.Errorf("%d were counted", n)
 		}
@@ -293,7 +293,7 @@ func TestOddDetailsAtTheJoin(t *testing.T) {
 			wamptest.Expect(proto.Goodbye), wamptest.Send(&proto.Message{Type: proto.Goodbye, URI: proto.CloseURIGoodbyeAndOut}))
 		var log logged
 		s, err := wamp.Connect(t.Context(), "", "realm1", wamp.WithTransport(script.Dial), wamp.WithSerializers(c),
-			wamp.WithAuth(obliging{}), log.option())
+			wamp.WithAuth(obliging{}), log.Option())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -304,7 +304,7 @@ func TestOddDetailsAtTheJoin(t *testing.T) {
 			t.Errorf("%d odd messages were counted", n)
 		}
 		closeIt(t, s)
-		log.has(t, "WARN", "CHALLENGE")
+		log.Has(t, "WARN", "CHALLENGE")
 		script.Wait()
 	})
 }

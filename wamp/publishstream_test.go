@@ -12,30 +12,6 @@ import (
 	"github.com/connectanum/connectanum-go/wamp/wamptest"
 )
 
-// feeding sends numbers until its ctx ends.
-func feeding(ctx context.Context, n int) <-chan wamp.Payload {
-	ch := make(chan wamp.Payload)
-	go func() {
-		defer close(ch)
-		for i := range n {
-			select {
-			case ch <- wamp.Args(i):
-			case <-ctx.Done():
-				return
-			}
-		}
-	}()
-	return ch
-}
-
-// allAcks reads a stream to its end.
-func allAcks(acks wamp.Acks) (all []wamp.Ack) {
-	for a := range acks {
-		all = append(all, a)
-	}
-	return all
-}
-
 func TestPublishStream(t *testing.T) {
 	for _, cd := range serializers {
 		synctest.Test(t, func(t *testing.T) {

@@ -277,14 +277,14 @@ func TestWorkerBehindProxyDies(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log logged
 		r := wamptest.NewRouter(t)
-		s := join(t, r, wamp.WithReconnect(quick()), log.option())
+		s := join(t, r, wamp.WithReconnect(quick()), log.Option())
 		handle(t, s, "com.example.echo", echo)
 		for _, away := range []time.Duration{0, 5 * time.Second, 50 * time.Second} {
 			r.LoseWorker(away)
 			<-time.After(away + time.Minute)
 			alive(t, s)
 		}
-		log.has(t, "WARN", "connection is lost", "wamp.close.normal")
+		log.Has(t, "WARN", "connection is lost", "wamp.close.normal")
 		r.LoseWorker(10 * time.Minute)
 		<-time.After(10 * time.Minute)
 		if err := s.Err(); !errors.Is(err, wamp.ErrAuthenticationFailed) {

@@ -19,26 +19,6 @@ import (
 	"github.com/connectanum/connectanum-go/wamp/wamptest"
 )
 
-// endsWithin checks that something ends in no more than d of fake time.
-func endsWithin(t *testing.T, what string, d time.Duration, f func() error) error {
-	t.Helper()
-	start := time.Now()
-	done := make(chan error, 1)
-	go func() { done <- f() }()
-	limit := time.NewTimer(time.Hour)
-	defer limit.Stop()
-	select {
-	case err := <-done:
-		if took := time.Since(start); took > d {
-			t.Errorf("%s took %v, longer than %v", what, took, d)
-		}
-		return err
-	case <-limit.C:
-		t.Errorf("%s does not end", what)
-		return nil
-	}
-}
-
 // leavers are the ways to leave a session.
 var leavers = map[string]func(*wamp.Session, context.Context) error{
 	"Close": (*wamp.Session).Close,

@@ -1,15 +1,12 @@
 package wamp_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"runtime"
-	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,38 +18,6 @@ import (
 	"github.com/connectanum/connectanum-go/wamp/transport"
 	"github.com/connectanum/connectanum-go/wamp/wamptest"
 )
-
-// logged is a log to look at.
-type logged struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (l *logged) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-func (l *logged) String() string { l.mu.Lock(); defer l.mu.Unlock(); return l.buf.String() }
-
-// option logs a session.
-func (l *logged) option() wamp.Option { return wamp.WithLogger(l.logger()) }
-
-func (l *logged) logger() *slog.Logger {
-	return slog.New(slog.NewTextHandler(l, &slog.HandlerOptions{Level: slog.LevelDebug}))
-}
-
-// has checks that one line of the log has all the words.
-func (l *logged) has(t *testing.T, words ...string) {
-	t.Helper()
-	synctest.Wait()
-	for line := range strings.Lines(l.String()) {
-		if !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(line, w) }) {
-			return
-		}
-	}
-	t.Errorf("no line with %q in\n%s", words, l.String())
-}
 
 // What handlers do by mistake costs the invocation, is told to the caller as an
 // error, and to the developer in the log.
@@ -110,7 +75,7 @@ func TestHandlersThatSlip(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var log logged
 				r := wamptest.NewRouter(t)
-				s, c := join(t, r, log.option()), join(t, r)
+				s, c := join(t, r, log.Option()), join(t, r)
 				handle(t, s, "com.example.slip", tt.handler, wamp.Concurrency(1))
 				handle(t, s, "com.example.echo", echo)
 				for range 3 { // and its place is free again
@@ -121,7 +86,7 @@ func TestHandlersThatSlip(t *testing.T) {
 				}
 				alive(t, c)
 				if tt.log != nil {
-					log.has(t, tt.log...)
+					log.Has(t, tt.log...)
 				}
 				synctest.Wait()
 				if faults := s.Stats().Faults; (faults > 0) != strings.Contains(log.String(), "ERROR") && !strings.Contains(log.String(), "an answer was not sent") {
@@ -162,7 +127,7 @@ func (exitingMarshaler) MarshalText() ([]byte, error) { runtime.Goexit(); return
 func TestFaultsWithoutLogger(t *testing.T) {
 	var log logged
 	before := slog.Default()
-	slog.SetDefault(log.logger())
+	slog.SetDefault(log.Logger())
 	defer slog.SetDefault(before)
 	r := wamptest.NewRouter(t)
 	s, c := join(t, r), join(t, r)
@@ -252,7 +217,7 @@ func TestProducersThatSlip(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var log logged
 			r := wamptest.NewRouter(t)
-			s := join(t, r, log.option())
+			s := join(t, r, log.Option())
 			handle(t, s, "com.example.echo", echo)
 			handle(t, s, "com.example.sum", func(_ context.Context, inv *wamp.Invocation) error {
 				n := 0
@@ -295,7 +260,7 @@ func TestProducersThatSlip(t *testing.T) {
 				}
 			}
 			alive(t, s)
-			log.has(t, "ERROR", "producer", map[string]string{"panics": "a slip", "goexits": "Goexit"}[name])
+			log.Has(t, "ERROR", "producer", map[string]string{"panics": "a slip", "goexits": "Goexit"}[name])
 		})
 	}
 }
@@ -307,15 +272,6 @@ func filled(payloads ...wamp.Payload) <-chan wamp.Payload {
 	}
 	close(ch)
 	return ch
-}
-
-func lastErr(r wamp.Results) error { _, err := r.Final(); return err }
-
-func lastAck(acks wamp.Acks) (err error) {
-	for a := range acks {
-		err = errors.Join(err, a.Err)
-	}
-	return err
 }
 
 // Credential providers, dialers and the functions of a policy that panic or exit
@@ -347,7 +303,7 @@ func TestProvidersThatSlip(t *testing.T) {
 				return 0.5
 			}
 			policy.Redial = func(error) bool { slip(); return false }
-			s, err := wamp.Connect(t.Context(), "", "realm1", wamp.WithTransport(dial), wamp.WithAuth(provider), wamp.WithReconnect(policy), log.option())
+			s, err := wamp.Connect(t.Context(), "", "realm1", wamp.WithTransport(dial), wamp.WithAuth(provider), wamp.WithReconnect(policy), log.Option())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -359,13 +315,13 @@ func TestProvidersThatSlip(t *testing.T) {
 			}
 			for _, what := range []string{"a dialer", "a login", "Backoff.Random", "Backoff.Redial"} {
 				if name == "panics" || what != "Backoff.Random" { // which is not asked behind the exit of the other
-					log.has(t, "ERROR", what)
+					log.Has(t, "ERROR", what)
 				}
 			}
 			closeIt(t, s)
 			for _, opt := range []wamp.Option{wamp.WithTransport(func(context.Context, []transport.Protocol) (transport.Conn, error) { slip(); return nil, nil }),
 				wamp.WithTransport(func(context.Context, []transport.Protocol) (transport.Conn, error) { return nil, nil })} {
-				if _, err := wamp.Connect(t.Context(), "", "realm1", opt, log.option()); err == nil {
+				if _, err := wamp.Connect(t.Context(), "", "realm1", opt, log.Option()); err == nil {
 					t.Errorf("%s: connected", name)
 				}
 			}
@@ -380,7 +336,7 @@ func TestHandlerThatIgnoresItsInterrupt(t *testing.T) {
 		var log logged
 		var p tap
 		r := wamptest.NewRouter(t, wamptest.WithHook(p.hook))
-		s, c := join(t, r, log.option()), join(t, r)
+		s, c := join(t, r, log.Option()), join(t, r)
 		wake := make(chan struct{})
 		late := make(chan error, 1)
 		handle(t, s, "com.example.deaf", func(_ context.Context, inv *wamp.Invocation) error {
@@ -403,7 +359,7 @@ func TestHandlerThatIgnoresItsInterrupt(t *testing.T) {
 				t.Errorf("%s: after %v: %v", procedure, took, err)
 			}
 		}
-		log.has(t, "ERROR", "com.example.deaf", "has not ended")
+		log.Has(t, "ERROR", "com.example.deaf", "has not ended")
 		if inv := <-reg.Invocations(); inv.Context().Err() == nil {
 			t.Error("the invocation goes on")
 		}

@@ -14,22 +14,6 @@ import (
 	"github.com/connectanum/connectanum-go/wamp/wamptest"
 )
 
-// waiting reads the events that are there.
-func waiting(sub *wamp.Subscription) (all []wamp.Event) {
-	synctest.Wait()
-	for {
-		select {
-		case ev, open := <-sub.Events():
-			if !open {
-				return all
-			}
-			all = append(all, ev)
-		default:
-			return all
-		}
-	}
-}
-
 func TestRetainedEvents(t *testing.T) {
 	for _, cd := range serializers {
 		synctest.Test(t, func(t *testing.T) {

@@ -64,7 +64,7 @@ func TestUnsendable(t *testing.T) {
 			onlyIn(t, c, name, func(t *testing.T) {
 				var log logged
 				r := wamptest.NewRouter(t)
-				s, caller := join(t, r, wamp.WithSerializers(c), log.option()), join(t, r)
+				s, caller := join(t, r, wamp.WithSerializers(c), log.Option()), join(t, r)
 				bad, ctx := wamp.Args(1, v), t.Context()
 				handle(t, s, "com.example.echo", echo)
 				handle(t, s, "com.example.sum", func(_ context.Context, inv *wamp.Invocation) error {
