@@ -5,4 +5,4 @@
 #   SEED       of the first life (default 1)
 . "$(dirname "$0")/lib.sh"
 go test ./wamp/session -run '^TestSimulation' -count=1 -v -timeout 0 -sim.cuts="${CUTS:-10000}" -sim.seed="${SEED:-1}"
-go test ./wamp -run '^TestSimulation$' -count=1 -v -timeout 0 -sim.cuts="${CUTS:-10000}" -sim.seed="${SEED:-1}"
+go test ./wamp/internal/simtest -run '^TestSimulation$' -count=1 -v -timeout 0 -sim.cuts="${CUTS:-10000}" -sim.seed="${SEED:-1}"

@@ -382,6 +382,13 @@ func TestHandlerThatIgnoresItsInterrupt(t *testing.T) {
 	})
 }
 
+// registered is a registration with a handler, or with a channel.
+type registered interface {
+	ID() wamp.ID
+	Err() error
+	Unregister(ctx context.Context) error
+}
+
 // What waits for a handler when the registration ends is answered, each once;
 // Drain lets it finish.
 func TestWaitingInvocationsAreAnswered(t *testing.T) {

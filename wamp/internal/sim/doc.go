@@ -2,7 +2,7 @@
 // and faults, a generator that makes a plan of them from a seed, the log that
 // replays, and a model that is told what happened and judges it. The step
 // simulation (package session) drives the engine's step function; the one in
-// fake time (package wamp) drives whole sessions over connections.
+// fake time (package simtest) drives whole sessions over connections.
 //
 // It knows messages only (package proto). To add an operation: one entry in
 // kinds (gen.go), its true outcomes in truths (rules.go), and a case in the

@@ -1,4 +1,4 @@
-package wamp_test
+package simtest_test
 
 import (
 	"context"

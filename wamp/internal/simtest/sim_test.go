@@ -1,4 +1,4 @@
-package wamp_test
+package simtest_test
 
 import (
 	"flag"
@@ -26,7 +26,7 @@ var (
 // of goroutines is not fixed, so a seed does not replay exactly; the log of a
 // life that fails is kept, and replays in the step simulation:
 //
-//	go test ./wamp -run TestSimulation -sim.seed=7 -sim.cuts=1
+//	go test ./wamp/internal/simtest -run TestSimulation -sim.seed=7 -sim.cuts=1
 //	go test ./wamp/session -run TestSimulation -sim.replay=FILE
 func TestSimulation(t *testing.T) {
 	usual := slog.Default()

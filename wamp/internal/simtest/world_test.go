@@ -1,4 +1,4 @@
-package wamp_test
+package simtest_test
 
 import (
 	"context"
@@ -15,6 +15,7 @@ import (
 	"github.com/connectanum/connectanum-go/wamp"
 	"github.com/connectanum/connectanum-go/wamp/authn"
 	"github.com/connectanum/connectanum-go/wamp/codec"
+	"github.com/connectanum/connectanum-go/wamp/internal/sessiontest"
 	"github.com/connectanum/connectanum-go/wamp/internal/sim"
 	"github.com/connectanum/connectanum-go/wamp/proto"
 	"github.com/connectanum/connectanum-go/wamp/wamptest"
@@ -121,10 +122,10 @@ func newSimWorld(t *testing.T, seed uint64, setup sim.Action) *simWorld {
 		t.Fatal(err)
 	}
 	for n := range 4 {
-		handle(t, w.peer, sim.ProcedureURI(n), w.callee, wamp.Concurrency(1<<20))
+		sessiontest.Handle(t, w.peer, sim.ProcedureURI(n), w.callee, wamp.Concurrency(1<<20))
 	}
-	wills := subscribe(t, w.peer, sim.TopicURI(sim.WillTopic)) // the hook sees what comes
-	go func() {                                                // ends with the peer
+	wills := sessiontest.Subscribe(t, w.peer, sim.TopicURI(sim.WillTopic)) // the hook sees what comes
+	go func() {                                                            // ends with the peer
 		for range wills.Events() {
 		}
 	}()
@@ -160,13 +161,13 @@ func (w *simWorld) end() {
 	w.read()
 	close(w.letGo)
 	w.router.SetHook(nil)
-	closeIt(w.t, w.s)
+	sessiontest.Close(w.t, w.s)
 	close(w.over)
 	for _, o := range w.ops {
 		o.cancel()
 	}
 	<-time.After(time.Second) // producers and guests see it
-	closeIt(w.t, w.peer)
+	sessiontest.Close(w.t, w.peer)
 	w.router.Close()
 }
 
