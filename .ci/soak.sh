@@ -4,4 +4,4 @@
 #   SOAK       how long (default 30s)
 #   SEED       of the faults (default: a fresh one, which is printed)
 . "$(dirname "$0")/lib.sh"
-go test ./wamp -run '^TestSoak$' -count=1 -v -timeout 0 -soak="${SOAK:-30s}" -soakseed="${SEED:-0}"
+go test ./wamp/internal/proxytest -run '^TestSoak$' -count=1 -v -timeout 0 -soak="${SOAK:-30s}" -soakseed="${SEED:-0}"
