@@ -130,6 +130,7 @@ func TestHandlerConcurrency(t *testing.T) {
 
 // What the router says about who calls, who publishes and what was matched.
 func TestHandleDetails(t *testing.T) {
+	const topicID, procID = 10, 20
 	synctest.Test(t, func(t *testing.T) {
 		r := wamptest.NewRouter(t)
 		s, peer := join(t, r), join(t, r)

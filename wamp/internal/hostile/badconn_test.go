@@ -1,4 +1,4 @@
-package wamp_test
+package hostile_test
 
 import (
 	"context"
