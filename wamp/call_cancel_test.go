@@ -3,6 +3,7 @@ package wamp_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -316,4 +317,111 @@ func TestCallerGone(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Timeout counts whether there is a connection or not, also while an operation
+// waits to be handed over.
+func TestTimeoutWithoutLink(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := wamptest.NewRouter(t)
+		s := join(t, r, wamp.WithReconnect(wamp.Backoff{Min: time.Hour, Max: time.Hour}), wamp.WithOutbound(1000))
+		r.RefuseDials(1000, errors.New("down"))
+		r.Stall(s.ID())
+		hanging := s.Call(t.Context(), "com.example.none", wamp.Args(), wamp.Timeout(3*time.Second), wamp.Idempotent())
+		synctest.Wait()
+		big := strings.Repeat("x", 2000)
+		s.Publish(t.Context(), "com.example.topic", wamp.Args(big)) // what comes now waits for room
+		for _, cut := range []bool{false, true} {
+			if cut {
+				r.Cut(s.ID())
+				synctest.Wait()
+			}
+			start := time.Now()
+			_, err := s.Call(t.Context(), "com.example.none", wamp.Args(big), wamp.Timeout(time.Second)).Final()
+			if took := time.Since(start); took != time.Second || !errors.Is(err, wamp.ErrTimeout) || cut != strings.Contains(err.Error(), "while not connected") {
+				t.Errorf("after %v: %v", took, err)
+			}
+		}
+		start := time.Now()
+		if _, err := hanging.Final(); !errors.Is(err, wamp.ErrTimeout) || time.Since(start) != time.Second {
+			t.Errorf("the call that is repeated, after %v: %v", time.Since(start), err)
+		}
+	})
+}
+
+// The deadline of the ctx travels to the dealer, and to a callee that asks.
+func TestDeadlineIsPassedOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var p tap
+		_, s, callee := slowRig(t, wamptest.WithHook(p.hook))
+		type seen struct {
+			left  time.Duration
+			has   bool
+			cause error
+		}
+		got := make(chan seen, 1)
+		work := func(ctx context.Context, inv *wamp.Invocation) error {
+			at, has := ctx.Deadline()
+			start := time.Now()
+			for i := 0; ctx.Err() == nil && i < 3; i++ {
+				select {
+				case <-time.After(1500 * time.Millisecond):
+					_ = inv.Progress(wamp.Args())
+				case <-ctx.Done():
+				}
+			}
+			<-ctx.Done()
+			got <- seen{at.Sub(start), has, context.Cause(ctx)}
+			return ctx.Err()
+		}
+		handle(t, callee, "com.example.keeps", work, wamp.ForwardTimeout())
+		handle(t, callee, "com.example.leaves", work)
+		var in *wamp.Interrupt
+		var late *wamp.TimeoutError
+		for _, tt := range []struct {
+			name, procedure string
+			options         []wamp.CallOption
+			deadline        time.Duration
+			sent            int64
+			after           time.Duration
+			has             bool
+			cause           any
+		}{
+			{"kept by the dealer", "com.example.leaves", nil, 2 * time.Second, 2001, 2 * time.Second, false, &in},
+			{"kept by the callee", "com.example.keeps", nil, 2 * time.Second, 2001, 2 * time.Second, true, &in},
+			{"of a context below", "com.example.keeps", nil, -2 * time.Second, 2001, 2 * time.Second, true, &in},
+			{"not passed on", "com.example.keeps", []wamp.CallOption{wamp.PassDeadline(false)}, 2 * time.Second, 0, 2 * time.Second, false, &in},
+			{"the shorter one", "com.example.keeps", []wamp.CallOption{wamp.Timeout(time.Second)}, 2 * time.Second, 1000, time.Second, true, nil},
+			{"no deadline", "com.example.keeps", []wamp.CallOption{wamp.Timeout(time.Second)}, 0, 1000, time.Second, true, nil},
+			{"between results", "com.example.keeps", []wamp.CallOption{wamp.Progressive(), wamp.Timeout(2 * time.Second), wamp.PassDeadline(true)}, 0, 2000, 6500 * time.Millisecond, false, nil},
+		} {
+			ctx := t.Context()
+			if tt.deadline > 0 {
+				ctx = within(t, tt.deadline)
+			} else if tt.deadline < 0 {
+				var cancel context.CancelFunc
+				ctx, cancel = context.WithCancel(within(t, -tt.deadline))
+				defer cancel()
+			}
+			start := time.Now()
+			_, err := s.Call(ctx, tt.procedure, wamp.Args(), tt.options...).Final()
+			if took := time.Since(start); took != tt.after || !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, wamp.ErrTimeout) {
+				t.Errorf("%s: after %v: %v", tt.name, took, err)
+			}
+			if n, _ := p.one(t, proto.Call).Options.Int("timeout"); n != tt.sent {
+				t.Errorf("%s: timeout %d", tt.name, n)
+			}
+			g := <-got
+			if g.has != tt.has || tt.has && g.left != time.Duration(tt.sent)*time.Millisecond {
+				t.Errorf("%s: the callee's deadline: %+v", tt.name, g)
+			}
+			if tt.cause != nil && !errors.As(g.cause, tt.cause) || tt.cause == nil && !errors.As(g.cause, &late) && !errors.As(g.cause, &in) {
+				t.Errorf("%s: the callee's cause: %v", tt.name, g.cause)
+			}
+			<-time.After(time.Second)
+			p.take()
+		}
+		empty(t, s)
+		empty(t, callee)
+	})
 }

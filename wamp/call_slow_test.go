@@ -253,3 +253,58 @@ func TestSlowStreamBlocksAndCloseEndsIt(t *testing.T) {
 		}
 	})
 }
+
+// A call whose ctx has ended does not put its end behind what nobody reads, also
+// where the end comes later: in mode kill.
+func TestEndOfACanceledCallDoesNotWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, s, other := slowRig(t)
+		handle(t, other, "com.example.part", func(ctx context.Context, inv *wamp.Invocation) error {
+			for i := range 1000 {
+				if err := inv.Progress(wamp.Args(i)); err != nil {
+					return err
+				}
+			}
+			<-ctx.Done()
+			<-time.After(time.Second)
+			return wamp.NewError("com.example.stopped", wamp.Args())
+		})
+		ctx, cancel := context.WithCancel(t.Context())
+		results := s.Call(ctx, "com.example.part", wamp.Args(), wamp.Progressive(), wamp.CancelMode(wamp.Kill))
+		synctest.Wait()
+		cancel()
+		<-time.After(2 * time.Second)
+		n, last := 0, wamp.Result{}
+		for last = range results {
+			n++
+		}
+		if !errors.Is(last.Err, context.Canceled) || wamp.ErrorURI(last.Err) != "com.example.stopped" || n > inChannel {
+			t.Errorf("%d elements, then %v", n, last.Err)
+		}
+	})
+}
+
+// Nor does the end of one that is over: its feeder has it in hand, or it waits in
+// the backlog.
+func TestEndOfAFinishedCallDoesNotWait(t *testing.T) {
+	for _, results := range []int{inChannel, inChannel + inHand/2, 1000} {
+		synctest.Test(t, func(t *testing.T) {
+			_, s, _ := slowRig(t)
+			ctx, cancel := context.WithCancel(t.Context())
+			call := s.Call(ctx, "com.example.count", wamp.Args(results), wamp.Progressive())
+			synctest.Wait()
+			if n := s.Stats().Tables.Requests; n != 0 {
+				t.Fatalf("%d requests are unanswered", n)
+			}
+			cancel()
+			synctest.Wait()
+			n, last := 0, wamp.Result{}
+			for last = range call {
+				n++
+			}
+			if last.Progress || last.Err != nil || n > inChannel {
+				t.Errorf("%d results: %d elements, then %+v", results, n, last)
+			}
+		})
+	}
+}

@@ -24,6 +24,7 @@ import (
 
 	"github.com/connectanum/connectanum-go/wamp"
 	"github.com/connectanum/connectanum-go/wamp/codec"
+	"github.com/connectanum/connectanum-go/wamp/proto"
 	"github.com/connectanum/connectanum-go/wamp/transport"
 	"github.com/connectanum/connectanum-go/wamp/wamptest"
 )
@@ -425,4 +426,37 @@ func TestConnectNextAddress(t *testing.T) {
 	if err := fails(t, gone, wamp.WithURLs(false, good)); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("without a policy: %v", err)
 	}
+}
+
+func TestConnectDetails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		roles := wamptest.FeaturesWithout(proto.CallTimeout)
+		r := wamptest.NewRouter(t, wamptest.WithFeatures(roles), wamptest.WithLogins(wamptest.LoginFunc("anonymous", func(req wamptest.LoginRequest) wamptest.LoginStep {
+			if req.Details.Str("agent") != "tester" {
+				return wamptest.LoginStep{Refuse: &wamptest.Refusal{Message: "agent"}}
+			}
+			return wamptest.LoginStep{Grant: &wamptest.Grant{AuthID: "joe", AuthRole: "admin", Provider: "static", Extra: map[string]any{"floor": 3}}}
+		})))
+		s := join(t, r, wamp.WithAgent("tester"), wamp.WithSerializers(codec.MsgPack))
+		d := s.Details()
+		if len(r.Sessions()) != 1 || d.Session != r.Sessions()[0].ID || s.ID() != d.Session || !d.Session.Valid() {
+			t.Errorf("session %d", d.Session)
+		}
+		if d.Realm != "realm1" || d.AuthID != "joe" || d.AuthRole != "admin" || d.AuthMethod != "anonymous" || d.AuthProvider != "static" ||
+			!reflect.DeepEqual(d.AuthExtra, map[string]any{"floor": int64(3)}) || d.Agent != "wamptest" || d.Protocol != "wamp.2.msgpack" {
+			t.Errorf("%+v", d)
+		}
+		if !d.Roles.Has(proto.Broker) || !d.Roles.Has(proto.Dealer) || d.Roles != roles {
+			t.Errorf("roles %v, want %v", d.Roles.Dict(), roles.Dict())
+		}
+		if d.Roles.Features(proto.Dealer).Has(proto.CallTimeout) || !d.Roles.Features(proto.Dealer).Has(proto.CallCanceling) {
+			t.Errorf("features %v", d.Roles.Features(proto.Dealer).Names())
+		}
+		if d.Welcome.Str("authid") != "joe" {
+			t.Errorf("WELCOME %v", d.Welcome.Map())
+		}
+		if s.Err() != nil || s.Context().Err() != nil {
+			t.Error(s.Err())
+		}
+	})
 }

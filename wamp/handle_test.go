@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"reflect"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -356,123 +357,6 @@ func TestHandleRefused(t *testing.T) {
 	}
 }
 
-// The channel of a publish: closed at once, or after exactly one element.
-func TestPublishChannel(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		refuse, hang := false, false
-		r := wamptest.NewRouter(t, wamptest.WithHook(func(x *wamptest.Exchange) wamptest.Action {
-			switch {
-			case x.Sent && x.Message.Type == proto.Published && hang:
-				return wamptest.Drop()
-			case x.Sent && x.Message.Type == proto.Published && refuse:
-				return wamptest.Replace(&proto.Message{Type: proto.Error, RequestType: proto.Publish, Request: x.Message.Request, URI: proto.ErrURINotAuthorized})
-			}
-			return wamptest.Pass()
-		}))
-		s := join(t, r)
-		elements := func(acks wamp.Acks) (out []wamp.Ack) {
-			for ack := range acks {
-				out = append(out, ack)
-			}
-			return out
-		}
-		if got := elements(s.Publish(t.Context(), "com.example.topic", wamp.Args())); len(got) != 0 {
-			t.Errorf("unacknowledged: %v", got)
-		}
-		if id, err := s.Publish(t.Context(), "com.example.topic", wamp.Args()).Wait(); id != 0 || err != nil {
-			t.Errorf("unacknowledged: %d, %v", id, err)
-		}
-		if got := elements(s.Publish(t.Context(), "com.example.topic", wamp.Args(), wamp.Acknowledge())); len(got) != 1 || !got[0].ID.Valid() || got[0].Err != nil {
-			t.Errorf("acknowledged: %v", got)
-		}
-		refuse = true
-		if got := elements(s.Publish(t.Context(), "com.example.topic", wamp.Args(), wamp.Acknowledge())); len(got) != 1 || !errors.Is(got[0].Err, wamp.ErrNotAuthorized) {
-			t.Errorf("refused: %v", got)
-		}
-		hang = true
-		start := time.Now()
-		got := elements(s.Publish(within(t, 2*time.Second), "com.example.topic", wamp.Args(), wamp.Acknowledge()))
-		if len(got) != 1 || !errors.Is(got[0].Err, context.DeadlineExceeded) || time.Since(start) != 2*time.Second {
-			t.Errorf("never acknowledged: after %v, %v", time.Since(start), got)
-		}
-		gone, cancel := context.WithCancel(t.Context())
-		cancel()
-		if got := elements(s.Publish(gone, "com.example.topic", wamp.Args(), wamp.Acknowledge())); len(got) != 1 || !errors.Is(got[0].Err, context.Canceled) {
-			t.Errorf("with a context that is over: %v", got)
-		}
-		<-time.After(10 * time.Second) // it keeps its place in the window while the router may answer
-		empty(t, s)
-		closeIt(t, s)
-		for _, options := range [][]wamp.PublishOption{nil, {wamp.Acknowledge()}} {
-			if got := elements(s.Publish(t.Context(), "com.example.topic", wamp.Args(), options...)); len(got) != 1 || !errors.Is(got[0].Err, wamp.ErrSessionClosed) {
-				t.Errorf("after Close: %v", got)
-			}
-		}
-	})
-}
-
-// A GOODBYE of the router is answered, and its reason is the session's error.
-func TestRouterSaysGoodbye(t *testing.T) {
-	for _, reason := range []string{proto.CloseURISystemShutdown, proto.CloseURICloseRealm, proto.CloseURIKilled} {
-		synctest.Test(t, func(t *testing.T) {
-			script := wamptest.NewScript(t, wamptest.Welcome(), wamptest.Expect(proto.Call),
-				say(m{6, d{"message": "good night"}, reason}),
-				wamptest.Expect(proto.Goodbye, func(m *proto.Message) error {
-					if m.URI != proto.CloseURIGoodbyeAndOut {
-						return errors.New(m.URI)
-					}
-					return nil
-				}), wamptest.ExpectEnd())
-			s, err := wamp.Connect(t.Context(), "", "realm1", wamp.WithTransport(script.Dial))
-			if err != nil {
-				t.Fatal(err)
-			}
-			_, err = s.Call(t.Context(), "com.example.proc", wamp.Args()).Final()
-			<-s.Done()
-			for _, err := range []error{err, s.Err(), context.Cause(s.Context())} {
-				var goodbye *wamp.GoodbyeError
-				if !errors.Is(err, wamp.ErrSessionClosed) || !errors.As(err, &goodbye) || goodbye.Reason != reason || goodbye.Message != "good night" {
-					t.Errorf("%v", err)
-				}
-			}
-			script.Wait()
-			closeIt(t, s)
-		})
-	}
-}
-
-// Ping measures the way to the router; a router that does not answer ends the
-// ping, not the session.
-func TestPing(t *testing.T) {
-	r := wamptest.NewRouter(t)
-	overSockets(t, r, func(t *testing.T, _ scheme, address string, options []wamp.Option) {
-		s := connect(t, address, options...)
-		if s.RTT() != (wamp.RTT{}) {
-			t.Errorf("before the first: %+v", s.RTT())
-		}
-		d, err := s.Ping(within(t, 10*time.Second))
-		if rtt := s.RTT(); err != nil || d <= 0 || rtt.Last != d || rtt.Min != d || rtt.Smoothed != d {
-			t.Errorf("%v, %+v, %v", d, rtt, err)
-		}
-	})
-	synctest.Test(t, func(t *testing.T) {
-		r := wamptest.NewRouter(t)
-		s := join(t, r)
-		handle(t, s, "com.example.echo", echo)
-		r.Stall(s.ID())
-		start := time.Now()
-		if _, err := s.Ping(within(t, time.Second)); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != time.Second {
-			t.Errorf("after %v: %v", time.Since(start), err)
-		}
-		r.Unstall(s.ID())
-		alive(t, s)
-		closeIt(t, s)
-		if _, err := s.Ping(t.Context()); !errors.Is(err, wamp.ErrSessionClosed) {
-			t.Errorf("after Close: %v", err)
-		}
-	})
-}
-
 // Done tells at once that a registration is over, also while its handler is busy.
 func TestServiceDone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -505,4 +389,24 @@ func TestServiceDone(t *testing.T) {
 			t.Error(v.Err())
 		}
 	})
+}
+
+// Handle and Close at the same time: nothing that Handle starts outlives
+// Close, and neither waits for the other.
+func TestHandleWhileClosing(t *testing.T) {
+	r := wamptest.NewRouter(t)
+	for range 200 {
+		s := join(t, r)
+		var both sync.WaitGroup
+		for range 4 {
+			both.Go(func() {
+				if _, err := s.Handle(t.Context(), "com.example.echo", echo); err != nil && !errors.Is(err, wamp.ErrSessionClosed) &&
+					!errors.Is(err, wamp.ErrProcedureAlreadyExists) {
+					t.Error(err)
+				}
+			})
+		}
+		closeIt(t, s)
+		both.Wait()
+	}
 }

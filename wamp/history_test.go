@@ -1,12 +1,9 @@
 package wamp_test
 
 import (
-	"context"
 	"errors"
-	"math/rand/v2"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -180,330 +177,144 @@ func TestHistoryShapes(t *testing.T) {
 	}
 }
 
-// Publishers publish before, during and after the subscription, and its link
-// breaks: every event comes once, in its order.
-func TestFromHistory(t *testing.T) {
-	for seed := range uint64(12) {
-		synctest.Test(t, func(t *testing.T) {
-			random := rand.New(rand.NewPCG(seed, seed))
-			r := wamptest.NewRouter(t, wamptest.WithHistory(10000), wamptest.WithSeed(seed))
-			if seed%2 == 1 {
-				r.Delay(time.Duration(1+random.IntN(20)) * time.Millisecond)
-			}
-			p, s := join(t, r), join(t, r, wamp.WithReconnect(quick()))
-			const count = 400
-			done := make(chan struct{})
-			go func() {
-				defer close(done)
-				random := rand.New(rand.NewPCG(seed, 1))
-				for i := range count {
-					options := []wamp.PublishOption{wamp.Acknowledge()}
-					if i%7 == 3 {
-						options = append(options, wamp.Retain())
-					}
-					if _, err := p.Publish(t.Context(), "com.example.topic", wamp.Args(i), options...).Wait(); err != nil {
-						t.Error(err)
-					}
-					if random.IntN(4) == 0 {
-						<-time.After(time.Duration(random.IntN(40)) * time.Millisecond)
-					}
-				}
-			}()
-			<-time.After(time.Duration(random.IntN(300)) * time.Millisecond)
-			options := []wamp.SubscribeOption{wamp.FromHistory(wamp.HistoryQuery{})}
-			if seed%3 == 0 {
-				options = append(options, wamp.GetRetained())
-			}
-			sub := subscribe(t, s, "com.example.topic", options...)
-			if seed >= 4 {
-				go func() {
-					random := rand.New(rand.NewPCG(seed, 2))
-					for range 5 {
-						<-time.After(time.Duration(random.IntN(400)) * time.Millisecond)
-						r.Cut(s.ID())
-					}
-				}()
-			}
-			historic := 0
-			for i := range count {
-				ev := <-sub.Events()
-				if n := number(t, ev.Payload); n != i || ev.AfterGap {
-					t.Fatalf("seed %d: event %d where %d was due (after a gap: %v)", seed, n, i, ev.AfterGap)
-				}
-				if ev.Historic {
-					historic++
-				}
-			}
-			<-done
-			<-time.After(time.Minute)
-			if evs := waiting(sub); len(evs) != 0 {
-				t.Errorf("seed %d: %d events too many", seed, len(evs))
-			}
-			if historic == 0 && seed >= 4 {
-				t.Errorf("seed %d: nothing came from the history", seed)
-			}
-		})
-	}
-}
-
-// Where the history does not reach back, the next event says so.
-func TestFromHistoryTooShort(t *testing.T) {
+// Crossbar gives the newest events first, knows the limit only, and has names of
+// its own for what an event is made of.
+func TestHistoryOfCrossbar(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := wamptest.NewRouter(t, wamptest.WithHistory(5))
-		p, s := join(t, r), join(t, r, wamp.WithReconnect(quick()))
-		sub := subscribe(t, s, "com.example.topic", wamp.FromHistory(wamp.HistoryQuery{Last: 2}))
-		publish(t, p, "com.example.topic", 0, 3)
-		if got := numbers(t, waiting(sub)); !slices.Equal(got, []int{0, 1, 2}) {
+		r := wamptest.NewRouter(t, wamptest.WithHistory(100), wamptest.CrossbarQuirks())
+		p, s := join(t, r), join(t, r, wamp.Assume("event_history"), wamp.WithReconnect(quick()))
+		for i := range 20 {
+			publish(t, p, "com.example.topic", i, i+1)
+			<-time.After(time.Millisecond)
+		}
+		sub := subscribe(t, s, "com.example.topic")
+		for name, tt := range map[string]struct {
+			options wamp.HistoryQuery
+			want    []int
+		}{
+			"ten by default": {wamp.HistoryQuery{}, counted(10, 20)},
+			"limit":          {wamp.HistoryQuery{Limit: 5}, counted(15, 20)},
+			"last":           {wamp.HistoryQuery{Last: 15}, counted(5, 20)},
+		} {
+			events, err := sub.History(t.Context(), tt.options)
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			if got := numbers(t, drained(events)); !slices.Equal(got, tt.want) {
+				t.Errorf("%s: %v", name, got)
+			}
+		}
+		ev := <-value(sub.History(t.Context(), wamp.HistoryQuery{}))
+		if ev.Topic != "com.example.topic" || ev.Publisher().Session != p.ID() || ev.Publisher().AuthRole != "anonymous" || ev.Time.IsZero() {
+			t.Errorf("%+v", ev)
+		}
+		if _, err := sub.History(t.Context(), wamp.HistoryQuery{After: time.Now()}); wamp.ErrorURI(err) != proto.ErrURIRuntimeError {
+			t.Error(err)
+		}
+		stream := subscribe(t, s, "com.example.topic", wamp.FromHistory(wamp.HistoryQuery{Last: 12}))
+		publish(t, p, "com.example.topic", 20, 22)
+		got := settled(stream)
+		<-time.After(time.Second)
+		r.Cut(s.ID())
+		for i := 22; i < 52; i++ {
+			publish(t, p, "com.example.topic", i, i+1)
+		}
+		<-time.After(10 * time.Second)
+		publish(t, p, "com.example.topic", 52, 53)
+		got = append(got, settled(stream)...)
+		if got := numbers(t, got); !slices.Equal(got, counted(8, 53)) {
 			t.Errorf("%v", got)
 		}
-		r.Cut(s.ID())
-		synctest.Wait()
-		publish(t, p, "com.example.topic", 3, 20)
-		<-time.After(10 * time.Second)
-		publish(t, p, "com.example.topic", 20, 21)
-		evs := waiting(sub)
-		if got := numbers(t, evs); !slices.Equal(got, []int{15, 16, 17, 18, 19, 20}) {
-			t.Fatalf("%v", got)
-		}
-		for i, ev := range evs {
-			if ev.AfterGap != (i == 0) || ev.Historic != (i < 5) {
-				t.Errorf("%+v", ev)
+		for i, ev := range got {
+			if ev.AfterGap != (i == 14) { // it does not promise to have all
+				t.Errorf("%d: %+v", i, ev)
 			}
 		}
 	})
 }
 
-// A broker that does not announce its history may not have kept all of it, so a
-// history without a hole proves nothing.
-func TestFromHistoryOfWhoPromisesNothing(t *testing.T) {
-	for name, tt := range map[string]struct {
-		router []wamptest.Option
-		gap    bool
-	}{
-		"announced": {[]wamptest.Option{wamptest.WithHistory(10)}, false},
-		"Crossbar":  {[]wamptest.Option{wamptest.WithHistory(10), wamptest.CrossbarQuirks()}, true},
-	} {
-		synctest.Test(t, func(t *testing.T) {
-			r := wamptest.NewRouter(t, tt.router...)
-			p, s := join(t, r), join(t, r, wamp.WithReconnect(quick()), wamp.Assume("event_history"))
-			sub := subscribe(t, s, "com.example.topic", wamp.FromHistory(wamp.HistoryQuery{}))
-			publish(t, p, "com.example.topic", 0, 1)
-			synctest.Wait()
-			r.Cut(s.ID())
-			for i := 1; i < 3; i++ { // each at a moment of its own, as Crossbar keeps them
-				<-time.After(time.Microsecond)
-				publish(t, p, "com.example.topic", i, i+1)
-			}
-			<-time.After(10 * time.Second)
-			publish(t, p, "com.example.topic", 3, 4)
-			evs := waiting(sub)
-			if got := numbers(t, evs); !slices.Equal(got, []int{0, 1, 2, 3}) {
-				t.Fatalf("%s: %v", name, got)
-			}
-			for i, ev := range evs {
-				if ev.AfterGap != (tt.gap && i == 1) {
-					t.Errorf("%s: event %d: after a gap %v", name, i, ev.AfterGap)
-				}
-			}
-		})
+// Crossbar has the newest event first, once for each session that got it, and
+// names its parts otherwise.
+func TestHistoryPartsOfCrossbar(t *testing.T) {
+	event := func(n int) map[string]any {
+		return map[string]any{"args": []any{n}, "kwargs": nil, "authid": "joe", "authrole": "user", "publication": 4372913189791009 - n,
+			"realm": "realm1", "session_id": 6889601538754724, "time_ns": 1795441336227313435 + n, "topic": "com.example.topic.x"}
 	}
-}
-
-// A subscription that begins with history ends like any other.
-func TestFromHistoryEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := wamptest.NewRouter(t, wamptest.WithHistory(1000))
-		p, s := join(t, r), join(t, r)
-		publish(t, p, "com.example.topic", 0, 100)
-		ctx, cancel := context.WithCancel(t.Context())
-		canceled := value(s.Subscribe(ctx, "com.example.topic", wamp.FromHistory(wamp.HistoryQuery{})))
-		left := subscribe(t, s, "com.example.topic", wamp.FromHistory(wamp.HistoryQuery{}))
-		revoked := subscribe(t, s, "com.example", wamp.FromHistory(wamp.HistoryQuery{}), wamp.Match(wamp.Prefix))
-		synctest.Wait()
-		cancel()
-		synctest.Wait()
-		if n := len(drained(canceled.Events())); n > 8 || !errors.Is(canceled.Err(), context.Canceled) {
-			t.Errorf("%d events, %v", n, canceled.Err())
-		}
-		if err := left.Unsubscribe(t.Context()); err != nil || left.Err() != wamp.ErrUnsubscribed {
-			t.Error(err, left.Err())
-		}
-		synctest.Wait()
-		if n := len(drained(left.Events())); n > 8 {
-			t.Errorf("%d events", n)
-		}
-		r.RevokeSubscription(revoked.ID(), "com.example.reason")
-		var why *wamp.RevokedError
-		if n := len(drained(revoked.Events())); n != 100 || !errors.As(revoked.Err(), &why) {
-			t.Errorf("%d events, %v", n, revoked.Err())
-		}
-		unread := subscribe(t, s, "com.example.topic", wamp.FromHistory(wamp.HistoryQuery{}))
-		if err := s.Close(t.Context()); err != nil {
-			t.Error(err)
-		}
-		if n := len(drained(unread.Events())); n != 8 || !errors.Is(unread.Err(), wamp.ErrSessionClosed) {
-			t.Errorf("%d events, %v", n, unread.Err())
-		}
-	})
-}
-
-func TestTestaments(t *testing.T) {
-	for name, option := range map[string]wamptest.Option{"by the text": wamptest.WithSeed(1), "Crossbar": wamptest.CrossbarQuirks()} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				r := wamptest.NewRouter(t, option)
-				s, other := join(t, r, wamp.WithReconnect(quick())), join(t, r)
-				sub := subscribe(t, other, "com.example.gone")
-				add := func(scope wamp.Scope, n int, options ...wamp.TestamentOption) {
-					t.Helper()
-					if err := s.AddTestament(t.Context(), scope, "com.example.gone", wamp.Args(n).With("last", "words"), options...); err != nil {
-						t.Fatal(err)
-					}
+		r := wamptest.NewRouter(t, wamptest.WithHistory(1), wamptest.WithHook(func(x *wamptest.Exchange) wamptest.Action {
+			if x.Sent && x.Message.Type == proto.Result {
+				if err := x.SetPayload(wamp.Args([]any{event(2), event(2), event(1), event(0), event(0)})); err != nil {
+					panic(err)
 				}
-				add(wamp.Destroyed, 1)
-				add(wamp.Destroyed, 2)
-				add(wamp.Detached, 3)
-				add(wamp.Detached, 4, wamp.Eligible(4711))
-				for range 3 { // it is set again on each connection
-					if evs := waiting(sub); len(evs) != 0 {
-						t.Errorf("%+v", evs)
-					}
-					r.Cut(s.ID())
-					evs := waiting(sub)
-					if got := numbers(t, evs); !slices.Equal(got, []int{3, 1, 2}) {
-						t.Errorf("%v", got)
-					}
-					if kw, _ := evs[0].Kwargs(); kw["last"] != "words" {
-						t.Errorf("%v", kw)
-					}
-					<-time.After(15 * time.Second)
-				}
-				if err := s.FlushTestaments(t.Context(), wamp.Destroyed); err != nil {
-					t.Fatal(err)
-				}
-				add(wamp.Destroyed, 5)
-				r.Cut(s.ID())
-				if got := numbers(t, waiting(sub)); !slices.Equal(got, []int{3, 5}) {
-					t.Errorf("%v", got)
-				}
-				<-time.After(15 * time.Second)
-				if err := s.FlushTestaments(t.Context(), wamp.Detached); err != nil {
-					t.Fatal(err)
-				}
-				if err := s.Close(t.Context()); err != nil {
-					t.Fatal(err)
-				}
-				if got := numbers(t, waiting(sub)); !slices.Equal(got, []int{5}) {
-					t.Errorf("%v", got)
-				}
-				if st := r.Stats(); len(st.Violations) > 0 {
-					t.Error(st.Violations)
-				}
-			})
-		})
-	}
-}
-
-func TestTestamentErrors(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := wamptest.NewRouter(t)
-		s := join(t, r, wamp.WithReconnect(quick()))
-		ctx := t.Context()
-		for _, err := range []error{
-			s.AddTestament(ctx, "tomorrow", "com.example.gone", wamp.Args()),
-			s.AddTestament(ctx, wamp.Destroyed, "a b", wamp.Args()),
-			s.AddTestament(ctx, wamp.Destroyed, "com.example.gone", wamp.Args(make(chan int))),
-			s.FlushTestaments(ctx, "tomorrow"),
-		} {
-			if err == nil {
-				t.Error("taken")
-			}
-		}
-		if err := s.AddTestament(ctx, wamp.Destroyed, "wamp.topic", wamp.Args()); !errors.Is(err, wamp.ErrInvalidURI) {
-			t.Error(err)
-		}
-		r.Cut(s.ID()) // a testament that waits for a connection is set once
-		synctest.Wait()
-		if err := s.AddTestament(ctx, wamp.Destroyed, "com.example.gone", wamp.Args(1)); err != nil {
-			t.Error(err)
-		}
-		if n := r.Stats().Received[proto.Call]; n != 2 {
-			t.Errorf("%d calls", n)
-		}
-		without := join(t, wamptest.NewRouter(t, wamptest.WithFeatures(wamptest.FeaturesWithout(proto.TestamentMetaAPI))))
-		var missing *wamp.FeatureError
-		if err := without.AddTestament(ctx, wamp.Destroyed, "com.example.gone", wamp.Args()); !errors.As(err, &missing) {
-			t.Error(err)
-		}
-	})
-}
-
-// The question for the history that is sent again on a new connection names the
-// subscription by the id that it has there.
-func TestFromHistoryAsksAgainByNewID(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := wamptest.NewRouter(t, wamptest.WithHistory(10))
-		p, s := join(t, r), join(t, r, wamp.WithReconnect(quick()))
-		publish(t, p, "com.example.topic", 0, 3)
-		cut := false
-		r.SetHook(func(x *wamptest.Exchange) wamptest.Action {
-			if m := x.Message; !cut && !x.Sent && m.Type == proto.Call && m.URI == "wamp.subscription.get_events" {
-				cut = true
-				return wamptest.CutLink()
 			}
 			return wamptest.Pass()
-		})
-		sub := subscribe(t, s, "com.example.topic", wamp.FromHistory(wamp.HistoryQuery{}))
-		if got := numbers(t, waiting(sub)); !cut || !slices.Equal(got, []int{0, 1, 2}) {
-			t.Errorf("cut: %v, %v", cut, got)
-		}
-	})
-}
-
-// What is published between SUBSCRIBED and the history's answer comes in its
-// place, also where the history leaves it out because of a limit.
-func TestFromHistoryLastInOrder(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := wamptest.NewRouter(t, wamptest.WithHistory(10))
-		p, s := join(t, r), join(t, r)
-		publish(t, p, "com.example.topic", 0, 3)
-		r.SetHook(func(x *wamptest.Exchange) wamptest.Action {
-			if m := x.Message; !x.Sent && m.Type == proto.Call && m.URI == "wamp.subscription.get_events" {
-				return wamptest.Hold(time.Second)
-			}
-			return wamptest.Pass()
-		})
-		go func() {
-			<-time.After(time.Second / 2)
-			publish(t, p, "com.example.topic", 3, 6)
-		}()
-		sub := subscribe(t, s, "com.example.topic", wamp.FromHistory(wamp.HistoryQuery{Last: 2}))
-		publish(t, p, "com.example.topic", 6, 8)
-		if got := numbers(t, waiting(sub)); !slices.Equal(got, []int{3, 4, 5, 6, 7}) {
-			t.Error(got)
-		}
-	})
-}
-
-// A subscription that is taken away before the history has answered says so.
-func TestFromHistoryRevokedAmid(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var id atomic.Uint64
-		r := wamptest.NewRouter(t, wamptest.WithHistory(10))
-		r.SetHook(func(x *wamptest.Exchange) wamptest.Action {
-			switch m := x.Message; {
-			case m.Type == proto.Subscribed:
-				id.Store(uint64(m.ID))
-			case !x.Sent && m.Type == proto.Call:
-				return wamptest.Hold(time.Second)
-			}
-			return wamptest.Pass()
-		})
+		}))
 		s := join(t, r)
-		time.AfterFunc(time.Second/2, func() { r.RevokeSubscription(proto.ID(id.Load()), "com.example.reason") })
-		var revoked *wamp.RevokedError
-		if _, err := s.Subscribe(t.Context(), "com.example.topic", wamp.FromHistory(wamp.HistoryQuery{})); !errors.As(err, &revoked) {
-			t.Error(err)
+		sub := subscribe(t, s, "com.example.topic", wamp.Match(wamp.Prefix), wamp.FromHistory(wamp.HistoryQuery{}))
+		for way, events := range map[string][]wamp.Event{"History": drained(value(sub.History(t.Context(), wamp.HistoryQuery{}))), "FromHistory": waiting(sub)} {
+			if got := numbers(t, events); !slices.Equal(got, []int{0, 1, 2}) {
+				t.Fatalf("%s: %v", way, got)
+			}
+			if ev := events[1]; ev.Topic != "com.example.topic.x" || !ev.Time.Equal(time.Unix(0, 1795441336227313436)) ||
+				ev.Publisher() != (wamp.Peer{Session: 6889601538754724, AuthID: "joe", AuthRole: "user"}) {
+				t.Errorf("%s: %+v", way, ev)
+			}
+		}
+		reversed := drained(value(sub.History(t.Context(), wamp.HistoryQuery{Reverse: true})))
+		if got := numbers(t, reversed); !slices.Equal(got, []int{2, 1, 0}) {
+			t.Errorf("reversed: %v", got)
+		}
+	})
+}
+
+// Histories with other keys, and routers that do not know a bound.
+func TestHistoryOfOtherRouters(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, options := range [][]wamptest.Option{
+			{wamptest.WithUpperCaseHistory()},
+			{wamptest.WithHistoryIgnoring("limit", "reverse", "topic", "from_time", "after_time", "before_time", "until_time",
+				"from_publication", "after_publication", "before_publication", "until_publication")},
+			{wamptest.WithUpperCaseHistory(), wamptest.WithHistoryIgnoring("limit", "reverse")},
+			{wamptest.WithInclusiveHistory()},
+		} {
+			r := wamptest.NewRouter(t, append(options, wamptest.WithHistory(1000))...)
+			s, p := join(t, r), join(t, r)
+			sub := subscribe(t, s, "com.example", wamp.Match(wamp.Prefix))
+			begin := time.Now()
+			for i := range 20 {
+				publish(t, p, []string{"com.example.a", "com.example.b"}[i%2], i, i+1)
+				<-time.After(time.Second)
+			}
+			events := value(sub.History(t.Context(), wamp.HistoryQuery{}))
+			var ids []wamp.ID
+			for ev := range events {
+				ids = append(ids, ev.Publication)
+			}
+			if len(ids) != 20 {
+				t.Fatalf("%d events", len(ids))
+			}
+			at := func(i int) time.Time { return begin.Add(time.Duration(i) * time.Second) }
+			for i, tt := range []struct {
+				bounds wamp.HistoryQuery
+				want   []int
+			}{
+				{wamp.HistoryQuery{Limit: 3}, []int{0, 1, 2}},
+				{wamp.HistoryQuery{Last: 3}, []int{17, 18, 19}},
+				{wamp.HistoryQuery{Limit: 3, Reverse: true}, []int{19, 18, 17}},
+				{wamp.HistoryQuery{From: at(17)}, []int{17, 18, 19}},
+				{wamp.HistoryQuery{After: at(17)}, []int{18, 19}},
+				{wamp.HistoryQuery{Before: at(2)}, []int{0, 1}},
+				{wamp.HistoryQuery{Until: at(2)}, []int{0, 1, 2}},
+				{wamp.HistoryQuery{FromPublication: ids[18]}, []int{18, 19}},
+				{wamp.HistoryQuery{AfterPublication: ids[18]}, []int{19}},
+				{wamp.HistoryQuery{BeforePublication: ids[1]}, []int{0}},
+				{wamp.HistoryQuery{UntilPublication: ids[1]}, []int{0, 1}},
+				{wamp.HistoryQuery{Topic: "com.example.b", Last: 2}, []int{17, 19}},
+			} {
+				if got := numbers(t, drained(value(sub.History(t.Context(), tt.bounds)))); !slices.Equal(got, tt.want) {
+					t.Errorf("%d options, query %d: %v, want %v", len(options), i, got, tt.want)
+				}
+			}
 		}
 	})
 }

@@ -100,33 +100,6 @@ func TestEveryFilterCombination(t *testing.T) {
 	})
 }
 
-// What an event says of where it came from.
-func TestEventSaysWhoAndWhere(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := wamptest.NewRouter(t, named())
-		p, s := joinAs(t, r, "user1"), joinAs(t, r, "admin1")
-		exact, prefix := subscribe(t, s, "com.example.topic"), subscribe(t, s, "com.example", wamp.Match(wamp.Prefix))
-		for _, disclose := range []bool{false, true} {
-			options := []wamp.PublishOption{wamp.Acknowledge()}
-			want := wamp.Peer{}
-			if disclose {
-				options = append(options, wamp.DiscloseMe())
-				want = wamp.Peer{Session: p.ID(), AuthID: "user1", AuthRole: "user"}
-			}
-			id, err := p.Publish(t.Context(), "com.example.topic", wamp.Args(1), options...).Wait()
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, sub := range []*wamp.Subscription{exact, prefix} {
-				evs := waiting(sub)
-				if len(evs) != 1 || evs[0].Publisher() != want || evs[0].Publication != id || evs[0].Topic != "com.example.topic" {
-					t.Errorf("%+v, want publication %d by %+v", evs, id, want)
-				}
-			}
-		}
-	})
-}
-
 // An empty eligible list is none at Crossbar.
 func TestCrossbarEmptyEligible(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -140,19 +113,62 @@ func TestCrossbarEmptyEligible(t *testing.T) {
 	})
 }
 
-// What a broker keeps stays as it was, however much comes after it.
-func TestRetainedEventStays(t *testing.T) {
+// Every filter alone and with every other, against what the text says.
+func TestWhoGetsAnEvent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := wamptest.NewRouter(t)
 		p := join(t, r)
-		p.Publish(t.Context(), "com.example.state", wamp.Args("the one that stays"), wamp.Retain())
-		for i := range 20 {
-			publish(t, p, "com.example.other", i, i+1)
+		var receivers []*wamp.Session
+		var subs []*wamp.Subscription
+		for range 4 {
+			s := join(t, r)
+			receivers, subs = append(receivers, s), append(subs, subscribe(t, s, "com.example.topic"))
 		}
-		evs := waiting(subscribe(t, join(t, r), "com.example.state", wamp.GetRetained()))
-		var text string
-		if len(evs) != 1 || evs[0].Scan(&text) != nil || text != "the one that stays" {
-			t.Errorf("%q, %+v", text, evs)
+		id := func(i int) wamp.ID { return receivers[i].ID() }
+		authid := func(i int) string { return receivers[i].Details().AuthID }
+		type filter struct {
+			name   string
+			option wamp.PublishOption
+			has    func(i int) bool
+		}
+		filters := []filter{
+			{"nobody named", wamp.Eligible(), func(int) bool { return false }},
+			{"two sessions", wamp.Eligible(id(0), id(1)), func(i int) bool { return i < 2 }},
+			{"no session", wamp.Exclude(), func(int) bool { return true }},
+			{"not two sessions", wamp.Exclude(id(1), id(2)), func(i int) bool { return i != 1 && i != 2 }},
+			{"authids", wamp.EligibleAuthID(authid(1), authid(3)), func(i int) bool { return i%2 == 1 }},
+			{"not authids", wamp.ExcludeAuthID(authid(3)), func(i int) bool { return i != 3 }},
+			{"the role", wamp.EligibleAuthRole("anonymous"), func(int) bool { return true }},
+			{"another role", wamp.EligibleAuthRole("admin"), func(int) bool { return false }},
+			{"not the role", wamp.ExcludeAuthRole("anonymous"), func(int) bool { return false }},
+			{"not another role", wamp.ExcludeAuthRole("admin"), func(int) bool { return true }},
+		}
+		for _, one := range filters {
+			for _, two := range filters {
+				if _, err := p.Publish(t.Context(), "com.example.topic", wamp.Args(1), one.option, two.option, wamp.Acknowledge()).Wait(); err != nil {
+					t.Fatal(err)
+				}
+				same := filterKey(one.name) == filterKey(two.name) // the later one holds then
+				for i, sub := range subs {
+					want := two.has(i) && (same || one.has(i))
+					if got := len(waiting(sub)) == 1; got != want {
+						t.Errorf("%s and %s: receiver %d has it: %v", one.name, two.name, i, got)
+					}
+				}
+			}
 		}
 	})
+}
+
+// filterKey is the option that a filter of TestWhoGetsAnEvent sets.
+func filterKey(name string) string {
+	for k, names := range map[string][]string{
+		"eligible": {"nobody named", "two sessions"}, "exclude": {"no session", "not two sessions"},
+		"eligible_authrole": {"the role", "another role"}, "exclude_authrole": {"not the role", "not another role"},
+	} {
+		if slices.Contains(names, name) {
+			return k
+		}
+	}
+	return name
 }

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp"
-	"github.com/connectanum/connectanum-go/wamp/proto"
 	"github.com/connectanum/connectanum-go/wamp/wamptest"
 )
 
@@ -265,62 +264,6 @@ func TestFromHistorySlowAcrossReconnect(t *testing.T) {
 		}
 		if all := numbers(t, got); !slices.IsSorted(all) || len(slices.Compact(all)) != len(got) {
 			t.Errorf("%v", all)
-		}
-	})
-}
-
-// Crossbar gives the newest events first, knows the limit only, and has names of
-// its own for what an event is made of.
-func TestHistoryOfCrossbar(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := wamptest.NewRouter(t, wamptest.WithHistory(100), wamptest.CrossbarQuirks())
-		p, s := join(t, r), join(t, r, wamp.Assume("event_history"), wamp.WithReconnect(quick()))
-		for i := range 20 {
-			publish(t, p, "com.example.topic", i, i+1)
-			<-time.After(time.Millisecond)
-		}
-		sub := subscribe(t, s, "com.example.topic")
-		for name, tt := range map[string]struct {
-			options wamp.HistoryQuery
-			want    []int
-		}{
-			"ten by default": {wamp.HistoryQuery{}, counted(10, 20)},
-			"limit":          {wamp.HistoryQuery{Limit: 5}, counted(15, 20)},
-			"last":           {wamp.HistoryQuery{Last: 15}, counted(5, 20)},
-		} {
-			events, err := sub.History(t.Context(), tt.options)
-			if err != nil {
-				t.Fatalf("%s: %v", name, err)
-			}
-			if got := numbers(t, drained(events)); !slices.Equal(got, tt.want) {
-				t.Errorf("%s: %v", name, got)
-			}
-		}
-		ev := <-value(sub.History(t.Context(), wamp.HistoryQuery{}))
-		if ev.Topic != "com.example.topic" || ev.Publisher().Session != p.ID() || ev.Publisher().AuthRole != "anonymous" || ev.Time.IsZero() {
-			t.Errorf("%+v", ev)
-		}
-		if _, err := sub.History(t.Context(), wamp.HistoryQuery{After: time.Now()}); wamp.ErrorURI(err) != proto.ErrURIRuntimeError {
-			t.Error(err)
-		}
-		stream := subscribe(t, s, "com.example.topic", wamp.FromHistory(wamp.HistoryQuery{Last: 12}))
-		publish(t, p, "com.example.topic", 20, 22)
-		got := settled(stream)
-		<-time.After(time.Second)
-		r.Cut(s.ID())
-		for i := 22; i < 52; i++ {
-			publish(t, p, "com.example.topic", i, i+1)
-		}
-		<-time.After(10 * time.Second)
-		publish(t, p, "com.example.topic", 52, 53)
-		got = append(got, settled(stream)...)
-		if got := numbers(t, got); !slices.Equal(got, counted(8, 53)) {
-			t.Errorf("%v", got)
-		}
-		for i, ev := range got {
-			if ev.AfterGap != (i == 14) { // it does not promise to have all
-				t.Errorf("%d: %+v", i, ev)
-			}
 		}
 	})
 }

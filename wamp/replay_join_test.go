@@ -11,40 +11,6 @@ import (
 	"github.com/connectanum/connectanum-go/wamp/wamptest"
 )
 
-// Crossbar has the newest event first, once for each session that got it, and
-// names its parts otherwise.
-func TestHistoryPartsOfCrossbar(t *testing.T) {
-	event := func(n int) map[string]any {
-		return map[string]any{"args": []any{n}, "kwargs": nil, "authid": "joe", "authrole": "user", "publication": 4372913189791009 - n,
-			"realm": "realm1", "session_id": 6889601538754724, "time_ns": 1795441336227313435 + n, "topic": "com.example.topic.x"}
-	}
-	synctest.Test(t, func(t *testing.T) {
-		r := wamptest.NewRouter(t, wamptest.WithHistory(1), wamptest.WithHook(func(x *wamptest.Exchange) wamptest.Action {
-			if x.Sent && x.Message.Type == proto.Result {
-				if err := x.SetPayload(wamp.Args([]any{event(2), event(2), event(1), event(0), event(0)})); err != nil {
-					panic(err)
-				}
-			}
-			return wamptest.Pass()
-		}))
-		s := join(t, r)
-		sub := subscribe(t, s, "com.example.topic", wamp.Match(wamp.Prefix), wamp.FromHistory(wamp.HistoryQuery{}))
-		for way, events := range map[string][]wamp.Event{"History": drained(value(sub.History(t.Context(), wamp.HistoryQuery{}))), "FromHistory": waiting(sub)} {
-			if got := numbers(t, events); !slices.Equal(got, []int{0, 1, 2}) {
-				t.Fatalf("%s: %v", way, got)
-			}
-			if ev := events[1]; ev.Topic != "com.example.topic.x" || !ev.Time.Equal(time.Unix(0, 1795441336227313436)) ||
-				ev.Publisher() != (wamp.Peer{Session: 6889601538754724, AuthID: "joe", AuthRole: "user"}) {
-				t.Errorf("%s: %+v", way, ev)
-			}
-		}
-		reversed := drained(value(sub.History(t.Context(), wamp.HistoryQuery{Reverse: true})))
-		if got := numbers(t, reversed); !slices.Equal(got, []int{2, 1, 0}) {
-			t.Errorf("reversed: %v", got)
-		}
-	})
-}
-
 // holdHistory lets the history be asked for one second later.
 func holdHistory(x *wamptest.Exchange) wamptest.Action {
 	if x.Message.Type == proto.Call && x.Message.URI == "wamp.subscription.get_events" {
@@ -153,4 +119,32 @@ func TestFromHistoryAnsweredOnTheNextLink(t *testing.T) {
 			})
 		})
 	}
+}
+
+// FailFast is for what begins without a connection. A stream with history has
+// begun before: what it asks waits.
+func TestFromHistoryFailFast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := wamptest.NewRouter(t, wamptest.WithHistory(1000))
+		policy := quick()
+		policy.FailFast = true
+		p, s := join(t, r), join(t, r, wamp.WithReconnect(policy))
+		sub := subscribe(t, s, "com.example.topic", wamp.FromHistory(wamp.HistoryQuery{}))
+		publish(t, p, "com.example.topic", 0, 20) // more than the channel holds
+		synctest.Wait()
+		r.Cut(s.ID())
+		synctest.Wait()
+		publish(t, p, "com.example.topic", 20, 25)
+		<-time.After(10 * time.Second)
+		publish(t, p, "com.example.topic", 25, 26) // live, behind those that are missing
+		synctest.Wait()
+		r.RefuseDials(2, nil)
+		r.Cut(s.ID())
+		synctest.Wait()
+		for want := range 26 {
+			if ev := <-sub.Events(); number(t, ev.Payload) != want || ev.AfterGap {
+				t.Fatalf("event %d: %+v", want, ev)
+			}
+		}
+	})
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -354,5 +355,115 @@ func TestCloseWithHeldLink(t *testing.T) {
 				t.Errorf("%s: the subscription: %v", name, sub.Err())
 			}
 		})
+	}
+}
+
+// Handlers that do not listen to their contexts do not keep Close beyond its
+// own, also when more invocations wait for their turn.
+func TestCloseWithDeafHandlers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := wamptest.NewRouter(t)
+		s, c := join(t, r), join(t, r)
+		wake := make(chan struct{})
+		ran := 0
+		handle(t, s, "com.example.deaf", func(context.Context, *wamp.Invocation) error {
+			ran++
+			<-wake
+			return nil
+		}, wamp.Concurrency(1))
+		for range 40 {
+			c.Call(t.Context(), "com.example.deaf", wamp.Args())
+		}
+		synctest.Wait()
+		start := time.Now()
+		if err := s.Close(t.Context()); err == nil || time.Since(start) != time.Second ||
+			!strings.Contains(err.Error(), "1 invocation of com.example.deaf still runs") {
+			t.Errorf("after %v: %v", time.Since(start), err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second/2)
+		defer cancel()
+		if err := s.Close(ctx); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != 3*time.Second/2 {
+			t.Errorf("after %v: %v", time.Since(start), err)
+		}
+		close(wake)
+		closeIt(t, s)
+		if ran != 1 {
+			t.Errorf("%d handlers ran, although the session was over", ran)
+		}
+	})
+}
+
+// Close says GOODBYE behind all that was begun before it, also behind what waits
+// for outbound room and for the window, within its ctx.
+func TestCloseIsBehindWhatWasBegun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var p tap
+		r := wamptest.NewRouter(t, wamptest.WithHook(p.hook))
+		s := join(t, r, wamp.WithOutbound(4096))
+		r.Stall(s.ID())
+		const n = 200
+		for i := range n {
+			go s.Publish(t.Context(), "com.example.topic", wamp.Args(i, strings.Repeat("x", 1000)))
+			synctest.Wait()
+		}
+		closed := make(chan error, 1)
+		go func() { closed <- s.Close(t.Context()) }()
+		synctest.Wait()
+		r.Unstall(s.ID())
+		if err := <-closed; err != nil {
+			t.Error(err)
+		}
+		got := p.take(proto.Publish, proto.Goodbye)
+		if len(got) != n+1 || got[n].Type != proto.Goodbye {
+			t.Errorf("%d messages, the last is %s", len(got), got[len(got)-1].Type)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		var p tap
+		r := wamptest.NewRouter(t, wamptest.WithHook(p.hook))
+		s := join(t, r)
+		r.Delay(time.Second)
+		const n = 100
+		for i := range n {
+			s.Publish(t.Context(), "com.example.topic", wamp.Args(i), wamp.Acknowledge())
+		}
+		if err := s.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if got := p.take(proto.Publish, proto.Goodbye); len(got) != n+1 || got[n].Type != proto.Goodbye {
+			t.Errorf("%d messages", len(got))
+		}
+	})
+}
+
+// The connection is closed in order when the session is over, and when the router
+// has said why it goes.
+func TestLinksAreClosedInOrder(t *testing.T) {
+	for name, end := range map[string]func(*wamptest.Router, *wamp.Session){
+		"Close":   func(_ *wamptest.Router, s *wamp.Session) { _ = s.Close(context.Background()) },
+		"GOODBYE": func(r *wamptest.Router, s *wamp.Session) { r.Kill(s.ID(), proto.CloseURISystemShutdown) },
+		"ABORT": func(r *wamptest.Router, s *wamp.Session) {
+			_, _ = r.Send(s.ID(), &proto.Message{Type: proto.Abort, URI: proto.ErrURIUnavailable})
+		},
+		"ABORT of ours": func(r *wamptest.Router, s *wamp.Session) {
+			_, _ = r.Send(s.ID(), &proto.Message{Type: proto.Welcome, ID: 1})
+		},
+	} {
+		for _, again := range []bool{false, true} {
+			synctest.Test(t, func(t *testing.T) {
+				var inOrder atomic.Int32
+				r := wamptest.NewRouter(t)
+				var options []wamp.Option
+				if again {
+					options = append(options, wamp.WithReconnect(quick()))
+				}
+				s, _ := overPongs(t, r, &inOrder, options...)
+				end(r, s)
+				<-time.After(time.Minute)
+				if n := inOrder.Load(); n != 1 {
+					t.Errorf("%s, with reconnect %v: closed in order %d times", name, again, n)
+				}
+			})
+		}
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp"
+	"github.com/connectanum/connectanum-go/wamp/proto"
+	"github.com/connectanum/connectanum-go/wamp/wamptest"
 )
 
 // many is how many events or results a stream has to keep in order.
@@ -134,4 +136,51 @@ func TestOrderOfInvocations(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Operations of one goroutine leave in the order in which it began them.
+func TestProgramOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var p tap
+		r := wamptest.NewRouter(t, wamptest.WithHook(p.hook))
+		s := join(t, r)
+		for i := range 500 {
+			sub := subscribe(t, s, "com.example.topic")
+			reg := handle(t, s, "com.example.proc", echo)
+			synctest.Wait()
+			p.take()
+			for range i % 5 {
+				s.Publish(t.Context(), "com.example.topic", wamp.Args(i))
+			}
+			if err := sub.Unsubscribe(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			for range i % 5 {
+				s.Call(t.Context(), "com.example.other", wamp.Args(i))
+			}
+			if err := reg.Unregister(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+			last := proto.Publish
+			for _, m := range p.take(proto.Publish, proto.Unsubscribe, proto.Call, proto.Unregister) {
+				if rank(m.Type) < rank(last) {
+					t.Fatalf("round %d: %s left behind %s", i, m.Type, last)
+				}
+				last = m.Type
+			}
+			if last != proto.Unregister {
+				t.Fatalf("the last was %s", last)
+			}
+		}
+	})
+}
+
+func rank(t proto.MessageType) int {
+	for i, o := range []proto.MessageType{proto.Publish, proto.Unsubscribe, proto.Call, proto.Unregister} {
+		if o == t {
+			return i
+		}
+	}
+	return -1
 }

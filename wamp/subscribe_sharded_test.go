@@ -3,8 +3,6 @@ package wamp_test
 import (
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -123,79 +121,4 @@ func TestShardedSubscriptionSpellings(t *testing.T) {
 			})
 		})
 	}
-}
-
-// matches is what the text says of patterns, written as slowly as it reads.
-func matches(pattern string, policy wamp.MatchPolicy, topic string) bool {
-	switch policy {
-	case wamp.Prefix:
-		return strings.HasPrefix(topic, pattern)
-	case wamp.Wildcard:
-		p, u := strings.Split(pattern, "."), strings.Split(topic, ".")
-		if len(p) != len(u) {
-			return false
-		}
-		for i := range p {
-			if p[i] != "" && p[i] != u[i] {
-				return false
-			}
-		}
-		return true
-	}
-	return pattern == topic
-}
-
-// Random patterns and topics of few letters, so that they meet, end to end
-// against a matcher by brute force.
-func TestMatchingProperty(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		random := rand.New(rand.NewPCG(7, 7))
-		uri := func(empty bool) string {
-			parts := make([]string, 1+random.IntN(4))
-			for i := range parts {
-				if !empty || random.IntN(3) > 0 {
-					parts[i] = []string{"a", "b", "ab", "aa"}[random.IntN(4)]
-				}
-			}
-			return strings.Join(parts, ".")
-		}
-		r := wamptest.NewRouter(t)
-		p, s := join(t, r), join(t, r)
-		type key struct {
-			uri   string
-			match wamp.MatchPolicy
-		}
-		subs := map[key]*wamp.Subscription{}
-		for len(subs) < 150 {
-			k := key{uri(true), []wamp.MatchPolicy{wamp.Exact, wamp.Prefix, wamp.Wildcard}[random.IntN(3)]}
-			if subs[k] != nil || proto.CheckPattern(k.uri, k.match) != nil {
-				continue
-			}
-			subs[k] = subscribe(t, s, k.uri, wamp.Match(k.match))
-		}
-		hits := 0
-		for range 300 {
-			topic := uri(false)
-			if _, err := p.Publish(t.Context(), topic, wamp.Args(), wamp.Acknowledge()).Wait(); err != nil {
-				t.Fatal(err)
-			}
-			synctest.Wait()
-			for k, sub := range subs {
-				want := matches(k.uri, k.match, topic)
-				n := len(sub.Events())
-				for range n {
-					if ev := <-sub.Events(); ev.Topic != topic {
-						t.Errorf("an event for %q says it is for %q", topic, ev.Topic)
-					}
-				}
-				if want != (n == 1) || n > 1 {
-					t.Errorf("topic %q, %s %q: %d events, want %v", topic, k.match, k.uri, n, want)
-				}
-				hits += n
-			}
-		}
-		if hits < 1000 {
-			t.Errorf("only %d matches: the test says little", hits)
-		}
-	})
 }

@@ -1,11 +1,12 @@
 package wamp_test
 
 import (
-	"context"
 	"errors"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/connectanum/connectanum-go/wamp"
 	"github.com/connectanum/connectanum-go/wamp/proto"
@@ -185,110 +186,101 @@ func TestSlowSubscriptionBlocks(t *testing.T) {
 	})
 }
 
-func TestSlowRegistrationRefuses(t *testing.T) {
-	const n, bound = 500, 100
-	for name, buffer := range map[string]wamp.StreamOption{
-		"by messages": wamp.Buffer(bound, 0),
-		"by bytes":    wamp.Buffer(0, bound*260),
-	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				var p tap
-				_, s, callee := slowRig(t, wamptest.WithHook(p.hook))
-				reg, err := callee.Register(t.Context(), "com.example.slow", buffer)
-				if err != nil {
-					t.Fatal(err)
-				}
-				calls := make([]wamp.Results, n)
-				for i := range calls {
-					calls[i] = s.Call(t.Context(), "com.example.slow", wamp.Args(i))
-				}
-				synctest.Wait()
-				refused := int(reg.Refused())
-				if got := n - refused; got < bound || got > bound+16+inHand+2 {
-					t.Errorf("it took %d, its bound is %d", got, bound)
-				}
-				if st := callee.Stats(); st.Refused != uint64(refused) || st.Tables.Invocations != n-refused {
-					t.Errorf("Stats: refused %d, running %d; Refused says %d", st.Refused, st.Tables.Invocations, refused)
-				}
-				errorsSent := 0
-				for _, m := range p.take(proto.Error) {
-					if m.session == callee.ID() && m.RequestType == proto.Invocation && m.URI == proto.ErrURIUnavailable {
-						errorsSent++
-					}
-				}
-				if errorsSent != refused {
-					t.Errorf("%d invocations were answered unavailable, Refused says %d", errorsSent, refused)
-				}
-				alive(t, s)
-				taken := make(map[int]bool)
-				for i, last := 0, -1; i < n-refused; i++ { // in order, and the first ones are among them
-					inv := <-reg.Invocations()
-					now := number(t, inv.Payload)
-					if now <= last || i < bound && now != i {
-						t.Fatalf("invocation %d is %d, behind %d", i, now, last)
-					}
-					taken[now], last = true, now
-					if err := inv.Return(inv.Payload); err != nil {
-						t.Error(err)
-					}
-				}
-				for i, c := range calls {
-					r, err := c.Final()
-					switch {
-					case taken[i] && (err != nil || number(t, r.Payload) != i):
-						t.Fatalf("call %d: %v", i, err)
-					case !taken[i] && !errors.Is(err, wamp.ErrNoAvailableCallee):
-						t.Fatalf("call %d was not refused: %v", i, err)
-					}
-				}
-				r := s.Call(t.Context(), "com.example.slow", wamp.Args(n)) // there is room again
-				inv := <-reg.Invocations()
-				if err := inv.Return(); err != nil {
-					t.Error(err)
-				}
-				if _, err := r.Final(); err != nil {
-					t.Error(err)
-				}
-			})
-		})
+// A reader that keeps up loses nothing of a burst at full speed, with the
+// defaults.
+func TestBurstForAHealthyReader(t *testing.T) {
+	const n = 200_000
+	r := wamptest.NewRouter(t)
+	s, p := join(t, r), join(t, r)
+	sub := subscribe(t, s, "com.example.topic")
+	go func() {
+		for i := range n {
+			p.Publish(t.Context(), "com.example.topic", wamp.Args(i))
+		}
+	}()
+	for i := range n {
+		if got := number(t, (<-sub.Events()).Payload); got != i {
+			t.Fatalf("event %d is %d", i, got)
+		}
+	}
+	if st := s.Stats(); st.Dropped != 0 || sub.Dropped() != 0 {
+		t.Errorf("%d were dropped", st.Dropped)
 	}
 }
 
-func TestSlowRegistrationBlocks(t *testing.T) {
-	const n = 1000
+// A bound in bytes is one of memory: details count as what they have become.
+func TestBufferCountsDetails(t *testing.T) {
+	const n, bound = 40, 1 << 20
+	many := make([]any, 100_000) // some hundred kilobytes on the wire, more in memory
+	for i := range many {
+		many[i] = i
+	}
+	heap := func() uint64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	r := wamptest.NewRouter(t, wamptest.WithSend(func(_ proto.ID, m *proto.Message) wamptest.Action {
+		if m.Type == proto.Event {
+			m.Options = m.Options.With("x_many", many)
+		}
+		return wamptest.Pass()
+	}))
+	s, p := join(t, r), join(t, r, wamp.AckTimeout(time.Minute)) // that is a hundred megabytes to write
+	sub := subscribe(t, s, "com.example.topic", wamp.Buffer(0, bound))
+	before := heap()
+	publish(t, p, "com.example.topic", 0, n)
+	if err := r.WaitFor(within(t, patience), func(st wamptest.Stats) bool { return st.Sent[proto.Event] == n }); err != nil {
+		t.Fatal(err)
+	}
+	for s.Stats().Received < n {
+		runtime.Gosched()
+	}
+	if now := heap(); now > before+64<<20 {
+		t.Errorf("%d MiB are held behind a bound of 1 MiB", (now-before)>>20)
+	}
+	if sub.Dropped() < n/2 {
+		t.Errorf("%d were dropped", sub.Dropped())
+	}
+}
+
+// Slow consumers are seen: counted, and logged at most once a second.
+func TestSlowConsumersAreLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		_, s, callee := slowRig(t)
-		reg, err := callee.Register(t.Context(), "com.example.slow", wamp.Buffer(10, 0), wamp.OverflowBlock())
+		var log logged
+		r := wamptest.NewRouter(t)
+		s, p := join(t, r, log.Option()), join(t, r)
+		sub := subscribe(t, s, "com.example.topic", wamp.Buffer(10, 0))
+		reg, err := s.Register(t.Context(), "com.example.full", wamp.Buffer(10, 0))
 		if err != nil {
 			t.Fatal(err)
 		}
-		ctx, cancel := context.WithCancel(t.Context())
-		defer cancel()
-		calls := make([]wamp.Results, n)
-		for i := range calls {
-			calls[i] = s.Call(ctx, "com.example.slow", wamp.Args(i))
+		gated := subscribe(t, s, "com.example.gated", wamp.OverflowBlock(), wamp.Buffer(4, 0))
+		for range 30 {
+			publish(t, p, "com.example.topic", 0, 20)
+			p.Call(t.Context(), "com.example.full", wamp.Args())
+			<-time.After(100 * time.Millisecond)
 		}
+		if n := strings.Count(log.String(), `topic=com.example.topic`); n < 3 || n > 4 {
+			t.Errorf("%d records in three seconds", n)
+		}
+		<-time.After(time.Minute)
+		if st := s.Stats(); st.Dropped != sub.Dropped() || st.Dropped == 0 {
+			t.Errorf("Stats say %d, the subscription %d", st.Dropped, sub.Dropped())
+		}
+		publish(t, p, "com.example.gated", 0, 100)
 		synctest.Wait()
-		waiting := callee.Call(t.Context(), "com.example.echo", wamp.Args(1))
-		synctest.Wait()
-		if len(waiting) > 0 {
-			t.Fatal("the link is not held back")
+		<-time.After(4 * time.Second)
+		if strings.Contains(log.String(), "com.example.gated") {
+			t.Error("a gate is logged at once")
 		}
-		for i := range n {
-			inv := <-reg.Invocations()
-			if number(t, inv.Payload) != i {
-				t.Fatalf("invocation %d is %d", i, number(t, inv.Payload))
-			}
-			_ = inv.Return(inv.Payload)
+		<-time.After(2 * time.Second)
+		log.Has(t, "WARN", "holds the connection back", "com.example.gated")
+		log.Has(t, "WARN", "slow consumer", "com.example.full")
+		for range 100 {
+			<-gated.Events()
 		}
-		for i, c := range calls {
-			if r, err := c.Final(); err != nil || number(t, r.Payload) != i {
-				t.Fatalf("call %d: %v", i, err)
-			}
-		}
-		if _, err := waiting.Final(); err != nil || reg.Refused() != 0 {
-			t.Errorf("%d refused: %v", reg.Refused(), err)
-		}
+		_ = reg
 	})
 }
