@@ -1,4 +1,4 @@
-package wamp_test
+package arch_test
 
 import (
 	"errors"
@@ -16,9 +16,15 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	// The go command runs these tests again when what the documents use has changed.
+	_ "github.com/connectanum/connectanum-go/wamp/meta"
+	_ "github.com/connectanum/connectanum-go/wamp/seal"
+	_ "github.com/connectanum/connectanum-go/wamp/wamptest"
 )
 
-const module = "github.com/connectanum/connectanum-go"
+// project is where the project begins.
+var project = filepath.Join("..", "..", "..")
 
 // snippetImports are what the documents' Go may use.
 var snippetImports = []string{"context", "errors", "fmt", "log", "time", module + "/wamp", module + "/wamp/authn",
@@ -57,7 +63,7 @@ var (
 
 func readDocument(t *testing.T, name string) *document {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join("..", name))
+	data, err := os.ReadFile(filepath.Join(project, name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,7 +160,7 @@ func TestReadme(t *testing.T) {
 	if n := strings.Count(doc.fenced["go"][0], "\n"); n >= 15 || !strings.Contains(doc.fenced["go"][0], "range session.Call(") {
 		t.Errorf("the first stream has %d lines:\n%s", n, doc.fenced["go"][0])
 	}
-	mod, err := os.ReadFile("../go.mod")
+	mod, err := os.ReadFile(filepath.Join(project, "go.mod"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,7 +182,7 @@ func TestReadme(t *testing.T) {
 				t.Errorf("go %s", what)
 			}
 		case "run":
-			files, err := filepath.Glob(filepath.Join("..", target, "*.go"))
+			files, err := filepath.Glob(filepath.Join(project, target, "*.go"))
 			if err != nil || len(files) == 0 {
 				t.Errorf("go %s: there is no such program", what)
 				continue
@@ -199,7 +205,7 @@ func TestReadme(t *testing.T) {
 		}
 	}
 	for _, m := range link.FindAllStringSubmatch(doc.text, -1) {
-		if _, err := os.Stat(filepath.Join("..", m[1])); err != nil {
+		if _, err := os.Stat(filepath.Join(project, m[1])); err != nil {
 			t.Errorf("a link: %v", err)
 		}
 	}
