@@ -40,8 +40,8 @@ var floors = map[string][]string{
 	"wamp/authn/internal/authtest": {"wamp/authn/accept"},
 }
 
-// programs, and packages of tests only, are not part of the library and may use all of it. Nothing of the
-// library may need them.
+// programs, and packages of tests only, are not part of the library and may use all
+// of it. Nothing of the library may need them.
 var programs = []string{"docs/examples", "wamp/internal/bench", "wamp/internal/arch", "wamp/internal/interop", "wamp/internal/faults",
 	"wamp/internal/simtest", "wamp/internal/proxytest", "wamp/internal/hostile"}
 

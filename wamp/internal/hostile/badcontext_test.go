@@ -30,12 +30,9 @@ func (c *badContext) do(method string) {
 	}
 }
 
-func (c *badContext) Done() <-chan struct{} { c.do("Done"); return c.Context.Done() }
-
-func (c *badContext) Err() error { c.do("Err"); return c.Context.Err() }
-
-func (c *badContext) Value(key any) any { c.do("Value"); return c.Context.Value(key) }
-
+func (c *badContext) Done() <-chan struct{}       { c.do("Done"); return c.Context.Done() }
+func (c *badContext) Err() error                  { c.do("Err"); return c.Context.Err() }
+func (c *badContext) Value(key any) any           { c.do("Value"); return c.Context.Value(key) }
 func (c *badContext) Deadline() (time.Time, bool) { c.do("Deadline"); return c.Context.Deadline() }
 
 // listContext ends with an error that has no comparison, or with none.

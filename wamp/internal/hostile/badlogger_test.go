@@ -63,8 +63,7 @@ type userHandler struct {
 }
 
 func (h *userHandler) set(f func()) { h.mu.Lock(); h.f = f; h.mu.Unlock() }
-
-func (h *userHandler) count() int { h.mu.Lock(); defer h.mu.Unlock(); return h.n }
+func (h *userHandler) count() int   { h.mu.Lock(); defer h.mu.Unlock(); return h.n }
 
 func (h *userHandler) do() bool {
 	h.mu.Lock()
@@ -79,10 +78,7 @@ func (h *userHandler) do() bool {
 	return true
 }
 
-func (h *userHandler) Enabled(context.Context, slog.Level) bool { return h.do() }
-
+func (h *userHandler) Enabled(context.Context, slog.Level) bool  { return h.do() }
 func (h *userHandler) Handle(context.Context, slog.Record) error { h.do(); return nil }
-
-func (h *userHandler) WithAttrs([]slog.Attr) slog.Handler { return h }
-
-func (h *userHandler) WithGroup(string) slog.Handler { return h }
+func (h *userHandler) WithAttrs([]slog.Attr) slog.Handler        { return h }
+func (h *userHandler) WithGroup(string) slog.Handler             { return h }
