@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 
@@ -159,4 +160,25 @@ func TestStepHandlePhasesUnacknowledged(t *testing.T) {
 	if waits.phase != handleOver {
 		t.Errorf("it is %s", waits.phase)
 	}
+}
+
+func TestStepRevocation(t *testing.T) {
+	r := newRig(t)
+	s, g := &tape{}, &callee{}
+	r.do(newSub(t.Context(), "com.example.topic", s))
+	r.do(newReg(t.Context(), g))
+	r.want(proto.Subscribe, proto.Register)
+	r.feed(proto.Message{Type: proto.Subscribed, Request: 1, ID: 5})
+	r.feed(proto.Message{Type: proto.Registered, Request: 2, ID: 6})
+	r.feed(proto.Message{Type: proto.Unsubscribed, Options: proto.Dict{{Key: "subscription", Value: int64(5)}, {Key: "reason", Value: "x.y"}}})
+	r.feed(proto.Message{Type: proto.Unregistered, Options: proto.Dict{{Key: "registration", Value: int64(6)}, {Key: "reason", Value: proto.ErrURIUnregistered}}})
+	r.want() // nothing to say to that
+	var rev *RevokedError
+	if err := s.err(t); !errors.As(err, &rev) || rev.Reason != "x.y" || rev.ID != 5 {
+		t.Errorf("subscription: %v", err)
+	}
+	if err := g.err(t); !errors.As(err, &rev) || !errors.Is(err, ErrRevoked) || rev.ID != 6 {
+		t.Errorf("registration: %v", err)
+	}
+	r.clean()
 }

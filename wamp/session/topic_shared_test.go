@@ -181,3 +181,75 @@ func TestStepSubscribeBehindUnsubscribe(t *testing.T) {
 		r.clean()
 	}
 }
+
+// One subscription id for several topics: Details.topic decides, and without it
+// all get the event.
+func TestStepSharedSubscriptionID(t *testing.T) {
+	r := newRig(t)
+	exact, prefix, other := newSub(t.Context(), "com.example.a", &tape{}), newSub(t.Context(), "com.example", &tape{}), newSub(t.Context(), "org", &tape{})
+	prefix.Match, other.Match = proto.Prefix, proto.Prefix
+	subs := []*Subscription{exact, prefix, other}
+	for _, s := range subs {
+		r.do(s)
+		r.feed(proto.Message{Type: proto.Subscribed, Request: r.want(proto.Subscribe)[0].Request, ID: 5})
+		if err := <-s.Ready; err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, tt := range []struct {
+		topic string
+		want  []int
+	}{{"com.example.a", []int{1, 1, 0}}, {"com.example.b", []int{0, 1, 0}}, {"org.example", []int{0, 0, 1}}, {"net", []int{0, 0, 0}}, {"", []int{1, 1, 1}}} {
+		m := proto.Message{Type: proto.Event, ID: 5, Publication: 1}
+		if tt.topic != "" {
+			m.Options = proto.Dict{{Key: "topic", Value: tt.topic}}
+		}
+		r.feed(m)
+		for i, s := range subs {
+			got := s.Sink.(*tape)
+			if len(got.log) != tt.want[i] {
+				t.Errorf("%q: %s got %v", tt.topic, s.URI, got.log)
+			}
+			got.log = nil
+		}
+	}
+	for i, s := range []*Subscription{prefix, exact, other} {
+		r.do(&leaveOp{h: s, done: make(chan error, 1)})
+		if i < 2 {
+			r.want()
+		}
+	}
+	r.want(proto.Unsubscribe)
+	r.feed(proto.Message{Type: proto.Unsubscribed, Request: 4})
+	r.clean()
+}
+
+// A revocation that crosses a SUBSCRIBE ends who had the subscription; who waits
+// for the answer gets a subscription of its own.
+func TestStepRevokedBeforeSubscribed(t *testing.T) {
+	r := newRig(t)
+	a, b, c := &tape{}, &tape{}, &tape{}
+	had := newSub(t.Context(), "com.example", a)
+	had.Match = proto.Prefix
+	r.do(had)
+	r.want(proto.Subscribe)
+	r.feed(proto.Message{Type: proto.Subscribed, Request: 1, ID: 55})
+	asks := patternSub(t, b)
+	r.do(asks)
+	r.want(proto.Subscribe)
+	r.feed(proto.Message{Type: proto.Unsubscribed, Options: proto.Dict{{Key: "subscription", Value: uint64(55)}}})
+	rides := newSub(t.Context(), "com.example", c)
+	rides.Match = proto.Prefix
+	r.do(rides)
+	r.want() // the SUBSCRIBE under way serves it
+	var revoked *RevokedError
+	if len(a.ends) != 1 || !errors.As(a.ends[0].Err, &revoked) || len(b.ends)+len(c.ends) > 0 {
+		t.Fatalf("ends: %v, %v, %v", a.ends, b.ends, c.ends)
+	}
+	r.feed(proto.Message{Type: proto.Subscribed, Request: 2, ID: 56})
+	r.feed(proto.Message{Type: proto.Event, ID: 56})
+	if err := errors.Join(<-asks.Ready, <-rides.Ready); err != nil || len(b.log) != 1 || len(c.log) != 1 {
+		t.Errorf("ready: %v, events: %v %v", err, b.log, c.log)
+	}
+	r.want() // and is not undone
+}

@@ -11,22 +11,6 @@ import (
 	"github.com/connectanum/connectanum-go/wamp/proto"
 )
 
-// types counts what was sent.
-func (r *rig) types() map[proto.MessageType]int {
-	r.t.Helper()
-	n := map[proto.MessageType]int{}
-	for _, m := range r.sent() {
-		n[m.Type]++
-	}
-	return n
-}
-
-func regOf(ctx context.Context, uri string) *Registration {
-	r := newReg(ctx, &callee{})
-	r.URI = uri
-	return r
-}
-
 // No more requests about handles are under way than the window has places, of
 // all four kinds together, and they leave in their order.
 func TestStepHandleWindow(t *testing.T) {
@@ -330,4 +314,30 @@ func TestStepSilentRestore(t *testing.T) {
 	if good.Sink == nil || reg.Sink == nil || r.core.ended || r.core.tables().Subscriptions != 1 {
 		t.Error("others have paid for it")
 	}
+}
+
+func TestStepAckTimeout(t *testing.T) {
+	r := newRig(t)
+	s, g := &tape{}, &callee{}
+	sub, reg := newSub(t.Context(), "com.example.topic", s), newReg(t.Context(), g)
+	r.do(sub)
+	r.do(reg)
+	r.pass(time.Hour) // not written yet: the timer does not run
+	if len(s.ends) != 0 {
+		t.Fatal("the acknowledgement timed out before the request was written")
+	}
+	r.want(proto.Subscribe, proto.Register)
+	r.pass(10 * time.Second)
+	if err := <-sub.Ready; err != ErrAckTimeout {
+		t.Errorf("subscribe: %v", err)
+	}
+	if err := <-reg.Ready; err != ErrAckTimeout {
+		t.Errorf("register: %v", err)
+	}
+	r.feed(proto.Message{Type: proto.Subscribed, Request: 1, ID: 5})
+	r.feed(proto.Message{Type: proto.Registered, Request: 2, ID: 6})
+	r.want(proto.Unsubscribe, proto.Unregister)
+	r.feed(proto.Message{Type: proto.Unsubscribed, Request: 3})
+	r.feed(proto.Message{Type: proto.Unregistered, Request: 4})
+	r.clean()
 }
