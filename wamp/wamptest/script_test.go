@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -234,5 +235,16 @@ func TestScriptStopsWhileItWrites(t *testing.T) {
 			t.Errorf("%q", rec.errors)
 		}
 		_ = conn.CloseNow()
+	})
+}
+
+// A step that ends its goroutine ends the play, and nobody waits for it.
+func TestStepEndsItsGoroutine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := wamptest.NewScript(t, wamptest.Welcome(), wamptest.Do("fatal", func(*wamptest.Play) error { runtime.Goexit(); return nil }), wamptest.Cut())
+		c := dial(t, s.Dial, "cbor")
+		c.hello("realm1")
+		s.Wait()
+		c.expectEnd()
 	})
 }

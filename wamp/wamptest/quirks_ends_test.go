@@ -86,35 +86,6 @@ func TestWithoutGoodbye(t *testing.T) {
 	}, wamptest.WithoutGoodbye())
 }
 
-// A worker behind a proxy dies: everybody is sent away, and nobody is let in
-// until it is back.
-func TestLoseWorker(t *testing.T) {
-	bubble(t, func(t *testing.T, r *wamptest.Router) {
-		a, b := join(t, r), join(t, r)
-		hello := func() *client {
-			c := dial(t, r.Dial, "cbor")
-			c.send(&proto.Message{Type: proto.Hello, URI: "realm1", Options: options("roles", roles())})
-			return c
-		}
-		r.LoseWorker(time.Minute)
-		for _, c := range []*client{a, b} {
-			if m := c.expect(proto.Goodbye); m.URI != proto.CloseURINormal {
-				t.Error(m.URI)
-			}
-		}
-		for range 3 {
-			hello().expectAbort(proto.ErrURIAuthenticationFailed)
-			time.Sleep(19 * time.Second)
-		}
-		time.Sleep(3 * time.Second)
-		join(t, r)
-		r.RefuseFor(time.Minute, proto.ErrURINoSuchRealm)
-		hello().expectAbort(proto.ErrURINoSuchRealm)
-		r.Refuse(0, "")
-		join(t, r)
-	})
-}
-
 // Crossbar refuses logins in its own words.
 func TestCrossbarRefusesLogins(t *testing.T) {
 	custom := wamptest.LoginFunc("x_own", func(wamptest.LoginRequest) wamptest.LoginStep {
