@@ -164,6 +164,7 @@ func TestLostOperationsAreTheSameEverywhere(t *testing.T) {
 					}
 					return
 				}
+				synctest.Wait() // the loss has been seen: before, the call could still be written
 				late := s.Call(t.Context(), "com.example.work", wamp.Args())
 				_, err := call.Final()
 				_, err2 := twice.Final()
