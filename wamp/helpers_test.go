@@ -40,7 +40,6 @@ var (
 	feeding     = sessiontest.Feeding
 	allAcks     = sessiontest.AllAcks
 	lastErr     = sessiontest.LastErr
-	lastAck     = sessiontest.LastAck
 
 	serializers = sessiontest.Serializers
 )

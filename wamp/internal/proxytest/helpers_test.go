@@ -6,7 +6,6 @@ import "github.com/connectanum/connectanum-go/wamp/internal/sessiontest"
 const patience = sessiontest.Patience
 
 var (
-	connect   = sessiontest.Connect
 	closeIt   = sessiontest.Close
 	handle    = sessiontest.Handle
 	subscribe = sessiontest.Subscribe
