@@ -2,7 +2,10 @@ package arch_test
 
 import (
 	"io/fs"
+	"os"
+	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -29,30 +32,38 @@ func hasRoom(name string, files, general []string) bool {
 	return slices.Contains(general, words[0])
 }
 
-// Where the tests of a file are is to be seen from its name. A package that has
-// nothing but tests has them under any name.
-func TestTestFilesAreNamedAfterWhatTheyTest(t *testing.T) {
-	files, tests := map[string][]string{}, map[string][]string{}
+// packages are the Go files of the folders below wamp, but for doc.go.
+type packages struct{ files, tests map[string][]string }
+
+func goFiles(t *testing.T) packages {
+	t.Helper()
+	p := packages{map[string][]string{}, map[string][]string{}}
 	top := filepath.Join(project, "wamp")
-	if err := filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || filepath.Ext(path) != ".go" {
+	if err := filepath.WalkDir(top, func(file string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || filepath.Ext(file) != ".go" {
 			return err
 		}
-		dir, err := filepath.Rel(top, filepath.Dir(path))
-		if dir = filepath.ToSlash(dir); strings.HasSuffix(path, "_test.go") {
-			tests[dir] = append(tests[dir], d.Name())
+		dir, err := filepath.Rel(top, filepath.Dir(file))
+		if dir = filepath.ToSlash(dir); strings.HasSuffix(file, "_test.go") {
+			p.tests[dir] = append(p.tests[dir], d.Name())
 		} else if d.Name() != "doc.go" {
-			files[dir] = append(files[dir], d.Name())
+			p.files[dir] = append(p.files[dir], d.Name())
 		}
 		return err
 	}); err != nil {
 		t.Fatal(err)
 	}
-	looked := 0
-	for dir := range files {
-		for _, name := range tests[dir] {
-			if looked++; !hasRoom(name, files[dir], slices.Concat(general, alsoGeneral[dir])) {
-				t.Errorf("%s/%s: there is no file of that name which it could test", dir, name)
+	return p
+}
+
+// Where the tests of a file are is to be seen from its name. A package that has
+// nothing but tests has them under any name.
+func TestTestFilesAreNamedAfterWhatTheyTest(t *testing.T) {
+	p, looked := goFiles(t), 0
+	for dir, files := range p.files {
+		for _, name := range p.tests[dir] {
+			if looked++; !hasRoom(name, files, slices.Concat(general, alsoGeneral[dir])) {
+				t.Errorf("%s: there is no file of that name which it could test", path.Join("wamp", dir, name))
 			}
 		}
 	}
@@ -71,5 +82,38 @@ func TestHasRoom(t *testing.T) {
 		if got := hasRoom(name, files, general); got != want {
 			t.Errorf("%s: %v", name, got)
 		}
+	}
+}
+
+// testFile is a name of a test file in a document.
+var testFile = regexp.MustCompile("`([a-z0-9_/]*_test\\.go)`")
+
+// The test files that the documents name are there; "x" is any file.
+func TestDocumentsNameTestFiles(t *testing.T) {
+	var there []string
+	for dir, names := range goFiles(t).tests {
+		for _, name := range names {
+			there = append(there, path.Join("/wamp", dir, name))
+		}
+	}
+	pages, err := filepath.Glob(filepath.Join(project, "docs", "*.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := 0
+	for _, name := range append(pages, filepath.Join(project, "CONTRIBUTING.md"), filepath.Join(project, "README.md")) {
+		page, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range testFile.FindAllStringSubmatch(string(page), -1) {
+			named++
+			if !strings.HasPrefix(m[1], "x_") && !slices.ContainsFunc(there, func(file string) bool { return strings.HasSuffix(file, "/"+m[1]) }) {
+				t.Errorf("%s: there is no %s", filepath.Base(name), m[1])
+			}
+		}
+	}
+	if named < 20 {
+		t.Errorf("only %d names are looked at", named)
 	}
 }
