@@ -2,7 +2,9 @@ package wamp
 
 import (
 	"context"
+	"sync"
 
+	"github.com/connectanum/connectanum-go/wamp/codec"
 	"github.com/connectanum/connectanum-go/wamp/internal/flow"
 	"github.com/connectanum/connectanum-go/wamp/proto"
 	"github.com/connectanum/connectanum-go/wamp/seal"
@@ -63,9 +65,11 @@ func configure[O any](s *Session, options []O, apply func(O, *publishConfig) err
 // plainPublish is a publish without options. It is never changed.
 var plainPublish publishConfig
 
-// publishes are reused: an unacknowledged publish has no owner after it has
-// been appended to the outbound batch.
-var publishes = session.NewPool[session.Publish]()
+// acked are the options of a publish that is acknowledged and has no others.
+var acked = Dict{{Key: proto.KeyAcknowledge, Value: true}}
+
+// rests are buffers for the messages of publishes that nobody waits for.
+var rests = sync.Pool{New: func() any { return new([]byte) }}
 
 // Publish publishes an event. Without [Acknowledge] it returns when the event
 // is on its way, and the channel is closed; with it, the channel receives the
@@ -108,10 +112,9 @@ func (s *Session) publishAcked(ctx context.Context, topic string, payload Payloa
 	a := &ackStream{}
 	a.Open(ctx, s.eng, 1)
 	p := &a.pub
-	p.Ctx, p.URI, p.Options, p.Needs, p.Sink = ctx, topic, cfg.options, cfg.needs, a
-	p.Idempotent = cfg.idempotent
+	p.Ctx, p.URI, p.Sink, p.Idempotent = ctx, topic, a, cfg.idempotent
 	if err == nil {
-		err = s.sealPublish(p, payload)
+		p.Rest, p.Needs, err = s.restOf(p.Scratch[:0], topic, cfg.acknowledged(), cfg.needs, payload)
 	}
 	if err == nil {
 		err = s.eng.Publish(p)
@@ -125,30 +128,65 @@ func (s *Session) publishAcked(ctx context.Context, topic string, payload Payloa
 	return Acks(a.Ch())
 }
 
-// sealPublish encodes the payload of a publish.
-func (s *Session) sealPublish(p *session.Publish, payload Payload) error {
-	keys, feature, err := s.seal(&p.Body, seal.About{Kind: seal.KindPublish, URI: p.URI}, payload)
-	p.Options, p.Needs = with(p.Options, p.Needs, proto.Broker, keys, feature)
+// acknowledged are the options with the one that asks for an acknowledgement.
+func (c *publishConfig) acknowledged() Dict {
+	if len(c.options) == 0 {
+		return acked
+	}
+	return c.options.With(proto.KeyAcknowledge, true)
+}
+
+// restOf appends all of a publish but its id. needs is with what the payload needs.
+func (s *Session) restOf(dst []byte, topic string, options Dict, needs []session.Need, payload Payload) ([]byte, []session.Need, error) {
+	o, keys, feature, err := s.opaque(seal.About{Kind: seal.KindPublish, URI: topic}, payload)
+	if err != nil {
+		return dst, needs, err
+	}
+	options, needs = with(options, needs, proto.Broker, keys, feature)
+	m := proto.Message{Type: proto.Publish, Options: options, URI: topic}
+	switch {
+	case o == nil:
+		if payload.Opaque() {
+			return dst, needs, errOpaque
+		}
+	case o.Autobahn:
+		if m.Args, err = s.eng.Codec().AppendValue(nil, o.Data); err != nil {
+			return dst, needs, err
+		}
+		payload = Payload{}
+	default:
+		payload = Args(o.Data)
+	}
+	rest, err := codec.AppendRest(s.eng.Codec(), dst, &m, payload)
+	return rest, needs, s.noted(err)
+}
+
+// publish publishes without an acknowledgement.
+func (s *Session) publish(ctx context.Context, topic string, payload Payload, cfg *publishConfig, err error) Acks {
+	if err == nil {
+		err = s.publishOnce(ctx, topic, payload, cfg)
+	}
+	if err != nil {
+		return failedAcks(topic, err)
+	}
+	return s.noAcks
+}
+
+func (s *Session) publishOnce(ctx context.Context, topic string, payload Payload, cfg *publishConfig) error {
+	buf := rests.Get().(*[]byte)
+	rest, needs, err := s.restOf((*buf)[:0], topic, cfg.options, cfg.needs, payload)
+	if err == nil {
+		err = s.eng.PublishOnce(ctx, topic, rest, needs)
+	}
+	if cap(rest) <= keptRest {
+		*buf = rest
+		rests.Put(buf)
+	}
 	return err
 }
 
-func (s *Session) publish(ctx context.Context, topic string, payload Payload, cfg *publishConfig, err error) Acks {
-	if err == nil {
-		p := publishes.Get()
-		p.Ctx, p.URI, p.Options, p.Needs, p.Done = ctx, topic, cfg.options, cfg.needs, publishes.Put
-		err = s.sealPublish(p, payload)
-		if err == nil {
-			err = s.eng.Check(p) // later there is nobody to be told
-		}
-		if err == nil {
-			err = s.eng.Publish(p)
-		}
-		if err == nil {
-			return s.noAcks
-		}
-	}
-	return failedAcks(topic, err)
-}
+// keptRest is the largest buffer that is kept.
+const keptRest = 16 << 10
 
 // failedAcks are those of a publish that was not handed over.
 func failedAcks(topic string, err error) Acks {

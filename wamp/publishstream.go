@@ -61,6 +61,7 @@ type publishStream struct {
 	ctx   context.Context // of the stream: it belongs to it
 	topic string
 	cfg   *publishConfig
+	acked Dict // the options, with acknowledge
 	own   bool // the window is its own
 	relay *flow.Relay[Ack]
 
@@ -136,7 +137,7 @@ func (s *Session) newPublishStream(ctx context.Context, topic string, options []
 	if !own {
 		cfg.window = s.window
 	}
-	p := &publishStream{s: s, ctx: ctx, topic: topic, cfg: cfg, own: own, relay: flow.NewRelay[Ack](ctx, min(cfg.window, streamChannel)),
+	p := &publishStream{s: s, ctx: ctx, topic: topic, cfg: cfg, acked: cfg.acknowledged(), own: own, relay: flow.NewRelay[Ack](ctx, min(cfg.window, streamChannel)),
 		room: make(chan *inFlight, cfg.window), flight: make(chan *inFlight, cfg.window), complete: make(chan struct{})}
 	for range cfg.window {
 		p.room <- nil
@@ -204,15 +205,15 @@ func (p *publishStream) publish(ctx context.Context, f *inFlight, payload Payloa
 	if f == nil {
 		f = &inFlight{ack: make(chan Ack, 1)}
 	}
-	f.pub = session.Publish{Ctx: p.ctx, URI: p.topic, Options: p.cfg.options, Needs: p.cfg.needs, Sink: f, Idempotent: p.cfg.idempotent,
-		OwnWindow: p.own}
+	f.pub = session.Publish{Ctx: p.ctx, URI: p.topic, Sink: f, Idempotent: p.cfg.idempotent, OwnWindow: p.own}
 	handed := false
 	defer func() {
 		if !handed { // runtime.Goexit in a marshaler: the place is not lost
 			p.room <- f
 		}
 	}()
-	err := p.s.sealPublish(&f.pub, payload)
+	var err error
+	f.pub.Rest, f.pub.Needs, err = p.s.restOf(f.pub.Scratch[:0], p.topic, p.acked, p.cfg.needs, payload)
 	handed = true
 	if err == nil {
 		err = p.s.eng.PublishWithin(ctx, &f.pub)

@@ -16,13 +16,14 @@ import (
 func (s *Session) run() {
 	defer close(s.gone)
 	c := s.core
-	var data, ctl []op
+	var data post
+	var ctl []op
 	var late []op // that came when the session was over
 	for !c.ended {
 		s.takeIn()
 		data, ctl = s.box.take(data, ctl)
 		late = c.applyAll(ctl, late)
-		late = c.applyAll(data, late)
+		late = c.applyPost(data, late)
 		if len(c.timers.heap) > 0 && !c.ended {
 			c.tick(time.Now())
 		}
@@ -33,7 +34,7 @@ func (s *Session) run() {
 				s.link.gated.Store(gated)
 			}
 		}
-		if !c.ended && len(data)+len(ctl) == 0 && s.idle() {
+		if !c.ended && len(data.entries)+len(ctl) == 0 && s.idle() {
 			s.sleep()
 		}
 	}
@@ -50,6 +51,27 @@ func (c *core) applyAll(ops []op, late []op) []op {
 			o.apply(c)
 		}
 		ops[i] = nil
+	}
+	return late
+}
+
+// applyPost is applyAll for data operations.
+func (c *core) applyPost(data post, late []op) []op {
+	at := 0
+	for i := range data.entries {
+		e := &data.entries[i]
+		switch {
+		case e.o == nil:
+			rest := data.bytes[at:e.end]
+			if at = e.end; !c.ended {
+				c.publishOnce(e.topic, rest)
+			}
+		case c.ended:
+			late = append(late, e.o)
+		default:
+			e.o.apply(c)
+		}
+		*e = posting{}
 	}
 	return late
 }

@@ -214,7 +214,7 @@ func TestStepTooBigForTheRouter(t *testing.T) {
 	small, end := idempotent(r, "com.example.small")
 	r.do(small)
 	p := &Publish{Ctx: t.Context(), URI: "com.example.big"}
-	p.Args, _ = r.codec.AppendList(nil, []any{make([]byte, 1000)})
+	written(r.codec, p, nil, make([]byte, 1000))
 	r.do(p)
 	r.uris()
 	r.core.linkLost(tooBig)

@@ -206,6 +206,18 @@ func (c *core) send(m *proto.Message) (proto.ID, error) {
 	return m.Request, nil
 }
 
+// sendRest is send of a message that is encoded but for its id.
+func (c *core) sendRest(t proto.MessageType, rest []byte) (proto.ID, error) {
+	id := c.lastID.Next()
+	c.out.Begin()
+	c.out.Buf = codec.AppendRequest(c.codec, c.out.Buf, t, id, rest)
+	if err := c.finishMessage(t); err != nil {
+		return 0, err
+	}
+	c.lastID = id
+	return id, nil
+}
+
 // emit appends a message to the outbound batch.
 func (c *core) emit(m *proto.Message) error {
 	c.out.Begin()
@@ -215,13 +227,23 @@ func (c *core) emit(m *proto.Message) error {
 		return err
 	}
 	c.out.Buf = buf
+	return c.finishMessage(m.Type)
+}
+
+// finishMessage ends the message at the end of the batch, or takes it out where the
+// peer would not take it.
+func (c *core) finishMessage(t proto.MessageType) error {
 	if n := c.out.Size(); n > c.maxSend {
 		c.out.Discard()
-		return fmt.Errorf("%w: %s of %d bytes, the peer takes %d", ErrPayloadTooBig, m.Type, n, c.maxSend)
+		return tooBig(t, n, c.maxSend)
 	}
 	c.out.End()
 	c.stats.Sent++
 	return nil
+}
+
+func tooBig(t proto.MessageType, size, limit int) error {
+	return fmt.Errorf("%w: %s of %d bytes, the peer takes %d", ErrPayloadTooBig, t, size, limit)
 }
 
 // emitControl appends a small message of our own making; it always encodes.

@@ -108,8 +108,32 @@ func (r *rig) settle() {
 	}
 }
 
+// written encodes a publish as package wamp does.
+func written(cd codec.Codec, p *Publish, options proto.Dict, args ...any) {
+	if p.Sink != nil {
+		options = options.With(proto.KeyAcknowledge, true)
+	}
+	var err error
+	p.Rest, err = codec.AppendRest(cd, p.Scratch[:0], &proto.Message{Type: proto.Publish, Options: options, URI: p.URI}, codec.Args(args...))
+	if err != nil {
+		panic(err)
+	}
+}
+
+// onceOp is a publish of which nobody waits for anything, as the mailbox has it.
+type onceOp struct {
+	topic string
+	rest  []byte
+}
+
+func (o onceOp) apply(c *core) { c.publishOnce(o.topic, o.rest) }
+func (o onceOp) refuse(error)  {}
+
 // do applies an operation, as the actor does.
 func (r *rig) do(o op) {
+	if p, is := o.(*Publish); is && p.Rest == nil {
+		written(r.codec, p, nil)
+	}
 	o.apply(r.core)
 	r.settle()
 }

@@ -45,7 +45,7 @@ type mailbox struct {
 	limit int
 
 	mu       sync.Mutex
-	data     []op
+	data     post
 	ctl      []op
 	used     int          // bytes of data operations not yet written
 	line     list[waiter] // those who wait for room, oldest first
@@ -56,6 +56,31 @@ type mailbox struct {
 	waited   uint64
 	admitted int                 // of data: have waited
 	tallies  map[*Tally]struct{} // of those who run users' code
+}
+
+// post is data operations in their order. A publish of which nobody waits for anything
+// is only its bytes.
+type post struct {
+	entries []posting
+	bytes   []byte
+}
+
+// posting is one of them.
+type posting struct {
+	o     op     // nil: a publish
+	topic string // of the publish
+	end   int    // of its bytes, which begin where those of the one before end
+}
+
+func (p *post) add(o op) { p.entries = append(p.entries, posting{o: o}) }
+
+// empty makes a post that has been gone through ready for others.
+func (p *post) empty() {
+	clear(p.entries)
+	p.entries, p.bytes = p.entries[:0], p.bytes[:0]
+	if cap(p.bytes) > keepBatch {
+		p.bytes = nil
+	}
 }
 
 // waiter is a data operation that waits for room.
@@ -91,10 +116,33 @@ func (m *mailbox) offer(o op, size int) (done bool, err error) {
 		return false, notConnected(m.cause)
 	case m.line.len() == 0 && m.room(size):
 		m.used += size
-		m.data = append(m.data, o)
+		m.data.add(o)
 		return true, nil
 	}
 	return false, nil
+}
+
+// post hands over a publish of which nobody waits for anything, if there is room.
+func (m *mailbox) post(topic string, rest []byte) (done bool, err error) {
+	size := restCost(rest)
+	m.mu.Lock()
+	switch {
+	case m.closed != nil:
+		err = m.closed
+	case m.offline && m.failFast:
+		err = notConnected(m.cause)
+	case m.line.len() == 0 && m.room(size):
+		m.used += size
+		d := &m.data
+		d.bytes = append(d.bytes, rest...)
+		d.entries = append(d.entries, posting{topic: topic, end: len(d.bytes)})
+		done = true
+	}
+	m.mu.Unlock()
+	if done {
+		m.door.ring()
+	}
+	return done, err
 }
 
 // room reports whether size bytes may be taken. The caller has the lock.
@@ -163,7 +211,7 @@ func (m *mailbox) admit() {
 		w := at.value
 		m.line.remove(at)
 		m.used += w.size
-		m.data = append(m.data, w.o)
+		m.data.add(w.o)
 		m.admitted++
 		if w.done != nil {
 			w.done <- nil
@@ -181,7 +229,7 @@ func (m *mailbox) force(o op, size int) error {
 		return err
 	}
 	m.used += size
-	m.data = append(m.data, o)
+	m.data.add(o)
 	m.mu.Unlock()
 	m.door.ring()
 	return nil
@@ -201,7 +249,7 @@ func (m *mailbox) behind(o op) bool {
 		m.mu.Unlock()
 		return false
 	case m.offline || m.line.len() == 0:
-		m.data = append(m.data, o)
+		m.data.add(o)
 	default:
 		m.line.push(waiter{o: o})
 	}
@@ -265,10 +313,11 @@ func (m *mailbox) running() []string {
 	return out
 }
 
-// take swaps the queues for the given empty ones. Actor only.
-func (m *mailbox) take(data, ctl []op) (d, c []op) {
+// take swaps the queues for the given ones, which have been gone through. Actor only.
+func (m *mailbox) take(data post, ctl []op) (d post, c []op) {
+	data.empty()
 	m.mu.Lock()
-	d, m.data = m.data, data[:0]
+	d, m.data = m.data, data
 	c, m.ctl = m.ctl, ctl[:0]
 	m.admitted = 0
 	m.mu.Unlock()
@@ -279,14 +328,14 @@ func (m *mailbox) take(data, ctl []op) (d, c []op) {
 func (m *mailbox) empty() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return len(m.data) == 0 && len(m.ctl) == 0
+	return len(m.data.entries) == 0 && len(m.ctl) == 0
 }
 
 // queued is how many data operations wait for the actor.
 func (m *mailbox) queued() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return len(m.data)
+	return len(m.data.entries)
 }
 
 // crowded is how many wait for room, or have waited and are not taken yet.
@@ -338,7 +387,7 @@ func (m *mailbox) setOffline(cause error) {
 		next := at.next
 		if at.value.done == nil {
 			m.line.remove(at)
-			m.data = append(m.data, at.value.o)
+			m.data.add(at.value.o)
 		}
 		at = next
 	}
@@ -359,8 +408,13 @@ func (m *mailbox) close(err error) (data, ctl []op) {
 			m.ctl = append(m.ctl, at.value.o)
 		}
 	}
-	data, ctl = m.data, m.ctl
-	m.data, m.ctl = nil, nil
+	for _, e := range m.data.entries {
+		if e.o != nil { // nobody is to be told of the others
+			data = append(data, e.o)
+		}
+	}
+	ctl = m.ctl
+	m.data, m.ctl = post{}, nil
 	return data, ctl
 }
 

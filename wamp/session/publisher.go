@@ -14,19 +14,15 @@ type Publish struct {
 	Ctx context.Context
 	// URI is the topic.
 	URI string
-	// Options are sent as they are.
-	Options proto.Dict
-	// Body is the payload.
-	Body
+	// Rest is the message without its id, from codec.AppendRest. It may live in
+	// Scratch.
+	Rest []byte
+	// Scratch is room for a small message, so that it costs no allocation.
+	Scratch [144]byte
 	// Needs are features without which it fails.
 	Needs []Need
 	// Sink is ended by PUBLISHED. Nil: not acknowledged.
 	Sink Sink
-	// Failed is told of a failure of an unacknowledged publish. It runs on the
-	// actor, and may be nil.
-	Failed func(error)
-	// Lent is for one that is not acknowledged.
-	Lent[Publish]
 	// Idempotent: it may be sent again when its outcome is unknown.
 	Idempotent bool
 	// OwnWindow: whoever makes it bounds how many of its kind wait for their
@@ -48,9 +44,10 @@ type Publish struct {
 	at       *node[*Publish] // where it waits for a place in the window
 }
 
-var publishAck = proto.Dict{{Key: proto.KeyAcknowledge, Value: true}}
+func (p *Publish) size() int { return restCost(p.Rest) }
 
-func (p *Publish) size() int { return p.cost(p.URI) }
+// restCost is what a message without its id counts against the outbound bound.
+func restCost(rest []byte) int { return len(rest) + 32 }
 
 func (p *Publish) windowed() bool             { return p.Sink != nil && !p.OwnWindow }
 func (p *Publish) written() (uint64, int)     { return p.seq, p.size() }
@@ -101,10 +98,25 @@ func (p *Publish) try(c *core) {
 	}
 	if err := p.send(c); err != nil {
 		p.refuse(err)
+	}
+}
+
+// publishOnce sends a publish of which nobody waits for anything, or lets it wait as
+// others do.
+func (c *core) publishOnce(topic string, rest []byte) {
+	p := Publish{URI: topic, Rest: rest}
+	if c.life.waiting || c.state != proto.StateEstablished || c.holds(&p) {
+		kept := &Publish{URI: topic}
+		kept.Rest = append(kept.Scratch[:0], rest...)
+		kept.apply(c)
 		return
 	}
-	if p.Sink == nil {
-		p.release(p)
+	c.outCost += restCost(rest)
+	if c.needRole(proto.Broker) != nil {
+		return
+	}
+	if _, err := c.sendRest(proto.Publish, rest); err == nil {
+		c.blame.loose = max(c.blame.loose, restCost(rest))
 	}
 }
 
@@ -121,16 +133,7 @@ func (p *Publish) send(c *core) error {
 	if err := c.needAll(p.Needs); err != nil {
 		return err
 	}
-	options := p.Options
-	if p.Sink != nil {
-		if len(options) == 0 {
-			options = publishAck
-		} else {
-			options = options.With(proto.KeyAcknowledge, true)
-		}
-	}
-	c.msg = proto.Message{Type: proto.Publish, Options: options, URI: p.URI, Args: p.Args, Kwargs: p.Kwargs}
-	id, err := c.send(&c.msg)
+	id, err := c.sendRest(proto.Publish, p.Rest)
 	if err != nil {
 		return err
 	}
@@ -186,10 +189,6 @@ func (p *Publish) refuse(err error) {
 		p.end(End{Err: err})
 		return
 	}
-	if p.Failed != nil {
-		p.Failed(err)
-	}
-	p.release(p)
 }
 
 func (p *Publish) queued() bool { return p.at.listed() }
@@ -200,7 +199,7 @@ func (p *Publish) end(e End) {
 	p.blame.over(p)
 	sink := p.Sink
 	p.Sink = nil
-	p.forget()
+	p.Rest = nil
 	if sink != nil {
 		sink.End(e)
 	}

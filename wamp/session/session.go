@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -125,13 +124,8 @@ func (s *Session) CancelCall(call *Call, err error) {
 // under ctx.
 func (s *Session) Chunk(ctx context.Context, k *Chunk) error { return s.box.put(ctx, k, k.size()) }
 
-// Publish hands a publish over, as Call does.
-func (s *Session) Publish(p *Publish) error {
-	if p.Sink == nil && p.Ctx.Err() != nil {
-		return newCanceled(p.Ctx)
-	}
-	return s.PublishWithin(p.Ctx, p)
-}
+// Publish hands an acknowledged publish over, as Call does.
+func (s *Session) Publish(p *Publish) error { return s.PublishWithin(p.Ctx, p) }
 
 // PublishWithin is Publish that waits for outbound room under ctx, which may end
 // before the publish's own.
@@ -239,29 +233,34 @@ func (s *Session) Panicked(what string, p any, stack []byte) {
 	s.core.notes.panicked(what, p, string(stack))
 }
 
-// Check reports what stands against a publish of which nobody will be told
-// later: the router is no broker, lacks a feature, or does not take a message of
-// that size. nil: nothing does, as far as is known now.
-func (s *Session) Check(p *Publish) error {
+// PublishOnce hands a publish over of which nobody is told more: what stands against
+// it is said now, as far as it is known. While there is no outbound room it waits under
+// ctx. rest is the message without its id, from codec.AppendRest; it is copied.
+func (s *Session) PublishOnce(ctx context.Context, topic string, rest []byte, needs []Need) error {
 	if !s.details.Load().Roles.Has(proto.Broker) {
 		return &FeatureError{Role: proto.Broker, NoRole: true}
 	}
-	for _, n := range p.Needs {
+	for _, n := range needs {
 		if !s.Has(n.Role, n.Feature) {
 			return n.missing()
 		}
 	}
-	limit := int(s.maxSend.Load())
-	if p.size() <= limit/2 {
-		return nil
+	if limit := int(s.maxSend.Load()); len(rest) > limit/2 { // it is worth a closer look
+		if n := len(codec.AppendRequest(s.codec, nil, proto.Publish, proto.MaxID, rest)); n > limit {
+			return tooBig(proto.Publish, n, limit)
+		}
 	}
-	// It is worth a closer look: the largest that the message can become.
-	m := proto.Message{Type: proto.Publish, Request: proto.MaxID, Options: p.Options, URI: p.URI, Args: p.Args, Kwargs: p.Kwargs}
-	data, err := s.codec.AppendMessage(nil, &m)
-	if err == nil && len(data) > limit {
-		err = fmt.Errorf("%w: %s of %d bytes, the peer takes %d", ErrPayloadTooBig, proto.Publish, len(data), limit)
+	if ctx.Err() != nil {
+		return newCanceled(ctx)
 	}
-	return err
+	if len(needs) == 0 {
+		if done, err := s.box.post(topic, rest); done || err != nil {
+			return err
+		}
+	}
+	p := &Publish{Ctx: ctx, URI: topic, Needs: needs}
+	p.Rest = append(p.Scratch[:0], rest...)
+	return s.box.put(ctx, p, p.size())
 }
 
 // Has reports whether the router has a feature, as far as is known now.

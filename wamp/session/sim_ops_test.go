@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/connectanum/connectanum-go/wamp/codec"
 	"github.com/connectanum/connectanum-go/wamp/internal/flow"
 	"github.com/connectanum/connectanum-go/wamp/internal/sim"
 	"github.com/connectanum/connectanum-go/wamp/proto"
@@ -108,9 +109,17 @@ func (o *simOp) make(a sim.Action) op {
 		}
 		return call
 	case sim.Publish:
-		p := &Publish{Ctx: o.ctx, URI: sim.TopicURI(a.Name), Body: Body{Args: args}, Options: publishOptions(a)}
+		p := &Publish{Ctx: o.ctx, URI: sim.TopicURI(a.Name)}
 		if a.How != "" {
 			p.Sink, p.Idempotent = (*simSink)(o), a.Idempotent()
+		}
+		var values []any
+		for _, v := range sim.Values(a, 0) {
+			values = append(values, v)
+		}
+		written(codec.JSON, p, publishOptions(a), values...)
+		if p.Sink == nil && a.Op%2 == 0 {
+			return onceOp{p.URI, p.Rest}
 		}
 		return p
 	case sim.Subscribe:
