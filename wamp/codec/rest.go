@@ -45,29 +45,29 @@ func AppendRest(c Codec, dst []byte, m *proto.Message, p Payload) ([]byte, error
 	}
 	if len(dst) > at {
 		n++
-		kwargs := at+args < len(dst)
-		var room [4]byte
-		before := room[:0]
-		if text {
-			before = append(before, ',')
-		}
-		if kwargs {
-			n++
-			if text {
+		if at+args < len(dst) {
+			if n++; text {
 				dst = slices.Insert(dst, at+args, ',')
 			}
 			if args == 0 {
-				if before = f.listHead(before, 0); text {
-					before = append(before, ']')
-				}
+				dst = insertEmptyList(f, dst, at)
 			}
 		}
-		if len(before) > 0 {
-			dst = slices.Insert(dst, at, before...)
+		if text {
+			dst = slices.Insert(dst, at, ',')
 		}
 	}
 	dst[start] = byte(n)
 	return dst, nil
+}
+
+// insertEmptyList is for a payload that has keyword arguments only.
+func insertEmptyList(f format, dst []byte, at int) []byte {
+	list := f.listHead(nil, 0)
+	if f.text() {
+		list = append(list, ']')
+	}
+	return slices.Insert(dst, at, list...)
 }
 
 // AppendRequest appends a request with an id, of which rest has everything else.
