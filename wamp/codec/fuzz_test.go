@@ -44,12 +44,17 @@ func FuzzParseCBOR(f *testing.F)    { fuzzParse(f, codec.CBOR) }
 // takes is the same message to a lenient one.
 func fuzzParse(f *testing.F, c codec.Codec) {
 	fuzzMessages(f, c)
-	p, ps := c.NewParser(codec.Limits{}), c.NewParser(strict)
+	p, ps, slow := c.NewParser(codec.Limits{}), c.NewParser(strict), codec.GeneralParser(c, codec.Limits{})
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var m, exact, again proto.Message
 		before := bytes.Clone(data)
 		bad := ps.Parse(data, &exact)
-		if err := p.Parse(data, &m); err != nil {
+		err := p.Parse(data, &m)
+		var general proto.Message
+		if err2 := slow.Parse(data, &general); fmt.Sprint(err) != fmt.Sprint(err2) || !reflect.DeepEqual(m, general) {
+			t.Fatalf("in one pass\n%+v, %v\nand else\n%+v, %v", m, err, general, err2)
+		}
+		if err != nil {
 			if bad == nil {
 				t.Fatalf("only a strict parser takes it: %v", err)
 			}

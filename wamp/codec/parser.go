@@ -13,6 +13,7 @@ type parser struct {
 	f     format
 	lim   Limits // all of them set
 	elems int    // that a message may have
+	fast  bool   // quick may be tried
 	scan  scan
 	spans [maxElements]span
 	dicts dictMemo
@@ -24,6 +25,7 @@ func newParser(f format, l Limits) *parser {
 	p := &parser{f: f, lim: l, elems: l.Elements, scan: scan{depth: l.Depth, lenient: !l.Strict}}
 	if p.scan.lenient {
 		p.elems = math.MaxInt // those of the options count alone
+		_, p.fast = f.(cborFormat)
 	}
 	return p
 }
@@ -33,6 +35,16 @@ func (p *parser) Parse(data []byte, m *proto.Message) error {
 	*m = proto.Message{}
 	if len(data) > p.lim.Size {
 		return p.fault(m, -1, "message of "+strconv.Itoa(len(data))+" bytes is over the limit")
+	}
+	if p.fast {
+		done := p.quick(data, m)
+		if cap(p.scan.stack) > keepStack {
+			p.scan.stack = nil
+		}
+		if done {
+			return nil
+		}
+		*m = proto.Message{}
 	}
 	s := &p.scan
 	s.data, s.elems, s.broken = data, p.elems, 0

@@ -1,0 +1,8 @@
+package codec
+
+// GeneralParser is a parser that does nothing in one pass.
+func GeneralParser(c Codec, l Limits) Parser {
+	p := newParser(c.format(), l)
+	p.fast = false
+	return p
+}
