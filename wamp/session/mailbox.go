@@ -170,11 +170,15 @@ func (m *mailbox) wait(ctx context.Context, o op, size int) error {
 	w := waiter{o: o, size: size, at: time.Now(), done: make(chan error, 1)}
 	at := m.line.push(w)
 	m.waited++
+	var end time.Time
+	limit, _ := o.(limited)
+	if limit != nil {
+		end = limit.due() // once it is taken over it may be over, and its struct somebody else's
+	}
 	m.mu.Unlock()
 	var due <-chan time.Time
-	limit, _ := o.(limited)
-	if limit != nil && !limit.due().IsZero() {
-		t := time.NewTimer(time.Until(limit.due()))
+	if !end.IsZero() {
+		t := time.NewTimer(time.Until(end))
 		defer t.Stop()
 		due = t.C
 	}
