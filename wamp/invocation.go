@@ -112,18 +112,16 @@ func (inv *Invocation) progress(payload Payload) error {
 	if inv.limit != nil {
 		inv.limit.rearm()
 	}
-	a := answers.Get()
-	a.Inv, a.Progress, a.Done = &inv.eng, true, answers.Put
-	var err error
-	if err = inv.seal(a, seal.KindResult, payload); err != nil {
+	m := proto.Message{Type: proto.Yield, Options: yieldProgress}
+	buf := buffers.Get().(*buffer)
+	defer buf.free()
+	if err := inv.encode(buf, &m, payload); err != nil {
 		return err
 	}
-	return inv.reg.s.eng.Answer(inv.ctx, a)
+	return inv.reg.s.eng.Answer(inv.ctx, session.Answer{Inv: &inv.eng, Progress: true, Message: buf.data})
 }
 
-// answers are used again: nobody holds one after it has been appended to the
-// outbound batch.
-var answers = session.NewPool[session.Answer]()
+var yieldProgress = Dict{{Key: proto.KeyProgress, Value: true}}
 
 // received is the payload of an INVOCATION, the first of a call or another.
 func (inv *Invocation) received(m *proto.Message) Payload {
@@ -143,19 +141,32 @@ func (inv *Invocation) place() string {
 	return passthru.Place(inv.reg.eng.URI, inv.reg.eng.Match, inv.Procedure())
 }
 
-// seal encodes what an invocation is answered with. An error without a payload
-// has nothing to seal.
-func (inv *Invocation) seal(a *session.Answer, kind seal.Kind, p Payload) (err error) {
+// encode writes into a buffer what an invocation is answered with. An error without a
+// payload has nothing to seal.
+func (inv *Invocation) encode(buf *buffer, m *proto.Message, p Payload) (err error) {
 	s := inv.reg.s
-	if s.payloads == nil || kind == seal.KindError && p.Empty() {
-		return s.encode(&a.Body, p)
+	m.Request = inv.eng.Request
+	kind := seal.KindResult
+	if m.Type == proto.Error {
+		m.RequestType, kind = proto.Invocation, seal.KindError
 	}
-	var feature proto.Feature
-	a.Options, feature, err = s.seal(&a.Body, seal.About{Kind: kind, URI: inv.place(), Error: a.URI}, p)
-	if err == nil && a.Options != nil && !s.eng.Has(proto.Dealer, feature) {
-		err = &FeatureError{Role: proto.Dealer, Feature: feature}
+	if s.payloads != nil && (kind == seal.KindResult || !p.Empty()) {
+		o, keys, feature, err := s.opaque(seal.About{Kind: kind, URI: inv.place(), Error: m.URI}, p)
+		if err != nil {
+			return err
+		}
+		if o != nil && !s.eng.Has(proto.Dealer, feature) {
+			return &FeatureError{Role: proto.Dealer, Feature: feature}
+		}
+		m.Options, _ = with(m.Options, nil, proto.Dealer, keys, feature)
+		if p, err = s.form(m, p, o); err != nil {
+			return err
+		}
+	} else if p.Opaque() {
+		return errOpaque
 	}
-	return err
+	buf.data, err = codec.AppendWith(s.eng.Codec(), buf.data, m, p)
+	return s.noted(err)
 }
 
 func (inv *Invocation) codec() codec.Codec { return inv.reg.s.eng.Codec() }
@@ -283,29 +294,30 @@ func (inv *Invocation) end(uri string, p Payload) error {
 	if !inv.ended.CompareAndSwap(false, true) {
 		return ErrAnswered
 	}
-	a := answers.Get()
-	a.Inv, a.URI, a.Done = &inv.eng, uri, answers.Put
+	buf := buffers.Get().(*buffer)
+	defer buf.free()
 	bad := errNotEncoded
 	answer := func() error {
 		if bad != nil {
-			a.URI, a.Args, a.Kwargs, a.Options = proto.ErrURIInvalidPayload, nil, nil, nil
+			buf.data = buf.data[:0]
+			_ = inv.encode(buf, &proto.Message{Type: proto.Error, URI: proto.ErrURIInvalidPayload}, Payload{})
 		}
-		err := inv.reg.s.eng.Answer(inv.ctx, a)
+		err := inv.reg.s.eng.Answer(inv.ctx, session.Answer{Inv: &inv.eng, Message: buf.data})
 		inv.eng.Context.Cancel(nil)
 		return err
 	}
-	sealed := false
+	encoded := false
 	defer func() {
-		if !sealed { // only runtime.Goexit gets here
+		if !encoded { // only runtime.Goexit gets here
 			_ = answer()
 		}
 	}()
-	kind := seal.KindResult
+	m := proto.Message{Type: proto.Yield}
 	if uri != "" {
-		kind = seal.KindError
+		m.Type, m.URI = proto.Error, uri
 	}
-	bad = inv.seal(a, kind, p)
-	sealed = true
+	bad = inv.encode(buf, &m, p)
+	encoded = true
 	if err := answer(); bad == nil {
 		return err
 	}

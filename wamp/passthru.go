@@ -64,6 +64,22 @@ func (s *Session) opaque(about seal.About, p Payload) (o *seal.Opaque, keys Dict
 	return o, keys, passthruNeed.Feature, nil
 }
 
+// form returns the payload in which a message carries o, or p where that is nil. In the
+// form of Autobahn it is part of the message itself.
+func (s *Session) form(m *proto.Message, p Payload, o *seal.Opaque) (Payload, error) {
+	switch {
+	case o == nil && p.Opaque():
+		return p, errOpaque
+	case o == nil:
+		return p, nil
+	case o.Autobahn:
+		var err error
+		m.Args, err = s.eng.Codec().AppendValue(nil, o.Data)
+		return Payload{}, err
+	}
+	return Args(o.Data), nil
+}
+
 // What the key table says of the keys of a sealed payload: the same in each message
 // that is sent with one.
 var (

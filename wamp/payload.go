@@ -2,6 +2,7 @@ package wamp
 
 import (
 	"errors"
+	"sync"
 
 	"github.com/connectanum/connectanum-go/wamp/codec"
 	"github.com/connectanum/connectanum-go/wamp/proto"
@@ -103,3 +104,16 @@ func (s *Session) noted(err error) error {
 // plain reports whether the payload of a message is nobody's business but its
 // reader's.
 func (s *Session) plain(m *proto.Message) bool { return s.payloads == nil && m.Odd == nil }
+
+// buffer is room for a message that is handed over.
+type buffer struct{ data []byte }
+
+var buffers = sync.Pool{New: func() any { return new(buffer) }}
+
+// free gives the buffer back. A large one is the engine's.
+func (b *buffer) free() {
+	if cap(b.data) <= session.MostCopied {
+		b.data = b.data[:0]
+		buffers.Put(b)
+	}
+}

@@ -2,7 +2,6 @@ package wamp
 
 import (
 	"context"
-	"sync"
 
 	"github.com/connectanum/connectanum-go/wamp/codec"
 	"github.com/connectanum/connectanum-go/wamp/internal/flow"
@@ -67,9 +66,6 @@ var plainPublish publishConfig
 
 // acked are the options of a publish that is acknowledged and has no others.
 var acked = Dict{{Key: proto.KeyAcknowledge, Value: true}}
-
-// rests are buffers for the messages of publishes that nobody waits for.
-var rests = sync.Pool{New: func() any { return new([]byte) }}
 
 // Publish publishes an event. Without [Acknowledge] it returns when the event
 // is on its way, and the channel is closed; with it, the channel receives the
@@ -144,18 +140,8 @@ func (s *Session) restOf(dst []byte, topic string, options Dict, needs []session
 	}
 	options, needs = with(options, needs, proto.Broker, keys, feature)
 	m := proto.Message{Type: proto.Publish, Options: options, URI: topic}
-	switch {
-	case o == nil:
-		if payload.Opaque() {
-			return dst, needs, errOpaque
-		}
-	case o.Autobahn:
-		if m.Args, err = s.eng.Codec().AppendValue(nil, o.Data); err != nil {
-			return dst, needs, err
-		}
-		payload = Payload{}
-	default:
-		payload = Args(o.Data)
+	if payload, err = s.form(&m, payload, o); err != nil {
+		return dst, needs, err
 	}
 	rest, err := codec.AppendRest(s.eng.Codec(), dst, &m, payload)
 	return rest, needs, s.noted(err)
@@ -173,20 +159,16 @@ func (s *Session) publish(ctx context.Context, topic string, payload Payload, cf
 }
 
 func (s *Session) publishOnce(ctx context.Context, topic string, payload Payload, cfg *publishConfig) error {
-	buf := rests.Get().(*[]byte)
-	rest, needs, err := s.restOf((*buf)[:0], topic, cfg.options, cfg.needs, payload)
-	if err == nil {
-		err = s.eng.PublishOnce(ctx, topic, rest, needs)
+	buf := buffers.Get().(*buffer)
+	defer buf.free()
+	var needs []session.Need
+	var err error
+	buf.data, needs, err = s.restOf(buf.data, topic, cfg.options, cfg.needs, payload)
+	if err != nil {
+		return err
 	}
-	if cap(rest) <= keptRest {
-		*buf = rest
-		rests.Put(buf)
-	}
-	return err
+	return s.eng.PublishOnce(ctx, topic, buf.data, needs)
 }
-
-// keptRest is the largest buffer that is kept.
-const keptRest = 16 << 10
 
 // failedAcks are those of a publish that was not handed over.
 func failedAcks(topic string, err error) Acks {

@@ -164,7 +164,7 @@ func (is *invocationSink) Invoke(m *proto.Message) (*session.Invocation, session
 	inv := &Invocation{Details: m.Options, reg: (*Registration)(is)}
 	inv.Payload = inv.received(m)
 	inv.own.Base, inv.own.Invocation = is.base, inv //nolint:fatcontext // it is the context of this invocation
-	inv.ctx, inv.eng.Context = &inv.own, &inv.own
+	inv.ctx, inv.eng.Context, inv.eng.Request = &inv.own, &inv.own, m.Request
 	if len(m.Options) > 0 {
 		inv.special()
 	}

@@ -14,51 +14,75 @@ import (
 // [AppendRequest] needs beside the id. The payload is p, unless m has one. On error
 // dst comes back unchanged in length.
 func AppendRest(c Codec, dst []byte, m *proto.Message, p Payload) ([]byte, error) {
-	f, start := c.format(), len(dst)
 	tr := m.Type.Traits()
 	if tr == nil || !tr.Payload || len(tr.Fields) == 0 || tr.Fields[0] != proto.FieldRequest {
-		return dst, &EncodeError{Codec: f.name(), Path: m.Type.String(), Reason: "the message is no request with a payload"}
+		return dst, &EncodeError{Codec: c.Name(), Path: m.Type.String(), Reason: "the message is no request with a payload"}
 	}
-	text, err := f.text(), error(nil)
-	n := 1 + len(tr.Fields)
-	dst = append(dst, 0)
-	for _, field := range tr.Fields[1:] {
+	start := len(dst)
+	dst, n, err := appendBehind(c, append(dst, 0), m, tr.Fields[1:], p)
+	if err != nil {
+		return dst[:start], err
+	}
+	dst[start] = byte(2 + n)
+	return dst, nil
+}
+
+// AppendWith is AppendMessage of a message with the payload p, unless m has one.
+func AppendWith(c Codec, dst []byte, m *proto.Message, p Payload) ([]byte, error) {
+	f, tr := c.format(), m.Type.Traits()
+	if tr == nil || !tr.Payload {
+		return dst, &EncodeError{Codec: f.name(), Path: m.Type.String(), Reason: "the message has no payload"}
+	}
+	start := len(dst)
+	dst, n, err := appendBehind(c, f.appendUint(f.listHead(dst, 1), uint64(m.Type)), m, tr.Fields, p)
+	if err != nil {
+		return dst[:start], err
+	}
+	f.listHead(dst[:start], 1+n) // one byte too
+	if f.text() {
+		dst = append(dst, ']')
+	}
+	return dst, nil
+}
+
+// appendBehind appends fields of a message and its payload behind an element. n is how
+// many elements that are.
+func appendBehind(c Codec, dst []byte, m *proto.Message, fields []proto.Field, p Payload) (buf []byte, n int, err error) {
+	f := c.format()
+	text := f.text()
+	for _, field := range fields {
 		if text {
 			dst = append(dst, ',')
 		}
 		if dst, err = appendField(f, dst, m, field); err != nil {
-			return dst[:start], encodeError(f, err, m.Type.String())
+			return dst, 0, encodeError(f, err, m.Type.String())
 		}
 	}
+	n = len(fields)
 	if m.Args != nil || m.Kwargs != nil {
 		if n++; m.Kwargs != nil {
 			n++
 		}
-		dst = appendPayload(f, dst, m, text)
-		dst[start] = byte(n)
-		return dst, nil
+		return appendPayload(f, dst, m, text), n, nil
 	}
 	at := len(dst)
 	dst, args, err := p.Encode(c, dst)
-	if err != nil {
-		return dst[:start], err
+	if err != nil || len(dst) == at {
+		return dst, n, err
 	}
-	if len(dst) > at {
-		n++
-		if at+args < len(dst) {
-			if n++; text {
-				dst = slices.Insert(dst, at+args, ',')
-			}
-			if args == 0 {
-				dst = insertEmptyList(f, dst, at)
-			}
+	n++
+	if at+args < len(dst) {
+		if n++; text {
+			dst = slices.Insert(dst, at+args, ',')
 		}
-		if text {
-			dst = slices.Insert(dst, at, ',')
+		if args == 0 {
+			dst = insertEmptyList(f, dst, at)
 		}
 	}
-	dst[start] = byte(n)
-	return dst, nil
+	if text {
+		dst = slices.Insert(dst, at, ',')
+	}
+	return dst, n, nil
 }
 
 // insertEmptyList is for a payload that has keyword arguments only.

@@ -56,6 +56,10 @@ func TestRest(t *testing.T) {
 							if err != nil || !bytes.Equal(got, want) {
 								t.Fatalf("%.200q, want %.200q, %v", got, want, err)
 							}
+							with, err := codec.AppendWith(c, []byte("before"), &proto.Message{Type: typ, Request: id, Options: o, URI: m.URI}, p)
+							if err != nil || !bytes.Equal(with, want) {
+								t.Errorf("with its payload: %.200q, want %.200q, %v", with, want, err)
+							}
 							again, err := codec.AppendRest(c, []byte("before"), &m, codec.Payload{})
 							if err != nil || !bytes.Equal(again, rest) {
 								t.Errorf("of encoded parts: %.200q, want %.200q, %v", again, rest, err)

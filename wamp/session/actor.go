@@ -62,9 +62,13 @@ func (c *core) applyPost(data post, late []op) []op {
 		e := &data.entries[i]
 		switch {
 		case e.o == nil:
-			rest := data.bytes[at:e.end]
-			if at = e.end; !c.ended {
-				c.publishOnce(e.topic, rest)
+			bytes := data.bytes[at:e.end]
+			switch at = e.end; {
+			case c.ended:
+			case e.inv != nil:
+				c.answer(Answer{Inv: e.inv, Progress: e.progress, Message: bytes})
+			default:
+				c.publishOnce(e.topic, bytes)
 			}
 		case c.ended:
 			late = append(late, e.o)

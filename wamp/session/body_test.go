@@ -6,7 +6,6 @@ import (
 	"unsafe"
 
 	"github.com/connectanum/connectanum-go/wamp/codec"
-	"github.com/connectanum/connectanum-go/wamp/proto"
 )
 
 // The operations are allocated once for each call, publish and invocation: what
@@ -20,7 +19,7 @@ func TestSizes(t *testing.T) {
 		{"Call", unsafe.Sizeof(Call{}), 432},
 		{"Publish", unsafe.Sizeof(Publish{}), 384},
 		{"Invocation", unsafe.Sizeof(Invocation{}), 96},
-		{"Answer", unsafe.Sizeof(Answer{}), 208},
+		{"posting", unsafe.Sizeof(posting{}), 56},
 		{"Chunk", unsafe.Sizeof(Chunk{}), 168},
 	} {
 		if tt.size > tt.most {
@@ -40,7 +39,7 @@ func TestBodyCost(t *testing.T) {
 		{"call", call.size(), 11 + 30 + 32},
 		{"chunk", (&Chunk{Call: call, Body: Body{Args: make([]byte, 7)}}).size(), 11 + 7 + 32},
 		{"publish", (&Publish{URI: "com.example", Rest: make([]byte, 18)}).size(), 11 + 7 + 32},
-		{"answer", (&Answer{URI: "com.example", Body: Body{Args: make([]byte, 7)}}).size(), 7 + 32},
+		{"answer", answerCost(make([]byte, 7)), 7 + 32},
 	} {
 		if tt.size != tt.want {
 			t.Errorf("a %s costs %d, not %d", tt.name, tt.size, tt.want)
@@ -80,45 +79,32 @@ func TestBodyEncode(t *testing.T) {
 // refused, and once.
 func TestStepOperationsAreGivenBack(t *testing.T) {
 	r := newRig(t)
-	s := &callee{}
-	r.do(newReg(t.Context(), s))
-	r.feed(proto.Message{Type: proto.Registered, Request: 1, ID: 66})
-	r.feed(proto.Message{Type: proto.Invocation, Request: 1, ID: 66, Options: proto.Dict{{Key: "receive_progress", Value: true}}})
 	call := newCall(t.Context(), &tape{})
 	call.More = true
 	r.do(call)
 	r.sent()
-	answered, chunked := 0, 0
-	answer := func() *Answer {
-		a := &Answer{Inv: s.invs[0], Progress: true}
-		a.Done = func(*Answer) { answered++ }
-		return a
-	}
+	chunked := 0
 	chunk := func() *Chunk {
 		k := &Chunk{Call: call}
 		k.Done = func(*Chunk) { chunked++ }
 		return k
 	}
-	for _, o := range []op{answer(), chunk()} {
-		r.do(o)
-	}
-	for _, o := range []op{answer(), chunk()} {
-		o.refuse(ErrDraining)
-	}
-	if answered != 2 || chunked != 2 {
-		t.Errorf("given back: %d answers, %d chunks", answered, chunked)
+	r.do(chunk())
+	chunk().refuse(ErrDraining)
+	if chunked != 2 {
+		t.Errorf("given back: %d chunks", chunked)
 	}
 }
 
 // What comes out of a pool has nothing of what was put in.
 func TestPool(t *testing.T) {
-	p := NewPool[Answer]()
+	p := NewPool[Chunk]()
 	for range 100 {
 		a := p.Get()
-		if a.Done != nil || a.Args != nil || a.URI != "" || a.Scratch != [96]byte{} {
+		if a.Done != nil || a.Args != nil || a.Last || a.Scratch != [96]byte{} {
 			t.Fatalf("it has %+v", a)
 		}
-		a.Done, a.URI, a.Args, a.Scratch[3] = p.Put, "a.b", a.Scratch[:4], 7
+		a.Done, a.Last, a.Args, a.Scratch[3] = p.Put, true, a.Scratch[:4], 7
 		a.release(a)
 	}
 	if n := testing.AllocsPerRun(100, func() {

@@ -45,7 +45,7 @@ func (o *drainOp) apply(c *core) {
 func (c *core) drained() {
 	inside := 0
 	for i, o := range c.drains {
-		if o.inside != nil && c.invocations[o.inside.request] == o.inside && !c.countedBefore(i) {
+		if o.inside != nil && c.invocations[o.inside.Request] == o.inside && !c.countedBefore(i) {
 			inside++
 		}
 	}

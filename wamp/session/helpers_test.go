@@ -241,7 +241,7 @@ func (s *callee) Invoke(m *proto.Message) (*Invocation, Verdict) {
 	if s.full {
 		return nil, Overflow
 	}
-	inv := &Invocation{}
+	inv := &Invocation{Request: m.Request}
 	inv.Context = cancelFunc(func(cause error) { s.cut = append(s.cut, cause) })
 	s.invs = append(s.invs, inv)
 	s.log = append(s.log, fmt.Sprintf("invoke %d", m.Request))
@@ -294,4 +294,20 @@ func regOf(ctx context.Context, uri string) *Registration {
 	r := newReg(ctx, &callee{})
 	r.URI = uri
 	return r
+}
+
+// answerWith is an answer as package wamp encodes it: a result, or with uri an error.
+func answerWith(cd codec.Codec, inv *Invocation, uri string, progress bool, args ...any) *answerOp {
+	m := &proto.Message{Type: proto.Yield, Request: inv.Request, URI: uri}
+	switch {
+	case uri != "":
+		m.Type, m.RequestType = proto.Error, proto.Invocation
+	case progress:
+		m.Options = proto.Dict{{Key: proto.KeyProgress, Value: true}}
+	}
+	data, err := codec.AppendWith(cd, nil, m, codec.Args(args...))
+	if err != nil {
+		panic(err)
+	}
+	return &answerOp{Inv: inv, Progress: progress, Message: data}
 }

@@ -10,6 +10,8 @@ import (
 
 // Invocation is the engine's part of one invocation.
 type Invocation struct {
+	// Request is the id of the INVOCATION.
+	Request proto.ID
 	// Context is what ends when the invocation does.
 	Context Canceler
 	// Chunks takes the further chunks of a progressive call; nil if it is none.
@@ -24,7 +26,6 @@ type Invocation struct {
 	cut     bool // its context has been ended
 	more    bool // further chunks are to come
 	reg     *Registration
-	request proto.ID
 	gen     uint64
 	timer   *timer
 	overdue string // the error it is answered with when timer runs out
@@ -67,7 +68,7 @@ func (c *core) awaitAnswer(inv *Invocation, uri string) {
 // expire is the time that a handler had to answer, or the caller to send the
 // next chunk.
 func (inv *Invocation) expire(c *core) {
-	if c.invocations[inv.request] != inv {
+	if c.invocations[inv.Request] != inv {
 		return
 	}
 	if inv.overdue == "" {
@@ -79,12 +80,12 @@ func (inv *Invocation) expire(c *core) {
 	c.notes.sink.Error("a handler has not ended "+overdueTime.String()+" after its context, its caller was answered",
 		"procedure", inv.reg.URI, "answer", inv.overdue)
 	c.forget(inv)
-	c.sendError(inv.request, inv.overdue)
+	c.sendError(inv.Request, inv.overdue)
 }
 
 // forget takes an invocation out of the table.
 func (c *core) forget(inv *Invocation) {
-	delete(c.invocations, inv.request)
+	delete(c.invocations, inv.Request)
 	c.timers.stop(inv.timer)
 	c.endedEarly(inv)
 	inv.endChunks()
@@ -100,7 +101,7 @@ type overdueOp struct {
 func (o *overdueOp) refuse(error) {}
 
 func (o *overdueOp) apply(c *core) {
-	if c.invocations[o.inv.request] == o.inv && o.inv.gen == c.gen && o.inv.overdue == "" {
+	if c.invocations[o.inv.Request] == o.inv && o.inv.gen == c.gen && o.inv.overdue == "" {
 		o.inv.interrupt(o.cause)
 		c.awaitAnswer(o.inv, proto.ErrURITimeout)
 	}
@@ -163,7 +164,7 @@ func (c *core) onInvocation(m *proto.Message) {
 		return
 	}
 	c.judgeProcedure(r, verdict)
-	inv.reg, inv.request, inv.gen = r, m.Request, c.gen
+	inv.reg, inv.gen = r, c.gen
 	inv.more = inv.Chunks != nil
 	c.invocations[m.Request] = inv
 	c.awaitChunk(inv)
@@ -212,7 +213,7 @@ func (c *core) onChunk(inv *Invocation, m *proto.Message) {
 	if odd(m, proto.OddProgress) {
 		c.forget(inv)
 		inv.interrupt(oddError(m))
-		c.sendError(inv.request, proto.ErrURIInvalidArgument)
+		c.sendError(inv.Request, proto.ErrURIInvalidArgument)
 		return
 	}
 	inv.more = m.Options.Bool(proto.KeyProgress)
@@ -235,7 +236,7 @@ func (c *core) judgeChunks(inv *Invocation, v Verdict) bool {
 		c.overflowed("procedure", inv.reg.URI)
 		c.forget(inv)
 		inv.interrupt(ErrSlowConsumer)
-		c.sendError(inv.request, proto.ErrURIUnavailable)
+		c.sendError(inv.Request, proto.ErrURIUnavailable)
 		return false
 	case Taken, Dropped:
 	}
@@ -245,7 +246,7 @@ func (c *core) judgeChunks(inv *Invocation, v Verdict) bool {
 // endedEarly notes an invocation that is over while chunks may still come.
 func (c *core) endedEarly(inv *Invocation) {
 	if inv.more {
-		c.unfinished.Add(inv.request, mostUnfinished)
+		c.unfinished.Add(inv.Request, mostUnfinished)
 	}
 }
 
@@ -277,62 +278,44 @@ func (c *core) onInterrupt(m *proto.Message) {
 	c.awaitAnswer(inv, proto.ErrURICanceled)
 }
 
-// Answer is what a callee says of an invocation: a progressive result, the
-// final one, or an error.
+// Answer is what a callee says of an invocation: a progressive result, the final one,
+// or an error.
 type Answer struct {
 	Inv *Invocation
 	// Progress: more follows.
 	Progress bool
-	// URI is the error's URI, "" for a result.
-	URI string
-	// Options are sent as they are.
-	Options proto.Dict
-	// Body is the payload.
-	Body
-	Lent[Answer]
+	// Message is the YIELD or ERROR, encoded.
+	Message []byte
 }
 
-var yieldProgress = proto.Dict{{Key: proto.KeyProgress, Value: true}}
+// answerCost is what an answer counts against the outbound bound.
+func answerCost(message []byte) int { return len(message) + 32 }
 
-func (a *Answer) size() int { return a.cost("") }
+// answerOp is an answer that waits for room.
+type answerOp Answer
 
-func (a *Answer) refuse(error) { a.release(a) }
+func (o *answerOp) refuse(error)  {}
+func (o *answerOp) apply(c *core) { c.answer(Answer(*o)) }
 
-func (a *Answer) apply(c *core) {
-	c.outCost += a.size()
-	a.send(c)
-	a.release(a)
-}
-
-func (a *Answer) send(c *core) {
+// answer sends what a callee says, unless the invocation is over, or of another link.
+func (c *core) answer(a Answer) {
+	cost := answerCost(a.Message)
+	c.outCost += cost
 	inv := a.Inv
-	if inv.gen != c.gen || c.invocations[inv.request] != inv || c.state != proto.StateEstablished {
+	if inv.gen != c.gen || c.invocations[inv.Request] != inv || c.state != proto.StateEstablished {
 		c.stats.Late++
 		return
 	}
-	m := &c.msg
-	*m = proto.Message{Request: inv.request, Options: a.Options, Args: a.Args, Kwargs: a.Kwargs}
-	switch {
-	case a.URI != "":
-		m.Type, m.RequestType, m.URI = proto.Error, proto.Invocation, a.URI
-	case a.Progress:
-		m.Type = proto.Yield
-		if len(m.Options) == 0 {
-			m.Options = yieldProgress
-		} else {
-			m.Options = m.Options.With(proto.KeyProgress, true)
-		}
-	default:
-		m.Type = proto.Yield
-	}
-	err := c.emit(m)
+	c.out.Begin()
+	c.out.Buf = append(c.out.Buf, a.Message...)
+	err := c.finishMessage(proto.Yield)
 	if !a.Progress || err != nil {
 		c.forget(inv)
 	}
 	if err != nil { // too big: the caller must get an end all the same
 		inv.interrupt(err)
-		c.sendError(inv.request, proto.ErrURIPayloadSizeExceeded)
+		c.sendError(inv.Request, proto.ErrURIPayloadSizeExceeded)
 		return
 	}
-	c.blame.loose = max(c.blame.loose, a.size())
+	c.blame.loose = max(c.blame.loose, cost)
 }

@@ -65,7 +65,7 @@ func TestStepInvocationChunks(t *testing.T) {
 	if len(s.invs) != 2 || len(s.chunks) != 1 || !slices.Equal(s.chunks[0].got, []bool{false, true}) {
 		t.Fatalf("%d invocations, chunks %+v", len(s.invs), s.chunks)
 	}
-	r.do(&Answer{Inv: s.invs[0]})
+	r.do(answerWith(r.codec, s.invs[0], "", false))
 	r.want(proto.Yield)
 	if r.core.unfinished.Len() != 0 {
 		t.Error("an invocation that had all its chunks is remembered")
@@ -80,8 +80,8 @@ func TestStepInvocationChunks(t *testing.T) {
 // is forgotten.
 func TestStepInvocationEndsEarly(t *testing.T) {
 	for name, end := range map[string]func(r *rig, s *progressiveCallee){
-		"result": func(r *rig, s *progressiveCallee) { r.do(&Answer{Inv: s.invs[0]}) },
-		"error":  func(r *rig, s *progressiveCallee) { r.do(&Answer{Inv: s.invs[0], URI: proto.ErrURICanceled}) },
+		"result": func(r *rig, s *progressiveCallee) { r.do(answerWith(r.codec, s.invs[0], "", false)) },
+		"error":  func(r *rig, s *progressiveCallee) { r.do(answerWith(r.codec, s.invs[0], proto.ErrURICanceled, false)) },
 		"overflow": func(r *rig, s *progressiveCallee) {
 			s.chunks[0].verdict = Overflow
 			r.feed(invocation(1, true))
@@ -104,7 +104,7 @@ func TestStepInvocationEndsEarly(t *testing.T) {
 			if len(s.invs) != 1 || r.core.unfinished.Len() != 0 || r.core.ended {
 				t.Errorf("%d invocations, %d remembered", len(s.invs), r.core.unfinished.Len())
 			}
-			r.do(&Answer{Inv: s.invs[0]}) // late
+			r.do(answerWith(r.codec, s.invs[0], "", false)) // late
 			r.want()
 		})
 	}
@@ -130,7 +130,7 @@ func TestStepEarlyEndsAreBounded(t *testing.T) {
 	r, s := calleeRig(t)
 	for id := proto.ID(1); id <= 3*mostUnfinished; id++ {
 		r.feed(invocation(id, true))
-		r.do(&Answer{Inv: s.invs[len(s.invs)-1]})
+		r.do(answerWith(r.codec, s.invs[len(s.invs)-1], "", false))
 		r.sent()
 	}
 	if n := r.core.unfinished.Len(); n != mostUnfinished {
@@ -153,7 +153,7 @@ func TestStepInterruptEndsChunks(t *testing.T) {
 	if len(s.chunks[0].got) > 0 {
 		t.Error("a chunk behind the interrupt was delivered")
 	}
-	r.do(&Answer{Inv: s.invs[0], URI: proto.ErrURICanceled})
+	r.do(answerWith(r.codec, s.invs[0], proto.ErrURICanceled, false))
 	r.want(proto.Error)
 	r.feed(invocation(1, false))
 	if len(s.invs) != 1 {

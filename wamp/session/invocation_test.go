@@ -20,13 +20,13 @@ func TestStepInvocation(t *testing.T) {
 		t.Fatalf("ready %v, %d invocations: the one behind REGISTERED must arrive", err, len(s.invs))
 	}
 	inv := s.invs[0]
-	r.do(&Answer{Inv: inv, Progress: true})
-	r.do(&Answer{Inv: inv})
+	r.do(answerWith(r.codec, inv, "", true))
+	r.do(answerWith(r.codec, inv, "", false))
 	got := r.want(proto.Yield, proto.Yield)
 	if !got[0].Options.Bool("progress") || got[1].Options.Bool("progress") {
 		t.Errorf("sent %+v", got)
 	}
-	r.do(&Answer{Inv: inv}) // late: goes nowhere
+	r.do(answerWith(r.codec, inv, "", false)) // late: goes nowhere
 	r.want()
 }
 
@@ -42,7 +42,7 @@ func TestStepInterrupt(t *testing.T) {
 	if len(s.cut) != 1 || !errors.As(s.cut[0], &in) || in.Mode != "kill" {
 		t.Fatalf("cut %v", s.cut)
 	}
-	r.do(&Answer{Inv: s.invs[0], URI: proto.ErrURICanceled})
+	r.do(answerWith(r.codec, s.invs[0], proto.ErrURICanceled, false))
 	if m := r.want(proto.Error)[0]; m.RequestType != proto.Invocation || m.Request != 1 {
 		t.Errorf("sent %+v", m)
 	}
@@ -97,7 +97,7 @@ func TestStepUnregisterLetsRunningFinish(t *testing.T) {
 	if m := r.want(proto.Error)[0]; m.Request != 2 || m.URI != proto.ErrURIUnavailable {
 		t.Errorf("sent %+v", m)
 	}
-	r.do(&Answer{Inv: s.invs[0]})
+	r.do(answerWith(r.codec, s.invs[0], "", false))
 	r.want(proto.Yield)
 	r.feed(proto.Message{Type: proto.Unregistered, Request: 2})
 	r.clean()

@@ -58,8 +58,8 @@ type mailbox struct {
 	tallies  map[*Tally]struct{} // of those who run users' code
 }
 
-// post is data operations in their order. A publish of which nobody waits for anything
-// is only its bytes.
+// post is data operations in their order. A publish of which nobody waits for anything,
+// and an answer to an invocation, are only their bytes.
 type post struct {
 	entries []posting
 	bytes   []byte
@@ -67,12 +67,20 @@ type post struct {
 
 // posting is one of them.
 type posting struct {
-	o     op     // nil: a publish
-	topic string // of the publish
-	end   int    // of its bytes, which begin where those of the one before end
+	o        op          // nil: bytes
+	topic    string      // of a publish
+	inv      *Invocation // that is answered, nil for a publish
+	progress bool        // the answer is not its last
+	end      int         // of its bytes, which begin where those of the one before end
 }
 
 func (p *post) add(o op) { p.entries = append(p.entries, posting{o: o}) }
+
+func (p *post) addBytes(e posting, data []byte) {
+	p.bytes = append(p.bytes, data...)
+	e.end = len(p.bytes)
+	p.entries = append(p.entries, e)
+}
 
 // empty makes a post that has been gone through ready for others.
 func (p *post) empty() {
@@ -133,9 +141,29 @@ func (m *mailbox) post(topic string, rest []byte) (done bool, err error) {
 		err = notConnected(m.cause)
 	case m.line.len() == 0 && m.room(size):
 		m.used += size
-		d := &m.data
-		d.bytes = append(d.bytes, rest...)
-		d.entries = append(d.entries, posting{topic: topic, end: len(d.bytes)})
+		m.data.addBytes(posting{topic: topic}, rest)
+		done = true
+	}
+	m.mu.Unlock()
+	if done {
+		m.door.ring()
+	}
+	return done, err
+}
+
+// answer hands an answer to an invocation over, if there is room, or past the bound if
+// it is the last: an invocation's end is never held back.
+func (m *mailbox) answer(a Answer) (done bool, err error) {
+	size := answerCost(a.Message)
+	m.mu.Lock()
+	switch {
+	case m.closed != nil:
+		err = m.closed
+	case a.Progress && m.offline && m.failFast:
+		err = notConnected(m.cause)
+	case !a.Progress || m.line.len() == 0 && m.room(size):
+		m.used += size
+		m.data.addBytes(posting{inv: a.Inv, progress: a.Progress}, a.Message)
 		done = true
 	}
 	m.mu.Unlock()

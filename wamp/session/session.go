@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -141,13 +142,32 @@ func (s *Session) Subscribe(sub *Subscription) error { return s.box.put(sub.Ctx,
 // Ready.
 func (s *Session) Register(r *Registration) error { return s.box.put(r.Ctx, r, r.size()) }
 
-// Answer hands a callee's answer over. A progressive one waits for outbound
-// room under ctx, an end never waits.
-func (s *Session) Answer(ctx context.Context, a *Answer) error {
-	if a.Progress {
-		return s.box.put(ctx, a, a.size())
+// MostCopied is how large a message is at most that is copied when it is handed over.
+// A larger one is the engine's from then on.
+const MostCopied = 16 << 10
+
+// own returns a message as the engine's.
+func own(message []byte) []byte {
+	if cap(message) <= MostCopied {
+		return slices.Clone(message)
 	}
-	return s.box.force(a, a.size())
+	return message
+}
+
+// Answer hands a callee's answer over, with its message (see MostCopied). A
+// progressive one waits for outbound room under ctx, an end never waits.
+func (s *Session) Answer(ctx context.Context, a Answer) error {
+	if cap(a.Message) <= MostCopied {
+		if done, err := s.box.answer(a); done || err != nil {
+			return err
+		}
+	}
+	a.Message = own(a.Message)
+	o := (*answerOp)(&a)
+	if !a.Progress {
+		return s.box.force(o, answerCost(a.Message))
+	}
+	return s.box.put(ctx, o, answerCost(a.Message))
 }
 
 // Unsubscribe ends a subscription and waits for the router's answer under ctx.
@@ -235,7 +255,7 @@ func (s *Session) Panicked(what string, p any, stack []byte) {
 
 // PublishOnce hands a publish over of which nobody is told more: what stands against
 // it is said now, as far as it is known. While there is no outbound room it waits under
-// ctx. rest is the message without its id, from codec.AppendRest; it is copied.
+// ctx. rest is the message without its id, from codec.AppendRest (see MostCopied).
 func (s *Session) PublishOnce(ctx context.Context, topic string, rest []byte, needs []Need) error {
 	if !s.details.Load().Roles.Has(proto.Broker) {
 		return &FeatureError{Role: proto.Broker, NoRole: true}
@@ -253,13 +273,15 @@ func (s *Session) PublishOnce(ctx context.Context, topic string, rest []byte, ne
 	if ctx.Err() != nil {
 		return newCanceled(ctx)
 	}
-	if len(needs) == 0 {
+	if len(needs) == 0 && cap(rest) <= MostCopied {
 		if done, err := s.box.post(topic, rest); done || err != nil {
 			return err
 		}
 	}
 	p := &Publish{Ctx: ctx, URI: topic, Needs: needs}
-	p.Rest = append(p.Scratch[:0], rest...)
+	if p.Rest = rest; cap(rest) <= MostCopied {
+		p.Rest = append(p.Scratch[:0], rest...)
+	}
 	return s.box.put(ctx, p, p.size())
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/connectanum/connectanum-go/wamp/codec"
 	"github.com/connectanum/connectanum-go/wamp/internal/sim"
 	"github.com/connectanum/connectanum-go/wamp/proto"
 )
@@ -20,7 +21,7 @@ func (s *simCallee) End(e End) {
 		queue := s.queue
 		s.queue = nil
 		for _, v := range queue {
-			v.answer(proto.ErrURIUnavailable, nil)
+			v.answer(proto.ErrURIUnavailable)
 		}
 	}
 }
@@ -46,7 +47,7 @@ func (s *simCallee) Invoke(m *proto.Message) (*Invocation, Verdict) {
 		return nil, Overflow
 	}
 	w := s.w
-	v := &simInvocation{s: s, inv: &Invocation{}, m: &proto.Message{Options: m.Options}}
+	v := &simInvocation{s: s, inv: &Invocation{Request: m.Request}, m: &proto.Message{Options: m.Options}}
 	var ok bool
 	v.a, v.run, ok = sim.FromValues(sim.ParseJSON(m.Args))
 	if w.m.Invoked(v.a.Op, s.n, w.link); !ok {
@@ -127,18 +128,18 @@ func (v *simInvocation) cancel(cause error) {
 			if v.a.End != sim.EndStuck {
 				w.m.Answers(v.a.Op)
 			}
-			v.answer(proto.ErrURICanceled, sim.AppendJSON(nil, sim.Tag{Op: v.a.Op, Run: v.run}.Numbers()))
+			v.answer(proto.ErrURICanceled, v.tag(0)...)
 		}
 	})
 }
 
 // answer ends it with an error.
-func (v *simInvocation) answer(uri string, args []byte) {
+func (v *simInvocation) answer(uri string, args ...any) {
 	v.done = true
 	if uri == proto.ErrURIUnavailable {
 		v.s.w.m.Answers(v.a.Op)
 	}
-	v.s.w.put(&Answer{Inv: v.inv, URI: uri, Body: Body{Args: args}})
+	v.s.w.put(answerWith(codec.JSON, v.inv, uri, false, args...))
 	v.ended()
 }
 
@@ -148,15 +149,15 @@ func (v *simInvocation) say(n int, last bool) {
 	if v.done {
 		return
 	}
-	answer := &Answer{Inv: v.inv, Progress: !last, Body: Body{Args: sim.AppendJSON(nil, sim.Tag{Op: v.a.Op, Run: v.run, N: n}.Numbers())}}
+	uri, args := "", v.tag(n)
 	if last {
 		switch v.a.End {
 		case sim.EndError:
-			answer.URI = sim.AppError
+			uri = sim.AppError
 		case sim.EndDecline:
-			answer.URI, answer.Args = proto.ErrURIUnavailable, nil
+			uri, args = proto.ErrURIUnavailable, nil
 		case sim.EndPanic, sim.EndGoexit:
-			answer.URI, answer.Args = proto.ErrURIRuntimeError, nil
+			uri, args = proto.ErrURIRuntimeError, nil
 		}
 		v.done = true
 		if !v.over {
@@ -164,7 +165,15 @@ func (v *simInvocation) say(n int, last bool) {
 		}
 		defer v.ended()
 	}
-	w.put(answer)
+	w.put(answerWith(codec.JSON, v.inv, uri, !last, args...))
+}
+
+// tag are the arguments of an answer.
+func (v *simInvocation) tag(n int) (args []any) {
+	for _, v := range (sim.Tag{Op: v.a.Op, Run: v.run, N: n}).Numbers() {
+		args = append(args, v)
+	}
+	return args
 }
 
 // simChunks is the sink of the chunks of one invocation.

@@ -68,7 +68,7 @@ type End struct {
 // actor and must not block.
 type InvocationSink interface {
 	// Invoke takes an INVOCATION. It returns the engine's part of what it
-	// made of it. With the verdict Overflow it has no room, and has not taken it.
+	// made of it, with the id of the request set. With the verdict Overflow it has no room, and has not taken it.
 	Invoke(m *proto.Message) (*Invocation, Verdict)
 	// End is called exactly once, as the last one.
 	End(e End)
