@@ -23,6 +23,7 @@ type Invocation struct {
 	Handled bool
 
 	// Actor only, from here on.
+	live    bool // it is in the table; of its own link
 	cut     bool // its context has been ended
 	more    bool // further chunks are to come
 	reg     *Registration
@@ -85,6 +86,7 @@ func (inv *Invocation) expire(c *core) {
 
 // forget takes an invocation out of the table.
 func (c *core) forget(inv *Invocation) {
+	inv.live = false
 	delete(c.invocations, inv.Request)
 	c.timers.stop(inv.timer)
 	c.endedEarly(inv)
@@ -164,7 +166,7 @@ func (c *core) onInvocation(m *proto.Message) {
 		return
 	}
 	c.judgeProcedure(r, verdict)
-	inv.reg, inv.gen = r, c.gen
+	inv.reg, inv.gen, inv.live = r, c.gen, true
 	inv.more = inv.Chunks != nil
 	c.invocations[m.Request] = inv
 	c.awaitChunk(inv)
@@ -302,7 +304,7 @@ func (c *core) answer(a Answer) {
 	cost := answerCost(a.Message)
 	c.outCost += cost
 	inv := a.Inv
-	if inv.gen != c.gen || c.invocations[inv.Request] != inv || c.state != proto.StateEstablished {
+	if inv.gen != c.gen || !inv.live || c.state != proto.StateEstablished {
 		c.stats.Late++
 		return
 	}

@@ -162,8 +162,7 @@ func (s *Session) Answer(ctx context.Context, a Answer) error {
 			return err
 		}
 	}
-	a.Message = own(a.Message)
-	o := (*answerOp)(&a)
+	o := &answerOp{Inv: a.Inv, Progress: a.Progress, Message: own(a.Message)}
 	if !a.Progress {
 		return s.box.force(o, answerCost(a.Message))
 	}
