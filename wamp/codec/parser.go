@@ -183,7 +183,9 @@ func (p *parser) options(raw []byte, m *proto.Message, at int) error {
 		}
 	}
 	m.Options, m.Odd = proto.SiftOptions(m.Type, d)
-	p.dicts.put(m.Type, raw, m.Options, m.Odd)
+	if m.Type.Traits().Payload { // the others do not come often
+		p.dicts.put(m.Type, raw, m.Options, m.Odd)
+	}
 	return nil
 }
 

@@ -4,7 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"runtime/debug"
-	"sync/atomic"
+	"sync"
 )
 
 // A logger is a user's code: it may block, panic, or do something with the
@@ -15,12 +15,15 @@ import (
 // the count is logged when there is room again.
 const logRecords = 512
 
-// logQueue is that queue.
+// logQueue is that queue. Most sessions log little: it takes memory only while there
+// is something in it.
 type logQueue struct {
-	ch      chan logEntry
-	crew    crew
-	running atomic.Bool
-	dropped atomic.Int64
+	crew crew
+
+	mu      sync.Mutex // held for a moment, and never across a call
+	entries []logEntry
+	running bool
+	dropped int64
 }
 
 type logEntry struct {
@@ -29,16 +32,20 @@ type logEntry struct {
 }
 
 func (q *logQueue) put(e logEntry) {
-	select {
-	case q.ch <- e:
-	default:
-		q.dropped.Add(1)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.entries) < logRecords {
+		q.entries = append(q.entries, e)
+	} else {
+		q.dropped++
 	}
 	q.wake()
 }
 
+// wake sees to it that somebody hands the records on. The caller has the lock.
 func (q *logQueue) wake() {
-	if q.running.CompareAndSwap(false, true) {
+	if !q.running && len(q.entries) > 0 {
+		q.running = true
 		q.crew.start(q.run) // ends when the queue is empty
 	}
 }
@@ -47,38 +54,47 @@ func (q *logQueue) run() {
 	done := false
 	defer func() {
 		if !done { // runtime.Goexit in a handler: somebody else goes on
-			q.running.Store(false)
-			if len(q.ch) > 0 {
-				q.wake()
-			}
+			q.mu.Lock()
+			defer q.mu.Unlock()
+			q.running = false
+			q.wake()
 		}
 	}()
 	for {
-		select {
-		case e := <-q.ch:
-			q.write(e)
-			continue
-		default:
-		}
-		q.running.Store(false)
-		if len(q.ch) == 0 || !q.running.CompareAndSwap(false, true) {
+		e, dropped, ok := q.next()
+		if !ok {
 			done = true
 			return
 		}
+		e.write(dropped)
 	}
 }
 
+// next takes the oldest record out, and how many were dropped since it was last asked.
+func (q *logQueue) next() (e logEntry, dropped int64, ok bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.entries) == 0 {
+		q.entries, q.running = nil, false
+		return e, 0, false
+	}
+	e, dropped = q.entries[0], q.dropped
+	q.entries[0], q.dropped = logEntry{}, 0
+	q.entries = q.entries[1:]
+	return e, dropped, true
+}
+
 // write hands a record on. A logger that panics loses it, and nothing else.
-func (q *logQueue) write(e logEntry) {
+func (e *logEntry) write(dropped int64) {
 	defer func() { _ = recover() }() // there is nobody left to tell
 	h := e.to
 	if h == nil {
 		h = slog.Default().Handler()
 	}
 	ctx := context.Background()
-	if n := q.dropped.Swap(0); n > 0 && h.Enabled(ctx, slog.LevelWarn) {
+	if dropped > 0 && h.Enabled(ctx, slog.LevelWarn) {
 		lost := slog.NewRecord(e.record.Time, slog.LevelWarn, prefix+"the logger is too slow: records were dropped", 0)
-		lost.AddAttrs(slog.Int64("count", n))
+		lost.AddAttrs(slog.Int64("count", dropped))
 		_ = h.Handle(ctx, lost)
 	}
 	if h.Enabled(ctx, e.record.Level) {
@@ -108,7 +124,7 @@ func (h *logHandler) WithGroup(string) slog.Handler      { return h }
 // setLoggers makes the loggers of a session: one for what happens to it, and one
 // for faults of users' code, which are not to be lost.
 func (cfg *settings) setLoggers() {
-	cfg.logs = &logQueue{ch: make(chan logEntry, logRecords)}
+	cfg.logs = &logQueue{}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 		cfg.faults = slog.New(&logHandler{q: cfg.logs})

@@ -32,6 +32,10 @@ const (
 
 const (
 	readBuffer = 64 << 10
+	// A connection on which little arrives has a buffer of idleBuffer bytes: until one
+	// read fills it, and again after calmReads that would not have filled the half.
+	idleBuffer = 2 << 10
+	calmReads  = 8
 	// A read buffer that has grown past keepBuffer goes as soon as the message
 	// is read, a smaller one after keepReads messages that did not need it.
 	keepBuffer = 1 << 20
@@ -52,6 +56,8 @@ type rawSocket struct {
 	buf   []byte
 	r, w  int // buf[r:w] is not yet read
 	small int // messages since one needed the grown buffer
+	got   int // bytes of the last read
+	calm  int // reads in a row that a small buffer would have done for
 	rerr  error
 
 	pingMu sync.Mutex // guards pings and pingID
@@ -232,18 +238,17 @@ func (c *rawSocket) Read() ([]byte, error) {
 // has come, not to what a header says.
 func (c *rawSocket) fill(need int) error {
 	left := c.buf[c.r:c.w]
-	switch {
-	case len(c.buf) == 0,
-		len(c.buf) > readBuffer && len(left) < readBuffer && (c.small >= keepReads || len(c.buf) > keepBuffer && c.small > 0),
-		len(c.buf) > keepBuffer && len(left) == 0:
-		c.buf = make([]byte, readBuffer)
-	case len(left) == len(c.buf):
-		c.buf = make([]byte, min(2*len(c.buf), need))
+	if size := c.roomFor(len(left), need); size != len(c.buf) {
+		before := c.buf
+		c.buf = takeBuffer(size)
+		c.r, c.w = 0, copy(c.buf, left)
+		giveBuffer(before)
+	} else {
+		c.r, c.w = 0, copy(c.buf, left)
 	}
-	c.r, c.w = 0, copy(c.buf, left)
 	for {
 		n, err := c.link.conn.Read(c.buf[c.w:])
-		c.w += n
+		c.w, c.got = c.w+n, n
 		switch {
 		case n > 0:
 			return nil // the error, if any, comes again
@@ -257,6 +262,48 @@ func (c *rawSocket) fill(need int) error {
 			return fmt.Errorf("connection cut inside a frame: %w", io.ErrUnexpectedEOF)
 		}
 		return err
+	}
+}
+
+// roomFor is how large the buffer has to be for the next read, where left bytes of a
+// frame of the size need are there.
+func (c *rawSocket) roomFor(left, need int) int {
+	size := len(c.buf)
+	switch {
+	case size == 0:
+		return idleBuffer
+	case left == size:
+		return max(readBuffer, min(2*size, need))
+	case size > readBuffer && left < readBuffer && (c.small >= keepReads || size > keepBuffer && c.small > 0), size > keepBuffer && left == 0:
+		return readBuffer
+	case left > 0 || size > readBuffer:
+	case size == idleBuffer && c.got == size: // there is more where that came from
+		return readBuffer
+	case size == readBuffer && c.got >= idleBuffer/2:
+		c.calm = 0
+	case size == readBuffer:
+		if c.calm++; c.calm >= calmReads {
+			c.calm = 0
+			return idleBuffer
+		}
+	}
+	return size
+}
+
+// The buffers of connections on which much arrives go round between them.
+var readBuffers = sync.Pool{New: func() any { return new([readBuffer]byte) }}
+
+func takeBuffer(size int) []byte {
+	if size == readBuffer {
+		return readBuffers.Get().(*[readBuffer]byte)[:]
+	}
+	return make([]byte, size)
+}
+
+// giveBuffer gives a buffer back from which nobody reads any more.
+func giveBuffer(b []byte) {
+	if len(b) == readBuffer {
+		readBuffers.Put((*[readBuffer]byte)(b))
 	}
 }
 
