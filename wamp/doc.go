@@ -39,6 +39,10 @@
 //	var sum int
 //	err = r.Scan(&sum)
 //
+// The function [Call] does both, and is the fastest call there is:
+//
+//	sum, err := wamp.Call[int](ctx, session, "com.example.add", wamp.Args(2, 3))
+//
 // [Args] and [Kwargs] make the [Payload] of a message from Go values; docs/values.md
 // describes what they become. The end of ctx cancels the call, as [CancelMode]
 // says. [Timeout] limits the time between results.

@@ -4,7 +4,7 @@ package proto
 type Row struct {
 	Key   string
 	In    []MessageType
-	Needs []Need
+	Needs []KeyNeed
 }
 
 // Fits reports whether a value is one that the key may have.

@@ -87,7 +87,7 @@ type optionRow struct {
 	want want
 	odd  Oddities
 	in   []MessageType
-	need []Need
+	need []KeyNeed
 }
 
 // has reports whether the key is one of messages of type t.
@@ -108,8 +108,8 @@ const (
 	Emulate
 )
 
-// Need is the feature of the router that a key of a message needs.
-type Need struct {
+// KeyNeed is the feature of the router that a key of a message needs.
+type KeyNeed struct {
 	// In is the message in which the key has the need.
 	In MessageType
 	// Role and Feature are what the router must have announced.
@@ -127,17 +127,19 @@ type Need struct {
 
 // Unmet reports whether value asks for something that the features of a router
 // do not have.
-func (n Need) Unmet(value any, has FeatureSet) bool { return value != n.Default && !has.Has(n.Feature) }
+func (n KeyNeed) Unmet(value any, has FeatureSet) bool {
+	return value != n.Default && !has.Has(n.Feature)
+}
 
 var (
-	lists    = []Need{{In: Publish, Role: Broker, Feature: SubscriberBlackwhiteListing, Lack: Refuse, Silent: true}}
-	passthru = []Need{
+	lists    = []KeyNeed{{In: Publish, Role: Broker, Feature: SubscriberBlackwhiteListing, Lack: Refuse, Silent: true}}
+	passthru = []KeyNeed{
 		{In: Publish, Role: Broker, Feature: PayloadPassthruMode, Lack: Refuse},
 		{In: Call, Role: Dealer, Feature: PayloadPassthruMode, Lack: Refuse},
 		{In: Yield, Role: Dealer, Feature: PayloadPassthruMode, Lack: Refuse},
 		{In: Error, Role: Dealer, Feature: PayloadPassthruMode, Lack: Refuse},
 	}
-	cryptobox = []Need{
+	cryptobox = []KeyNeed{
 		{In: Publish, Role: Broker, Feature: PayloadEncryptionCryptobox, Lack: Refuse},
 		{In: Call, Role: Dealer, Feature: PayloadEncryptionCryptobox, Lack: Refuse},
 		{In: Yield, Role: Dealer, Feature: PayloadEncryptionCryptobox, Lack: Refuse},
@@ -149,31 +151,31 @@ var (
 // details of messages, by the WAMP specification or by routers. Keys that are not
 // here are ignored.
 var options = [...]optionRow{
-	{KeyReceiveProgress, wantBool, OddDetail, []MessageType{Call, Invocation}, []Need{{In: Call, Role: Dealer, Feature: ProgressiveCallResults, Lack: Ignore, Default: false, Silent: true}}},
-	{KeyProgress, wantBool, OddProgress, []MessageType{Call, Invocation, Result, Yield}, []Need{{In: Call, Role: Dealer, Feature: ProgressiveCallInvocations, Lack: Refuse, Default: false}}},
-	{KeyTimeout, wantInt, OddDetail, []MessageType{Call, Invocation}, []Need{{In: Call, Role: Dealer, Feature: CallTimeout, Lack: Emulate, Silent: true}}},
-	{KeyMode, wantMode, OddDetail, []MessageType{Cancel, Interrupt}, []Need{{In: Cancel, Role: Dealer, Feature: CallCanceling, Lack: Emulate}}},
+	{KeyReceiveProgress, wantBool, OddDetail, []MessageType{Call, Invocation}, []KeyNeed{{In: Call, Role: Dealer, Feature: ProgressiveCallResults, Lack: Ignore, Default: false, Silent: true}}},
+	{KeyProgress, wantBool, OddProgress, []MessageType{Call, Invocation, Result, Yield}, []KeyNeed{{In: Call, Role: Dealer, Feature: ProgressiveCallInvocations, Lack: Refuse, Default: false}}},
+	{KeyTimeout, wantInt, OddDetail, []MessageType{Call, Invocation}, []KeyNeed{{In: Call, Role: Dealer, Feature: CallTimeout, Lack: Emulate, Silent: true}}},
+	{KeyMode, wantMode, OddDetail, []MessageType{Cancel, Interrupt}, []KeyNeed{{In: Cancel, Role: Dealer, Feature: CallCanceling, Lack: Emulate}}},
 	{KeyReason, wantString, OddDetail, []MessageType{Interrupt, Unsubscribed, Unregistered}, nil},
-	{KeyDiscloseMe, wantBool, OddDetail, []MessageType{Call, Publish}, []Need{
+	{KeyDiscloseMe, wantBool, OddDetail, []MessageType{Call, Publish}, []KeyNeed{
 		{In: Call, Role: Dealer, Feature: CallerIdentification, Lack: Ignore, Default: false, Silent: true},
 		{In: Publish, Role: Broker, Feature: PublisherIdentification, Lack: Ignore, Default: false, Silent: true},
 	}},
-	{KeyDiscloseCaller, wantBool, OddDetail, []MessageType{Register}, []Need{{In: Register, Role: Dealer, Feature: CallerIdentification, Lack: Ignore, Default: false, Silent: true}}},
-	{KeyForwardTimeout, wantBool, OddDetail, []MessageType{Register}, []Need{{In: Register, Role: Dealer, Feature: CallTimeout, Lack: Refuse, Default: false, Silent: true}}},
+	{KeyDiscloseCaller, wantBool, OddDetail, []MessageType{Register}, []KeyNeed{{In: Register, Role: Dealer, Feature: CallerIdentification, Lack: Ignore, Default: false, Silent: true}}},
+	{KeyForwardTimeout, wantBool, OddDetail, []MessageType{Register}, []KeyNeed{{In: Register, Role: Dealer, Feature: CallTimeout, Lack: Refuse, Default: false, Silent: true}}},
 	{KeyForceReregister, wantBool, OddDetail, []MessageType{Register}, nil},
 	{KeyConcurrency, wantInt, OddDetail, []MessageType{Register}, nil},
-	{KeyInvoke, wantString, OddDetail, []MessageType{Register}, []Need{{In: Register, Role: Dealer, Feature: SharedRegistration, Lack: Refuse, Default: string(Single)}}},
-	{KeyMatch, wantMatch, OddDetail, []MessageType{Subscribe, Register}, []Need{
+	{KeyInvoke, wantString, OddDetail, []MessageType{Register}, []KeyNeed{{In: Register, Role: Dealer, Feature: SharedRegistration, Lack: Refuse, Default: string(Single)}}},
+	{KeyMatch, wantMatch, OddDetail, []MessageType{Subscribe, Register}, []KeyNeed{
 		{In: Subscribe, Role: Broker, Feature: PatternBasedSubscription, Lack: Refuse, Default: string(Exact)},
 		{In: Register, Role: Dealer, Feature: PatternBasedRegistration, Lack: Refuse, Default: string(Exact)},
 	}},
-	{KeyGetRetained, wantBool, OddDetail, []MessageType{Subscribe}, []Need{{In: Subscribe, Role: Broker, Feature: EventRetention, Lack: Ignore, Default: false, Silent: true}}},
-	{KeyNKey, wantString, OddDetail, []MessageType{Subscribe}, []Need{{In: Subscribe, Role: Broker, Feature: ShardedSubscription, Lack: Refuse, Silent: true}}},
-	{KeyRKey, wantString, OddDetail, []MessageType{Call, Publish}, []Need{
+	{KeyGetRetained, wantBool, OddDetail, []MessageType{Subscribe}, []KeyNeed{{In: Subscribe, Role: Broker, Feature: EventRetention, Lack: Ignore, Default: false, Silent: true}}},
+	{KeyNKey, wantString, OddDetail, []MessageType{Subscribe}, []KeyNeed{{In: Subscribe, Role: Broker, Feature: ShardedSubscription, Lack: Refuse, Silent: true}}},
+	{KeyRKey, wantString, OddDetail, []MessageType{Call, Publish}, []KeyNeed{
 		{In: Call, Role: Dealer, Feature: ShardedRegistration, Lack: Refuse, Silent: true},
 		{In: Publish, Role: Broker, Feature: ShardedSubscription, Lack: Refuse, Silent: true},
 	}},
-	{KeyRunMode, wantString, OddDetail, []MessageType{Call}, []Need{{In: Call, Role: Dealer, Feature: ShardedRegistration, Lack: Refuse, Silent: true}}},
+	{KeyRunMode, wantString, OddDetail, []MessageType{Call}, []KeyNeed{{In: Call, Role: Dealer, Feature: ShardedRegistration, Lack: Refuse, Silent: true}}},
 	{KeyCaller, wantID, OddDetail, []MessageType{Invocation, Call}, nil},
 	{KeyCallerAuthID, wantString, OddDetail, []MessageType{Invocation, Call}, nil},
 	{KeyCallerAuthRole, wantString, OddDetail, []MessageType{Invocation, Call}, nil},
@@ -184,14 +186,14 @@ var options = [...]optionRow{
 	{KeyTrustLevel, wantInt, OddDetail, []MessageType{Invocation, Event}, nil},
 	{KeyError, wantAny, OddDetail, []MessageType{Result}, nil},
 	{KeyAcknowledge, wantBool, OddDetail, []MessageType{Publish}, nil},
-	{KeyExcludeMe, wantBool, OddDetail, []MessageType{Publish}, []Need{{In: Publish, Role: Broker, Feature: PublisherExclusion, Lack: Refuse, Default: true, Silent: true}}},
+	{KeyExcludeMe, wantBool, OddDetail, []MessageType{Publish}, []KeyNeed{{In: Publish, Role: Broker, Feature: PublisherExclusion, Lack: Refuse, Default: true, Silent: true}}},
 	{KeyExclude, wantIDs, OddDetail, []MessageType{Publish}, lists},
 	{KeyExcludeAuthID, wantStrings, OddDetail, []MessageType{Publish}, lists},
 	{KeyExcludeAuthRole, wantStrings, OddDetail, []MessageType{Publish}, lists},
 	{KeyEligible, wantIDs, OddDetail, []MessageType{Publish}, lists},
 	{KeyEligibleAuthID, wantStrings, OddDetail, []MessageType{Publish}, lists},
 	{KeyEligibleAuthRole, wantStrings, OddDetail, []MessageType{Publish}, lists},
-	{KeyRetain, wantBool, OddDetail, []MessageType{Publish}, []Need{{In: Publish, Role: Broker, Feature: EventRetention, Lack: Refuse, Default: false, Silent: true}}},
+	{KeyRetain, wantBool, OddDetail, []MessageType{Publish}, []KeyNeed{{In: Publish, Role: Broker, Feature: EventRetention, Lack: Refuse, Default: false, Silent: true}}},
 	{KeyPublisher, wantID, OddDetail, []MessageType{Event}, nil},
 	{KeyPublisherAuthID, wantString, OddDetail, []MessageType{Event}, nil},
 	{KeyPublisherAuthRole, wantString, OddDetail, []MessageType{Event}, nil},
@@ -227,7 +229,7 @@ var options = [...]optionRow{
 
 // NeedOf returns what a key needs of a router in messages of type t, if there is
 // something.
-func NeedOf(t MessageType, key string) (Need, bool) {
+func NeedOf(t MessageType, key string) (KeyNeed, bool) {
 	if row := rowOf(t, key); row != nil {
 		for _, n := range row.need {
 			if n.In == t {
@@ -235,7 +237,7 @@ func NeedOf(t MessageType, key string) (Need, bool) {
 			}
 		}
 	}
-	return Need{}, false
+	return KeyNeed{}, false
 }
 
 // IntegerKeys returns the keys whose values are ids, lists of ids or counts.

@@ -30,7 +30,7 @@ func TestKeyTable(t *testing.T) {
 			if n.Default != nil && !row.Fits(n.Default) {
 				t.Errorf("%s: %v is no value of the key", name, n.Default)
 			}
-			if slices.ContainsFunc(row.Needs[:i], func(o proto.Need) bool { return o.In == n.In }) {
+			if slices.ContainsFunc(row.Needs[:i], func(o proto.KeyNeed) bool { return o.In == n.In }) {
 				t.Errorf("%s needs two features", name)
 			}
 			if got, ok := proto.NeedOf(n.In, row.Key); !ok || got != n {
