@@ -72,7 +72,8 @@ func (r Results) Final() (Result, error) {
 
 // All returns an iterator over the stream, which yields each element together
 // with its Err; an error is the last pair. Leaving the loop does not end the
-// call; the end of its context does.
+// call; the end of its context does. It reads the channel, for convenience;
+// [Stream] does without one.
 func (r Results) All() iter.Seq2[Result, error] {
 	return func(yield func(Result, error) bool) {
 		if r == nil {
@@ -254,37 +255,6 @@ func (cs *callStream) outcome(e session.End) (r Result) {
 		}
 	}
 	return r
-}
-
-// Stream calls a procedure and returns an iterator that decodes the first
-// argument of each result into a T. [Progressive] is set. A final result
-// without arguments ends the sequence without an element; an error, of the call
-// or of decoding, is the last pair. Leaving the loop cancels the call.
-//
-// ctx governs the call, as in [Session.Call].
-func Stream[T any](ctx context.Context, s *Session, procedure string, payload Payload, options ...CallOption) iter.Seq2[T, error] {
-	return func(yield func(T, error) bool) {
-		ctx, err := session.Own(ctx)
-		if err != nil {
-			yield(*new(T), opError("call", procedure, err))
-			return
-		}
-		ctx, cancel := context.WithCancel(ctx)
-		defer cancel()
-		for r := range s.Call(ctx, procedure, payload, append([]CallOption{Progressive()}, options...)...) {
-			var v T
-			err := r.Err
-			if err == nil && !r.Progress && r.NArgs() == 0 {
-				return
-			}
-			if err == nil {
-				err = r.Scan(&v)
-			}
-			if !yield(v, err) || err != nil {
-				return
-			}
-		}
-	}
 }
 
 // Callee returns who answered, as far as the dealer disclosed it.

@@ -369,6 +369,8 @@ const (
 // What is refused before anything happens.
 var (
 	errNoStream    = errors.New("nothing comes: it is nil, or was read to its end before")
+	errByChannel   = errors.New("it is read by its channel already")
+	errByLoop      = errors.New("another loop reads it")
 	errNilOption   = errors.New("an option is nil")
 	errNilProducer = errors.New("the producer is nil")
 	errProducer    = errors.New("the producer panicked or called runtime.Goexit")

@@ -36,7 +36,7 @@ func (s *Session) Handle(ctx context.Context, procedure string, h Handler, optio
 		tally := s.eng.NewTally("invocation of "+procedure+" still runs", "invocations of "+procedure+" still run")
 		if err = s.eng.Go(func() { r.serve(h, tally) }); err != nil {
 			tally.Close()
-			for range r.stream.Ch() { // what came before the session was over goes to nobody
+			for range r.stream.Each { // what came before the session was over goes to nobody
 			}
 		}
 	}
@@ -83,7 +83,8 @@ func (v *Service) Unregister(ctx context.Context) error { return v.r.Unregister(
 func (r *Registration) serve(h Handler, tally *session.Tally) {
 	defer tally.Close()
 	slots := make(chan struct{}, r.concurrency)
-	for inv := range r.stream.Ch() {
+	for next := range r.stream.Each {
+		inv := *next
 		select {
 		case <-r.over:
 			_ = inv.Decline()

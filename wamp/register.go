@@ -2,6 +2,7 @@ package wamp
 
 import (
 	"context"
+	"iter"
 	"sync/atomic"
 	"time"
 
@@ -33,6 +34,7 @@ type Registration struct {
 	done        chan struct{} // closed when it has ended
 	over        chan struct{} // closed when what waits for a handler is to be refused
 	what        string        // its handler, for the log
+	reader      reader
 }
 
 // Register registers a procedure, or with [Match] a pattern, and waits for the
@@ -76,7 +78,7 @@ func (s *Session) register(ctx context.Context, procedure string, options []Regi
 	e := &r.eng
 	e.Ctx, e.URI, e.Match, e.Sink, e.Ready = ctx, procedure, Exact, (*invocationSink)(r), make(chan error, 1)
 	st := &r.stream
-	st.Open(ctx, s.eng, invocationChannel)
+	st.OpenBlocks(ctx, s.eng, invocationChannel)
 	st.Policy, st.Count, st.Bytes = flow.Fail, invocationCount, invocationBytes
 	st.Discard = func(inv *Invocation) { _ = inv.Decline() }
 	st.Cut = func(_ *flow.Stream[*Invocation], n int) (*Invocation, bool) {
@@ -104,9 +106,49 @@ func (s *Session) register(ctx context.Context, procedure string, options []Regi
 	return r, nil
 }
 
-// Invocations returns the channel of the invocations. The session closes it
-// when the registration is over; [Registration.Err] then returns why.
-func (r *Registration) Invocations() <-chan *Invocation { return r.stream.Ch() }
+// Invocations returns the channel of the invocations, the same each time. The
+// session closes it when the registration is over; [Registration.Err] then
+// returns why.
+//
+// A registration is read by its channel or by [Registration.All]: where All came
+// first, Invocations returns another channel, which is closed.
+func (r *Registration) Invocations() <-chan *Invocation {
+	if !r.reader.byChannel() {
+		return flow.Of[*Invocation]()
+	}
+	return r.stream.Ch()
+}
+
+// All returns an iterator over the invocations, which costs less for each of them
+// than the channel of [Registration.Invocations] and is like it in all else. The
+// error is nil but for the last pair, which has no invocation and says why the
+// registration is over, as [Registration.Err] does. After
+// [Registration.Unregister] and [Session.Drain] there is no such pair.
+//
+// Leaving the loop does not end the registration: invocations that come wait, and
+// another loop goes on where this one was left. One loop can read at a time, and
+// none once Invocations was called: its only pair is an error.
+func (r *Registration) All() iter.Seq2[*Invocation, error] {
+	return func(yield func(*Invocation, error) bool) {
+		if r == nil {
+			yield(nil, errNoStream)
+			return
+		}
+		if err := r.reader.begin(); err != nil {
+			yield(nil, opError("registration", r.eng.URI, err))
+			return
+		}
+		defer r.reader.end() // also behind a panic
+		for inv := range r.stream.Each {
+			if !yield(*inv, nil) {
+				return
+			}
+		}
+		if err := r.Err(); err != ErrUnregistered && err != ErrDraining {
+			yield(nil, err)
+		}
+	}
+}
 
 // Procedure returns the procedure or pattern that was registered.
 func (r *Registration) Procedure() string { return r.eng.URI }

@@ -2,6 +2,7 @@ package wamp
 
 import (
 	"context"
+	"iter"
 	"sync/atomic"
 	"time"
 
@@ -94,6 +95,7 @@ type Subscription struct {
 	err    atomic.Pointer[error]
 	gap    bool // the next event comes after a gap; actor only
 	replay *replay
+	reader reader
 }
 
 // Subscribe subscribes to a topic, or with [Match] to a pattern, and waits for
@@ -102,7 +104,7 @@ type Subscription struct {
 // ctx governs the subscription for its whole life. When ctx ends, the channel
 // is closed and the subscription is given up: UNSUBSCRIBE is sent if no other
 // subscription of the session has the same topic. Several subscriptions to one
-// topic each have a channel and bound of their own.
+// topic each have a stream and bound of their own.
 //
 // Events arrive in the order in which the broker sent them. The session closes
 // the channel of [Subscription.Events] when ctx ends, after
@@ -174,7 +176,7 @@ func (s *Session) subscribe(ctx context.Context, topic string, options []Subscri
 
 // initEvents prepares a stream of events.
 func initEvents(st *flow.Stream[Event], s *Session, ctx context.Context) { //nolint:revive // ctx belongs to the stream
-	st.Open(ctx, s.eng, eventChannel)
+	st.OpenBlocks(ctx, s.eng, eventChannel)
 	st.Policy, st.Bytes = flow.DropOldest, eventBytes
 	st.Mark = func(ev Event, n uint64, gap bool) Event {
 		ev.Lost += n
@@ -184,13 +186,63 @@ func initEvents(st *flow.Stream[Event], s *Session, ctx context.Context) { //nol
 	st.Hole = func(ev Event) bool { return ev.AfterGap || ev.restored }
 }
 
-// Events returns the channel of the events. The session closes it when the
-// subscription is over; [Subscription.Err] then returns why.
+// Events returns the channel of the events, the same each time. The session
+// closes it when the subscription is over; [Subscription.Err] then returns why.
+//
+// A subscription is read by its channel or by [Subscription.All]: where All came
+// first, Events returns another channel, which is closed.
 func (sub *Subscription) Events() <-chan Event {
+	if !sub.reader.byChannel() {
+		return flow.Of[Event]()
+	}
+	return sub.events()
+}
+
+func (sub *Subscription) events() <-chan Event {
 	if sub.replay != nil {
 		return sub.replay.relay.Ch()
 	}
 	return sub.stream.Ch()
+}
+
+// All returns an iterator over the events, which costs less for each of them than
+// the channel of [Subscription.Events] and is like it in all else: the order, the
+// bound and its policy, what is dropped, and what remains when the subscription
+// ends. The error is nil but for the last pair, which has no event and says why
+// the subscription is over, as [Subscription.Err] does. After
+// [Subscription.Unsubscribe] there is no such pair.
+//
+// Leaving the loop does not end the subscription: what comes is held, and another
+// loop goes on where this one was left. One loop can read at a time, and none
+// once Events was called: its only pair is an error.
+func (sub *Subscription) All() iter.Seq2[Event, error] {
+	return func(yield func(Event, error) bool) {
+		if sub == nil {
+			yield(Event{}, errNoStream)
+			return
+		}
+		if err := sub.reader.begin(); err != nil {
+			yield(Event{}, opError("subscription", sub.eng.URI, err))
+			return
+		}
+		defer sub.reader.end() // also behind a panic
+		if sub.replay != nil { // its events come out of a goroutine of its own
+			for ev := range sub.events() {
+				if !yield(ev, nil) {
+					return
+				}
+			}
+		} else {
+			for ev := range sub.stream.Each {
+				if !yield(*ev, nil) {
+					return
+				}
+			}
+		}
+		if err := sub.Err(); err != ErrUnsubscribed {
+			yield(Event{}, err)
+		}
+	}
 }
 
 // Topic returns the topic or pattern that was subscribed to.

@@ -5,9 +5,15 @@ import (
 	"sync"
 )
 
-// Stream carries values from the actor to a user's channel, in order. There is
-// one sender at a time: the actor, or while a backlog exists the feeder. All
-// that they share is under mu, the one hand-over lock of a stream, which is
+// Stream carries values from the actor to a consumer, in order.
+//
+// One that was opened by [Stream.Open] has a channel. There is one sender at a
+// time: the actor, or while a backlog exists the feeder. One that was opened by
+// [Stream.OpenBlocks] has none: all goes into the backlog, whose blocks the
+// consumer takes by [Stream.Each]; the first call of [Stream.Ch] makes the channel,
+// and the stream is like others from then on.
+//
+// All that they share is under mu, the one hand-over lock of a stream, which is
 // never held across a call that can wait.
 //
 // It is opened before the first Put; the exported fields are set by then, and do not
@@ -32,7 +38,8 @@ type Stream[T any] struct {
 	mu      sync.Mutex
 	first   *block[T] // of the backlog, nil when it is empty
 	last    *block[T]
-	spare   *block[T] // an empty one, to be used again
+	free    *block[T] // empty ones, to be used again
+	frees   int       // how many
 	items   int       // in the backlog
 	size    int       // bytes in the backlog
 	Policy  Policy
@@ -48,6 +55,8 @@ type Stream[T any] struct {
 	told    uint64        // of those, what the engine has been told of
 	missed  uint64        // dropped since the last value that was taken
 	gap     uint64        // dropped before the first value of the backlog
+
+	blocks pulled[T] // how it is read without a channel
 }
 
 // Open makes the channel, with room for so many values. ctx is that of the operation:
@@ -56,8 +65,13 @@ func (s *Stream[T]) Open(ctx context.Context, eng Engine, room int) {
 	s.ch, s.eng, s.ctx = make(chan T, room), eng, ctx
 }
 
-// Ch is the user's channel.
-func (s *Stream[T]) Ch() <-chan T { return s.ch }
+// Ch is the user's channel. It must not be asked for once Each has been used.
+func (s *Stream[T]) Ch() <-chan T {
+	if s.blocks.opened {
+		s.blocks.turned.Do(s.turn)
+	}
+	return s.ch
+}
 
 // Engine is what the stream was opened with.
 func (s *Stream[T]) Engine() Engine { return s.eng }
@@ -72,51 +86,31 @@ func (s *Stream[T]) Context() context.Context { return s.ctx }
 // Actor only.
 func (s *Stream[T]) Fed() bool { return s.poke != nil }
 
-// item is a value of the backlog; the end is one too.
-type item[T any] struct {
-	v    T
-	size int
-	end  bool // close the channel after it
-	has  bool // with end: v is to be sent before
-}
-
-// The backlog is a list of blocks, so that it grows without copying, and so
-// that the feeder can take a block at a time and meet the actor at the lock
-// less often. A block that has been taken is no longer subject to the bound,
-// so it is kept small in bytes too.
-const (
-	blockItems = 32
-	blockBytes = 64 << 10
-)
-
-type block[T any] struct {
-	items   [blockItems]item[T]
-	head, n int // items[head:n] are there
-	size    int
-	next    *block[T]
-}
-
 // Put offers a value. Actor only.
 func (s *Stream[T]) Put(v T, size int) Verdict {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	verdict := s.put(v, size)
+	idle := s.rouse()
+	s.mu.Unlock()
+	if idle {
+		s.blocks.wake <- struct{}{}
+	}
+	return verdict
+}
+
+func (s *Stream[T]) put(v T, size int) Verdict {
 	if s.over {
 		return Taken
 	}
 	if s.missed > 0 && s.Mark != nil {
 		v = s.Mark(v, s.missed, s.holes[0])
 	}
-	if !s.feeding {
-		select {
-		case s.ch <- v:
-			s.missed, s.holes[0] = 0, false
-			return Taken
-		default:
-		}
+	if !s.feeding && !s.blocks.on && offer(s.ch, v) {
+		s.missed, s.holes[0] = 0, false
+		return Taken
 	}
-	full := s.size+size > s.Bytes && s.size > 0 || s.Count > 0 && s.items >= s.Count
 	verdict := Taken
-	if full {
+	if s.full(size) {
 		switch s.Policy {
 		case Fail:
 			return Overflow
@@ -126,7 +120,7 @@ func (s *Stream[T]) Put(v T, size int) Verdict {
 			s.holes[0] = s.holes[0] || s.Hole != nil && s.Hole(v)
 			return Dropped
 		case DropOldest:
-			s.dropOldest(func() bool { return s.size+size > s.Bytes || s.Count > 0 && s.items >= s.Count })
+			s.dropOldest(func() bool { return s.full(size) })
 			verdict = Dropped
 		case Block:
 			switch {
@@ -146,6 +140,18 @@ func (s *Stream[T]) Put(v T, size int) Verdict {
 	s.missed, s.holes[0] = 0, false
 	s.push(item[T]{v: v, size: size})
 	return verdict
+}
+
+// full reports whether the backlog has no room for so many bytes.
+func (s *Stream[T]) full(size int) bool {
+	if s.Count > 0 && s.items-s.roomAhead() >= s.Count {
+		return true
+	}
+	if s.size == 0 || s.size+size <= s.Bytes {
+		return false
+	}
+	n := s.bound()
+	return n > 0 && n+size > s.Bytes
 }
 
 // dropOldest drops the oldest values of the backlog while it is too much. What
@@ -250,20 +256,11 @@ func (s *Stream[T]) unlinkFirst() {
 	}
 }
 
-// recycle keeps an emptied block for later; its items are zero.
-func (s *Stream[T]) recycle(b *block[T]) {
-	b.head, b.n, b.size, b.next = 0, 0, 0, nil
-	s.spare = b
-}
-
 // push appends to the backlog and sees to it that somebody feeds it.
 func (s *Stream[T]) push(it item[T]) {
 	b := s.last
-	if b == nil || b.n == blockItems || b.size >= blockBytes {
-		if b = s.spare; b == nil {
-			b = new(block[T])
-		}
-		s.spare = nil
+	if b == nil || b.n == len(b.items) || b.size >= blockBytes {
+		b = s.empty()
 		if s.last == nil {
 			s.first = b
 		} else {
@@ -277,12 +274,16 @@ func (s *Stream[T]) push(it item[T]) {
 	s.items++
 	s.size += it.size
 	s.eng.Hold(it.size)
-	if !s.feeding {
+	if !s.feeding && !s.blocks.on {
 		s.feeding = true
-		if s.poke == nil {
-			s.poke = make(chan struct{}, 1)
-		}
+		s.makePoke()
 		s.eng.Feed(s.feed)
+	}
+}
+
+func (s *Stream[T]) makePoke() {
+	if s.poke == nil {
+		s.poke = make(chan struct{}, 1)
 	}
 }
 
@@ -292,9 +293,13 @@ func (s *Stream[T]) push(it item[T]) {
 func (s *Stream[T]) Finish(last T, has, now bool) {
 	s.mu.Lock()
 	ungate := s.finishLocked(last, has, now)
+	idle := s.rouse()
 	s.mu.Unlock()
 	if ungate {
 		s.eng.Ungate()
+	}
+	if idle {
+		s.blocks.wake <- struct{}{}
 	}
 }
 
@@ -303,6 +308,9 @@ func (s *Stream[T]) finishLocked(last T, has, now bool) (ungate bool) {
 		return false
 	}
 	s.over = true
+	if s.blocks.on {
+		return s.finishBlocks(last, has, now)
+	}
 	if !s.feeding {
 		if !now && has && !offer(s.ch, last) {
 			s.push(item[T]{v: last, end: true, has: true})
@@ -320,193 +328,6 @@ func (s *Stream[T]) finishLocked(last T, has, now bool) (ungate bool) {
 	}
 	s.push(item[T]{v: last, end: true, has: has})
 	return false
-}
-
-// closeNow closes the channel. With now set, what nobody has read yet is taken
-// back where that matters; last, if has, is put in.
-func (s *Stream[T]) closeNow(last T, has, now bool) {
-	if now && s.Discard != nil {
-		for {
-			select {
-			case v := <-s.ch:
-				s.Discard(v)
-				continue
-			default:
-			}
-			break
-		}
-	}
-	if has {
-		force(s.ch, last)
-	}
-	close(s.ch)
-}
-
-// cutBacklog tells the feeder to end now.
-func (s *Stream[T]) cutBacklog(last T, has bool) {
-	s.abrupt, s.lastV, s.hasLast = true, last, has
-	for b := s.first; b != nil; b = b.next {
-		s.discardBlock(b)
-	}
-	s.emptied()
-	select {
-	case s.poke <- struct{}{}:
-	default:
-	}
-}
-
-// discardBlock gives up the values of a block.
-func (s *Stream[T]) discardBlock(b *block[T]) {
-	if s.Discard == nil || b == nil {
-		return
-	}
-	for i := b.head; i < b.n; i++ {
-		if it := &b.items[i]; !it.end {
-			s.Discard(it.v)
-		}
-	}
-}
-
-// emptied notes that the backlog is gone.
-func (s *Stream[T]) emptied() {
-	s.eng.Hold(-s.size)
-	s.first, s.last, s.items, s.size = nil, nil, 0, 0
-}
-
-func (s *Stream[T]) ungated() bool {
-	g := s.gated
-	s.gated = false
-	return g
-}
-
-// feed is the feeder: it sends the backlog and ends when that is empty. It
-// waits for the consumer, for the operation's context, for a poke from Finish,
-// and for a Close that is out of time.
-func (s *Stream[T]) feed(hurry <-chan struct{}) {
-	ended := s.ctx.Done()
-	for b := s.next(nil); b != nil; b = s.next(b) {
-		for b.head < b.n {
-			it := &b.items[b.head]
-			if it.end && !it.has {
-				close(s.ch)
-				return
-			}
-			select {
-			case s.ch <- it.v:
-				if it.end {
-					close(s.ch)
-					return
-				}
-				*it = item[T]{}
-				b.head++
-			case <-s.poke: // next sees what Finish wants
-				if s.next(b) == nil {
-					return
-				}
-			case <-hurry:
-				s.hurried(b)
-				return
-			case <-ended:
-				ended = nil
-				if b.items[b.n-1].end {
-					s.endNow(b)
-					return
-				}
-				if s.ctxOver() && s.next(b) == nil {
-					return
-				}
-			}
-		}
-	}
-}
-
-// endNow ends the stream with the end of a block that has been taken out of the
-// backlog, and that is not delivered any more.
-func (s *Stream[T]) endNow(b *block[T]) {
-	end := &b.items[b.n-1]
-	s.discardBlock(b)
-	s.closeNow(end.v, end.has, true)
-}
-
-// next takes the next block out of the backlog and gives an emptied one back.
-// It returns nil, and the feeder ends, when there is none or when Finish said
-// so.
-func (s *Stream[T]) next(empty *block[T]) *block[T] {
-	s.mu.Lock()
-	b, ungate := s.nextLocked(empty)
-	s.mu.Unlock()
-	if ungate {
-		s.eng.Ungate()
-	}
-	return b
-}
-
-func (s *Stream[T]) nextLocked(empty *block[T]) (b *block[T], ungate bool) {
-	if s.abrupt {
-		s.discardBlock(empty)
-		s.closeNow(s.lastV, s.hasLast, true)
-		return nil, s.ungated()
-	}
-	if empty != nil {
-		s.recycle(empty)
-	}
-	if s.items == 0 {
-		s.feeding = false
-		return nil, s.ungated()
-	}
-	b = s.first
-	s.unlinkFirst()
-	if it := &b.items[b.head]; s.gap > 0 && s.Mark != nil && !it.end {
-		it.v, s.gap, s.holes[1] = s.Mark(it.v, s.gap, s.holes[1]), 0, false
-	}
-	s.items -= b.n - b.head
-	s.size -= b.size
-	s.eng.Hold(-b.size)
-	if s.gated && s.size <= s.Bytes/2 && (s.Count == 0 || s.items <= s.Count/2) {
-		return b, s.ungated()
-	}
-	return b, false
-}
-
-// ctxOver handles the end of the operation's context: if the end of the stream
-// is in the backlog it comes now; if not, the actor decides when. It reports
-// whether next has something new to say.
-func (s *Stream[T]) ctxOver() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.abrupt {
-		return true
-	}
-	if b := s.last; b != nil && b.items[b.n-1].end {
-		end := b.items[b.n-1]
-		s.cutBacklog(end.v, end.has)
-		return true
-	}
-	return false
-}
-
-// hurried ends the stream because Close is out of time: what was not read, of
-// the feeder's block and of the backlog, is dropped and counted.
-func (s *Stream[T]) hurried(b *block[T]) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	n := b.n - b.head + s.items
-	if s.Policy == Block {
-		n += int(s.missed) // since Close did not wait for it any more
-	}
-	end := b.items[b.n-1]
-	if s.last != nil {
-		end = s.last.items[s.last.n-1]
-	}
-	if end.end && (!end.has || n == 1 && offer(s.ch, end.v)) {
-		n--
-	}
-	if n > 0 {
-		oust(s.ch, func(out int) (T, bool) { return s.Cut(s, n+out) }) // what makes room is lost too
-	}
-	s.over = true
-	s.emptied()
-	close(s.ch)
 }
 
 // Lost is how many values the policy has dropped since it was last asked. Actor
