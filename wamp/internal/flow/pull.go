@@ -225,7 +225,7 @@ func (s *Stream[T]) hurriedBlocks() {
 }
 
 // recall takes back what the consumer has in its hand: it is in front of the backlog
-// again.
+// again. keep follows, which knows what is last.
 func (s *Stream[T]) recall() {
 	b := s.blocks.hand
 	if b == nil {
@@ -244,10 +244,7 @@ func (s *Stream[T]) recall() {
 	for i := range back.n {
 		back.size += back.items[i].size
 	}
-	if back.next = s.first; s.first == nil {
-		s.last = back
-	}
-	s.first = back
+	back.next, s.first = s.first, back
 	s.items += back.n
 	s.size += back.size
 	s.eng.Hold(back.size)
