@@ -63,6 +63,46 @@ func BenchmarkChunks(b *testing.B) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "chunks/s")
 }
 
+// BenchmarkResults takes the progressive results of a call and scans them: from the
+// channel, and by Stream, which does without one.
+func BenchmarkResults(b *testing.B) {
+	take := map[string]func(s *wamp.Session, n int) error{
+		"channel": func(s *wamp.Session, n int) error {
+			for r := range s.Call(b.Context(), "com.example.count", wamp.Args(n), wamp.Progressive(), wamp.Buffer(0, 1<<30)) {
+				var v int
+				if err := r.Err; err != nil {
+					return err
+				}
+				if err := r.Scan(&v); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+		"iterator": func(s *wamp.Session, n int) error {
+			for _, err := range wamp.Stream[int](b.Context(), s, "com.example.count", wamp.Args(n), wamp.Buffer(0, 1<<30)) {
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+	for _, way := range []string{"channel", "iterator"} {
+		b.Run(way, func(b *testing.B) {
+			s := benchSessions(b, 2)
+			if _, err := s[1].Handle(b.Context(), "com.example.count", countTo); err != nil {
+				b.Fatal(err)
+			}
+			b.ReportAllocs()
+			b.ResetTimer()
+			if err := take[way](s[0], b.N); err != nil {
+				b.Fatal(err)
+			}
+		})
+	}
+}
+
 // BenchmarkCancel is a call that is cancelled once its callee runs, until the
 // callee has stopped.
 func BenchmarkCancel(b *testing.B) {
@@ -150,6 +190,44 @@ func BenchmarkFanOut(b *testing.B) {
 				<-got
 			}
 			b.ReportMetric(float64(rounds*handles)/b.Elapsed().Seconds(), "deliveries/s")
+		})
+	}
+}
+
+// BenchmarkEvents takes events of one subscription, by its channel and by All.
+func BenchmarkEvents(b *testing.B) {
+	for _, way := range []string{"channel", "iterator"} {
+		b.Run(way, func(b *testing.B) {
+			s := benchSessions(b, 2)
+			sub, err := s[1].Subscribe(b.Context(), "com.example.topic", wamp.Buffer(b.N+1, 1<<30))
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.ReportAllocs()
+			b.ResetTimer()
+			go func() { // ends with what it has to publish
+				for i := range b.N {
+					s[0].Publish(b.Context(), "com.example.topic", wamp.Args(i))
+				}
+			}()
+			n := 0
+			if way == "channel" {
+				for range b.N {
+					if _, open := <-sub.Events(); !open {
+						b.Fatal(sub.Err())
+					}
+					n++
+				}
+			} else {
+				for _, err := range sub.All() {
+					if err != nil {
+						b.Fatal(err)
+					}
+					if n++; n == b.N {
+						break
+					}
+				}
+			}
 		})
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"iter"
 	"sync/atomic"
 
+	"github.com/connectanum/connectanum-go/wamp/internal/flow"
 	"github.com/connectanum/connectanum-go/wamp/session"
 )
 
@@ -39,6 +40,13 @@ func (r *reader) begin() error {
 
 // end ends a loop.
 func (r *reader) end() { r.way.Store(readByLoops) }
+
+// Empty blocks of streams, of all sessions: there is nothing in them.
+var (
+	eventBlocks      flow.Pool[Event]
+	invocationBlocks flow.Pool[*Invocation]
+	resultBlocks     flow.Pool[Result]
+)
 
 // openBlocks makes a progressive call whose results are read by the block, by Each
 // and without a channel. It is begun, or ends with why it was not. Its struct is not

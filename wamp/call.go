@@ -184,7 +184,7 @@ func (s *Session) newCall(ctx context.Context, procedure string, options []CallO
 // configure sets a call up.
 func (cs *callStream) configure(ctx context.Context, procedure string, options []CallOption) error {
 	s, call := cs.s, &cs.call
-	cs.Bytes, cs.Policy = callBytes, flow.Fail
+	cs.Bytes, cs.Policy, cs.Pool = callBytes, flow.Fail, &resultBlocks
 	ctx, bounded, err := session.OwnCall(ctx)
 	if err != nil {
 		ctx = s.eng.Context() // nothing waits under it

@@ -79,7 +79,7 @@ func (s *Session) register(ctx context.Context, procedure string, options []Regi
 	e.Ctx, e.URI, e.Match, e.Sink, e.Ready = ctx, procedure, Exact, (*invocationSink)(r), make(chan error, 1)
 	st := &r.stream
 	st.OpenBlocks(ctx, s.eng, invocationChannel)
-	st.Policy, st.Count, st.Bytes = flow.Fail, invocationCount, invocationBytes
+	st.Policy, st.Count, st.Bytes, st.Pool = flow.Fail, invocationCount, invocationBytes, &invocationBlocks
 	st.Discard = func(inv *Invocation) { _ = inv.Decline() }
 	st.Cut = func(_ *flow.Stream[*Invocation], n int) (*Invocation, bool) {
 		err := s.eng.Undelivered(n)

@@ -177,7 +177,7 @@ func (s *Session) subscribe(ctx context.Context, topic string, options []Subscri
 // initEvents prepares a stream of events.
 func initEvents(st *flow.Stream[Event], s *Session, ctx context.Context) { //nolint:revive // ctx belongs to the stream
 	st.OpenBlocks(ctx, s.eng, eventChannel)
-	st.Policy, st.Bytes = flow.DropOldest, eventBytes
+	st.Policy, st.Bytes, st.Pool = flow.DropOldest, eventBytes, &eventBlocks
 	st.Mark = func(ev Event, n uint64, gap bool) Event {
 		ev.Lost += n
 		ev.AfterGap = ev.AfterGap || gap

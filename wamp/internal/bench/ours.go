@@ -18,6 +18,7 @@ func allSides(o *options) []side {
 type ours struct {
 	session *wamp.Session
 	subs    []*wamp.Subscription
+	loops   bool // read by iterators
 }
 
 // codecs are the library's serializers by name.
@@ -89,12 +90,32 @@ func look(p *wamp.Payload, scan bool) error {
 }
 
 func (c *ours) results(ctx context.Context, n int, scan bool) error {
+	if c.loops {
+		return c.resultsByLoop(ctx, n)
+	}
 	for r := range c.session.Call(ctx, fmt.Sprintf("%s.%d", procFlood, n), wamp.Args(), wamp.Progressive()) {
 		if r.Err != nil {
 			return r.Err
 		}
 		if err := look(&r.Payload, scan); err != nil {
 			return err
+		}
+		n--
+	}
+	if n != -1 {
+		return fmt.Errorf("%w: %d results are missing", errAnswer, n+1)
+	}
+	return nil
+}
+
+// resultsByLoop is results of Stream, which scans.
+func (c *ours) resultsByLoop(ctx context.Context, n int) error {
+	for v, err := range wamp.Stream[int](ctx, c.session, fmt.Sprintf("%s.%d", procFlood, n), wamp.Args()) {
+		if err != nil {
+			return err
+		}
+		if v != answer {
+			return errAnswer
 		}
 		n--
 	}
@@ -120,15 +141,15 @@ func (c *ours) subscribe(ctx context.Context, consumers int) error {
 func (c *ours) events(ctx context.Context, n int, scan bool) error {
 	done := c.session.Call(ctx, fmt.Sprintf("%s.%d", procEvents, n), wamp.Args())
 	err := spread(len(c.subs), len(c.subs), func(i int) error {
+		if c.loops {
+			return eventsByLoop(c.subs[i], n, scan)
+		}
 		for range n {
 			ev, ok := <-c.subs[i].Events()
 			if !ok {
 				return c.subs[i].Err()
 			}
-			if ev.Lost > 0 {
-				return fmt.Errorf("%w: %d events were lost", errAnswer, ev.Lost)
-			}
-			if err := look(&ev.Payload, scan); err != nil {
+			if err := lookAt(&ev, scan); err != nil {
 				return err
 			}
 		}
@@ -139,6 +160,30 @@ func (c *ours) events(ctx context.Context, n int, scan bool) error {
 	}
 	_, err = done.Final()
 	return err
+}
+
+// lookAt takes an event.
+func lookAt(ev *wamp.Event, scan bool) error {
+	if ev.Lost > 0 {
+		return fmt.Errorf("%w: %d events were lost", errAnswer, ev.Lost)
+	}
+	return look(&ev.Payload, scan)
+}
+
+// eventsByLoop takes n events of one subscription.
+func eventsByLoop(sub *wamp.Subscription, n int, scan bool) error {
+	for ev, err := range sub.All() {
+		if err == nil {
+			err = lookAt(&ev, scan)
+		}
+		if err != nil {
+			return err
+		}
+		if n--; n == 0 {
+			break
+		}
+	}
+	return nil
 }
 
 func (c *ours) register(ctx context.Context) error {

@@ -25,8 +25,11 @@ var works = []work{
 	callers(10_000),
 	{"results", "progressive results received", "results/s", results(false)},
 	{"scanned", "progressive results received and scanned", "results/s", results(true)},
+	{"scannediter", "progressive results received and scanned, iterator", "results/s", byLoop(results(true))},
 	{"events", "events received", "events/s", events(1, false)},
+	{"eventsiter", "events received, iterator", "events/s", byLoop(events(1, false))},
 	{"eventscan", "events received and scanned", "events/s", events(1, true)},
+	{"eventscaniter", "events received and scanned, iterator", "events/s", byLoop(events(1, true))},
 	{"fanout100", "events of one topic to 100 subscriptions of the session", "deliveries/s", events(100, false)},
 	{"fanout1000", "events of one topic to 1,000 subscriptions", "deliveries/s", events(1000, false)},
 	{"invocations", "invocations answered", "invocations/s", invocations},
@@ -121,6 +124,17 @@ func floods(d time.Duration, f func() error) (sample, error) {
 func results(scan bool) func(context.Context, client, time.Duration) (sample, error) {
 	return func(ctx context.Context, c client, d time.Duration) (sample, error) {
 		return floods(d, func() error { return c.results(ctx, floodSize, scan) })
+	}
+}
+
+// byLoop does work with a client that reads by iterators, if it has any, and not by
+// channels.
+func byLoop(run func(context.Context, client, time.Duration) (sample, error)) func(context.Context, client, time.Duration) (sample, error) {
+	return func(ctx context.Context, c client, d time.Duration) (sample, error) {
+		if o, has := c.(*ours); has {
+			o.loops = true
+		}
+		return run(ctx, c, d)
 	}
 }
 

@@ -1,6 +1,9 @@
 package flow
 
-import "sync/atomic"
+import (
+	"sync"
+	"sync/atomic"
+)
 
 // item is a value of the backlog; where the stream has a channel, the end is one too.
 type item[T any] struct {
@@ -20,9 +23,14 @@ const (
 	// firstItems is the size of a block where nothing waits: a stream of which
 	// little comes keeps only one of those.
 	firstItems = 8
-	// mostFree is how many empty ones are kept.
-	mostFree = 4
+	// mostFree is how many empty ones a stream keeps: one for the actor, one in the
+	// consumer's hand.
+	mostFree = 2
 )
+
+// Pool keeps empty blocks for all streams of a type, so that neither what comes in
+// bursts is garbage, nor does each stream keep what its largest burst has needed.
+type Pool[T any] struct{ blocks sync.Pool }
 
 type block[T any] struct {
 	items   []item[T]
@@ -66,35 +74,30 @@ func (b *block[T]) left() int { return max(0, b.n-int(b.taken.Load())) }
 
 // empty is a block without items.
 func (s *Stream[T]) empty() *block[T] {
-	b := s.free
-	if b == nil {
-		return newBlock[T](s.items == 0)
+	if b := s.free; b != nil && (s.items == 0 || s.Pool == nil) {
+		s.free, b.next = b.next, nil
+		s.frees--
+		return b
 	}
-	s.free, b.next = b.next, nil
-	s.frees--
-	return b
+	if s.items == 0 {
+		return newBlock[T](true)
+	}
+	if s.Pool != nil {
+		if b, _ := s.Pool.blocks.Get().(*block[T]); b != nil {
+			return b
+		}
+	}
+	return newBlock[T](false)
 }
 
 // recycle keeps an emptied block for later; its items are zero.
 func (s *Stream[T]) recycle(b *block[T]) {
-	if s.frees == mostFree {
-		return
-	}
-	b.head, b.n, b.size = 0, 0, 0
-	b.next, s.free = s.free, b
-	s.frees++
-}
-
-// spare keeps no more than one small block, when nothing waits.
-func (s *Stream[T]) spare() {
-	var one *block[T]
-	for b := s.free; b != nil; b = b.next {
-		if len(b.items) == firstItems {
-			one = b
-		}
-	}
-	s.free, s.frees = one, 0
-	if one != nil {
-		one.next, s.frees = nil, 1
+	b.head, b.n, b.size, b.next = 0, 0, 0, nil
+	switch {
+	case s.Pool != nil && len(b.items) > firstItems:
+		s.Pool.blocks.Put(b)
+	case s.frees < mostFree:
+		b.next, s.free = s.free, b
+		s.frees++
 	}
 }

@@ -135,7 +135,6 @@ func (s *Stream[T]) nextLocked(empty *block[T]) (b *block[T], ungate bool) {
 	}
 	if s.items == 0 {
 		s.feeding = false
-		s.spare()
 		return nil, s.ungated()
 	}
 	b = s.first

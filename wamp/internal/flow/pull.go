@@ -58,12 +58,19 @@ func (s *Stream[T]) bound() int {
 // The value is lent until yield returns. What was not given is there for the next
 // Each; the last value is given once. One Each at a time, and none beside a channel.
 func (s *Stream[T]) Each(yield func(*T) bool) {
-	defer s.leave() // also behind a panic
+	var lent *item[T]
+	defer func() {
+		if lent != nil { // behind a panic or runtime.Goexit
+			*lent = item[T]{}
+		}
+		s.leave()
+	}()
 	for b := s.blocks.hand; ; {
 		if b != nil {
 			for it := b.claim(); it != nil; it = b.claim() {
+				lent = it
 				more := yield(&it.v)
-				*it = item[T]{}
+				lent, *it = nil, item[T]{}
 				if !more {
 					return
 				}
@@ -96,7 +103,6 @@ func (s *Stream[T]) take() *block[T] {
 		if p.wake == nil {
 			p.wake = make(chan struct{}, 1)
 		}
-		s.spare()
 		s.mu.Unlock()
 		<-p.wake // the end comes too
 		s.mu.Lock()
@@ -293,7 +299,7 @@ func (s *Stream[T]) turn() {
 	switch {
 	case p.guarded:
 		p.guarded, s.feeding = false, true
-		s.push(item[T]{v: s.lastV, end: true, has: s.hasLast})
+		*s.push(0) = item[T]{v: s.lastV, end: true, has: s.hasLast}
 		s.poke <- struct{}{}
 	case s.over:
 		s.closeNow(s.lastV, s.hasLast, false)

@@ -67,6 +67,7 @@ func TestChannelWhileTheContextEnds(t *testing.T) {
 // Whatever happens at the same time, each value is read, discarded, dropped or lost
 // once, in order, and the reader learns of the end.
 func TestEveryValueOnce(t *testing.T) {
+	var pool Pool[number]
 	for round := range 3000 {
 		rnd := rand.New(rand.NewPCG(1, uint64(round)))
 		h := &house{hurry: make(chan struct{})}
@@ -74,6 +75,9 @@ func TestEveryValueOnce(t *testing.T) {
 		var st Stream[number]
 		byLoop, discards := rnd.IntN(2) == 0, rnd.IntN(3) == 0
 		st.OpenBlocks(ctx, h, 8)
+		if st.Pool = nil; round%2 == 0 {
+			st.Pool = &pool
+		}
 		st.Bytes, st.Count, st.Policy = 1<<20, 20, []Policy{Fail, DropNewest, DropOldest, Block}[rnd.IntN(4)]
 		discarded, cut, refused := 0, 0, 0
 		if discards {

@@ -34,6 +34,8 @@ type Stream[T any] struct {
 	// Discard takes a value that will not be delivered because the stream has
 	// ended before; nil: nothing needs to be done about it.
 	Discard func(v T)
+	// Pool keeps empty blocks; nil: nothing does.
+	Pool *Pool[T]
 
 	mu      sync.Mutex
 	first   *block[T] // of the backlog, nil when it is empty
@@ -89,7 +91,7 @@ func (s *Stream[T]) Fed() bool { return s.poke != nil }
 // Put offers a value. Actor only.
 func (s *Stream[T]) Put(v T, size int) Verdict {
 	s.mu.Lock()
-	verdict := s.put(v, size)
+	verdict := s.put(&v, size)
 	idle := s.rouse()
 	s.mu.Unlock()
 	if idle {
@@ -98,14 +100,14 @@ func (s *Stream[T]) Put(v T, size int) Verdict {
 	return verdict
 }
 
-func (s *Stream[T]) put(v T, size int) Verdict {
+func (s *Stream[T]) put(v *T, size int) Verdict {
 	if s.over {
 		return Taken
 	}
 	if s.missed > 0 && s.Mark != nil {
-		v = s.Mark(v, s.missed, s.holes[0])
+		*v = s.Mark(*v, s.missed, s.holes[0])
 	}
-	if !s.feeding && !s.blocks.on && offer(s.ch, v) {
+	if !s.feeding && !s.blocks.on && offer(s.ch, *v) {
 		s.missed, s.holes[0] = 0, false
 		return Taken
 	}
@@ -117,7 +119,7 @@ func (s *Stream[T]) put(v T, size int) Verdict {
 		case DropNewest:
 			s.dropped++
 			s.missed++
-			s.holes[0] = s.holes[0] || s.Hole != nil && s.Hole(v)
+			s.holes[0] = s.holes[0] || s.Hole != nil && s.Hole(*v)
 			return Dropped
 		case DropOldest:
 			s.dropOldest(func() bool { return s.full(size) })
@@ -138,7 +140,8 @@ func (s *Stream[T]) put(v T, size int) Verdict {
 		}
 	}
 	s.missed, s.holes[0] = 0, false
-	s.push(item[T]{v: v, size: size})
+	it := s.push(size)
+	it.v, it.size = *v, size
 	return verdict
 }
 
@@ -256,8 +259,9 @@ func (s *Stream[T]) unlinkFirst() {
 	}
 }
 
-// push appends to the backlog and sees to it that somebody feeds it.
-func (s *Stream[T]) push(it item[T]) {
+// push appends a value of that size to the backlog, for the caller to fill in, and
+// sees to it that somebody feeds it.
+func (s *Stream[T]) push(size int) *item[T] {
 	b := s.last
 	if b == nil || b.n == len(b.items) || b.size >= blockBytes {
 		b = s.empty()
@@ -268,17 +272,18 @@ func (s *Stream[T]) push(it item[T]) {
 		}
 		s.last = b
 	}
-	b.items[b.n] = it
+	it := &b.items[b.n]
 	b.n++
-	b.size += it.size
+	b.size += size
 	s.items++
-	s.size += it.size
-	s.eng.Hold(it.size)
+	s.size += size
+	s.eng.Hold(size)
 	if !s.feeding && !s.blocks.on {
 		s.feeding = true
 		s.makePoke()
 		s.eng.Feed(s.feed)
 	}
+	return it
 }
 
 func (s *Stream[T]) makePoke() {
@@ -313,7 +318,7 @@ func (s *Stream[T]) finishLocked(last T, has, now bool) (ungate bool) {
 	}
 	if !s.feeding {
 		if !now && has && !offer(s.ch, last) {
-			s.push(item[T]{v: last, end: true, has: true})
+			*s.push(0) = item[T]{v: last, end: true, has: true}
 			return false
 		}
 		s.closeNow(last, now && has, now)
@@ -326,7 +331,7 @@ func (s *Stream[T]) finishLocked(last T, has, now bool) (ungate bool) {
 		s.cutBacklog(last, has)
 		return s.ungated()
 	}
-	s.push(item[T]{v: last, end: true, has: has})
+	*s.push(0) = item[T]{v: last, end: true, has: has}
 	return false
 }
 

@@ -211,9 +211,20 @@ func (w *simWorld) register(o *simOp, a sim.Action) {
 		var read *wamp.Registration
 		read, err = w.s.Register(o.ctx, uri, wamp.Buffer(1, 0))
 		reg, until = read, func() {
-			for inv := range read.Invocations() {
+			took := func(inv *wamp.Invocation) {
 				go w.answer(inv, a.Op)
 				w.pause(o)
+			}
+			if a.Op%2 == 0 {
+				for inv := range read.Invocations() {
+					took(inv)
+				}
+				return
+			}
+			for inv, err := range read.All() {
+				if err == nil {
+					took(inv)
+				}
 			}
 		}
 	}

@@ -1,6 +1,7 @@
 package simtest_test
 
 import (
+	"iter"
 	"testing/synctest"
 	"time"
 
@@ -106,7 +107,7 @@ func (w *simWorld) subscribe(o *simOp, a sim.Action) {
 	o.sub = sub
 	w.mu.Unlock()
 	w.m.Acked(a.Op)
-	for ev := range sub.Events() {
+	for ev := range simEvents(sub, a.Op) {
 		tag := sim.TagOf(simNumbers(ev.Payload))
 		if a.How == sim.History {
 			w.m.HistoryCame(a.Op, tag, ev.AfterGap, int(ev.Lost))
@@ -118,6 +119,25 @@ func (w *simWorld) subscribe(o *simOp, a sim.Action) {
 		w.pause(o)
 	}
 	w.m.Ended(a.Op, simEnd(sub.Err(), wamp.Payload{}))
+}
+
+// simEvents are the events of a subscription, read in one way or the other.
+func simEvents(sub *wamp.Subscription, op int) iter.Seq[wamp.Event] {
+	return func(yield func(wamp.Event) bool) {
+		if op%2 == 0 {
+			for ev := range sub.Events() {
+				if !yield(ev) {
+					return
+				}
+			}
+			return
+		}
+		for ev, err := range sub.All() {
+			if err == nil && !yield(ev) {
+				return
+			}
+		}
+	}
 }
 
 // takeAway takes the subscription of an operation away, where the router has it.
