@@ -82,12 +82,13 @@
 //
 // [Concurrency] limits how many invocations run at once, [Match] registers a
 // pattern and [Invoke] shares a procedure with other callees. [Session.Register]
-// delivers the invocations by a channel instead.
+// delivers the invocations by a channel or an iterator instead.
 //
 // # Publish and subscribe
 //
 // [Session.Subscribe] returns a [Subscription], whose [Subscription.Events] is a
-// channel of [Event]. [Session.Publish] publishes one event, with [Acknowledge] if
+// channel of [Event]; [Subscription.All] ranges over them without one, for less.
+// [Session.Publish] publishes one event, with [Acknowledge] if
 // the outcome matters; [Session.PublishStream] and [Session.PublishFunc] publish
 // many:
 //

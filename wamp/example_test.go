@@ -215,6 +215,84 @@ func ExampleSession_Subscribe() {
 	// wamp: unsubscribed
 }
 
+// The events by an iterator, which costs less than the channel.
+func ExampleSubscription_All() {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	session, done := example(ctx)
+	defer done()
+
+	subCtx, enough := context.WithCancel(ctx)
+	defer enough()
+	sub, err := session.Subscribe(subCtx, "com.example.temperature")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for i := range 3 {
+		session.Publish(ctx, "com.example.temperature", wamp.Args(20+i), wamp.ExcludeMe(false))
+	}
+	for event, err := range sub.All() {
+		if err != nil { // the last pair: why the subscription is over
+			fmt.Println(err)
+			break
+		}
+		var degrees int
+		if err := event.Scan(&degrees); err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(degrees)
+		if degrees == 22 {
+			enough()
+		}
+	}
+	// Output:
+	// 20
+	// 21
+	// 22
+	// wamp: subscription com.example.temperature: context canceled
+}
+
+// The invocations by an iterator; the loop that is left can be gone on with.
+func ExampleRegistration_All() {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	session, done := example(ctx)
+	defer done()
+
+	reg, err := session.Register(ctx, "com.example.ticket")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	var calls []wamp.Results
+	for range 3 {
+		calls = append(calls, session.Call(ctx, "com.example.ticket", wamp.Payload{}))
+	}
+	n := 0
+	for inv, err := range reg.All() {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		n++
+		_ = inv.Return(wamp.Args(n))
+		if n == len(calls) {
+			break
+		}
+	}
+	for _, call := range calls {
+		r, err := call.Final()
+		var ticket int
+		fmt.Println(errors.Join(err, r.Scan(&ticket)), ticket)
+	}
+	// Output:
+	// <nil> 1
+	// <nil> 2
+	// <nil> 3
+}
+
 func ExampleSession_Register() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()

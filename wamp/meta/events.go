@@ -33,9 +33,9 @@ func metaEvents[T any](ctx context.Context, m API, need session.Need, topic stri
 	}
 	r := flow.NewRelay[T](ctx, room)
 	err = r.Run(m.s.Engine(), func() {
-		for ev := range sub.Events() {
+		for ev, end := range sub.All() {
 			args, err := ev.Args()
-			if err != nil {
+			if end != nil || err != nil {
 				continue
 			}
 			if v, ok := decode(args); ok && !r.Send(v) {

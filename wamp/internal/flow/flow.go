@@ -1,7 +1,8 @@
 // Package flow is the only place that sends to and closes the channels of users.
 //
 // A [Stream] carries what the actor of a session gives it, keeps what its consumer
-// has not read up to a bound, and applies a policy there. A [Relay] has a goroutine
+// has not read up to a bound, and applies a policy there. It is read by a channel, or
+// by the block without one. A [Relay] has a goroutine
 // of its own that makes its values out of something else. A [Latest] tells the
 // present value only. [Of] is a channel of what is known already.
 //
@@ -10,7 +11,7 @@
 // [Engine].
 package flow
 
-// Engine is what a channel needs of the session that it belongs to.
+// Engine is what a stream or channel needs of the session that it belongs to.
 type Engine interface {
 	// Hold counts bytes of backlogs, negative ones when they are gone.
 	Hold(bytes int)
