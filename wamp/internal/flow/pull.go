@@ -138,11 +138,15 @@ func (s *Stream[T]) leave() {
 
 // release lets the guard go when no more is left than a channel would have room for.
 func (s *Stream[T]) release() {
-	if s.blocks.guarded && s.left() <= s.blocks.room {
+	if s.blocks.guarded && !s.waited() {
 		s.blocks.guarded = false
 		s.poke <- struct{}{} // the only one
 	}
 }
+
+// waited reports whether the consumer of a stream that is over is waited for: it has left more than
+// a channel would have room for, or it holds the link back.
+func (s *Stream[T]) waited() bool { return s.gated || s.left() > s.blocks.room }
 
 // left is how many values the consumer has not taken.
 func (s *Stream[T]) left() int {
@@ -155,7 +159,7 @@ func (s *Stream[T]) left() int {
 // finishBlocks is the end of a stream that has no channel.
 func (s *Stream[T]) finishBlocks(last T, has, now bool) (ungate bool) {
 	s.lastV, s.hasLast = last, has
-	waits := s.left() > s.blocks.room
+	waits := s.waited()
 	if now || waits && s.ctx.Err() != nil {
 		return s.cut()
 	}
@@ -295,7 +299,7 @@ func (s *Stream[T]) turn() {
 	}
 	s.ch, p.on = make(chan T, room), false
 	s.fill()
-	feed := false
+	feed, ungate := false, s.items == 0 && s.ungated()
 	switch {
 	case p.guarded:
 		p.guarded, s.feeding = false, true
@@ -308,6 +312,9 @@ func (s *Stream[T]) turn() {
 		s.makePoke()
 	}
 	s.mu.Unlock()
+	if ungate {
+		s.eng.Ungate()
+	}
 	if feed && s.eng.GoFeeder(s.feed) != nil {
 		s.unfed()
 	}

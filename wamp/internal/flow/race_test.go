@@ -47,6 +47,42 @@ func TestChannelBehindTheSession(t *testing.T) {
 	}
 }
 
+// A stream that keeps little, but too much for its session, holds the link back too,
+// and lets go of it however it ends or goes on.
+func TestShedOfLittle(t *testing.T) {
+	for name, next := range map[string]func(r *rig){
+		"read": func(r *rig) { r.take(1) },
+		"end":  func(r *rig) { r.finish(true) },
+		"ctx after the end": func(r *rig) {
+			r.finish(false)
+			r.cancel()
+			synctest.Wait()
+		},
+		"read after the end": func(r *rig) {
+			r.finish(false)
+			r.take(1)
+		},
+	} {
+		for _, w := range ways[1:] {
+			t.Run(name+"/"+w.name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					r := newRig(t, w)
+					defer r.cancel()
+					r.st.Policy = Block
+					r.put(0, tableRoom)
+					if r.st.Shed(10) != Gate || r.house.ungated.Load() != 0 {
+						t.Fatal("it does not hold the link back")
+					}
+					next(r)
+					if n, f := r.house.ungated.Load(), r.house.feeders.Load(); n != 1 || f != 0 {
+						t.Errorf("let go %d times, %d goroutines wait", n, f)
+					}
+				})
+			})
+		}
+	}
+}
+
 // A channel that is asked for when the ctx ends, and a guard waits.
 func TestChannelWhileTheContextEnds(t *testing.T) {
 	for range 200 {
