@@ -10,9 +10,8 @@ import (
 //
 // It holds what a channel would, no more and no less, and loses the same: as many
 // values as the channel has room for are outside of the bound, and are not taken
-// back when the stream ends. Nobody is paid for waiting, but for one thing: where a
-// stream has ended and more is left than that, a guard waits for its consumer in
-// place of the feeder.
+// back when the stream ends. It needs no goroutine while it lives; where it has ended
+// and more is left than that, a guard waits for its consumer in place of the feeder.
 type pulled[T any] struct {
 	opened bool      // by OpenBlocks
 	turned sync.Once // makes the channel
@@ -144,8 +143,8 @@ func (s *Stream[T]) release() {
 	}
 }
 
-// waited reports whether the consumer of a stream that is over is waited for: it has left more than
-// a channel would have room for, or it holds the link back.
+// waited reports whether the consumer of a stream that is over is waited for: it has
+// left more than a channel would have room for, or it holds the link back.
 func (s *Stream[T]) waited() bool { return s.gated || s.left() > s.blocks.room }
 
 // left is how many values the consumer has not taken.
