@@ -99,7 +99,7 @@ func (r *Registration) serve(h Handler, tally *session.Tally) {
 		case <-r.s.eng.Done():
 			continue
 		}
-		inv.eng.Handled = true
+		inv.invocation.Handled = true
 		tally.Go(func() {
 			defer func() { <-slots }()
 			inv.run(h)

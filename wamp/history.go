@@ -114,7 +114,7 @@ func (sub *Subscription) History(ctx context.Context, bounds HistoryQuery) (<-ch
 		events, err = sub.history(ctx, bounds, Results.Final)
 	}
 	if err != nil {
-		return nil, opError("history", sub.eng.URI, err)
+		return nil, opError("history", sub.subscription.URI, err)
 	}
 	return flow.Of(events...), nil
 }
@@ -145,7 +145,7 @@ func (sub *Subscription) history(ctx context.Context, q HistoryQuery, await func
 }
 
 func (sub *Subscription) historyOf(ctx context.Context, id ID, kw map[string]any, await func(Results) (Result, error), options ...CallOption) ([]Event, error) {
-	options = append([]CallOption{Idempotent(), aboutCall{&sub.eng}, Require(proto.Broker, proto.EventHistory)}, options...)
+	options = append([]CallOption{Idempotent(), aboutCall{&sub.subscription}, Require(proto.Broker, proto.EventHistory)}, options...)
 	r, err := await(sub.s.Call(ctx, proto.MetaSubscriptionGetEvents, Args(id).WithKwargs(kw), options...))
 	if err != nil {
 		return nil, err
@@ -259,7 +259,7 @@ func (sub *Subscription) historic(c codec.Codec, raw []byte) (Event, error) {
 		}
 		return nil
 	}
-	ev := Event{Publication: proto.IDOf(plain("publication", "id")), Topic: sub.eng.URI, Historic: true}
+	ev := Event{Publication: proto.IDOf(plain("publication", "id")), Topic: sub.subscription.URI, Historic: true}
 	ev.Time, _ = proto.TimeOf(plain("timestamp", "time_ns", "created", "time"))
 	if ev.Publication == 0 {
 		return Event{}, errors.New("it has no publication id")
@@ -278,7 +278,7 @@ func (sub *Subscription) historic(c codec.Codec, raw []byte) (Event, error) {
 	if topic := ev.Details.Str(proto.KeyTopic); topic != "" {
 		ev.Topic = topic
 	}
-	about := seal.About{Kind: seal.KindPublish, URI: passthru.Place(sub.eng.URI, sub.eng.Match, ev.Topic)}
+	about := seal.About{Kind: seal.KindPublish, URI: passthru.Place(sub.subscription.URI, sub.subscription.Match, ev.Topic)}
 	if odd.Has(proto.OddPayload) {
 		ev.Payload = passthru.Unreadable(about, odd)
 		return ev, nil

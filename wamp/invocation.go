@@ -26,15 +26,15 @@ type Invocation struct {
 	// must not be changed.
 	Details Dict
 
-	eng    session.Invocation
-	reg    *Registration
-	ctx    context.Context // ends with the invocation: it belongs to it
-	own    session.InsideContext
-	ended  atomic.Bool
-	chunks *chunkStream   // nil unless it is a progressive call
-	limit  *limit         // nil unless the callee keeps the timeout
-	once   sync.Once      // makes only
-	only   <-chan Payload // the chunks of a call that is not progressive
+	invocation session.Invocation
+	reg        *Registration
+	ctx        context.Context // ends with the invocation: it belongs to it
+	own        session.InsideContext
+	ended      atomic.Bool
+	chunks     *chunkStream   // nil unless it is a progressive call
+	limit      *limit         // nil unless the callee keeps the timeout
+	once       sync.Once      // makes only
+	only       <-chan Payload // the chunks of a call that is not progressive
 }
 
 // Scan decodes the positional arguments of the call into the values that the
@@ -71,7 +71,7 @@ func (inv *Invocation) Procedure() string {
 	if p := inv.Details.Str(proto.KeyProcedure); p != "" {
 		return p
 	}
-	return inv.reg.eng.URI
+	return inv.reg.registration.URI
 }
 
 // Caller returns who called, as far as the dealer disclosed it. See
@@ -96,7 +96,7 @@ func (inv *Invocation) Progressive() bool { return inv.Details.Bool(proto.KeyRec
 // the context of the invocation lives. Its error is an [EncodeError] for a
 // payload that cannot be sent, [ErrAnswered], or the cause of the context.
 func (inv *Invocation) Progress(payload Payload) error {
-	return opError("progress", inv.reg.eng.URI, inv.progress(payload))
+	return opError("progress", inv.reg.registration.URI, inv.progress(payload))
 }
 
 func (inv *Invocation) progress(payload Payload) error {
@@ -118,7 +118,7 @@ func (inv *Invocation) progress(payload Payload) error {
 	if err := inv.encode(buf, &m, payload); err != nil {
 		return err
 	}
-	return inv.reg.s.eng.Answer(inv.ctx, session.Answer{Inv: &inv.eng, Progress: true, Message: buf.data})
+	return inv.reg.s.eng.Answer(inv.ctx, session.Answer{Inv: &inv.invocation, Progress: true, Message: buf.data})
 }
 
 var yieldProgress = Dict{{Key: proto.KeyProgress, Value: true}}
@@ -138,14 +138,14 @@ func (inv *Invocation) received(m *proto.Message) Payload {
 
 // place is the procedure that the payloads of the invocation belong to.
 func (inv *Invocation) place() string {
-	return passthru.Place(inv.reg.eng.URI, inv.reg.eng.Match, inv.Procedure())
+	return passthru.Place(inv.reg.registration.URI, inv.reg.registration.Match, inv.Procedure())
 }
 
 // encode writes into a buffer what an invocation is answered with. An error without a
 // payload has nothing to seal.
 func (inv *Invocation) encode(buf *buffer, m *proto.Message, p Payload) (err error) {
 	s := inv.reg.s
-	m.Request = inv.eng.Request
+	m.Request = inv.invocation.Request
 	kind := seal.KindResult
 	if m.Type == proto.Error {
 		m.RequestType, kind = proto.Invocation, seal.KindError
@@ -181,7 +181,7 @@ func (inv *Invocation) Return(payload ...Payload) error {
 	if len(payload) > 0 {
 		p = payload[0]
 	}
-	return opError("return", inv.reg.eng.URI, inv.end("", p))
+	return opError("return", inv.reg.registration.URI, inv.end("", p))
 }
 
 // Fail answers the invocation with an error. It never waits. What the caller
@@ -203,7 +203,7 @@ func (inv *Invocation) Fail(err error) error {
 	if _, is := masked.(*URIError); is && bad == nil { //nolint:errorlint // it is ours
 		bad = masked
 	}
-	return opError("fail", inv.reg.eng.URI, bad)
+	return opError("fail", inv.reg.registration.URI, bad)
 }
 
 // fail answers with an error. bad is why that was not sent as it should be, masked
@@ -284,7 +284,7 @@ var (
 //
 // See the WAMP specification, "Call Rerouting".
 func (inv *Invocation) Decline() error {
-	return opError("decline", inv.reg.eng.URI, inv.end(proto.ErrURIUnavailable, Payload{}))
+	return opError("decline", inv.reg.registration.URI, inv.end(proto.ErrURIUnavailable, Payload{}))
 }
 
 // end answers. A payload that cannot be encoded, or whose marshaler panics or
@@ -302,8 +302,8 @@ func (inv *Invocation) end(uri string, p Payload) error {
 			buf.data = buf.data[:0]
 			_ = inv.encode(buf, &proto.Message{Type: proto.Error, URI: proto.ErrURIInvalidPayload}, Payload{})
 		}
-		err := inv.reg.s.eng.Answer(inv.ctx, session.Answer{Inv: &inv.eng, Message: buf.data})
-		inv.eng.Context.Cancel(nil)
+		err := inv.reg.s.eng.Answer(inv.ctx, session.Answer{Inv: &inv.invocation, Message: buf.data})
+		inv.invocation.Context.Cancel(nil)
 		return err
 	}
 	encoded := false
@@ -342,8 +342,8 @@ func (inv *Invocation) special() {
 	st.Open(inv.ctx, reg.s.eng, chunkChannel)
 	st.Policy, st.Bytes = reg.stream.Policy, reg.chunkBytes
 	st.Cut = func(*flow.Stream[Payload], int) (Payload, bool) { return Payload{}, false }
-	inv.chunks, inv.eng.Chunks = k, k
-	inv.eng.Idle = reg.chunkIdle
+	inv.chunks, inv.invocation.Chunks = k, k
+	inv.invocation.Idle = reg.chunkIdle
 	k.stream.Put(inv.Payload, 0) // finds room: the channel is empty
 }
 
@@ -388,16 +388,16 @@ func (inv *Invocation) cause() error {
 func (inv *Invocation) keep(after time.Duration) {
 	cause := &TimeoutError{After: after}
 	l := &limit{own: &inv.own, after: after}
-	inv.limit, inv.eng.Context = l, l
+	inv.limit, inv.invocation.Context = l, l
 	if inv.Progressive() {
 		l.timer = time.AfterFunc(after, func() {
 			inv.own.Cancel(cause)
-			inv.reg.s.eng.Overdue(&inv.eng, cause)
+			inv.reg.s.eng.Overdue(&inv.invocation, cause)
 		})
 		return
 	}
 	inv.ctx, l.stop = context.WithTimeoutCause(inv.ctx, after, cause)
-	l.late = context.AfterFunc(inv.ctx, func() { inv.reg.s.eng.Overdue(&inv.eng, cause) })
+	l.late = context.AfterFunc(inv.ctx, func() { inv.reg.s.eng.Overdue(&inv.invocation, cause) })
 }
 
 // rearm starts the time anew, unless it is up.

@@ -54,11 +54,11 @@ func (c *publishConfig) operation() operation {
 }
 
 func (sub *Subscription) operation() operation {
-	return operation{sub.s, proto.Subscribe, &sub.eng.Options, &sub.eng.Needs}
+	return operation{sub.s, proto.Subscribe, &sub.subscription.Options, &sub.subscription.Needs}
 }
 
 func (r *Registration) operation() operation {
-	return operation{r.s, proto.Register, &r.eng.Options, &r.eng.Needs}
+	return operation{r.s, proto.Register, &r.registration.Options, &r.registration.Needs}
 }
 
 // set sends a value under a key, and requires what the key table says that the key
@@ -272,8 +272,14 @@ func (o matchOption) policy() MatchPolicy {
 	return MatchPolicy(o)
 }
 
-func (o matchOption) applySubscribe(s *Subscription) error { s.eng.Match = o.policy(); return nil }
-func (o matchOption) applyRegister(r *Registration) error  { r.eng.Match = o.policy(); return nil }
+func (o matchOption) applySubscribe(s *Subscription) error {
+	s.subscription.Match = o.policy()
+	return nil
+}
+func (o matchOption) applyRegister(r *Registration) error {
+	r.registration.Match = o.policy()
+	return nil
+}
 
 // RoutingKeyOption is the result of [RoutingKey]: an option of calls and of all
 // ways to publish.

@@ -21,20 +21,20 @@ const (
 // Registration is a registered procedure and the channel of its invocations,
 // made by [Session.Register].
 type Registration struct {
-	stream      flow.Stream[*Invocation]
-	eng         session.Registration
-	s           *Session
-	base        context.Context // values of Register's ctx, without its end
-	concurrency int
-	timeouts    bool          // ForwardTimeout: this callee keeps them
-	chunkBytes  int           // bound of the chunks of one invocation
-	chunkIdle   time.Duration // ChunkIdle
-	err         atomic.Pointer[error]
-	refused     atomic.Uint64
-	done        chan struct{} // closed when it has ended
-	over        chan struct{} // closed when what waits for a handler is to be refused
-	what        string        // its handler, for the log
-	reader      reader
+	stream       flow.Stream[*Invocation]
+	registration session.Registration
+	s            *Session
+	base         context.Context // values of Register's ctx, without its end
+	concurrency  int
+	timeouts     bool          // ForwardTimeout: this callee keeps them
+	chunkBytes   int           // bound of the chunks of one invocation
+	chunkIdle    time.Duration // ChunkIdle
+	err          atomic.Pointer[error]
+	refused      atomic.Uint64
+	done         chan struct{} // closed when it has ended
+	over         chan struct{} // closed when what waits for a handler is to be refused
+	what         string        // its handler, for the log
+	reader       reader
 }
 
 // Register registers a procedure, or with [Match] a pattern, and waits for the
@@ -75,7 +75,7 @@ func (s *Session) register(ctx context.Context, procedure string, options []Regi
 		return nil, err
 	}
 	r := &Registration{s: s, base: context.WithoutCancel(ctx), concurrency: handlers, chunkBytes: chunkBytes, done: make(chan struct{}), over: make(chan struct{})}
-	e := &r.eng
+	e := &r.registration
 	e.Ctx, e.URI, e.Match, e.Sink, e.Ready = ctx, procedure, Exact, (*invocationSink)(r), make(chan error, 1)
 	st := &r.stream
 	st.OpenBlocks(ctx, s.eng, invocationChannel)
@@ -135,7 +135,7 @@ func (r *Registration) All() iter.Seq2[*Invocation, error] {
 			return
 		}
 		if err := r.reader.begin(); err != nil {
-			yield(nil, opError("registration", r.eng.URI, err))
+			yield(nil, opError("registration", r.registration.URI, err))
 			return
 		}
 		defer r.reader.end() // also behind a panic
@@ -151,10 +151,10 @@ func (r *Registration) All() iter.Seq2[*Invocation, error] {
 }
 
 // Procedure returns the procedure or pattern that was registered.
-func (r *Registration) Procedure() string { return r.eng.URI }
+func (r *Registration) Procedure() string { return r.registration.URI }
 
 // ID returns the dealer's id of the registration. It changes with a reconnect.
-func (r *Registration) ID() ID { return r.eng.ID() }
+func (r *Registration) ID() ID { return r.registration.ID() }
 
 // Err returns why the registration is over, nil while it lives:
 // [ErrUnregistered], [ErrDraining], a [CanceledError] after the end of ctx, a
@@ -170,7 +170,7 @@ func (r *Registration) Err() error {
 // already knows better.
 func (r *Registration) setErr(err error) {
 	if err != ErrUnregistered && err != ErrDraining { // what its user has asked for is no failure
-		err = opError("registration", r.eng.URI, err)
+		err = opError("registration", r.registration.URI, err)
 	}
 	r.err.CompareAndSwap(nil, &err)
 }
@@ -187,9 +187,9 @@ func (r *Registration) Refused() uint64 { return r.refused.Load() }
 func (r *Registration) Unregister(ctx context.Context) error {
 	ctx, err := session.Own(ctx)
 	if err != nil {
-		return opError("unregister", r.eng.URI, err)
+		return opError("unregister", r.registration.URI, err)
 	}
-	return opError("unregister", r.eng.URI, r.s.eng.Unregister(ctx, &r.eng))
+	return opError("unregister", r.registration.URI, r.s.eng.Unregister(ctx, &r.registration))
 }
 
 // invocationSink is a Registration as the engine sees it. Its methods run on
@@ -206,16 +206,16 @@ func (is *invocationSink) Invoke(m *proto.Message) (*session.Invocation, session
 	inv := &Invocation{Details: m.Options, reg: (*Registration)(is)}
 	inv.Payload = inv.received(m)
 	inv.own.Base, inv.own.Invocation = is.base, inv //nolint:fatcontext // it is the context of this invocation
-	inv.ctx, inv.eng.Context, inv.eng.Request = &inv.own, &inv.own, m.Request
+	inv.ctx, inv.invocation.Context, inv.invocation.Request = &inv.own, &inv.own, m.Request
 	if len(m.Options) > 0 {
 		inv.special()
 	}
 	verdict := is.stream.Put(inv, session.Cost(m))
 	if verdict == session.Overflow {
 		is.refused.Add(1)
-		inv.eng.Context.Cancel(nil)
+		inv.invocation.Context.Cancel(nil)
 	}
-	return &inv.eng, verdict
+	return &inv.invocation, verdict
 }
 
 func (is *invocationSink) Held() int                  { return is.stream.Held() }

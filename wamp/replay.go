@@ -84,8 +84,8 @@ func (p *replay) again() session.Verdict {
 
 // prepare is called before the subscription is handed over.
 func (p *replay) prepare(sub *Subscription) {
-	p.ctx, p.cancel = context.WithCancel(sub.eng.Ctx)
-	sub.eng.Ctx = p.ctx
+	p.ctx, p.cancel = context.WithCancel(sub.subscription.Ctx)
+	sub.subscription.Ctx = p.ctx
 	sub.stream.Bind(p.ctx)
 	p.relay = flow.NewRelay[Event](p.ctx, eventChannel)
 }
@@ -257,7 +257,7 @@ func (p *replay) cut(n int) {
 		p.sub.setErr(session.Canceled(p.ctx)) // the engine may not have heard yet
 		return
 	}
-	err := opError("subscription", p.sub.eng.URI, p.sub.s.eng.Undelivered(n))
+	err := opError("subscription", p.sub.subscription.URI, p.sub.s.eng.Undelivered(n))
 	p.sub.err.Store(&err)
 }
 
@@ -291,7 +291,7 @@ func (p *replay) missed() (events []Event, answered bool) {
 	}
 	if err != nil {
 		if p.ctx.Err() == nil {
-			p.sub.s.eng.Log().Warn("the event history was not to be had after a reconnect", "topic", p.sub.eng.URI, "error", err)
+			p.sub.s.eng.Log().Warn("the event history was not to be had after a reconnect", "topic", p.sub.subscription.URI, "error", err)
 		}
 		return nil, false
 	}

@@ -207,7 +207,7 @@ func (s *Session) leave(ctx context.Context, op string, end func(context.Context
 		own, release = context.WithDeadline(own, at)
 		defer release()
 	}
-	return opError(op, "", end(own, &inv.eng))
+	return opError(op, "", end(own, &inv.invocation))
 }
 
 // guarded runs a user's code and reports whether it has returned: see

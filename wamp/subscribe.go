@@ -89,13 +89,13 @@ const (
 // Subscription is a subscription to a topic or pattern, made by
 // [Session.Subscribe].
 type Subscription struct {
-	stream flow.Stream[Event]
-	eng    session.Subscription
-	s      *Session
-	err    atomic.Pointer[error]
-	gap    bool // the next event comes after a gap; actor only
-	replay *replay
-	reader reader
+	stream       flow.Stream[Event]
+	subscription session.Subscription
+	s            *Session
+	err          atomic.Pointer[error]
+	gap          bool // the next event comes after a gap; actor only
+	replay       *replay
+	reader       reader
 }
 
 // Subscribe subscribes to a topic, or with [Match] to a pattern, and waits for
@@ -133,7 +133,7 @@ func (s *Session) subscribe(ctx context.Context, topic string, options []Subscri
 		return nil, err
 	}
 	sub := &Subscription{s: s}
-	e := &sub.eng
+	e := &sub.subscription
 	e.Ctx, e.URI, e.Match, e.Sink, e.Ready = ctx, topic, Exact, (*eventSink)(sub), make(chan error, 1)
 	st := &sub.stream
 	initEvents(st, s, ctx)
@@ -222,7 +222,7 @@ func (sub *Subscription) All() iter.Seq2[Event, error] {
 			return
 		}
 		if err := sub.reader.begin(); err != nil {
-			yield(Event{}, opError("subscription", sub.eng.URI, err))
+			yield(Event{}, opError("subscription", sub.subscription.URI, err))
 			return
 		}
 		defer sub.reader.end() // also behind a panic
@@ -246,10 +246,10 @@ func (sub *Subscription) All() iter.Seq2[Event, error] {
 }
 
 // Topic returns the topic or pattern that was subscribed to.
-func (sub *Subscription) Topic() string { return sub.eng.URI }
+func (sub *Subscription) Topic() string { return sub.subscription.URI }
 
 // ID returns the broker's id of the subscription. It changes with a reconnect.
-func (sub *Subscription) ID() ID { return sub.eng.ID() }
+func (sub *Subscription) ID() ID { return sub.subscription.ID() }
 
 // Err returns why the subscription is over, nil while it lives:
 // [ErrUnsubscribed], a [CanceledError] after the end of ctx, [ErrSlowConsumer],
@@ -265,7 +265,7 @@ func (sub *Subscription) Err() error {
 // already knows better.
 func (sub *Subscription) setErr(err error) {
 	if err != ErrUnsubscribed { // what its user has asked for is no failure
-		err = opError("subscription", sub.eng.URI, err)
+		err = opError("subscription", sub.subscription.URI, err)
 	}
 	sub.err.CompareAndSwap(nil, &err)
 }
@@ -280,9 +280,9 @@ func (sub *Subscription) Dropped() uint64 { return sub.stream.Dropped() }
 func (sub *Subscription) Unsubscribe(ctx context.Context) error {
 	ctx, err := session.Own(ctx)
 	if err != nil {
-		return opError("unsubscribe", sub.eng.URI, err)
+		return opError("unsubscribe", sub.subscription.URI, err)
 	}
-	return opError("unsubscribe", sub.eng.URI, sub.s.eng.Unsubscribe(ctx, &sub.eng))
+	return opError("unsubscribe", sub.subscription.URI, sub.s.eng.Unsubscribe(ctx, &sub.subscription))
 }
 
 // eventSink is a Subscription as the engine sees it. Its methods run on the
@@ -309,7 +309,7 @@ func (es *eventSink) Restored() session.Verdict {
 }
 
 func (es *eventSink) Deliver(m *proto.Message) session.Verdict {
-	ev := newEvent(es.s, m, es.eng.URI, es.eng.Match)
+	ev := newEvent(es.s, m, es.subscription.URI, es.subscription.Match)
 	ev.AfterGap, es.gap = es.gap, false
 	size := session.Cost(m)
 	if es.replay != nil {

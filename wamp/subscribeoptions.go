@@ -24,7 +24,7 @@ func OverflowDropNewest() SubscribeOption { return policyOption(flow.DropNewest)
 //
 // See the WAMP specification, "Event Retention".
 func GetRetained() SubscribeOption {
-	return subscribeOption(func(s *Subscription) error { s.eng.Retained = true; return nil })
+	return subscribeOption(func(s *Subscription) error { s.subscription.Retained = true; return nil })
 }
 
 // NodeKey makes a subscription one part of a sharded subscription. Of the
