@@ -59,8 +59,7 @@ func (e *CloseError) Unwrap() error { return io.EOF }
 // that is merely cut, even inside a frame, is none: that is io.ErrUnexpectedEOF
 // or what the system reports.
 type FrameError struct {
-	// Err is one of the errors of this package, or what the WebSocket library
-	// says.
+	// Err is one of the errors of this package, or says what else is wrong.
 	Err error
 	// Size is the size of the message where Err is ErrTooBig, as far as known.
 	Size int

@@ -17,7 +17,7 @@ func Queued(c Conn) int {
 	case *rawSocket:
 		l = c.link
 	case *webSocket:
-		l = c.sock.link
+		l = c.link
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()

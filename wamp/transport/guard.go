@@ -125,7 +125,7 @@ var netPipe = func() reflect.Type {
 // trusted reports whether Close of conn ends its Read and Write, and returns.
 func trusted(conn net.Conn) bool {
 	switch c := conn.(type) {
-	case *net.TCPConn, *net.UnixConn, *guarded:
+	case *net.TCPConn, *net.UnixConn, *guarded, *dialed:
 		return true
 	case *tls.Conn:
 		return trusted(c.NetConn())

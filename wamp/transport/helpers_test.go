@@ -67,7 +67,6 @@ func kinds(t testing.TB) []kind {
 	try := func(k *kind) { k.try = runtime.GOOS != "windows" }
 	secure := func(k *kind) { k.tls = true }
 	unbuffered := func(k *kind) { k.unbuffered, k.buffered = true, false }
-	blind := func(k *kind) { k.buffered = false }
 	foreign := func(k *kind) { k.owned, k.buffered = false, false }
 	open := func(k *kind) { k.private = false }
 	known := func(k *kind) { k.buffered = true }
@@ -82,8 +81,7 @@ func kinds(t testing.TB) []kind {
 		as(ws, "ws_deflate", json, webSocket(wsOptions{deflate: true}), try),
 		as(ws, "ws_unix", cbor, webSocket(wsOptions{unix: true}), try),
 		as(ws, "wss", cbor, webSocket(wsOptions{secure: true}), secure),
-		// The records of TLS hide how many messages there are.
-		as(ws, "wss_through_a_proxy", cbor, webSocket(wsOptions{secure: true, proxy: true}), secure, blind),
+		as(ws, "wss_through_a_proxy", cbor, webSocket(wsOptions{secure: true, proxy: true}), secure),
 		as(ws, "ws_json.batched", batchedJSON, webSocket(wsOptions{}), try),
 		as(ws, "ws_cbor.batched", batchedCBOR, webSocket(wsOptions{}), try),
 		as(ws, "ws_other_RoundTripper", cbor, webSocket(wsOptions{roundTripper: true}), foreign, open),

@@ -58,11 +58,14 @@ func newLink(conn net.Conn) *link {
 // bottom is the socket under TLS.
 func bottom(conn net.Conn) net.Conn {
 	for {
-		upper, ok := conn.(*tls.Conn)
-		if !ok {
+		switch upper := conn.(type) {
+		case *tls.Conn:
+			conn = upper.NetConn()
+		case *dialed:
+			conn = upper.Conn
+		default:
 			return conn
 		}
-		conn = upper.NetConn()
 	}
 }
 
@@ -180,6 +183,11 @@ func (l *link) flush() error {
 		return err
 	}
 	defer l.release()
+	return l.empty()
+}
+
+// empty is flush for who has the token.
+func (l *link) empty() error {
 	for l.take() {
 		n, err := l.conn.Write(l.cur[l.off:])
 		l.off += n
@@ -196,6 +204,11 @@ func (l *link) tryFlush() (bool, error) {
 		return false, nil
 	}
 	defer l.release()
+	return l.tryEmpty()
+}
+
+// tryEmpty is tryFlush for who has the token.
+func (l *link) tryEmpty() (bool, error) {
 	for l.take() {
 		n, err := l.raw.write(l.cur[l.off:])
 		l.off += n
@@ -273,6 +286,14 @@ func (l *link) finish(ctx context.Context) error {
 		return ctx.Err()
 	}
 	return err
+}
+
+// hangUp is finish for code that gives no context: it does not take long.
+func (l *link) hangUp() error {
+	if l.isClosed() {
+		return nil
+	}
+	return within(nil, closeFlush, func() { _ = l.tear() }, l.end)
 }
 
 // within runs f, and interrupts it when ended is closed or after d.

@@ -20,7 +20,6 @@ import (
 const defaultReadLimit = 16 << 20
 
 type wsConfig struct {
-	sock      *wsSocket // nil if the socket is not ours
 	readLimit int
 	maxSend   int
 	separator byte
@@ -28,11 +27,13 @@ type wsConfig struct {
 	private   bool
 }
 
-// wsConn is what the two kinds of WebSocket connections have in common: over a
-// socket of our own, and over somebody's connection.
+// wsConn is what the kinds of WebSocket connections have in common: with frames of
+// our own, with the library's over a socket of our own, and over somebody's
+// connection.
 type wsConn struct {
 	wsConfig
 	proto Protocol
+	broke func() error // why the socket is of no more use; nil if it is not ours
 
 	scratch []byte // writer only
 
@@ -183,8 +184,8 @@ func (c *wsConn) readError(err error) error {
 	if c.shut.Load() {
 		return net.ErrClosed
 	}
-	if c.sock != nil {
-		if lost := c.sock.lost(); lost != nil {
+	if c.broke != nil {
+		if lost := c.broke(); lost != nil {
 			return fmt.Errorf("websocket: connection lost: %w", lost)
 		}
 	} else {
@@ -236,8 +237,8 @@ func (c *wsConn) writeError(err error) error {
 	if c.shut.Load() || errors.Is(err, net.ErrClosed) {
 		return net.ErrClosed
 	}
-	if c.sock != nil {
-		if lost := c.sock.lost(); lost != nil {
+	if c.broke != nil {
+		if lost := c.broke(); lost != nil {
 			return lost
 		}
 	}
@@ -248,11 +249,15 @@ func (c *wsConn) writeError(err error) error {
 // a library's ends with its pong and not before.
 func (c *wsConn) Ping(ctx context.Context) error { return c.pings.ping(ctx, c.closed) }
 
+// libraryWait is how long the libraries take for a close handshake.
+const libraryWait = 2 * closeWait
+
 // Close codes of WebSocket.
 const (
 	closeNormal      = 1000
 	closeProtocol    = 1002
 	closeUnsupported = 1003
+	closeNone        = 1005 // never sent
 	closeNotUTF8     = 1007
 	closeTooBig      = 1009
 )
@@ -264,7 +269,7 @@ func (c *wsConn) closeCode() int {
 		return closeNormal
 	case errors.Is(err, ErrTooBig):
 		return closeTooBig
-	case errors.Is(err, ErrFrameType):
+	case errors.Is(err, ErrFrameType) && !errors.Is(err, errOpcode):
 		return closeUnsupported
 	case errors.Is(err, ErrNotUTF8):
 		return closeNotUTF8
@@ -273,9 +278,9 @@ func (c *wsConn) closeCode() int {
 }
 
 // handshake does the close handshake by f and then tears the connection down by
-// kill. It is bounded by ctx. Where that has ended before, quick says what of f
+// kill. It is bounded by ctx and by d. Where ctx has ended before, quick says what of f
 // needs no waiting.
-func (c *wsConn) handshake(ctx context.Context, f func() error, quick func(done, timeout <-chan struct{}), kill func() error) error {
+func (c *wsConn) handshake(ctx context.Context, d time.Duration, f func() error, quick func(done, timeout <-chan struct{}), kill func() error) error {
 	if !c.close() { // somebody else does it
 		select {
 		case <-c.dead:
@@ -287,7 +292,6 @@ func (c *wsConn) handshake(ctx context.Context, f func() error, quick func(done,
 	ended := ctx.Err() != nil
 	done := make(chan struct{})
 	c.crew.start(f, func(error) { close(done) })
-	d := 2 * closeWait // as long as the libraries take for it
 	over := ctx.Done()
 	if ended {
 		d, over = lastWords, nil

@@ -203,7 +203,7 @@ func TestWebSocketMemory(t *testing.T) {
 		want    error // nil: the message 'x'
 	}{
 		"header only":     {stream: []byte{0x82, 127, 0, 0, 0, 0, 0, 0xf, 0xff, 0xff, 'x'}, want: io.ErrUnexpectedEOF},
-		"header too big":  {stream: []byte{0x82, 127, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 'x'}, want: io.ErrUnexpectedEOF},
+		"header too big":  {stream: []byte{0x82, 127, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 'x'}, want: transport.ErrTooBig},
 		"deflate bomb":    {stream: frame(false, 0xc2, inflates), deflate: true, want: transport.ErrTooBig},
 		"empty fragments": {stream: empties},
 		"many fragments":  {stream: pieces, want: transport.ErrTooBig},

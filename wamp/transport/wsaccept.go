@@ -1,9 +1,7 @@
 package transport
 
 import (
-	"bufio"
 	"context"
-	"net"
 	"net/http"
 	"strings"
 
@@ -38,14 +36,18 @@ func AcceptWebSocket(w http.ResponseWriter, r *http.Request, protocols []Protoco
 	h := &hijackWriter{ResponseWriter: w}
 	ws, err := websocket.Accept(h, r, &websocket.AcceptOptions{
 		Subprotocols: []string{p.Name}, CompressionMode: mode, InsecureSkipVerify: opts.AnyOrigin,
-		OnPingReceived: func(_ context.Context, p []byte) bool { return h.sock.pinged(p) },
+		OnPingReceived: func(_ context.Context, p []byte) bool { return h.squeezed.pinged(p) },
 	})
 	if err != nil {
 		return nil, &HandshakeError{Protocol: p.Name, Err: err}
 	}
-	cfg := wsConfig{sock: h.sock, readLimit: opts.ReadLimit, separator: opts.Separator, tls: r.TLS}
-	cfg.private = r.TLS != nil || private(h.sock.link.conn)
-	return newWebSocket(ws, p, cfg), nil
+	cfg := wsConfig{readLimit: opts.ReadLimit, separator: opts.Separator, tls: r.TLS}
+	cfg.private = r.TLS != nil || private(h.link.conn)
+	if h.squeezed != nil {
+		return newDeflated(ws, h.squeezed, p, cfg), nil
+	}
+	_ = ws.CloseNow() // it has nothing
+	return newWebSocket(h.link, h.link.conn, h.early, true, p, cfg), nil
 }
 
 func firstCommon(h http.Header, protocols []Protocol) (Protocol, bool) {
@@ -57,23 +59,4 @@ func firstCommon(h http.Header, protocols []Protocol) (Protocol, bool) {
 		}
 	}
 	return Protocol{}, false
-}
-
-// hijackWriter puts a wsSocket under the library.
-type hijackWriter struct {
-	http.ResponseWriter
-	sock *wsSocket
-}
-
-func (h *hijackWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	conn, brw, err := http.NewResponseController(h.ResponseWriter).Hijack()
-	if err != nil {
-		return nil, nil, err
-	}
-	h.sock = newWSSocket(conn)
-	if n := brw.Reader.Buffered(); n > 0 {
-		early, _ := brw.Reader.Peek(n)
-		h.sock.preload(early)
-	}
-	return h.sock, bufio.NewReadWriter(bufio.NewReader(h.sock), bufio.NewWriter(h.sock)), nil
 }

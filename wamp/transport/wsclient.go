@@ -32,7 +32,7 @@ func (d *wsDial) client() *http.Client {
 	}
 	if base, ok := c.Transport.(*http.Transport); ok {
 		d.own = base.Clone()
-		c.Transport = d.own
+		c.Transport = &upgrade{d.own, d}
 		d.configure(d.own)
 	}
 	return &c
@@ -223,8 +223,7 @@ func (d *wsDial) adopt(conn net.Conn, err error) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := newWSSocket(conn)
-	s.scan.http = true
+	s := newDialed(conn)
 	if !d.opens(s, s.link.tear) {
 		_ = s.link.tear()
 		return nil, net.ErrClosed

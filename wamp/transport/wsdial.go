@@ -92,7 +92,13 @@ type wsDial struct {
 	away      bool                     // redirected to another host
 	proxy     atomic.Pointer[url.URL]  // in use
 	got       atomic.Pointer[net.Conn] // of the last request
-	last      atomic.Pointer[wsSocket] // opened
+	last      atomic.Pointer[dialed]   // opened
+
+	// Of the request that was answered with an upgrade, if the socket is ours.
+	sock     *dialed
+	link     *link
+	stream   io.Reader // behind the answer
+	squeezed *wsSocket // or the library's, where compression was agreed on
 }
 
 func (d *wsDial) dial(ctx context.Context) (Conn, error) {
@@ -109,10 +115,9 @@ func (d *wsDial) dial(ctx context.Context) (Conn, error) {
 	}
 	header := d.opts.Header.Clone()
 	header.Del("Host")
-	var sock *wsSocket // set before the library reads frames
 	ws, resp, err := websocket.Dial(httptrace.WithClientTrace(ctx, d.trace()), d.target.request.String(), &websocket.DialOptions{
 		HTTPClient: client, HTTPHeader: header, Host: d.opts.Header.Get("Host"), Subprotocols: d.offered, CompressionMode: mode,
-		OnPingReceived: func(_ context.Context, p []byte) bool { return sock.pinged(p) },
+		OnPingReceived: func(_ context.Context, p []byte) bool { return d.squeezed.pinged(p) },
 	})
 	if err != nil {
 		return nil, d.refused(resp, err)
@@ -124,14 +129,16 @@ func (d *wsDial) dial(ctx context.Context) (Conn, error) {
 		return nil, &HandshakeError{Status: resp.StatusCode, Err: ErrNoProtocol}
 	}
 	cfg := wsConfig{readLimit: d.opts.ReadLimit, maxSend: d.opts.MaxSend, separator: d.opts.Separator, tls: resp.TLS}
-	sock = d.socket()
-	cfg.sock = sock
-	d.stop(sock)
+	d.stop(d.sock)
 	d.describe(&cfg)
-	if sock == nil {
+	switch {
+	case d.link == nil:
 		return newGivenSocket(ws, p, cfg), nil
+	case d.squeezed != nil:
+		return newDeflated(ws, d.squeezed, p, cfg), nil
 	}
-	return newWebSocket(ws, p, cfg), nil
+	_ = ws.CloseNow() // it has nothing
+	return newWebSocket(d.link, d.stream, nil, false, p, cfg), nil
 }
 
 // trace learns how far the HTTP transport has come.
@@ -145,31 +152,15 @@ func (d *wsDial) trace() *httptrace.ClientTrace {
 	}
 }
 
-// socket is the one that the WebSocket goes over, nil if it is not ours.
-func (d *wsDial) socket() *wsSocket {
-	got := d.got.Load()
-	if got == nil {
-		return nil
-	}
-	switch conn := (*got).(type) {
-	case *wsSocket:
-		return conn
-	case *tls.Conn: // through a proxy
-		s, _ := conn.NetConn().(*wsSocket)
-		return s
-	}
-	return nil
-}
-
 func (d *wsDial) describe(cfg *wsConfig) {
-	if cfg.sock != nil && cfg.tls == nil {
-		cfg.tls = tlsState(cfg.sock.link.conn)
+	if d.link != nil && cfg.tls == nil {
+		cfg.tls = tlsState(d.link.conn)
 	}
 	switch {
 	case cfg.tls != nil, d.network == "unix":
 		cfg.private = true
-	case cfg.sock != nil && d.proxy.Load() == nil:
-		cfg.private = private(cfg.sock.link.conn)
+	case d.link != nil && d.proxy.Load() == nil:
+		cfg.private = private(d.link.conn)
 	}
 }
 

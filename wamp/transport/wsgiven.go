@@ -279,7 +279,7 @@ func (c *givenSocket[T, S]) Close(ctx context.Context) error {
 		}
 		return c.ws.Close(S(c.closeCode()), "")
 	}
-	return c.handshake(ctx, f, func(done, timeout <-chan struct{}) {
+	return c.handshake(ctx, libraryWait, f, func(done, timeout <-chan struct{}) {
 		select {
 		case <-done:
 		case <-timeout:

@@ -4,11 +4,6 @@ package transport
 // it passes by. The WebSocket library reads from a buffer of ours into one of
 // its own, so this is the only way to know whether another message is at hand.
 type frameScanner struct {
-	http    bool // an HTTP response comes first
-	matched int  // bytes of "\r\n\r\n" seen
-	line    int  // bytes of the response seen
-	status  [3]byte
-
 	head [14]byte
 	have int
 	skip uint64 // bytes of the payload to come
@@ -18,9 +13,6 @@ type frameScanner struct {
 // feed looks at p, which follows what it was given before, and returns how many
 // messages end in it.
 func (s *frameScanner) feed(p []byte) (messages int64) {
-	if s.http {
-		p = s.skipHTTP(p)
-	}
 	for len(p) > 0 {
 		if s.skip > 0 {
 			n := min(s.skip, uint64(len(p)))
@@ -46,7 +38,7 @@ func (s *frameScanner) feed(p []byte) (messages int64) {
 
 // inControl is how much of the payload of a control frame follows.
 func (s *frameScanner) inControl() uint64 {
-	if s.http || s.head[0]&0x08 == 0 {
+	if s.head[0]&0x08 == 0 {
 		return 0
 	}
 	return s.skip
@@ -88,32 +80,4 @@ func (s *frameScanner) begin() {
 	}
 	s.last = s.head[0]&0x80 != 0 && s.head[0]&0x0f < 8 // the final frame of data
 	s.have = 0
-}
-
-// skipHTTP drops responses up to the end of the one that has the status 101.
-func (s *frameScanner) skipHTTP(p []byte) []byte {
-	const end = "\r\n\r\n"
-	for i, b := range p {
-		if k := s.line - len("HTTP/1.1 "); k >= 0 && k < len(s.status) {
-			s.status[k] = b
-		}
-		s.line++
-		switch b {
-		case end[s.matched]:
-			s.matched++
-		case '\r':
-			s.matched = 1
-		default:
-			s.matched = 0
-		}
-		if s.matched < len(end) {
-			continue
-		}
-		s.matched, s.line = 0, 0
-		if string(s.status[:]) == "101" {
-			s.http = false
-			return p[i+1:]
-		}
-	}
-	return nil
 }

@@ -8,33 +8,38 @@ import (
 	"sync/atomic"
 )
 
-// wsSocket is the net.Conn under a WebSocket library. It reads in large pieces
-// and counts the messages in them. Once upgraded, a Write of the library never
+// wsSocket is the net.Conn under a WebSocket library, once upgraded. It reads in
+// large pieces and counts the messages in them. A Write of the library never
 // blocks: it goes into the queue of the link, which our writer flushes after a
 // burst, and the link's goroutine where the library answers a ping or a close
 // frame from the reading side.
 type wsSocket struct {
 	net.Conn
-	link     *link
-	upgraded atomic.Bool
+	link *link
 
 	// Reader only. The library may read from two goroutines while it closes,
 	// one at a time.
+	src  io.Reader
 	buf  []byte
 	r, w int
 	scan frameScanner
 
 	arrived atomic.Int64 // messages that have been read from the socket in full
 	readErr atomic.Pointer[error]
-	first   atomic.Pointer[[]byte] // what the peer's answer to a request begins with
 
 	said    chan struct{} // closed when a close frame is in the queue
 	sayOnce sync.Once
 }
 
-func newWSSocket(conn net.Conn) *wsSocket {
-	s := &wsSocket{link: newLink(conn), said: make(chan struct{})}
-	s.Conn = s.link.conn
+// newWSSocket returns the socket over a link. src gives what comes behind the
+// handshake, and early is what has come already.
+func newWSSocket(l *link, src io.Reader, early []byte) *wsSocket {
+	s := &wsSocket{Conn: l.conn, link: l, src: src, said: make(chan struct{})}
+	if len(early) > 0 {
+		s.buf = make([]byte, max(readBuffer, len(early)))
+		s.w = copy(s.buf, early)
+		s.arrived.Add(s.scan.feed(early))
+	}
 	return s
 }
 
@@ -45,7 +50,7 @@ var errHangUp = errors.New("the peer has hung up")
 
 func (s *wsSocket) Read(p []byte) (int, error) {
 	n, err := s.read(p)
-	if err == io.EOF && s.upgraded.Load() {
+	if err == io.EOF {
 		err = errHangUp
 	}
 	return n, err
@@ -82,11 +87,7 @@ func (s *wsSocket) receive(p []byte) (int, error) {
 			return 0, err
 		}
 	}
-	n, err := s.Conn.Read(p)
-	if s.scan.http && n > 0 && s.first.Load() == nil {
-		first := append([]byte(nil), p[:min(n, firstBytes)]...)
-		s.first.Store(&first)
-	}
+	n, err := s.src.Read(p)
 	if messages := s.scan.feed(p[:n]); messages > 0 {
 		s.arrived.Add(messages)
 	}
@@ -96,17 +97,7 @@ func (s *wsSocket) receive(p []byte) (int, error) {
 	return n, err
 }
 
-// preload puts p in front of what the socket gives.
-func (s *wsSocket) preload(p []byte) {
-	s.buf = make([]byte, max(readBuffer, len(p)))
-	s.w = copy(s.buf, p)
-	s.arrived.Add(s.scan.feed(p))
-}
-
 func (s *wsSocket) Write(p []byte) (int, error) {
-	if !s.upgraded.Load() {
-		return s.Conn.Write(p)
-	}
 	if _, err := s.link.enqueue(p); err != nil {
 		return 0, err
 	}
@@ -123,12 +114,7 @@ const closeFrameSize = 8
 
 // Close is called by the library, at the end of a close handshake too: the
 // frame that answers the peer's may still be in the queue.
-func (s *wsSocket) Close() error {
-	if s.link.isClosed() {
-		return nil
-	}
-	return within(nil, closeFlush, func() { _ = s.link.tear() }, s.link.end)
-}
+func (s *wsSocket) Close() error { return s.link.hangUp() }
 
 // pinged notes that the library is going to answer a ping, and lets it.
 func (s *wsSocket) pinged(payload []byte) bool {

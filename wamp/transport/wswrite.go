@@ -3,6 +3,8 @@ package transport
 import (
 	"bytes"
 	"encoding/binary"
+	"math/rand/v2"
+	"slices"
 )
 
 // Separators of batched JSON: the one of the specification, and the one that
@@ -70,3 +72,54 @@ func split(p []byte, text bool) (m, rest []byte, err *FrameError) {
 	end := Headroom + int(n)
 	return p[Headroom:end:end], p[end:], nil
 }
+
+// wsWriter makes frames of a batch, a piece of flushAfter bytes at a time: each
+// message is copied once, which masks it.
+type wsWriter struct {
+	first byte          // of the header
+	keys  *rand.ChaCha8 // nil at a server, which does not mask
+	out   []byte
+	off   int    // out[off:] is to be written
+	rest  []byte // of the message under way, in whose frame out ends
+	key   uint32 // for it
+}
+
+// begin starts the frame of a message.
+func (w *wsWriter) begin(m []byte) {
+	if w.keys != nil {
+		w.key = uint32(w.keys.Uint64())
+	}
+	w.out = appendHead(w.out, w.first, len(m), w.keys != nil, w.key)
+	w.rest = m
+	w.more()
+}
+
+// fits reports whether the frame of a message of n bytes is written with what is
+// in out. One that is larger than all of out is written in parts anyway.
+func (w *wsWriter) fits(n int) bool {
+	return len(w.out) == 0 || n > flushAfter || len(w.out)+wsMaxHead+n <= flushAfter
+}
+
+// more takes a part of the message under way.
+func (w *wsWriter) more() {
+	n := min(len(w.rest), max(flushAfter-len(w.out), 0))
+	part := w.rest[:n]
+	w.rest = w.rest[n:]
+	if w.keys == nil {
+		w.out = append(w.out, part...)
+		return
+	}
+	at := len(w.out)
+	w.out = slices.Grow(w.out, n)[:at+n]
+	w.key = mask(w.out[at:], part, w.key)
+}
+
+// wrote notes that n bytes are written.
+func (w *wsWriter) wrote(n int) {
+	if w.off += n; w.off == len(w.out) {
+		w.out, w.off = w.out[:0], 0
+	}
+}
+
+// between reports whether what is written ends with a frame.
+func (w *wsWriter) between() bool { return w.off == len(w.out) && len(w.rest) == 0 }
