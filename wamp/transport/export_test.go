@@ -1,5 +1,7 @@
 package transport
 
+import "io"
+
 // WebSocketLimit is WebSocket with another read limit.
 func WebSocketLimit[T, S ~int](ws Socket[T, S], limit int) (Conn, error) {
 	p, _ := ProtocolByName(ws.Subprotocol())
@@ -33,4 +35,56 @@ func Schemes() (all [][]string) {
 		all = append(all, append([]string{s.name}, s.aliases...))
 	}
 	return all
+}
+
+// MessageReader makes messages of frames.
+type MessageReader struct{ r wsReader }
+
+// NewMessageReader returns one with a buffer of that size. control gets the control
+// frames.
+func NewMessageReader(src io.Reader, ofClient, text bool, limit, size int, control func(op byte, payload []byte) error) *MessageReader {
+	return &MessageReader{wsReader{src: src, ofClient: ofClient, text: text, limit: limit, buf: make([]byte, size), control: control}}
+}
+
+// Next returns the next message.
+func (m *MessageReader) Next() ([]byte, error) { return m.r.next() }
+
+// Whole reports whether Next needs nothing more from the source.
+func (m *MessageReader) Whole() bool { return m.r.whole() }
+
+// Drain reads until a close frame.
+func (m *MessageReader) Drain() error { return m.r.drain(func() {}) }
+
+// Memory is what it holds for messages.
+func (m *MessageReader) Memory() int { return cap(m.r.buf) + cap(m.r.big) }
+
+// CloseCode is the code that says what was wrong.
+func CloseCode(err *FrameError) int {
+	var c wsConn
+	c.failure.Store(err)
+	return c.closeCode()
+}
+
+// MessageWriter makes frames of batches.
+type MessageWriter struct{ c webSocket }
+
+// NewMessageWriter returns a client's or a server's.
+func NewMessageWriter(server bool, p Protocol) *MessageWriter {
+	m := new(MessageWriter)
+	m.c.proto, m.c.separator, m.c.out.first = p, separator, wsFin|opBinary
+	if p.Text {
+		m.c.out.first = wsFin | opText
+	}
+	if !server {
+		m.c.out.keys = newKeys()
+	}
+	return m
+}
+
+// Pieces gives what is written for a batch, piece by piece.
+func (m *MessageWriter) Pieces(b *Batch, write func([]byte)) {
+	for m.c.gather(b) {
+		write(m.c.out.out)
+		m.c.out.wrote(len(m.c.out.out))
+	}
 }
