@@ -222,7 +222,16 @@ func fastStream(t *testing.T, src io.Reader, ofClient, text bool, limit, size in
 // frameSeeds are streams of a server, and the same ones of a client.
 func frameSeeds(masked bool) [][]byte {
 	join := func(all ...[]byte) []byte { return bytes.Join(all, nil) }
-	f := func(first byte, payload string) []byte { return frame(masked, first, []byte(payload)) }
+	f := func(first byte, payload string) []byte {
+		p := frame(masked, first, []byte(payload))
+		if masked { // with another key than that of frame
+			at := len(p) - len(payload)
+			for i := range p[at-4:] {
+				p[at-4+i] ^= "\x37\xfa\x21\x3d"[i%4]
+			}
+		}
+		return p
+	}
 	long := string(payload(300))
 	return [][]byte{
 		join(f(0x82, "one"), f(0x82, ""), f(0x82, long)),

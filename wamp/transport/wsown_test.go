@@ -251,6 +251,24 @@ func TestPongsInBetween(t *testing.T) {
 	})
 }
 
+// So it does where the writer is faster than the goroutine that brings it.
+func TestPongBeforeAnAnswer(t *testing.T) {
+	c, peer := webSocketOverPipe(t)
+	done := echo(c)
+	r := frames{bufio.NewReader(peer)}
+	for i := range 500 {
+		_, _ = peer.Write(append(frame(false, 0x89, []byte("ping")), frame(false, 0x82, []byte("message"))...))
+		for _, want := range []byte{0x8a, 0x82} {
+			if first, _, err := r.next(); err != nil || first != want {
+				t.Fatalf("round %d: %x, %v, want %x", i, first, err, want)
+			}
+		}
+	}
+	_ = c.CloseNow()
+	_ = peer.Close()
+	within(t, done, "echo")
+}
+
 // What a close frame may say, and how it is answered.
 func TestCloseFrames(t *testing.T) {
 	code := func(n int, reason string) []byte {

@@ -256,11 +256,11 @@ func (r *wsReader) preload(p []byte) {
 	}
 }
 
-// detach leaves the memory of the last message to who has it.
+// detach leaves the memory of the last message to who has it, before a drain.
 func (r *wsReader) detach() {
 	buf := make([]byte, len(r.buf))
 	r.w = copy(buf, r.buf[r.r:r.w])
-	r.buf, r.r, r.big = buf, 0, nil
+	r.buf, r.r = buf, 0
 }
 
 // drain drops what comes until the peer's close frame, or until src ends. Where
