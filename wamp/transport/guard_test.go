@@ -327,7 +327,7 @@ func TestWebSocketOverBadLibrary(t *testing.T) {
 }
 
 // webSocketOverPipe is a connection in fake time, and its far end.
-func webSocketOverPipe(t *testing.T) (transport.Conn, net.Conn) {
+func webSocketOverPipe(t testing.TB) (transport.Conn, net.Conn) {
 	t.Helper()
 	a, b := net.Pipe()
 	upgraded := make(chan struct{})
@@ -348,9 +348,9 @@ func webSocketOverPipe(t *testing.T) (transport.Conn, net.Conn) {
 
 // Once a write has failed, closing does not wait for anything.
 func TestCloseAfterFailedWrite(t *testing.T) {
-	for name, connect := range map[string]func(*testing.T) (transport.Conn, net.Conn){
+	for name, connect := range map[string]func(testing.TB) (transport.Conn, net.Conn){
 		"websocket": webSocketOverPipe,
-		"rawsocket": func(*testing.T) (transport.Conn, net.Conn) {
+		"rawsocket": func(testing.TB) (transport.Conn, net.Conn) {
 			a, b := net.Pipe()
 			return transport.NewRawSocket(a, transport.Protocols()[0], 0, 0), b
 		},
@@ -380,7 +380,7 @@ func TestCloseAfterFailedWrite(t *testing.T) {
 // time: what bounds them are timers.
 func TestEndsInFakeTime(t *testing.T) {
 	cbor := transport.Protocols()[0]
-	rawSocket := func(*testing.T) (transport.Conn, net.Conn) {
+	rawSocket := func(testing.TB) (transport.Conn, net.Conn) {
 		a, b := net.Pipe()
 		return transport.NewRawSocket(a, cbor, 0, 0), b
 	}
@@ -392,7 +392,7 @@ func TestEndsInFakeTime(t *testing.T) {
 			_, _ = io.Copy(io.Discard, conn)
 		},
 	}
-	for name, connect := range map[string]func(*testing.T) (transport.Conn, net.Conn){"websocket": webSocketOverPipe, "rawsocket": rawSocket} {
+	for name, connect := range map[string]func(testing.TB) (transport.Conn, net.Conn){"websocket": webSocketOverPipe, "rawsocket": rawSocket} {
 		for what, peer := range peers {
 			for _, busy := range []bool{false, true} {
 				for ending, tt := range map[string]struct {
