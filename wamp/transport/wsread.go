@@ -214,11 +214,15 @@ func (r *wsReader) grow() {
 	r.big = append(make([]byte, 0, size), r.big...)
 }
 
-// whole reports whether a message in one frame is at hand.
+// whole reports whether a message in one frame is at hand. It does not look at
+// more of the frame than it has to: next does.
 func (r *wsReader) whole() bool {
 	p := r.buf[r.r:r.w]
+	if len(p) < 2 || r.open || p[0]&(wsFin|opControl) != wsFin || p[0]&wsOpcode == opContinue {
+		return false
+	}
 	h := parseHead(p)
-	return h.size > 0 && !r.open && h.fin() && !h.control() && h.n <= uint64(len(p)-h.size) && r.check(&h) == nil
+	return h.size > 0 && h.n <= uint64(len(p)-h.size)
 }
 
 // fill reads more into the buffer. What is left in it moves to its beginning,
