@@ -78,26 +78,26 @@ func slowStream(p []byte, ofClient, text bool, limit int) (s stream) {
 		if whole {
 			payload = rest[:size]
 		}
-		clear := make([]byte, len(payload))
-		for i := range clear {
-			clear[i] = payload[i] ^ key[i%4]
+		plain := make([]byte, len(payload))
+		for i := range plain {
+			plain[i] = payload[i] ^ key[i%4]
 		}
 		if control {
 			switch {
 			case !whole:
 				return s
 			case op == 8:
-				s.add("close", clear)
+				s.add("close", plain)
 				return s
 			case op == 9:
-				s.add("ping", clear)
+				s.add("ping", plain)
 			default:
-				s.add("pong", clear)
+				s.add("pong", plain)
 			}
 			p = rest[size:]
 			continue
 		}
-		message = append(message, clear...)
+		message = append(message, plain...)
 		open = true
 		if possible, complete := slowText(message); text && (!possible || whole && fin && !complete) {
 			s.code = 1007
