@@ -288,8 +288,8 @@ func (l *link) finish(ctx context.Context) error {
 	return err
 }
 
-// hangUp is finish for code that gives no context: it does not take long.
-func (l *link) hangUp() error {
+// finishSoon is finish where there is no context, bounded by closeFlush.
+func (l *link) finishSoon() error {
 	if l.isClosed() {
 		return nil
 	}

@@ -176,7 +176,7 @@ func (c *webSocket) control(op byte, payload []byte) error {
 	}
 	c.said.CompareAndSwap(nil, e)
 	c.say(payload[:min(len(payload), 2)])
-	_ = c.link.hangUp()
+	_ = c.link.finishSoon()
 	return e
 }
 
@@ -243,7 +243,7 @@ func (c *webSocket) Write(b *Batch) error {
 		if err != nil {
 			err = c.link.fail(err)
 		}
-		if c.held = err == nil && !c.out.between(); !c.held {
+		if c.held = err == nil && c.out.inside; !c.held {
 			c.link.release()
 		}
 		if err != nil {
@@ -302,10 +302,10 @@ func (c *webSocket) TryWrite(b *Batch) (done bool, err error) {
 		if err != nil {
 			_ = c.link.fail(err)
 		} else if n < size {
-			c.held = c.out.off > 0
 			break
 		}
 	}
+	c.held = err == nil && c.out.inside
 	done = err == nil && len(c.out.out) == 0
 	if !c.held {
 		c.link.release()

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -472,4 +473,78 @@ func TestNothingBehindTheCloseFrame(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Pongs and messages that are written in parts, because the socket takes no more,
+// never get into one another.
+func TestPongsAndPartsOfMessages(t *testing.T) {
+	cbor := protocol(t, "wamp.2.cbor")
+	address, conns := rawPeer(t, cbor, false, nil)
+	c, err := transport.DialWebSocket(bound(t), "ws://"+address, []transport.Protocol{cbor}, transport.WebSocketOptions{
+		Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := new(net.Dialer).DialContext(ctx, network, address)
+			if err == nil {
+				_ = conn.(*net.TCPConn).SetWriteBuffer(4 << 10)
+			}
+			return conn, err
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	closeAtEnd(t, c)
+	peer := <-conns
+	defer peer.Close()
+	reads := readAll(c)
+	const count = 1500
+	sizes := []int{65_532, 65_000, 10, 3000, 40_000, 0, 65_522}
+	part := 0
+	writes := background(func() error {
+		b := new(transport.Batch)
+		for i := range count {
+			b.Reset(1 << 20)
+			b.Begin()
+			b.Buf = append(b.Buf, bytes.Repeat([]byte{byte(i)}, sizes[i%len(sizes)])...)
+			b.End()
+			done, err := c.(transport.TryWriter).TryWrite(b)
+			if err == nil && !done {
+				part++
+				for range 100 { // the pongs have their chance
+					runtime.Gosched()
+				}
+				err = c.Write(b)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	r := frames{bufio.NewReaderSize(peer, 1000)}
+	pings, pongs := 0, 0
+	for i := 0; i < count; {
+		if pings < 4*i {
+			_, _ = peer.Write(frame(false, 0x89, binary.BigEndian.AppendUint32(nil, uint32(pings))))
+			pings++
+		}
+		first, p, err := r.next()
+		switch {
+		case err != nil:
+			t.Fatal(err)
+		case first == 0x8a && binary.BigEndian.Uint32(p) == uint32(pongs):
+			pongs++
+		case first == 0x82 && bytes.Equal(p, bytes.Repeat([]byte{byte(i)}, sizes[i%len(sizes)])):
+			i++
+		default:
+			t.Fatalf("message %d, pong %d: a frame %x of %d bytes", i, pongs, first, len(p))
+		}
+	}
+	if err := within(t, writes, "Write"); err != nil {
+		t.Error(err)
+	}
+	if part < 10 || pongs < 10 {
+		t.Errorf("%d parts, %d pongs", part, pongs)
+	}
+	_ = c.CloseNow()
+	within(t, reads, "Read")
 }

@@ -114,7 +114,7 @@ const closeFrameSize = 8
 
 // Close is called by the library, at the end of a close handshake too: the
 // frame that answers the peer's may still be in the queue.
-func (s *wsSocket) Close() error { return s.link.hangUp() }
+func (s *wsSocket) Close() error { return s.link.finishSoon() }
 
 // pinged notes that the library is going to answer a ping, and lets it.
 func (s *wsSocket) pinged(payload []byte) bool {

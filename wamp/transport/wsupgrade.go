@@ -47,7 +47,7 @@ func (s *dialed) Write(p []byte) (int, error) {
 }
 
 // Close is called by the HTTP transport.
-func (s *dialed) Close() error { return s.link.hangUp() }
+func (s *dialed) Close() error { return s.link.finishSoon() }
 
 // upgrade is the RoundTripper of a dial: the user's transport, or a copy of it
 // over sockets of ours.
@@ -67,7 +67,7 @@ func (u *upgrade) RoundTrip(req *http.Request) (*http.Response, error) {
 
 // take takes the stream behind an answer.
 func (d *wsDial) take(resp *http.Response) {
-	stream, ok := resp.Body.(io.Reader)
+	stream, ok := resp.Body.(io.ReadWriter)
 	got := d.got.Load()
 	if !ok || got == nil {
 		return

@@ -73,16 +73,20 @@ func split(p []byte, text bool) (m, rest []byte, err *FrameError) {
 	return p[Headroom:end:end], p[end:], nil
 }
 
-// wsWriter makes frames of a batch, a piece of flushAfter bytes at a time: each
-// message is copied once, which masks it.
+// wsWriter makes frames of a batch, a piece of about flushAfter bytes at a time:
+// each message is copied once, which masks it.
 type wsWriter struct {
-	first byte          // of the header
-	keys  *rand.ChaCha8 // nil at a server, which does not mask
-	out   []byte
-	off   int    // out[off:] is to be written
-	rest  []byte // of the message under way, in whose frame out ends
-	key   uint32 // for it
+	first  byte          // of the header
+	keys   *rand.ChaCha8 // nil at a server, which does not mask
+	out    []byte
+	off    int    // out[off:] is to be written
+	rest   []byte // of the message under way, in whose frame out ends
+	key    uint32 // for it
+	inside bool   // what is written may end inside a frame
 }
+
+// pieceSize is the size of out: a message of flushAfter bytes is in one piece.
+const pieceSize = flushAfter + wsMaxHead
 
 // begin starts the frame of a message.
 func (w *wsWriter) begin(m []byte) {
@@ -97,12 +101,12 @@ func (w *wsWriter) begin(m []byte) {
 // fits reports whether the frame of a message of n bytes is written with what is
 // in out. One that is larger than all of out is written in parts anyway.
 func (w *wsWriter) fits(n int) bool {
-	return len(w.out) == 0 || n > flushAfter || len(w.out)+wsMaxHead+n <= flushAfter
+	return len(w.out) == 0 || n > flushAfter || len(w.out)+wsMaxHead+n <= pieceSize
 }
 
 // more takes a part of the message under way.
 func (w *wsWriter) more() {
-	n := min(len(w.rest), max(flushAfter-len(w.out), 0))
+	n := min(len(w.rest), max(pieceSize-len(w.out), 0))
 	part := w.rest[:n]
 	w.rest = w.rest[n:]
 	if w.keys == nil {
@@ -116,10 +120,11 @@ func (w *wsWriter) more() {
 
 // wrote notes that n bytes are written.
 func (w *wsWriter) wrote(n int) {
+	if n == 0 {
+		return
+	}
 	if w.off += n; w.off == len(w.out) {
 		w.out, w.off = w.out[:0], 0
 	}
+	w.inside = w.off > 0 || len(w.rest) > 0
 }
-
-// between reports whether what is written ends with a frame.
-func (w *wsWriter) between() bool { return w.off == len(w.out) && len(w.rest) == 0 }

@@ -173,8 +173,8 @@ func (l *link) endWith(e *transport.CloseError) {
 		}
 		return
 	}
-	// The library under transport closes with codes of its own only. One frame
-	// more between two of its writes is fine.
+	// The transport closes with codes of its own only. One frame more between two
+	// of its writes is fine.
 	_ = socket.SetWriteDeadline(time.Now().Add(endTimeout))
 	_, _ = socket.Write(closeFrame(e))
 	timer := time.NewTimer(endTimeout)
