@@ -8,8 +8,13 @@ func WebSocketLimit[T, S ~int](ws Socket[T, S], limit int) (Conn, error) {
 	return newGivenSocket(ws, p, wsConfig{readLimit: limit}), nil
 }
 
-// ReadBuffer is the size of the read buffer of a RawSocket connection.
-func ReadBuffer(c Conn) int { return len(c.(*rawSocket).buf) }
+// ReadBuffer is the memory for reading of a connection over a socket of ours.
+func ReadBuffer(c Conn) int {
+	if ws, ok := c.(*webSocket); ok {
+		return len(ws.in.buf) + cap(ws.in.big)
+	}
+	return len(c.(*rawSocket).buf)
+}
 
 // Queued is how much a connection over a socket of ours has to say that the
 // socket has not taken.
@@ -43,7 +48,7 @@ type MessageReader struct{ r wsReader }
 // NewMessageReader returns one with a buffer of that size. control gets the control
 // frames.
 func NewMessageReader(src io.Reader, ofClient, text bool, limit, size int, control func(op byte, payload []byte) error) *MessageReader {
-	return &MessageReader{wsReader{src: src, ofClient: ofClient, text: text, limit: limit, buf: make([]byte, size), control: control}}
+	return &MessageReader{wsReader{src: src, ofClient: ofClient, text: text, limit: limit, most: size, control: control}}
 }
 
 // Next returns the next message.

@@ -548,3 +548,30 @@ func TestPongsAndPartsOfMessages(t *testing.T) {
 	_ = c.CloseNow()
 	within(t, reads, "Read")
 }
+
+// A connection on which little arrives holds little, whatever has arrived before.
+func TestWebSocketHoldsLittle(t *testing.T) {
+	c, peer := webSocketOverPipe(t)
+	defer peer.Close()
+	closeAtEnd(t, c)
+	for _, size := range []int{100, 3000, 60_000, 200_000, 3 << 20} {
+		for _, m := range [][]byte{payload(size), nil} {
+			wrote := background(func() error { _, err := peer.Write(frame(false, 0x82, m)); return err })
+			mustRead(t, c, m)
+			if n, most := transport.ReadBuffer(c), 2*(size+64<<10); n > most {
+				t.Errorf("%d bytes for a message of %d", n, size)
+			}
+			if err := within(t, wrote, "Write of the peer"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range 100 {
+			wrote := background(func() error { _, err := peer.Write(frame(false, 0x82, []byte("x"))); return err })
+			mustRead(t, c, []byte("x"))
+			within(t, wrote, "Write of the peer")
+		}
+		if n := transport.ReadBuffer(c); n > 2<<10 {
+			t.Errorf("%d bytes after one of %d and many small ones", n, size)
+		}
+	}
+}

@@ -8,8 +8,8 @@ import (
 
 // wsReader makes messages of the frames that come from src. A frame that the
 // buffer has in full is handed out where it stands; one that is larger than the
-// buffer, and a message in several frames, get memory of their own, which grows
-// with what has come and not by what a header says.
+// buffer gets, and a message in several frames, have memory of their own, which
+// grows with what has come and not by what a header says.
 type wsReader struct {
 	src      io.Reader
 	ofClient bool // the frames are a client's
@@ -18,7 +18,10 @@ type wsReader struct {
 	control  func(op byte, payload []byte) error
 
 	buf  []byte
+	most int // bytes of buf where much arrives; as with RawSocket it has idleBuffer where little does
 	r, w int // buf[r:w] has not been read
+	got  int // bytes of the last read into it
+	calm int // reads in a row that a small one would have done for
 
 	// Of the first frame in buf, while its end has not come: how many bytes of
 	// its payload are unmasked, and how many are checked.
@@ -45,7 +48,7 @@ func (r *wsReader) next() ([]byte, error) {
 		p := r.buf[r.r:r.w]
 		h := parseHead(p)
 		if h.size == 0 {
-			if err := r.fill(); err != nil {
+			if err := r.fill(0); err != nil {
 				return nil, err
 			}
 			continue
@@ -59,7 +62,7 @@ func (r *wsReader) next() ([]byte, error) {
 			if err := r.take(&h, whole); err != nil {
 				return nil, err
 			}
-		case r.open || !h.fin() || h.n > uint64(len(r.buf)-h.size):
+		case r.open || !h.fin() || h.n > uint64(r.most-h.size):
 			if err := r.gather(&h); err != nil {
 				return nil, err
 			}
@@ -73,7 +76,7 @@ func (r *wsReader) next() ([]byte, error) {
 				r.small++
 				return m, err
 			}
-			if err := r.fill(); err != nil {
+			if err := r.fill(h.size + int(h.n)); err != nil {
 				return nil, err
 			}
 		}
@@ -106,7 +109,7 @@ func (r *wsReader) check(h *wsHead) error {
 // take hands a control frame over, or waits for the rest of it.
 func (r *wsReader) take(h *wsHead, whole bool) error {
 	if !whole {
-		return r.fill()
+		return r.fill(0)
 	}
 	r.r += h.size
 	body := r.buf[r.r : r.r+int(h.n)]
@@ -183,7 +186,7 @@ func (r *wsReader) gather(h *wsHead) error {
 // part appends some more of the frame to big, and says how much.
 func (r *wsReader) part() (int, error) {
 	if r.r == r.w && r.left < uint64(len(r.buf)) {
-		if err := r.fill(); err != nil {
+		if err := r.fill(0); err != nil {
 			return 0, err
 		}
 	}
@@ -225,17 +228,43 @@ func (r *wsReader) whole() bool {
 	return h.size > 0 && h.n <= uint64(len(p)-h.size)
 }
 
-// fill reads more into the buffer. What is left in it moves to its beginning,
-// each frame once at most.
-func (r *wsReader) fill() error {
-	if len(r.buf) == 0 {
-		r.buf = make([]byte, readBuffer)
+// fill reads more into the buffer, which has room for a frame of need bytes
+// afterwards. What is left in it moves to its beginning, each frame once at most.
+func (r *wsReader) fill(need int) error {
+	left := r.buf[r.r:r.w]
+	if size := r.roomFor(len(left), need); size != len(r.buf) {
+		before := r.buf
+		r.buf = takeBuffer(size)
+		r.w = copy(r.buf, left)
+		giveBuffer(before)
+	} else {
+		r.w = copy(r.buf, left)
 	}
-	r.w = copy(r.buf, r.buf[r.r:r.w])
 	r.r = 0
 	n, err := r.read(r.buf[r.w:])
-	r.w += n
+	r.w, r.got = r.w+n, n
 	return err
+}
+
+// roomFor is how large the buffer has to be for the next read, where left bytes of
+// a frame of need bytes are there.
+func (r *wsReader) roomFor(left, need int) int {
+	size, idle := len(r.buf), min(idleBuffer, r.most)
+	switch {
+	case size == 0 && need <= idle:
+		return idle
+	case size < r.most && (need > size || left == size || size > 0 && r.got == size): // there is more where that came from
+		return r.most
+	case left > 0 || size == idle:
+	case r.got >= idle/2:
+		r.calm = 0
+	default:
+		if r.calm++; r.calm >= calmReads {
+			r.calm = 0
+			return idle
+		}
+	}
+	return size
 }
 
 // read reads at least a byte.
@@ -255,16 +284,15 @@ func (r *wsReader) read(p []byte) (int, error) {
 // preload puts p in front of what src gives.
 func (r *wsReader) preload(p []byte) {
 	if len(p) > 0 {
-		r.buf = make([]byte, max(readBuffer, len(p)))
-		r.w = copy(r.buf, p)
+		r.buf = append(r.buf, p...)
+		r.w = len(p)
 	}
 }
 
 // detach leaves the memory of the last message to who has it, before a drain.
 func (r *wsReader) detach() {
-	buf := make([]byte, len(r.buf))
-	r.w = copy(buf, r.buf[r.r:r.w])
-	r.buf, r.r = buf, 0
+	r.buf = append([]byte(nil), r.buf[r.r:r.w]...)
+	r.r, r.w = 0, len(r.buf)
 }
 
 // drain drops what comes until the peer's close frame, or until src ends. Where
@@ -289,7 +317,7 @@ func (r *wsReader) drain(unsure func()) error {
 			r.left = h.n
 			continue
 		}
-		if err := r.fill(); err != nil {
+		if err := r.fill(0); err != nil {
 			return err
 		}
 	}
