@@ -16,7 +16,7 @@ type parser struct {
 	fast  bool   // quick may be tried
 	scan  scan
 	spans [maxElements]span
-	dicts dictMemo
+	dicts *dictMemo // once there is one to be remembered
 	uris  textMemo
 }
 
@@ -184,6 +184,9 @@ func (p *parser) options(raw []byte, m *proto.Message, at int) error {
 	}
 	m.Options, m.Odd = proto.SiftOptions(m.Type, d)
 	if m.Type.Traits().Payload { // the others do not come often
+		if p.dicts == nil {
+			p.dicts = new(dictMemo)
+		}
 		p.dicts.put(m.Type, raw, m.Options, m.Odd)
 	}
 	return nil
@@ -240,6 +243,9 @@ type dictEntry struct {
 const memoSize = 512
 
 func (c *dictMemo) get(t proto.MessageType, raw []byte) *dictEntry {
+	if c == nil {
+		return nil
+	}
 	for i := range c.entries {
 		e := &c.entries[i]
 		if e.typ == t && bytes.Equal(e.raw, raw) {
