@@ -2,17 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"time"
 )
-
-// side is one client that takes part in the comparison.
-type side struct {
-	name  string
-	wires []string // the serializers it is measured with
-	dial  func(ctx context.Context, transport, address string, w wire) (client, error)
-}
 
 // cell names one set of runs.
 type cell struct{ transport, side, wire, work string }
@@ -23,13 +17,14 @@ type comparison struct {
 	works      []work
 	sides      []side
 	samples    map[cell][]sample
-	baseline   string // the serializer that ratios are of
+	sessions   int      // idle ones
+	failed     []string // what a third side could not end
 }
 
 // floorSide is the hand-written client. What it does hardly depends on the
 // serializer, so one is enough.
 func floorSide() side {
-	return side{name: "floor", wires: []string{"cbor"},
+	return side{name: sideFloor, wires: []string{"cbor"},
 		dial: func(ctx context.Context, transport, address string, w wire) (client, error) {
 			return dialFloor(ctx, transport, address, w)
 		}}
@@ -37,7 +32,7 @@ func floorSide() side {
 
 // compare does all the work with all sides in turns.
 func compare(ctx context.Context, o *options, p *process, sides []side) (*comparison, error) {
-	c := &comparison{transports: o.transports, sides: sides, samples: make(map[cell][]sample), baseline: "cbor"}
+	c := &comparison{transports: o.transports, sides: sides, samples: make(map[cell][]sample), sessions: o.sessions}
 	for _, w := range works {
 		if o.only == nil || o.only[w.name] {
 			c.works = append(c.works, w)
@@ -46,8 +41,13 @@ func compare(ctx context.Context, o *options, p *process, sides []side) (*compar
 	for _, transport := range c.transports {
 		for _, w := range c.works {
 			fmt.Fprintf(os.Stderr, "%s: %s\n", transport, w.title)
-			for range o.repeat {
-				if err := c.round(ctx, p.addresses[transport], transport, w, o.duration); err != nil {
+			repeat := o.repeat
+			if w.run == nil {
+				repeat = 1 // memory is the same in each
+			}
+			unable := make(map[string]bool)
+			for range repeat {
+				if err := c.round(ctx, p.addresses[transport], transport, w, o.duration, unable); err != nil {
 					return nil, err
 				}
 			}
@@ -57,13 +57,26 @@ func compare(ctx context.Context, o *options, p *process, sides []side) (*compar
 }
 
 // round does one kind of work once with each side and serializer, each with a
-// connection of its own.
-func (c *comparison) round(ctx context.Context, address, transport string, w work, d time.Duration) error {
+// connection of its own. Sides that are unable are left out from then on.
+func (c *comparison) round(ctx context.Context, address, transport string, w work, d time.Duration, unable map[string]bool) error {
 	for _, s := range c.sides {
+		if unable[s.name] {
+			continue
+		}
 		for _, name := range s.wires {
-			smp, err := once(ctx, s, transport, address, wires[name], w, d)
+			smp, err := c.once(ctx, s, transport, address, wires[name], w, d)
 			if err != nil {
-				return fmt.Errorf("%s, %s, %s, %s: %w", w.name, s.name, transport, name, err)
+				err = fmt.Errorf("%s, %s, %s, %s: %w", w.name, s.name, transport, name, err)
+				third := s.name != sideFloor && s.name != sideOurs
+				if ctx.Err() != nil || !third && !errors.Is(err, errUnable) {
+					return err
+				}
+				fmt.Fprintf(os.Stderr, "  %v\n", err)
+				if !errors.Is(err, errUnable) {
+					c.failed = append(c.failed, err.Error())
+				}
+				unable[s.name] = true
+				break
 			}
 			at := cell{transport, s.name, name, w.name}
 			c.samples[at] = append(c.samples[at], smp)
@@ -73,22 +86,49 @@ func (c *comparison) round(ctx context.Context, address, transport string, w wor
 }
 
 // once connects, warms up, does the work and closes.
-func once(ctx context.Context, s side, transport, address string, wr wire, w work, d time.Duration) (sample, error) {
+func (c *comparison) once(ctx context.Context, s side, transport, address string, wr wire, w work, d time.Duration) (sample, error) {
 	// one context with a cancel for all calls, as programs have it
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	c, err := s.dial(ctx, transport, address, wr)
+	if w.run == nil {
+		return idle(ctx, s, transport, address, wr, c.sessions)
+	}
+	cl, err := s.dial(ctx, transport, address, wr)
 	if err != nil {
 		return sample{}, err
 	}
-	smp, err := sample{}, warm(ctx, c)
+	smp, err := sample{}, warm(ctx, cl)
 	if err == nil {
-		smp, err = w.run(ctx, c, d)
+		smp, err = w.run(ctx, cl, d)
 	}
-	if e := c.close(); err == nil {
+	if e := cl.close(); err == nil {
 		err = e
 	}
 	return smp, err
+}
+
+// column is one side with one serializer.
+type column struct{ side, wire string }
+
+// columns are all there are, in their order.
+func (c *comparison) columns() (all []column) {
+	for _, s := range c.sides {
+		for _, w := range s.wires {
+			all = append(all, column{s.name, w})
+		}
+	}
+	return all
+}
+
+// first is the column of a side that ratios are of. It is empty if the side
+// takes no part.
+func (c *comparison) first(name string) column {
+	for _, s := range c.sides {
+		if s.name == name {
+			return column{name, s.wires[0]}
+		}
+	}
+	return column{}
 }
 
 // values takes one figure out of each run of a cell.
@@ -100,20 +140,20 @@ func (c *comparison) values(at cell, figure func(*sample) float64) []float64 {
 	return v
 }
 
-// median is the median of one figure of a cell.
-func (c *comparison) median(transport, side, wire, work string, figure func(*sample) float64) float64 {
-	return median(c.values(cell{transport, side, wire, work}, figure))
+// median is the median of one figure of a cell, NaN without runs.
+func (c *comparison) median(transport string, col column, work string, figure func(*sample) float64) float64 {
+	return median(c.values(cell{transport, col.side, col.wire, work}, figure))
 }
 
-// ratio is the median of what the library's runs are of the floor's runs
-// beside them.
-func (c *comparison) ratio(transport, work string, figure func(*sample) float64) float64 {
-	f := c.values(cell{transport, "floor", c.baseline, work}, figure)
-	o := c.values(cell{transport, "wamp", c.baseline, work}, figure)
+// ratio is the median of what the runs of one column are of the runs beside
+// them of another, NaN without runs.
+func (c *comparison) ratio(transport, work string, of, to column, figure func(*sample) float64) float64 {
+	above := c.values(cell{transport, of.side, of.wire, work}, figure)
+	below := c.values(cell{transport, to.side, to.wire, work}, figure)
 	var r []float64
-	for i := range min(len(f), len(o)) {
-		if f[i] > 0 {
-			r = append(r, o[i]/f[i])
+	for i := range min(len(above), len(below)) {
+		if below[i] > 0 {
+			r = append(r, above[i]/below[i])
 		}
 	}
 	return median(r)

@@ -3,20 +3,22 @@ package main
 import (
 	"fmt"
 	"io"
+	"math"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 )
 
-// curve is a table whose rows are points of a curve, with the curve drawn in
-// text below it.
+// curve is a table whose rows are points of a curve, with bars beside some of
+// its columns.
 type curve struct {
 	title  string
 	axis   string
 	heads  []string
 	points []point
-	drawn  []int // the columns that are drawn
+	drawn  []int // the columns that have bars, in ascending order
 }
 
 // point is one row.
@@ -30,48 +32,67 @@ func (c *curve) add(label string, values []float64, texts ...string) {
 	c.points = append(c.points, point{label, values, texts})
 }
 
-// print writes the table and then, as code, bars of each drawn column.
+// print writes the table.
 func (c *curve) print(out io.Writer) {
-	fmt.Fprintf(out, "\n### %s\n\n| %s | %s |\n|--:|%s\n", c.title, c.axis, strings.Join(c.heads, " | "),
-		strings.Repeat("--:|", len(c.heads)))
-	for _, p := range c.points {
-		fmt.Fprintf(out, "| %s | %s |\n", p.label, strings.Join(p.texts, " | "))
-	}
-	fmt.Fprint(out, "\n```text\n")
-	for i, col := range c.drawn {
-		if i > 0 {
-			fmt.Fprintln(out)
-		}
-		fmt.Fprintf(out, "%s\n", c.heads[col])
-		top := 0.0
-		for _, p := range c.points {
-			top = max(top, p.values[col])
-		}
-		const width = 50
-		for _, p := range c.points {
-			n := 0
-			if top > 0 {
-				n = int(p.values[col]/top*width + 0.5)
+	fmt.Fprintf(out, "\n### %s\n\n| %s |", c.title, c.axis)
+	rule := "|--:|"
+	tops := make(map[int]float64)
+	for i, head := range c.heads {
+		fmt.Fprintf(out, " %s |", head)
+		rule += "--:|"
+		if slices.Contains(c.drawn, i) {
+			fmt.Fprint(out, " |")
+			rule += ":--|"
+			for _, p := range c.points {
+				if v := p.values[i]; !math.IsNaN(v) && !math.IsInf(v, 0) {
+					tops[i] = max(tops[i], v)
+				}
 			}
-			fmt.Fprintf(out, "%10s |%-*s %s\n", p.label, width, strings.Repeat("#", n), p.texts[col])
 		}
 	}
-	fmt.Fprint(out, "```\n")
+	fmt.Fprintf(out, "\n%s\n", rule)
+	for _, p := range c.points {
+		fmt.Fprintf(out, "| %s |", p.label)
+		for i, text := range p.texts {
+			fmt.Fprintf(out, " %s |", text)
+			if slices.Contains(c.drawn, i) {
+				fmt.Fprintf(out, " %s |", bar(p.values[i], tops[i]))
+			}
+		}
+		fmt.Fprintln(out)
+	}
 }
 
-// sizeText writes a size.
+// bar draws a value. What is not above 0 or no number has none.
+func bar(v, top float64) string {
+	const width = 24
+	share := v / top
+	if !(share > 0) || math.IsInf(share, 0) {
+		return ""
+	}
+	n := int(min(share, 1)*width + 0.5)
+	if n == 0 {
+		return ""
+	}
+	return "`" + strings.Repeat("#", n) + "`"
+}
+
+// sizeText writes a size. Differences of memory may be negative: what was
+// garbage before is gone. They are as good as none.
 func sizeText(n float64) string {
 	switch {
+	case n < 0:
+		return "-"
 	case n >= 10<<20:
-		return fmt.Sprintf("%.0f MiB", n/(1<<20))
+		return number("%.0f MiB", n/(1<<20))
 	case n >= 1<<20:
-		return fmt.Sprintf("%.1f MiB", n/(1<<20))
+		return number("%.1f MiB", n/(1<<20))
 	case n >= 10<<10:
-		return fmt.Sprintf("%.0f KiB", n/(1<<10))
+		return number("%.0f KiB", n/(1<<10))
 	case n >= 1<<10:
-		return fmt.Sprintf("%.1f KiB", n/(1<<10))
+		return number("%.1f KiB", n/(1<<10))
 	}
-	return fmt.Sprintf("%.0f B", n)
+	return number("%.0f B", n)
 }
 
 // liveHeap is the memory that is in use when all garbage is gone.

@@ -8,39 +8,6 @@ import (
 	"strings"
 )
 
-// client is one side of the comparison.
-type client interface {
-	// call makes one call and looks at its result.
-	call(ctx context.Context) error
-	// echo sends so many bytes and gets them back.
-	echo(ctx context.Context, text string) error
-	// results makes one call that is answered with n progressive results, and
-	// decodes them if scan is set.
-	results(ctx context.Context, n int, scan bool) error
-	// subscribe prepares for events, with so many consumers.
-	subscribe(ctx context.Context, consumers int) error
-	// events asks for n events and takes them with all consumers, and decodes
-	// them if scan is set.
-	events(ctx context.Context, n int, scan bool) error
-	// register prepares for invocations, and answers them from then on.
-	register(ctx context.Context) error
-	// invocations asks for n invocations and returns when all have been
-	// answered.
-	invocations(ctx context.Context, n int) error
-	// publish publishes one event, unacknowledged.
-	publish(ctx context.Context) error
-	// acked publishes one event and waits for its acknowledgement.
-	acked(ctx context.Context) error
-	// stream publishes n events and takes their acknowledgements, with window
-	// events in flight.
-	stream(ctx context.Context, n int) error
-	// published returns when the router has read all publishes, and says how
-	// many there were.
-	published(ctx context.Context) (int, error)
-	// close ends the session.
-	close() error
-}
-
 var errAnswer = errors.New("bench: wrong answer")
 
 // result waits for the one result of a call.

@@ -11,6 +11,7 @@ const (
 	framePing
 	framePong
 	frameClose
+	framePart // of a message whose end is still to come
 )
 
 var (
@@ -65,7 +66,8 @@ func (rawFraming) appendControl(dst []byte, kind int, payload []byte) []byte {
 	return append(append(dst, byte(kind), byte(n>>16), byte(n>>8), byte(n)), payload...)
 }
 
-// webFraming is WebSocket, without extensions and without fragments.
+// webFraming is WebSocket without extensions. It sends no fragments; the server
+// takes those of others.
 type webFraming struct {
 	// opcode of messages: 1 text, 2 binary.
 	opcode byte
@@ -73,6 +75,8 @@ type webFraming struct {
 	client bool
 	// mask is the key of the frame that was sent last.
 	mask uint32
+	// parts are the fragments so far of the message that comes in.
+	parts []byte
 }
 
 const finBit, maskBit = 0x80, 0x80
@@ -132,7 +136,7 @@ func (f *webFraming) next(b []byte) (kind int, payload []byte, used int, err err
 	if masked {
 		header += 4
 	}
-	if masked == f.client || b[0]&finBit == 0 {
+	if masked == f.client || f.client && b[0]&finBit == 0 {
 		return 0, nil, 0, errFrame
 	}
 	if len(b) < header {
@@ -154,7 +158,19 @@ func (f *webFraming) next(b []byte) (kind int, payload []byte, used int, err err
 	if masked {
 		unmask(payload, binary.LittleEndian.Uint32(b[header-4:]))
 	}
-	switch b[0] & 0x0f {
+	opcode := b[0] & 0x0f
+	if b[0]&finBit == 0 || opcode == 0 {
+		if (opcode == 0) == (f.parts == nil) || len(f.parts)+len(payload) > maxMessage {
+			return 0, nil, 0, errFrame
+		}
+		f.parts = append(f.parts, payload...)
+		if b[0]&finBit == 0 {
+			return framePart, nil, used, nil
+		}
+		payload, f.parts = f.parts, nil
+		return frameMessage, payload, used, nil
+	}
+	switch opcode {
 	case f.opcode:
 		return frameMessage, payload, used, nil
 	case 8:

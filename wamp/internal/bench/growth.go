@@ -14,10 +14,11 @@ import (
 )
 
 // growth prints how cost grows, all with CBOR.
-func growth(ctx context.Context, o *options, p *process, out io.Writer) error {
+func growth(ctx context.Context, o *options, p *process, out io.Writer, raw *rawWriter) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	fmt.Fprintf(out, "All with CBOR. Memory is heap and stacks after garbage collection; times are medians of %d runs of %v.\n", o.repeat, o.duration)
+	raw.row("curve", "axis", "point", "figure", "value")
 	for _, f := range []func(context.Context, *options, *process) (*curve, error){
 		growCallers, growSubscriptions, growSessions, growPayload,
 	} {
@@ -26,6 +27,7 @@ func growth(ctx context.Context, o *options, p *process, out io.Writer) error {
 			return err
 		}
 		c.print(out)
+		c.raw(raw)
 	}
 	return nil
 }
@@ -44,27 +46,26 @@ func upTo(n int, o *options) (steps []int) {
 
 // growCallers: more and more callers on one session.
 func growCallers(ctx context.Context, o *options, p *process) (*curve, error) {
-	c := &curve{title: "Callers on one session, RawSocket over TCP", axis: "callers",
+	c := &curve{title: "Callers on one session: Call[T], RawSocket over TCP", axis: "callers",
 		heads: []string{"calls/s", "floor's", "a call takes", "floor's", "CPU a call", "floor's", "allocations a call"},
-		drawn: []int{0, 1, 4}}
-	cmp := &comparison{samples: make(map[cell][]sample), baseline: "cbor",
-		sides: []side{floorSide(), {name: "wamp", wires: []string{"cbor"}, dial: dialOurs}}}
+		drawn: []int{0, 1}}
+	cmp := &comparison{samples: make(map[cell][]sample), sides: chosenSides([]string{sideFloor, sideOurs}, []string{"cbor"})}
 	for _, n := range upTo(10_000, o) {
 		fmt.Fprintf(os.Stderr, "callers: %d\n", n)
-		w := callers(n)
+		w := oneCallers(n)
 		for range o.repeat {
-			if err := cmp.round(ctx, p.addresses[transportTCP], transportTCP, w, o.duration); err != nil {
+			if err := cmp.round(ctx, p.addresses[transportTCP], transportTCP, w, o.duration, map[string]bool{}); err != nil {
 				return nil, err
 			}
 		}
 		get := func(side string, f func(*sample) float64) float64 {
-			return cmp.median(transportTCP, side, "cbor", w.name, f)
+			return cmp.median(transportTCP, cmp.first(side), w.name, f)
 		}
 		// each caller has one call under way all the time
 		took := func(s *sample) float64 { return float64(n) / s.rate() * 1e9 }
-		v := []float64{get("wamp", (*sample).rate), get("floor", (*sample).rate), get("wamp", took), get("floor", took),
-			get("wamp", (*sample).cpuOp), get("floor", (*sample).cpuOp), get("wamp", (*sample).allocs)}
-		c.add(thousands(n), v, rate(v[0]), rate(v[1]), micros(v[2]), micros(v[3]), micros(v[4]), micros(v[5]), fmt.Sprintf("%.1f", v[6]))
+		v := []float64{get(sideOurs, (*sample).rate), get(sideFloor, (*sample).rate), get(sideOurs, took), get(sideFloor, took),
+			get(sideOurs, (*sample).cpuOp), get(sideFloor, (*sample).cpuOp), get(sideOurs, (*sample).allocs)}
+		c.add(thousands(n), v, rate(v[0]), rate(v[1]), micros(v[2]), micros(v[3]), micros(v[4]), micros(v[5]), tenths(v[6]))
 	}
 	return c, nil
 }
@@ -72,7 +73,7 @@ func growCallers(ctx context.Context, o *options, p *process) (*curve, error) {
 // growSubscriptions: more and more subscriptions of one session.
 func growSubscriptions(ctx context.Context, o *options, p *process) (*curve, error) {
 	c := &curve{title: "Subscriptions of one session, RawSocket over TCP", axis: "subscriptions",
-		heads: []string{"memory", "memory each", "goroutines", "subscribing took", "an event is received in"}, drawn: []int{1, 4}}
+		heads: []string{"memory", "memory each", "goroutines", "subscribing took", "an event is received in"}, drawn: []int{1}}
 	for _, n := range upTo(100_000, o) {
 		fmt.Fprintf(os.Stderr, "subscriptions: %d\n", n)
 		s, err := connect(ctx, transportTCP, p.addresses[transportTCP], wires["cbor"])
@@ -108,7 +109,7 @@ func growSubscriptions(ctx context.Context, o *options, p *process) (*curve, err
 // growSessions: more and more sessions in one process.
 func growSessions(ctx context.Context, o *options, p *process) (*curve, error) {
 	c := &curve{title: "Sessions in one process", axis: "transport and sessions",
-		heads: []string{"memory each", "goroutines each", "joining took, each", "calls/s of all"}, drawn: []int{0, 3}}
+		heads: []string{"memory each", "goroutines each", "joining took, each", "calls/s of all"}, drawn: []int{0}}
 	for _, tr := range o.transports {
 		for _, n := range upTo(1_000, o) {
 			fmt.Fprintf(os.Stderr, "sessions: %s, %d\n", tr, n)
@@ -143,7 +144,7 @@ func growSessions(ctx context.Context, o *options, p *process) (*curve, error) {
 				return nil, err
 			}
 			v := []float64{used / float64(n), float64(more) / float64(n), float64(took) / float64(n), smp.rate()}
-			c.add(tr+" "+thousands(n), v, sizeText(v[0]), fmt.Sprintf("%.1f", v[1]), micros(v[2]), rate(v[3]))
+			c.add(tr+" "+thousands(n), v, sizeText(v[0]), tenths(v[1]), micros(v[2]), rate(v[3]))
 		}
 	}
 	return c, nil
@@ -153,26 +154,25 @@ func growSessions(ctx context.Context, o *options, p *process) (*curve, error) {
 func growPayload(ctx context.Context, o *options, p *process) (*curve, error) {
 	c := &curve{title: "Payload, sent and received back, one caller", axis: "transport and payload",
 		heads: []string{"a call takes, p50", "floor's", "bytes/s each way", "floor's", "memory allocated a call"}, drawn: []int{2, 3}}
-	const most = 1<<24 - 1 - 40 // leaves room for the rest of the message
 	for _, tr := range o.transports {
-		for _, n := range []int{64, 1 << 10, 16 << 10, 256 << 10, 1 << 20, 4 << 20, most} {
+		for _, n := range []int{64, 1 << 10, 16 << 10, 256 << 10, 1 << 20, 4 << 20, longest} {
 			fmt.Fprintf(os.Stderr, "payload: %s, %d\n", tr, n)
 			text := strings.Repeat("x", n)
 			runs := make(map[string][]float64)
 			var allocated []float64
 			for range o.repeat {
-				for _, s := range []side{floorSide(), {name: "wamp", dial: dialOurs}} {
+				for _, s := range chosenSides([]string{sideFloor, sideOurs}, nil) {
 					took, bytes, err := echo(ctx, s, tr, p.addresses[tr], text, o.duration)
 					if err != nil {
 						return nil, fmt.Errorf("payload of %d over %s, %s: %w", n, tr, s.name, err)
 					}
 					runs[s.name] = append(runs[s.name], float64(took))
-					if s.name == "wamp" {
+					if s.name == sideOurs {
 						allocated = append(allocated, bytes)
 					}
 				}
 			}
-			us, fl := median(runs["wamp"]), median(runs["floor"])
+			us, fl := median(runs[sideOurs]), median(runs[sideFloor])
 			v := []float64{us, fl, float64(n) / us * 1e9, float64(n) / fl * 1e9, median(allocated)}
 			c.add(tr+" "+sizeText(float64(n)), v, micros(us), micros(fl), sizeText(v[2]), sizeText(v[3]), sizeText(v[4]))
 		}

@@ -30,7 +30,9 @@ type options struct {
 	pace        int
 	cpuprofile  string
 	memprofile  string
+	sessions    int
 	md          string
+	raw         string
 }
 
 // list splits a flag and checks it against what is allowed.
@@ -53,14 +55,21 @@ func givenFlags() map[string]bool {
 
 // parseFlags reads the command line.
 func parseFlags() (*options, error) {
-	var names []string
+	var names, sideNames []string
 	for _, w := range works {
 		names = append(names, w.name)
 	}
+	for _, s := range allSides(nil) {
+		sideNames = append(sideNames, s.name)
+	}
+	usual := "tcp,unix,ws"
+	if runtime.GOOS == "windows" { // has Unix sockets, but other names for their files
+		usual = "tcp,ws"
+	}
 	o := new(options)
-	transports := flag.String("transport", "tcp,unix,ws", "transports")
+	transports := flag.String("transport", usual, "transports")
 	serializers := flag.String("serializer", "cbor,msgpack,json", "serializers of the library's side")
-	sides := flag.String("side", "floor,wamp", "who takes part")
+	sides := flag.String("side", strings.Join(sideNames, ","), "who takes part")
 	only := flag.String("only", "", "work to do, of "+strings.Join(names, ",")+" (default all)")
 	flag.IntVar(&o.repeat, "repeat", 5, "runs of each kind of work")
 	flag.DurationVar(&o.duration, "duration", time.Second, "length of a run")
@@ -70,7 +79,9 @@ func parseFlags() (*options, error) {
 	flag.IntVar(&o.pace, "pace", 250_000, "with -stopped: chunks sent a second, 0 for as fast as can be")
 	flag.StringVar(&o.cpuprofile, "cpuprofile", "", "write a CPU profile of this process to a file")
 	flag.StringVar(&o.memprofile, "memprofile", "", "write what this process allocated to a file")
-	flag.StringVar(&o.md, "md", "", "write the report to a file too")
+	flag.StringVar(&o.md, "md", "", "write the report to a file too, between its markers if the file is there")
+	flag.StringVar(&o.raw, "raw", "", "write the figures of each run to a file, as CSV")
+	flag.IntVar(&o.sessions, "sessions", 1000, "idle sessions")
 	flag.Parse()
 	if given := givenFlags(); o.short {
 		if !given["repeat"] {
@@ -87,7 +98,7 @@ func parseFlags() (*options, error) {
 	if o.serializers, err = list("serializer", *serializers, "cbor", "msgpack", "json"); err != nil {
 		return nil, err
 	}
-	if o.sides, err = list("side", *sides, "floor", "wamp"); err != nil {
+	if o.sides, err = list("side", *sides, sideNames...); err != nil {
 		return nil, err
 	}
 	if *only != "" {
@@ -122,6 +133,12 @@ func clientMain() error {
 	if err != nil {
 		return err
 	}
+	var page *section
+	if o.md != "" { // before hours of measuring
+		if page, err = findSection(o.md, o.mode()); err != nil {
+			return err
+		}
+	}
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer cancel()
 	p, err := startProcess()
@@ -133,17 +150,34 @@ func clientMain() error {
 	if err != nil {
 		return err
 	}
-	var report bytes.Buffer
+	var report, figures bytes.Buffer
 	out := io.MultiWriter(os.Stdout, &report)
 	fmt.Fprintf(out, "%s\n\n", machine())
-	err = run(ctx, o, p, out)
-	if err = errors.Join(err, stopProfiles()); err != nil {
+	raw := newRaw(&figures, machine())
+	err = run(ctx, o, p, out, raw)
+	if err = errors.Join(err, stopProfiles(), raw.flush()); err != nil {
 		return err
 	}
-	if o.md != "" {
-		return os.WriteFile(o.md, report.Bytes(), 0o644)
+	if o.raw != "" {
+		if err := os.WriteFile(o.raw, figures.Bytes(), 0o644); err != nil {
+			return err
+		}
+	}
+	if page != nil {
+		return page.write(o.md, report.String())
 	}
 	return nil
+}
+
+// mode names the part of a page that is written.
+func (o *options) mode() string {
+	switch {
+	case o.growth:
+		return "growth"
+	case o.stopped:
+		return "stopped"
+	}
+	return "comparison"
 }
 
 // startProfiles starts the profiles that were asked for. stop writes them.
@@ -179,23 +213,23 @@ func startProfiles(o *options) (stop func() error, err error) {
 }
 
 // run does what was asked for.
-func run(ctx context.Context, o *options, p *process, out io.Writer) error {
-	if o.growth {
-		return growth(ctx, o, p, out)
-	}
-	if o.stopped {
-		return stopped(ctx, o, p, out)
-	}
-	var sides []side
-	for _, s := range allSides(o) {
-		if slices.Contains(o.sides, s.name) {
-			sides = append(sides, s)
+func run(ctx context.Context, o *options, p *process, out io.Writer, raw *rawWriter) error {
+	for _, t := range o.transports {
+		if p.addresses[t] == "" {
+			return fmt.Errorf("bench: -transport %s: this system has none", t)
 		}
 	}
-	c, err := compare(ctx, o, p, sides)
+	if o.growth {
+		return growth(ctx, o, p, out, raw)
+	}
+	if o.stopped {
+		return stopped(ctx, o, p, out, raw)
+	}
+	c, err := compare(ctx, o, p, chosenSides(o.sides, o.serializers))
 	if err != nil {
 		return err
 	}
 	c.report(out, o)
+	c.raw(raw)
 	return nil
 }

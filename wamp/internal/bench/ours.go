@@ -9,11 +9,6 @@ import (
 	"github.com/connectanum/connectanum-go/wamp/codec"
 )
 
-// allSides are the clients that are compared.
-func allSides(o *options) []side {
-	return []side{floorSide(), {name: "wamp", wires: o.serializers, dial: dialOurs}}
-}
-
 // ours is this library, as a program uses it.
 type ours struct {
 	session *wamp.Session
@@ -26,10 +21,7 @@ var codecs = map[string]codec.Codec{"cbor": codec.CBOR, "msgpack": codec.MsgPack
 
 // connect joins with one serializer.
 func connect(ctx context.Context, transport, address string, w wire) (*wamp.Session, error) {
-	url := map[string]string{
-		transportTCP: "tcp://" + address, transportUnix: "unix://" + address, transportWeb: "ws://" + address + "/ws",
-	}[transport]
-	return wamp.Connect(ctx, url, "bench", wamp.WithSerializers(codecs[w.name()]))
+	return wamp.Connect(ctx, addressURL(transport, address), "bench", wamp.WithSerializers(codecs[w.name()]))
 }
 
 func dialOurs(ctx context.Context, transport, address string, w wire) (client, error) {
@@ -55,19 +47,21 @@ func (c *ours) call(ctx context.Context) error {
 	return nil
 }
 
+// one is call without a stream.
+func (c *ours) one(ctx context.Context) error {
+	n, err := wamp.Call[int](ctx, c.session, procCall, wamp.Args(answer))
+	if err == nil && n != answer {
+		err = errAnswer
+	}
+	return err
+}
+
 func (c *ours) echo(ctx context.Context, text string) error {
-	r, err := c.session.Call(ctx, procEcho, wamp.Args(text)).Final()
-	if err != nil {
-		return err
+	got, err := wamp.Call[string](ctx, c.session, procEcho, wamp.Args(text))
+	if err == nil && got != text {
+		err = errAnswer
 	}
-	var got string
-	if err := r.Scan(&got); err != nil {
-		return err
-	}
-	if got != text {
-		return errAnswer
-	}
-	return nil
+	return err
 }
 
 // look takes a payload as a consumer does that scans it, or as one that hands

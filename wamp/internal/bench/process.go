@@ -38,7 +38,7 @@ func startProcess() (*process, error) {
 		return nil, err
 	}
 	line, err := bufio.NewReader(stdout).ReadString('\n')
-	at := strings.Fields(line)
+	at := strings.Split(strings.TrimRight(line, "\r\n"), "\t")
 	if err != nil || len(at) != 3 {
 		p.stop()
 		return nil, fmt.Errorf("bench: the server process did not start: %q, %w", line, err)

@@ -2,8 +2,10 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"os/exec"
 	"runtime"
@@ -12,7 +14,7 @@ import (
 
 // machine describes where the figures come from.
 func machine() string {
-	model := "unknown processor"
+	model := cmp.Or(os.Getenv("PROCESSOR_IDENTIFIER"), "unknown processor") // Windows has it there
 	if f, err := os.Open("/proc/cpuinfo"); err == nil {
 		for lines := bufio.NewScanner(f); lines.Scan(); {
 			if key, value, ok := strings.Cut(lines.Text(), ":"); ok && strings.TrimSpace(key) == "model name" {
@@ -48,34 +50,37 @@ func commit() string {
 	return id
 }
 
-// figure is one row that a kind of work has in a table.
-type figure struct {
-	label string
-	of    func(*sample) float64
-	text  func(float64) string
-	needs func(w *work) bool
+// main is the figure that some work is about, and how it is written.
+func (w *work) main() (label string, figure func(*sample) float64, text func(float64) string) {
+	switch {
+	case w.run == nil:
+		return w.unit, (*sample).idleLive, sizeText
+	case w.unit == "":
+		return "p50", p50, micros
+	}
+	return w.unit, (*sample).rate, rate
 }
 
-var figures = []figure{
-	{"p50", func(s *sample) float64 { return float64(s.p50) }, micros, isSequential},
-	{"p99", func(s *sample) float64 { return float64(s.p99) }, micros, isSequential},
-	{"", (*sample).rate, rate, func(w *work) bool { return !isSequential(w) }},
-	{"CPU each", (*sample).cpuOp, micros, nil},
-	{"allocations each", (*sample).allocs, func(v float64) string { return fmt.Sprintf("%.1f", v) }, nil},
-	{"allocated each", (*sample).memory, sizeText, nil},
+// number writes a number, or "-" what is none.
+func number(format string, v float64) string {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return "-"
+	}
+	return fmt.Sprintf(format, v)
 }
 
-func isSequential(w *work) bool { return w.unit == "" }
+// tenths writes how many allocations there are.
+func tenths(v float64) string { return number("%.1f", v) }
 
 // micros writes nanoseconds as microseconds.
-func micros(ns float64) string { return fmt.Sprintf("%.2f us", ns/1e3) }
+func micros(ns float64) string { return number("%.2f us", ns/1e3) }
 
 // rate writes how many there are a second.
 func rate(v float64) string {
 	if v >= 1e6 {
-		return fmt.Sprintf("%.2f M", v/1e6)
+		return number("%.2f M", v/1e6)
 	}
-	return fmt.Sprintf("%.0f k", v/1e3)
+	return number("%.0f k", v/1e3)
 }
 
 // transportTitles are the headings of the tables.
@@ -83,48 +88,62 @@ var transportTitles = map[string]string{
 	transportTCP: "RawSocket over TCP", transportUnix: "RawSocket over a Unix socket", transportWeb: "WebSocket",
 }
 
-// table prints the table of one transport.
+// table prints the table of one transport. What is not in it is in the raw
+// figures.
 func (c *comparison) table(out io.Writer, transport string) {
-	fmt.Fprintf(out, "\n### %s\n\n| work | |", transportTitles[transport])
-	type column struct{ side, wire string }
-	var columns []column
-	for _, s := range c.sides {
-		for _, w := range s.wires {
-			columns = append(columns, column{s.name, w})
-			fmt.Fprintf(out, " %s, %s |", s.name, w)
+	floor := c.first(sideFloor)
+	heads, rows := []string{"work", ""}, make([][]string, len(c.works))
+	add := func(head string, text func(w *work) string) {
+		heads = append(heads, head)
+		for i := range c.works {
+			rows[i] = append(rows[i], text(&c.works[i]))
 		}
 	}
-	fmt.Fprintf(out, " %s to floor |\n|---|---|%s--:|\n", c.baseline, strings.Repeat("--:|", len(columns)))
 	for i := range c.works {
-		w := &c.works[i]
-		title := w.title
-		for _, f := range figures {
-			if f.needs != nil && !f.needs(w) {
-				continue
-			}
-			label := f.label
-			if label == "" {
-				label = w.unit
-			}
-			fmt.Fprintf(out, "| %s | %s |", title, label)
-			title = ""
-			for _, col := range columns {
-				fmt.Fprintf(out, " %s |", f.text(c.median(transport, col.side, col.wire, w.name, f.of)))
-			}
-			ratio := "-"
-			few := c.median(transport, "floor", c.baseline, w.name, (*sample).allocs) < 0.1 && strings.HasPrefix(f.label, "alloc")
-			if r := c.ratio(transport, w.name, f.of); r > 0 && !few {
-				ratio = fmt.Sprintf("%.2f", r)
-			}
-			fmt.Fprintf(out, " %s |\n", ratio)
+		label, _, _ := c.works[i].main()
+		rows[i] = []string{c.works[i].title, label}
+	}
+	for _, s := range c.sides {
+		at := c.first(s.name)
+		add(s.name, func(w *work) string {
+			_, figure, text := w.main()
+			return text(c.median(transport, at, w.name, figure))
+		})
+		if s.name == sideFloor {
+			continue
 		}
+		for i, name := range s.wires {
+			head := name
+			if i == 0 {
+				head = "**of the floor's**: " + name
+			}
+			add(head, func(w *work) string {
+				_, figure, _ := w.main()
+				return plain(c.ratio(transport, w.name, column{s.name, name}, floor, figure))
+			})
+		}
+		add("CPU of the floor's", func(w *work) string { return plain(c.ratio(transport, w.name, at, floor, (*sample).cpuOp)) })
+		add("allocations each", func(w *work) string { return tenths(c.median(transport, at, w.name, (*sample).allocs)) })
+		add("allocated each", func(w *work) string { return sizeText(c.median(transport, at, w.name, (*sample).memory)) })
+	}
+	fmt.Fprintf(out, "\n### %s\n\n| %s |\n|---|---|%s\n", transportTitles[transport], strings.Join(heads, " | "),
+		strings.Repeat("--:|", len(heads)-2))
+	for _, row := range rows {
+		fmt.Fprintf(out, "| %s |\n", strings.Join(row, " | "))
 	}
 }
 
 // report prints all there is.
 func (c *comparison) report(out io.Writer, o *options) {
 	fmt.Fprintf(out, "Medians of %d runs of %v each, the sides in turns, a new connection for each run. ", o.repeat, o.duration)
-	fmt.Fprintln(out, "CPU and allocations are those of the whole client process. Ratios are medians of the ratio of runs side by side.")
+	fmt.Fprintln(out, "Ratios are medians of the ratio of runs side by side; for rates more is better, for times, CPU and memory less.",
+		"CPU and allocations are those of the whole client process.")
+	if o.only == nil || o.only[idleWork.name] {
+		fmt.Fprintf(out, "Idle sessions are %s, measured once; their CPU is that of joining.\n", thousands(c.sessions))
+	}
+	if len(c.failed) > 0 {
+		fmt.Fprintf(out, "\nFailed: %s.\n", strings.Join(c.failed, "; "))
+	}
 	for _, t := range c.transports {
 		c.table(out, t)
 	}

@@ -1,10 +1,10 @@
 package main
 
 import (
+	"math"
 	"math/bits"
 	"runtime"
 	"slices"
-	"syscall"
 	"time"
 )
 
@@ -53,6 +53,9 @@ type sample struct {
 	cpu      time.Duration // of this process, the system's part included
 	mallocs  uint64
 	bytes    uint64
+
+	live       float64 // of idle sessions: heap and stacks in use
+	goroutines int     // of idle sessions
 }
 
 func (s *sample) rate() float64   { return float64(s.ops) / s.took.Seconds() }
@@ -60,14 +63,13 @@ func (s *sample) cpuOp() float64  { return float64(s.cpu.Nanoseconds()) / float6
 func (s *sample) memory() float64 { return float64(s.bytes) / float64(max(s.ops, 1)) }
 func (s *sample) allocs() float64 { return float64(s.mallocs) / float64(max(s.ops, 1)) }
 
-// cpuTime is what this process has used so far.
-func cpuTime() time.Duration {
-	var u syscall.Rusage
-	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
-		return 0
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
+// idleLive is what an idle session holds.
+func (s *sample) idleLive() float64 { return s.live / float64(max(s.ops, 1)) }
+
+// idleGoroutines are those of an idle session.
+func (s *sample) idleGoroutines() float64 { return float64(s.goroutines) / float64(max(s.ops, 1)) }
+
+func p50(s *sample) float64 { return float64(s.p50) }
 
 // measure runs f and says what it cost the whole process.
 func measure(f func() (ops int, err error)) (sample, error) {
@@ -82,10 +84,10 @@ func measure(f func() (ops int, err error)) (sample, error) {
 	return s, err
 }
 
-// median is the middle value, 0 of none.
+// median is the middle value, NaN of none.
 func median(values []float64) float64 {
 	if len(values) == 0 {
-		return 0
+		return math.NaN()
 	}
 	v := slices.Sorted(slices.Values(values))
 	if n := len(v); n%2 == 0 {

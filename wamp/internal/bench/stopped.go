@@ -92,7 +92,7 @@ func stallEvents(options ...wamp.SubscribeOption) opener {
 
 // stopped prints what a consumer that stopped reading costs, and what becomes
 // of 16 other callers on the same session.
-func stopped(ctx context.Context, o *options, p *process, out io.Writer) error {
+func stopped(ctx context.Context, o *options, p *process, out io.Writer, raw *rawWriter) error {
 	count := 1_000_000
 	if o.short {
 		count /= 10
@@ -105,9 +105,10 @@ func stopped(ctx context.Context, o *options, p *process, out io.Writer) error {
 		"Memory is above what the process had before: at most (garbage included), and in use when all chunks have come. "+
 		"The rows of consumers that read are for comparison. Answers share the connection with the chunks, so calls take longer either way.\n\n", thousands(count), pace)
 	fmt.Fprint(out, "| stream | bytes sent | at most | in use | calls/s before | meanwhile | p99 before | meanwhile | the stream, when it is read |\n|---|--:|--:|--:|--:|--:|--:|--:|---|\n")
+	raw.row("stream", "bytes sent", "at most", "in use", "calls/s before", "meanwhile", "p99 ns before", "meanwhile", "outcome")
 	for _, c := range stalls {
 		fmt.Fprintf(os.Stderr, "stopped: %s\n", c.title)
-		if err := c.run(ctx, o, p, count, out); err != nil {
+		if err := c.run(ctx, o, p, count, out, raw); err != nil {
 			return fmt.Errorf("%s: %w", c.title, err)
 		}
 	}
@@ -115,7 +116,7 @@ func stopped(ctx context.Context, o *options, p *process, out io.Writer) error {
 }
 
 // run does one case and prints its row.
-func (c *stall) run(ctx context.Context, o *options, p *process, count int, out io.Writer) error {
+func (c *stall) run(ctx context.Context, o *options, p *process, count int, out io.Writer, raw *rawWriter) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	s, err := connect(ctx, transportTCP, p.addresses[transportTCP], wires["cbor"])
@@ -160,9 +161,12 @@ func (c *stall) run(ctx context.Context, o *options, p *process, count int, out 
 		outcome <- read()
 	}
 	const frame = 30 // what a chunk has beside its text, about
-	fmt.Fprintf(out, "| %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", c.title, sizeText(float64(count*(c.size+frame))),
+	sent, how := float64(count*(c.size+frame)), <-outcome
+	fmt.Fprintf(out, "| %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", c.title, sizeText(sent),
 		sizeText(most-base), sizeText(max(used, 0)), rate(before.rate()), rate(during.rate()),
-		micros(float64(calm.quantile(0.99))), micros(float64(busy.quantile(0.99))), <-outcome)
+		micros(float64(calm.quantile(0.99))), micros(float64(busy.quantile(0.99))), how)
+	raw.row(c.title, sent, most-base, used, before.rate(), during.rate(),
+		calm.quantile(0.99).Nanoseconds(), busy.quantile(0.99).Nanoseconds(), how)
 	return us.close()
 }
 

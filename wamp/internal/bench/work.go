@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,15 +16,20 @@ type work struct {
 	name  string // for -only
 	title string
 	unit  string // what is counted a second; empty: the time of one call is what matters
-	run   func(ctx context.Context, c client, d time.Duration) (sample, error)
+	// run does it with a client for so long. nil: see idleWork.
+	run func(ctx context.Context, c client, d time.Duration) (sample, error)
 }
 
 // works are in the order of the tables.
 var works = []work{
 	{"sequential", "call after call, one caller", "", each(client.call)},
+	{"one", "call after call, one caller: Call[T]", "", each(one)},
 	callers(16),
 	callers(256),
+	oneCallers(256),
 	callers(10_000),
+	oneCallers(10_000),
+	onFour(oneCallers(10_000)),
 	{"results", "progressive results received", "results/s", results(false)},
 	{"scanned", "progressive results received and scanned", "results/s", results(true)},
 	{"scannediter", "progressive results received and scanned, iterator", "results/s", byLoop(results(true))},
@@ -37,7 +44,14 @@ var works = []work{
 	publishers(16),
 	{"acked", "published with acknowledgement, one after the other", "", each(client.acked)},
 	{"ackedstream", "published with acknowledgement, as a stream with 256 in flight", "events/s", ackedStream},
+	{"echo1m", "1 MiB there and back", "", echoes(1 << 20)},
+	{"echo16m", "16 MiB there and back", "", echoes(longest)},
+	idleWork,
 }
+
+// longest is the payload that fits the largest message of RawSocket, with what
+// else there is in it.
+const longest = 1<<24 - 1 - 40
 
 // The number of messages of one flood.
 const floodSize = 100_000
@@ -105,6 +119,44 @@ func callers(n int) work {
 				return together(n, d, func() error { return c.call(ctx) })
 			})
 		},
+	}
+}
+
+// oneCallers is callers that want one result.
+func oneCallers(n int) work {
+	w := callers(n)
+	w.name, w.title = "one"+strconv.Itoa(n), w.title+": Call[T]"
+	w.run = func(ctx context.Context, c client, d time.Duration) (sample, error) {
+		return measure(func() (int, error) {
+			return together(n, d, func() error { return one(c, ctx) })
+		})
+	}
+	return w
+}
+
+// onFour does work on four cores where there are more.
+func onFour(w work) work {
+	const cores = 4
+	run := w.run
+	w.name, w.title = w.name+"on4", w.title+", on 4 cores"
+	w.run = func(ctx context.Context, c client, d time.Duration) (sample, error) {
+		if runtime.GOMAXPROCS(0) <= cores {
+			return sample{}, fmt.Errorf("%w: it takes more than %d cores", errUnable, cores)
+		}
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(cores))
+		return run(ctx, c, d)
+	}
+	return w
+}
+
+// echoes sends a long text and gets it back, one call after the other.
+func echoes(size int) func(context.Context, client, time.Duration) (sample, error) {
+	return func(ctx context.Context, c client, d time.Duration) (sample, error) {
+		text := strings.Repeat("x", size)
+		if err := c.echo(ctx, text); err != nil { // makes the buffers grow
+			return sample{}, err
+		}
+		return each(func(c client, ctx context.Context) error { return c.echo(ctx, text) })(ctx, c, d)
 	}
 }
 
