@@ -18,7 +18,7 @@ type curve struct {
 	axis   string
 	heads  []string
 	points []point
-	drawn  []int // the columns that have bars, in ascending order
+	drawn  []int // the columns that have bars; they have one scale
 }
 
 // point is one row.
@@ -36,7 +36,7 @@ func (c *curve) add(label string, values []float64, texts ...string) {
 func (c *curve) print(out io.Writer) {
 	fmt.Fprintf(out, "\n### %s\n\n| %s |", c.title, c.axis)
 	rule := "|--:|"
-	tops := make(map[int]float64)
+	top := 0.0 // of all that is drawn, so that columns can be compared
 	for i, head := range c.heads {
 		fmt.Fprintf(out, " %s |", head)
 		rule += "--:|"
@@ -45,7 +45,7 @@ func (c *curve) print(out io.Writer) {
 			rule += ":--|"
 			for _, p := range c.points {
 				if v := p.values[i]; !math.IsNaN(v) && !math.IsInf(v, 0) {
-					tops[i] = max(tops[i], v)
+					top = max(top, v)
 				}
 			}
 		}
@@ -56,7 +56,7 @@ func (c *curve) print(out io.Writer) {
 		for i, text := range p.texts {
 			fmt.Fprintf(out, " %s |", text)
 			if slices.Contains(c.drawn, i) {
-				fmt.Fprintf(out, " %s |", bar(p.values[i], tops[i]))
+				fmt.Fprintf(out, " %s |", bar(p.values[i], top))
 			}
 		}
 		fmt.Fprintln(out)

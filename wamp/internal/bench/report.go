@@ -72,8 +72,13 @@ func number(format string, v float64) string {
 // tenths writes how many allocations there are.
 func tenths(v float64) string { return number("%.1f", v) }
 
-// micros writes nanoseconds as microseconds.
-func micros(ns float64) string { return number("%.2f us", ns/1e3) }
+// micros writes nanoseconds as microseconds, or as milliseconds if they are many.
+func micros(ns float64) string {
+	if ns >= 10e6 {
+		return number("%.1f ms", ns/1e6)
+	}
+	return number("%.2f us", ns/1e3)
+}
 
 // rate writes how many there are a second.
 func rate(v float64) string {
