@@ -17,7 +17,7 @@ import (
 func growth(ctx context.Context, o *options, p *process, out io.Writer, raw *rawWriter) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	fmt.Fprintf(out, "All with CBOR. Memory is heap and stacks after garbage collection; times are medians of %d runs of %v.\n", o.repeat, o.duration)
+	fmt.Fprintf(out, "All with CBOR. Memory is heap and stacks after garbage collection; times are medians of %d runs of %v. The bars of a table have one scale.\n", o.repeat, o.duration)
 	raw.row("curve", "axis", "point", "figure", "value")
 	for _, f := range []func(context.Context, *options, *process) (*curve, error){
 		growCallers, growSubscriptions, growSessions, growPayload,

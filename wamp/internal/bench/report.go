@@ -114,22 +114,30 @@ func (c *comparison) table(out io.Writer, transport string) {
 			_, figure, text := w.main()
 			return text(c.median(transport, at, w.name, figure))
 		})
-		if s.name == sideFloor {
+		switch s.name {
+		case sideFloor:
+			continue
+		case sideOurs:
+		default:
+			add("wamp of "+s.name+"'s", func(w *work) string {
+				_, figure, _ := w.main()
+				return plain(c.ratio(transport, w.name, c.first(sideOurs), at, figure))
+			})
 			continue
 		}
 		for i, name := range s.wires {
 			head := name
 			if i == 0 {
-				head = "**of the floor's**: " + name
+				head = "of the floor's: " + name
 			}
 			add(head, func(w *work) string {
 				_, figure, _ := w.main()
 				return plain(c.ratio(transport, w.name, column{s.name, name}, floor, figure))
 			})
 		}
-		add("CPU of the floor's", func(w *work) string { return plain(c.ratio(transport, w.name, at, floor, (*sample).cpuOp)) })
-		add("allocations each", func(w *work) string { return tenths(c.median(transport, at, w.name, (*sample).allocs)) })
-		add("allocated each", func(w *work) string { return sizeText(c.median(transport, at, w.name, (*sample).memory)) })
+		add("CPU", func(w *work) string { return plain(c.ratio(transport, w.name, at, floor, (*sample).cpuOp)) })
+		add("allocations", func(w *work) string { return tenths(c.median(transport, at, w.name, (*sample).allocs)) })
+		add("allocated", func(w *work) string { return sizeText(c.median(transport, at, w.name, (*sample).memory)) })
 	}
 	fmt.Fprintf(out, "\n### %s\n\n| %s |\n|---|---|%s\n", transportTitles[transport], strings.Join(heads, " | "),
 		strings.Repeat("--:|", len(heads)-2))
@@ -142,7 +150,7 @@ func (c *comparison) table(out io.Writer, transport string) {
 func (c *comparison) report(out io.Writer, o *options) {
 	fmt.Fprintf(out, "Medians of %d runs of %v each, the sides in turns, a new connection for each run. ", o.repeat, o.duration)
 	fmt.Fprintln(out, "Ratios are medians of the ratio of runs side by side; for rates more is better, for times, CPU and memory less.",
-		"CPU and allocations are those of the whole client process.")
+		"CPU is of the floor's; allocations, and the memory allocated, are each. All three are of the whole client process.")
 	if o.only == nil || o.only[idleWork.name] {
 		fmt.Fprintf(out, "Idle sessions are %s, measured once; their CPU is that of joining.\n", thousands(c.sessions))
 	}
