@@ -33,6 +33,7 @@ func use(t *testing.T, c client) {
 	}
 	for range 300 {
 		check("call", c.call(ctx))
+		check("one", one(c, ctx))
 	}
 	for _, size := range []int{0, 1, 125, 126, 65_535, 65_536, 1 << 20} {
 		check("echo", c.echo(ctx, strings.Repeat("y", size)))
