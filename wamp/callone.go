@@ -119,7 +119,12 @@ func (s *Session) callOne(ctx context.Context, procedure string, payload Payload
 	}
 	<-oc.done
 	r := oc.result
-	oc.result, oc.cs = Result{}, callStream{}
+	oc.result = Result{}
+	if len(options) == 0 { // then nothing else has been set
+		cs.call = session.Call{}
+	} else {
+		*cs = callStream{}
+	}
 	s.ones.Put(oc)
 	return r, r.Err
 }
