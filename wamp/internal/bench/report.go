@@ -144,6 +144,15 @@ func (c *comparison) table(out io.Writer, transport string) {
 	for _, row := range rows {
 		fmt.Fprintf(out, "| %s |\n", strings.Join(row, " | "))
 	}
+	var goroutines []string
+	for _, s := range c.sides {
+		if v := c.median(transport, c.first(s.name), idleWork.name, (*sample).idleGoroutines); !math.IsNaN(v) {
+			goroutines = append(goroutines, s.name+" "+tenths(v))
+		}
+	}
+	if len(goroutines) > 0 {
+		fmt.Fprintf(out, "\nGoroutines of an idle session: %s.\n", strings.Join(goroutines, ", "))
+	}
 }
 
 // report prints all there is.

@@ -99,7 +99,7 @@ func TestThirdSideIsCompared(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"| third |", "| progressive results received | results/s |", "rate of that of third", "an idle session: memory |",
-		"Not measured in this run: 256 callers: Call as a stream", "(>= 6.00)", "Failed: acked, third, ws, json: no luck."} {
+		"Not measured in this run: 256 callers: Call as a stream", "(>= 6.00)", "Goroutines of an idle session: floor ", "Failed: acked, third, ws, json: no luck."} {
 		if !strings.Contains(report.String(), want) {
 			t.Errorf("the report has no %q:\n%s", want, report.String())
 		}

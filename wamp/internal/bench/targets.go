@@ -106,7 +106,7 @@ func (c *comparison) targets(out io.Writer) {
 	met, missed := 0, 0
 	for i := range all {
 		t := &all[i]
-		row, any := "| "+t.what+" |", false
+		row, measured := "| "+t.what+" |", false
 		bound := "<= "
 		if t.atLeast {
 			bound = ">= "
@@ -126,9 +126,9 @@ func (c *comparison) targets(out io.Writer) {
 				missed++
 				row += fmt.Sprintf(" %s (%s%s) **missed** |", t.write(v), bound, t.write(limit))
 			}
-			any = true
+			measured = true
 		}
-		if any {
+		if measured {
 			rows = append(rows, row)
 		} else {
 			absent = append(absent, t.what)
