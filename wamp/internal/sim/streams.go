@@ -11,16 +11,17 @@ import (
 
 // streamed is the part of an operation that is a publish stream.
 type streamed struct {
-	fed     int          // payloads that it has taken from its producer
-	acks    int          // answers that its user has seen
-	failed  int          // the first that was an error
-	unknown []int        // whose outcome is unknown
-	silent  map[int]bool // of those, the ones that the router has not acknowledged
-	over    bool         // it was ended by its context or with its session
-	byClose bool         // with its session
-	written map[int][]write
-	taken   map[int]int // how often the router took each
-	flight  []int       // written on this link, and not answered
+	fed         int          // payloads that it has taken from its producer
+	acks        int          // answers that its user has seen
+	failed      int          // the first that was an error
+	unknown     []int        // whose outcome is unknown
+	lastWritten []int        // and of those, for the end of the session
+	silent      map[int]bool // of those, the ones that the router has not acknowledged
+	over        bool         // it was ended by its context or with its session
+	byClose     bool         // with its session
+	written     map[int][]write
+	taken       map[int]int // how often the router took each
+	flight      []int       // written on this link, and not answered
 }
 
 // StreamFed says that a stream takes a payload.
@@ -110,7 +111,9 @@ func (m *Model) StreamAck(n int, id uint64, e End) {
 		}
 		return
 	}
-	if e.How == Unknown {
+	if e.How == Unknown && e.Over {
+		o.lastWritten = append(o.lastWritten, o.acks)
+	} else if e.How == Unknown {
 		o.unknown = append(o.unknown, o.acks)
 		if e.Silence {
 			if o.silent == nil {
@@ -127,8 +130,8 @@ func (m *Model) StreamAck(n int, id uint64, e End) {
 	if o.failed == 0 {
 		o.failed = o.acks
 	}
-	o.over = e.How == Canceled || e.How == Closed
-	o.byClose = e.How == Closed
+	o.byClose = e.How == Closed || e.Over
+	o.over = e.How == Canceled || o.byClose
 }
 
 // windowOf is how many publishes of a stream may be under way.
@@ -142,6 +145,11 @@ func (m *Model) windowOf(o *op) int {
 // judgeUnknown judges when all is quiet that an outcome is unknown only of what
 // was written, once.
 func (m *Model) judgeUnknown(o *op) {
+	for _, k := range o.lastWritten { // the session is over: it is not sent again in any case
+		if len(o.written[k]) == 0 {
+			m.broken(OnlyWritten, "the outcome of publish %d of stream %d is unknown at the end", k, o.Op)
+		}
+	}
 	for _, k := range o.unknown {
 		if len(o.written[k]) == 0 || o.How == Idempotent && m.deaths(o.written[k], true) < mostDeaths && !o.silent[k] {
 			m.broken(OnlyWritten, "the outcome of publish %d of stream %d is unknown", k, o.Op)
