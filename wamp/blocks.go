@@ -2,11 +2,9 @@ package wamp
 
 import (
 	"context"
-	"iter"
 	"sync/atomic"
 
 	"github.com/connectanum/connectanum-go/wamp/internal/flow"
-	"github.com/connectanum/connectanum-go/wamp/session"
 )
 
 // reader is who reads a handle. There is one way for each: its channel, or loops
@@ -63,35 +61,4 @@ func (s *Session) openBlocks(ctx context.Context, procedure string, payload Payl
 		cs.refuse(err)
 	}
 	return cs
-}
-
-// Stream calls a procedure and returns an iterator that decodes the first
-// argument of each result into a T. [Progressive] is set. A final result
-// without arguments ends the sequence without an element; an error, of the call
-// or of decoding, is the last pair. Leaving the loop cancels the call.
-//
-// ctx governs the call, as in [Session.Call].
-func Stream[T any](ctx context.Context, s *Session, procedure string, payload Payload, options ...CallOption) iter.Seq2[T, error] {
-	return func(yield func(T, error) bool) {
-		ctx, err := session.Own(ctx)
-		if err != nil {
-			yield(*new(T), opError("call", procedure, err))
-			return
-		}
-		ctx, cancel := context.WithCancel(ctx)
-		defer cancel()
-		for r := range s.openBlocks(ctx, procedure, payload, options).Each {
-			var v T
-			err := r.Err
-			if err == nil && !r.Progress && r.NArgs() == 0 {
-				return
-			}
-			if err == nil {
-				err = r.Scan(&v)
-			}
-			if !yield(v, err) || err != nil {
-				return
-			}
-		}
-	}
 }

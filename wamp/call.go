@@ -60,7 +60,7 @@ type Results <-chan Result
 // Final waits for the last element of the stream and returns it together with
 // its Err. Progressive results before it are discarded.
 func (r Results) Final() (Result, error) {
-	last := Result{Err: errNoStream}
+	last := Result{Err: opError("call", "", errNoStream)}
 	if r == nil {
 		return last, last.Err
 	}
@@ -77,7 +77,8 @@ func (r Results) Final() (Result, error) {
 func (r Results) All() iter.Seq2[Result, error] {
 	return func(yield func(Result, error) bool) {
 		if r == nil {
-			yield(Result{Err: errNoStream}, errNoStream)
+			err := opError("call", "", errNoStream)
+			yield(Result{Err: err}, err)
 			return
 		}
 		for v := range r {

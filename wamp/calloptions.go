@@ -10,7 +10,7 @@ import (
 )
 
 // CallOption is an option of a call: of [Session.Call], [Session.CallStream],
-// [Session.CallFunc] and [Stream].
+// [Session.CallFunc], [Call] and [Stream].
 type CallOption interface{ applyCall(*callStream) error }
 
 type callOption func(*callStream) error
@@ -89,9 +89,8 @@ func Timeout(d time.Duration) CallOption {
 // announced call_timeout, and through it to a callee that asked for them by
 // [ForwardTimeout].
 //
-// By default these are the deadline of the call's context, unless [CancelMode]
-// is other than [KillNoWait], which is what a dealer's timeout does, and the
-// [Timeout] of a call that is not progressive. PassDeadline(true) also sends
+// Without it the deadline of ctx is sent, unless [CancelMode] is [Kill] or [Skip],
+// and the [Timeout], unless the call is progressive. PassDeadline(true) also sends
 // the Timeout of a progressive call. PassDeadline(false) does not send the
 // deadline.
 func PassDeadline(on bool) CallOption {

@@ -42,8 +42,8 @@ const agent = "connectanum-go"
 //     ws+unix:///path/to/socket:/path is WebSocket over one. unix://@name and
 //     ws+unix://@name:/path are abstract sockets.
 //
-// The error is an [OpError] that names the address and what was in progress. It
-// wraps a [DialError] if there was no connection, an [AbortError] if the router
+// The error is an [OpError] that names what was in progress, and the address that
+// was dialled last. It wraps a [DialError] if there was no connection, an [AbortError] if the router
 // refused, a [LoginError] if this side gave up the login, a [ProtocolError] if
 // the router broke the protocol, a [LinkError] if the connection was lost, or a
 // [CanceledError] if ctx ended.

@@ -113,15 +113,24 @@ func WithBatching(separator byte) Option {
 }
 
 // WithTransport sets a function that opens the connection, in place of the
-// address given to [Connect], which is ignored. To use one connection that
-// exists already, pass a function that returns it once and then an error.
+// addresses given to [Connect] and [WithURLs], which are ignored. To use one
+// connection that exists already, pass a function that returns it once and then
+// an error.
 func WithTransport(dial transport.Dialer) Option {
-	return optionFunc(func(c *config) error { c.dialer = dial; return nil })
+	return optionFunc(func(c *config) error {
+		if dial == nil {
+			return errors.New("WithTransport: the function is nil")
+		}
+		c.dialer = dial
+		return nil
+	})
 }
 
 // WithLogger sets the logger of the session. Payloads and secrets are never
-// logged. Default: nothing is logged, except for the stacks of panics in the
-// user's code, which go to [slog.Default].
+// logged. Default: only what goes wrong in the user's code is logged, to
+// [slog.Default]: panics with their stacks, handlers that do not end, answers
+// that could not be sent, and errors of handlers that were not passed on, with
+// their text.
 func WithLogger(l *slog.Logger) Option {
 	return optionFunc(func(c *config) error { c.Logger = l; return nil })
 }

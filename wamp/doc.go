@@ -2,9 +2,8 @@
 // remote procedure calls and publish/subscribe, routed over one connection.
 // Programs join a realm on a router and there call, serve, publish and subscribe.
 //
-// Every operation takes a [context.Context] and answers with a Go channel. The
-// context governs the operation until the channel is closed, which the session
-// does. A call is a stream of results; when its context ends, the callee is
+// Every operation takes a [context.Context], which governs it. What comes as a stream
+// comes on a Go channel, which the session closes, or by an iterator. A call is a stream of results; when its context ends, the callee is
 // interrupted and the context of its handler ends too.
 //
 // Before version 1.0 names may change with any version; CHANGELOG.md lists those that

@@ -28,7 +28,8 @@ type (
 	//     so that an Error has the methods of [codec.Payload]:
 	//     [codec.Payload.Scan], [codec.Payload.ScanKw], [codec.Payload.Args],
 	//     [codec.Payload.Kwargs].
-	//   - [session.Error.Oddity] reports what was wrong with the details.
+	//   - [session.Error.Oddity] is nil unless details of the message had a wrong
+	//     type and were left out.
 	//
 	// [NewError] makes one for a handler to return.
 	Error = session.Error
@@ -129,9 +130,9 @@ type (
 	//   - [session.LinkError.Err] is what the transport reported. It is
 	//     wrapped.
 	LinkError = session.LinkError
-	// LoginError is a login that this side gave up: the authenticator had no
-	// answer to a challenge, or did not trust the router, or the router hung up
-	// during the login.
+	// LoginError is a login that failed on this side, where the authenticator
+	// had no answer to a challenge or did not trust the router, or during which
+	// the router hung up.
 	//
 	//   - [session.LoginError.Err] is what the authenticator reported. It is
 	//     wrapped.
@@ -160,7 +161,8 @@ type (
 	// OpError names the operation that failed. Nearly every error that package
 	// wamp returns is one.
 	//
-	//   - [session.OpError.Op] is the operation, such as "call" or "subscribe".
+	//   - [session.OpError.Op] is the operation, such as "call", or "register" for
+	//     [Session.Handle] too.
 	//   - [session.OpError.URI] is the procedure or topic, "" if there is none.
 	//   - [session.OpError.Err] is the reason. It is wrapped.
 	OpError = session.OpError
@@ -368,7 +370,7 @@ const (
 
 // What is refused before anything happens.
 var (
-	errNoStream    = errors.New("nothing comes: it is nil, or was read to its end before")
+	errNoStream    = errors.New("the stream is nil, or has been read to its end")
 	errByChannel   = errors.New("it is read by its channel already")
 	errByLoop      = errors.New("another loop reads it")
 	errNilOption   = errors.New("an option is nil")

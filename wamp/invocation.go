@@ -59,8 +59,8 @@ func (inv *Invocation) NArgs() int { return inv.Payload.NArgs() }
 
 // Context returns the context of the invocation. It ends when the dealer
 // interrupts the invocation, with an [Interrupt] as its cause; when the
-// connection or the session is lost, with the reason as its cause; by the time
-// limits of [ForwardTimeout] and [ChunkIdle]; and when the invocation has been
+// connection is lost, with an [OutcomeUnknown] that wraps the reason as its
+// cause; when the session ends, with a [ClosedError]; by the time limits of [ForwardTimeout] and [ChunkIdle]; and when the invocation has been
 // answered. It has the values of the context given to [Session.Register], but
 // does not end with it.
 func (inv *Invocation) Context() context.Context { return inv.ctx }
@@ -172,7 +172,8 @@ func (inv *Invocation) encode(buf *buffer, m *proto.Message, p Payload) (err err
 func (inv *Invocation) codec() codec.Codec { return inv.reg.s.eng.Codec() }
 
 // Return answers the invocation with its final result, which is empty if no
-// payload is given. Return never waits, and works after an interrupt too. Its
+// payload is given. Return never waits, and works after an interrupt too; nil does
+// not mean that the caller gets it, since the connection may be lost. Its
 // error is [ErrAnswered] if the invocation has been answered before, or an
 // [EncodeError] for a payload that cannot be sent; the caller then gets
 // wamp.error.invalid_payload.
@@ -243,7 +244,7 @@ func errorText(err error) (text string) {
 
 var errPanics = errors.New("one of its methods has panicked")
 
-var errMasked = errors.New("it is none that was made for callers")
+var errMasked = errors.New("only an Error or an Err constant is passed on")
 
 // answerOf is what the caller gets of an error. masked is why it gets something
 // else than that error, nil if it does not.

@@ -19,8 +19,8 @@ func (o aboutCall) applyCall(s *callStream) error { s.call.About = o.sub; return
 
 // Require makes an operation fail with a [FeatureError], before anything is sent,
 // where the router did not announce a feature for the role in which it serves the
-// operation. The options of this package that need a feature require it by
-// themselves; with [Set] it is to be said.
+// operation. The options of this package require by themselves what they need; for
+// an option that is sent by [Set], use Require.
 func Require(role proto.Role, feature proto.Feature) OperationOption {
 	return operationOption(func(op operation) error {
 		*op.needs = append(*op.needs, session.Need{Role: role, Feature: feature})

@@ -265,21 +265,20 @@ func Match(p MatchPolicy) MatchOption { return matchOption(p) }
 
 type matchOption MatchPolicy
 
-func (o matchOption) policy() MatchPolicy {
-	if o == "" {
-		return Exact
+func (o matchOption) set(match *MatchPolicy) error {
+	switch p := MatchPolicy(o); p {
+	case "":
+		*match = Exact
+	case Exact, Prefix, Wildcard:
+		*match = p
+	default:
+		return fmt.Errorf("Match: unknown policy %q", proto.Short(string(o)))
 	}
-	return MatchPolicy(o)
+	return nil
 }
 
-func (o matchOption) applySubscribe(s *Subscription) error {
-	s.subscription.Match = o.policy()
-	return nil
-}
-func (o matchOption) applyRegister(r *Registration) error {
-	r.registration.Match = o.policy()
-	return nil
-}
+func (o matchOption) applySubscribe(s *Subscription) error { return o.set(&s.subscription.Match) }
+func (o matchOption) applyRegister(r *Registration) error  { return o.set(&r.registration.Match) }
 
 // RoutingKeyOption is the result of [RoutingKey]: an option of calls and of all
 // ways to publish.

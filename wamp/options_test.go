@@ -542,3 +542,17 @@ func TestOptionsDoWhatTheKeyTableSays(t *testing.T) {
 		}
 	})
 }
+
+// A policy that there is not is the option's fault, and not the URI's.
+func TestMatchPolicy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := join(t, wamptest.NewRouter(t))
+		_, sub := s.Subscribe(t.Context(), "com.example.topic", wamp.Match("bogus"))
+		_, reg := s.Register(t.Context(), "com.example.proc", wamp.Match("bogus"))
+		for _, err := range []error{sub, reg} {
+			if err == nil || !strings.Contains(err.Error(), `Match: unknown policy "bogus"`) {
+				t.Errorf("%v", err)
+			}
+		}
+	})
+}

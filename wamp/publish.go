@@ -29,7 +29,7 @@ type Acks <-chan Ack
 // the error. Without [Acknowledge] it returns at once.
 func (a Acks) Wait() (ID, error) {
 	if a == nil {
-		return 0, errNoStream
+		return 0, opError("publish", "", errNoStream)
 	}
 	ack := <-a
 	return ack.ID, ack.Err

@@ -131,7 +131,7 @@ func (r *Registration) Invocations() <-chan *Invocation {
 func (r *Registration) All() iter.Seq2[*Invocation, error] {
 	return func(yield func(*Invocation, error) bool) {
 		if r == nil {
-			yield(nil, errNoStream)
+			yield(nil, opError("registration", "", errNoStream))
 			return
 		}
 		if err := r.reader.begin(); err != nil {

@@ -76,7 +76,7 @@ func ForwardTimeout() RegisterOption {
 
 // ChunkIdle ends a progressive call whose next chunk does not come within d.
 // The context of the invocation ends with a [ChunkTimeoutError] as its cause;
-// what the handler then answers is the answer. Use it behind routers that do
+// the handler may still answer, within 10 s. Use it behind routers that do
 // not tell a callee that its caller has vanished, where such calls would occupy
 // one handler after the other. Default: no limit.
 func ChunkIdle(d time.Duration) RegisterOption {

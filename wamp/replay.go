@@ -15,14 +15,14 @@ import (
 // FromHistory begins a subscription with the broker's event history and
 // continues with live events: one stream, with no gap between the two and no
 // event twice. The bounds select where the stream begins; they must have no end
-// and must not be reversed. Limit, like Last, counts the newest events. Topic
+// and must not be reversed. Limit means the same as Last here. Topic
 // selects a topic of the history only: live events come of all topics of a
 // pattern.
 //
 // After a reconnect, events that were published meanwhile are taken from the
 // history. Where that does not reach back to the last event, the next one has
-// AfterGap set. So it has where the broker did not announce event_history
-// itself: Crossbar stores only events that a session received, and while the
+// AfterGap set. AfterGap is also set where the broker did not announce
+// event_history itself: Crossbar stores only events that a session received, and while the
 // connection was lost that may have been none.
 //
 // [Session.Subscribe] then also asks for the history, under its ctx, and fails

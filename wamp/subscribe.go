@@ -189,10 +189,12 @@ func initEvents(st *flow.Stream[Event], s *Session, ctx context.Context) { //nol
 // Events returns the channel of the events, the same each time. The session
 // closes it when the subscription is over; [Subscription.Err] then returns why.
 //
-// A subscription is read by its channel or by [Subscription.All]: where All came
-// first, Events returns another channel, which is closed.
+// A subscription is read by its channel or by [Subscription.All]. Where All came
+// first, Events returns a closed channel, although the subscription lives and Err
+// returns nil; that is logged.
 func (sub *Subscription) Events() <-chan Event {
 	if !sub.reader.byChannel() {
+		sub.s.eng.Log().Warn("a subscription that is read by All was asked for its channel", "topic", sub.subscription.URI)
 		return flow.Of[Event]()
 	}
 	return sub.events()
@@ -218,7 +220,7 @@ func (sub *Subscription) events() <-chan Event {
 func (sub *Subscription) All() iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
 		if sub == nil {
-			yield(Event{}, errNoStream)
+			yield(Event{}, opError("subscription", "", errNoStream))
 			return
 		}
 		if err := sub.reader.begin(); err != nil {

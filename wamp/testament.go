@@ -9,12 +9,13 @@ import (
 	"github.com/connectanum/connectanum-go/wamp/session"
 )
 
-// Scope says at which end of a session a testament is published.
+// Scope says when a testament is published: [Destroyed] or [Detached].
 type Scope = proto.Scope
 
 // The scopes of testaments.
 const (
-	// Destroyed: when the session is gone for good. The default of the text.
+	// Destroyed: when the session is gone for good. The default of the
+	// WAMP specification.
 	Destroyed = proto.Destroyed
 	// Detached: when its connection is gone. These come first.
 	Detached = proto.Detached

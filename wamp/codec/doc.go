@@ -19,9 +19,12 @@
 //
 // A payload stays as it came until somebody asks for its values, and a fault inside
 // it is then an error of that question, in time linear in the payload. No input makes
-// a serializer panic; a marshaler of the user's that does makes a [PanicError]. The
-// names are kept as those of package wamp are, except for what only its engine calls:
-// [Codec] methods, [Parser], [Received], [Sealed], [Items], [Entries] and [Details].
+// a serializer panic; a marshaler of the user's that does makes a [PanicError].
+//
+// Until 1.0 names may change with any version; CHANGELOG.md lists those that did.
+// After that they are kept, except for what only the engine calls: methods of
+// [Codec], [Parser], [Received], [Sealed], [Items], [Entries], [Details],
+// [AppendRest], [AppendRequest], [AppendWith] and [CheckRaw].
 //
 // The package does not know connections, sessions or the streams of users.
 package codec

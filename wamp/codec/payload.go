@@ -259,7 +259,7 @@ func appendKwargs(f format, dst []byte, v any) ([]byte, error) {
 	case kindDict:
 		return dst, nil
 	}
-	return dst[:start], &EncodeError{Codec: f.name(), Path: pathKwargs, Reason: fmt.Sprintf("a %T makes no dict", v)}
+	return dst[:start], &EncodeError{Codec: f.name(), Path: pathKwargs, Reason: fmt.Sprintf("%T is no map or struct", v)}
 }
 
 // part returns nil for an empty part of a payload.

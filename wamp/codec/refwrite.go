@@ -231,7 +231,7 @@ var (
 	errNoNumber = fault("json.Number is no number")
 	errIsError  = fault("an error does not say how it is written")
 	errIsTag    = fault("a tag has no form of its own")
-	errOddKind  = fault("functions, channels and complex numbers have no form")
+	errOddKind  = fault("a function, a channel or a complex number cannot be sent")
 )
 
 // any stands in front of the library for every value. v points to it.

@@ -15,6 +15,12 @@
 // without saying so. Crossbar and nexus answer some procedures differently from the
 // WAMP specification; both forms are understood.
 //
+// # Promises
+//
+// Applications import it that look at who is in a realm. Until 1.0 its names may
+// change with any version; CHANGELOG.md lists those that did. It knows no protocol
+// state: it calls and subscribes by the session, and by Session.Engine.
+//
 // See the WAMP specification, "Session Meta API", "Registration Meta API" and
 // "Subscription Meta API".
 package meta

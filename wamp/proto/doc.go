@@ -7,13 +7,15 @@
 // Most applications do not import it: package
 // [github.com/connectanum/connectanum-go/wamp] has names for what they need of it.
 // Those that require a feature of the router, by wamp.Require, import its [Role] and
-// [Feature] constants. All other packages of this module build on it.
+// [Feature] constants. Most packages of this module build on it.
 //
 // # Promises
 //
 // The package is data and imports nothing but the standard library. [Dict], [ID],
-// [MatchPolicy], [InvokePolicy], [URIError], [Role] and [Feature] are kept as the names
-// of package wamp are. Everything else may change with any version.
+// [Entry], [MatchPolicy], [InvokePolicy], [CancelMode], [RunMode], [Scope], [URIError],
+// [Role], [Roles] and [Feature], and what wamptest takes, [Message] and [MessageType],
+// are kept from 1.0 on; CHANGELOG.md lists what changes before. Everything else may
+// change with any version.
 //
 // The package does not know how a message is written (package codec), how it is
 // carried (package transport) or what happened before it (package session).

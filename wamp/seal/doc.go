@@ -1,7 +1,7 @@
 // Package seal has payload codecs for end-to-end encryption: what publishers, callers
 // and callees send is sealed with keys that routers do not have.
 //
-// A [Codec] is the argument of wamp.WithPayloadCodec:
+// Applications import it for the argument of wamp.WithPayloadCodec, a [Codec]:
 //
 //   - [Ring] seals with keys that both sides have, chosen by URI pattern.
 //     docs/payload-encryption.md has its format, and what it does not protect
@@ -13,6 +13,8 @@
 // [PayloadError].
 //
 // # Promises
+//
+// Until 1.0 names may change with any version; CHANGELOG.md lists those that did.
 //
 // What has a key never leaves in the clear: an operation whose payload cannot be sealed
 // fails. A payload that was changed does not open, nor one that came in the clear where

@@ -51,8 +51,8 @@ type Config struct {
 	CloseTimeout time.Duration
 	// Address is the address that was dialled last, for the log. It may be nil.
 	Address func() string
-	// Logger gets what happens to the session. Nil: nothing is logged but the
-	// faults of users' code, which go to slog.Default.
+	// Logger gets what happens to the session. Nil: nothing is logged but what
+	// goes wrong in users' code, which goes to slog.Default.
 	Logger *slog.Logger
 }
 

@@ -9,8 +9,8 @@
 //
 // # Promises
 //
-// The types that package wamp names by an alias are kept as its own are. Everything
-// else may change with any version.
+// The types that package wamp names by an alias are kept from 1.0 on. Everything else
+// may change with any version.
 //
 // # How it works
 //

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"net"
 	"sync"
@@ -91,9 +92,12 @@ func NewRotation(shuffle bool, opts DialOptions, addresses ...string) (*Rotation
 		return nil, errors.New("no address")
 	}
 	r := &Rotation{shuffle: shuffle}
-	for _, rawURL := range addresses {
+	for i, rawURL := range addresses {
 		a, err := ParseAddress(rawURL)
 		if err != nil {
+			if len(addresses) > 1 { // which may have a password in it
+				err = fmt.Errorf("address %d of %d: %w", i+1, len(addresses), err)
+			}
 			return nil, err
 		}
 		r.all = append(r.all, stop{a.String(), a.Dialer(opts)})

@@ -10,8 +10,10 @@
 //
 // # Promises
 //
-// The names are kept as those of package wamp are, except for [Batch] and [TryWriter],
-// by which the engine writes. What a peer sends is bounded before memory is taken for
+// Until 1.0 names may change with any version; CHANGELOG.md lists those that did.
+// After that they are kept, except for what only the engine calls: [TryWriter],
+// [TryWriterOf], [Headroom] and the fields of [Batch], of which a [Conn] uses
+// [Batch.Len], [Batch.Message] and [Batch.Next]. What a peer sends is bounded before memory is taken for
 // it, and everything that waits ends with its context or its connection. A panic in a
 // dialer or connection of the user's is a [PanicError].
 //

@@ -157,6 +157,7 @@ func TestNilIsRefused(t *testing.T) {
 		for what, err := range map[string]error{
 			"Connect":            only(wamp.Connect(none, "", "realm1", wamp.WithTransport(r.Dial))),
 			"Connect, option":    only(wamp.Connect(ctx, "", "realm1", wamp.WithTransport(r.Dial), nil)),
+			"Connect, transport": only(wamp.Connect(ctx, "", "realm1", wamp.WithTransport(nil))),
 			"Call":               call(s.Call(none, "com.example.echo", wamp.Args())),
 			"Call, option":       call(s.Call(ctx, "com.example.echo", wamp.Args(), nil)),
 			"CallStream":         call(s.CallStream(none, "com.example.echo", ch)),

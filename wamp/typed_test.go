@@ -84,6 +84,20 @@ func TestCallOfType(t *testing.T) {
 	}
 }
 
+// A result that does not fit names its call, in Stream too.
+func TestStreamNamesItsCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := join(t, wamptest.NewRouter(t))
+		handle(t, s, "com.example.echo", echo)
+		for _, err := range wamp.Stream[int](t.Context(), s, "com.example.echo", wamp.Args("seven")) {
+			var op *wamp.OpError
+			if !errors.As(err, &op) || op.Op != "call" || op.URI != "com.example.echo" || !errors.As(err, new(*wamp.ScanError)) {
+				t.Errorf("%v", err)
+			}
+		}
+	})
+}
+
 // The payload as it came can be passed on.
 func TestCallOfPayload(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -1,0 +1,122 @@
+package wamp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"reflect"
+
+	"github.com/connectanum/connectanum-go/wamp/codec"
+	"github.com/connectanum/connectanum-go/wamp/session"
+)
+
+// Call calls a procedure, waits for its final result and decodes that into a T: its
+// one argument, or its keyword arguments where there are no arguments and T is a
+// struct or a map. T may be [Payload], which takes whatever comes. An empty result is
+// an error unless T is struct{}; so is more than one argument.
+//
+// It is the fastest call there is: it has no stream. ctx and options are those of
+// [Session.Call]; progressive results are discarded. The error is that of the call,
+// or a [ScanError] in an [OpError].
+//
+// See the WAMP specification, "Calling and Invocations".
+func Call[T any](ctx context.Context, s *Session, procedure string, payload Payload, options ...CallOption) (T, error) {
+	var v T
+	r, err := s.callOne(ctx, procedure, payload, options)
+	if err != nil {
+		return v, err
+	}
+	if err := into(&v, r.Payload); err != nil {
+		return *new(T), opError("call", procedure, err)
+	}
+	return v, nil
+}
+
+var (
+	errNoResult   = errors.New("the result is empty")
+	errBothParts  = errors.New("the result has arguments and keyword arguments")
+	errNoKeywords = errors.New("the result has only keyword arguments")
+)
+
+// into decodes a payload into the one value that v points to.
+func into(v any, p Payload) (err error) {
+	switch v := v.(type) {
+	case *Payload:
+		*v = p
+		return nil
+	case *struct{}:
+		return nil
+	}
+	if p, err = p.Open(); err != nil {
+		return err
+	}
+	n, raw := p.NArgs(), p.RawKwargs()
+	if n > 1 {
+		return fmt.Errorf("the result has %d arguments, one is wanted", n)
+	}
+	if raw == nil {
+		if n == 0 {
+			return errNoResult
+		}
+		return p.Scan(v)
+	}
+	switch keywords, err := codec.Entries(p.Codec(), raw); {
+	case err != nil:
+		return err
+	case n == 1 && len(keywords) > 0:
+		return errBothParts
+	case n == 1:
+		return p.Scan(v)
+	case len(keywords) == 0:
+		return errNoResult
+	}
+	to := reflect.ValueOf(v)
+	for to.Elem().Kind() == reflect.Pointer {
+		to.Elem().Set(reflect.New(to.Elem().Type().Elem()))
+		to = to.Elem()
+	}
+	switch to.Elem().Kind() {
+	case reflect.Struct, reflect.Map:
+		return p.ScanKw(to.Interface())
+	case reflect.Interface:
+		if to.Elem().NumMethod() == 0 {
+			all, err := p.Kwargs()
+			to.Elem().Set(reflect.ValueOf(all))
+			return err
+		}
+	}
+	return errNoKeywords
+}
+
+// Stream calls a procedure and returns an iterator that decodes the first
+// argument of each result into a T. [Progressive] is set. A final result
+// without arguments ends the sequence without an element; an error, of the call
+// or a [ScanError] in an [OpError], is the last pair. Leaving the loop cancels the
+// call.
+//
+// ctx governs the call, as in [Session.Call].
+func Stream[T any](ctx context.Context, s *Session, procedure string, payload Payload, options ...CallOption) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		ctx, err := session.Own(ctx)
+		if err != nil {
+			yield(*new(T), opError("call", procedure, err))
+			return
+		}
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		for r := range s.openBlocks(ctx, procedure, payload, options).Each {
+			var v T
+			err := r.Err
+			if err == nil && !r.Progress && r.NArgs() == 0 {
+				return
+			}
+			if err == nil {
+				err = opError("call", procedure, r.Scan(&v))
+			}
+			if !yield(v, err) || err != nil {
+				return
+			}
+		}
+	}
+}
