@@ -139,6 +139,7 @@ func (s *Stream[T]) leave() {
 func (s *Stream[T]) release() {
 	if s.blocks.guarded && !s.waited() {
 		s.blocks.guarded = false
+		s.uncount()
 		s.poke <- struct{}{} // the only one
 	}
 }
@@ -162,12 +163,27 @@ func (s *Stream[T]) finishBlocks(last T, has, now bool) (ungate bool) {
 	if now || waits && s.ctx.Err() != nil {
 		return s.cut()
 	}
-	if waits {
-		s.blocks.guarded = true
-		s.makePoke()
-		s.eng.Feed(s.guard)
+	if !waits {
+		s.uncount()
+		return false
 	}
+	s.blocks.guarded = true
+	s.makePoke()
+	s.eng.Feed(s.guard)
 	return false
+}
+
+// uncount takes what is left of a stream that is over out of what the engine counts:
+// it is what a channel would have room for, and may never be read.
+func (s *Stream[T]) uncount() {
+	for b := s.first; b != nil; b = b.next {
+		for i := b.head; i < b.n; i++ {
+			b.items[i].size = 0
+		}
+		b.size = 0
+	}
+	s.eng.Hold(-s.size)
+	s.size = 0
 }
 
 // guard waits until the consumer has read enough, until the operation's context
@@ -214,6 +230,7 @@ func (s *Stream[T]) cut() (ungate bool) {
 		room = 0
 	}
 	s.keep(room, s.Discard)
+	s.uncount()
 	return s.ungated()
 }
 
@@ -221,6 +238,7 @@ func (s *Stream[T]) cut() (ungate bool) {
 func (s *Stream[T]) hurriedBlocks() {
 	s.recall()
 	n := s.keep(s.blocks.room, nil) // the session is gone: there is nobody to tell
+	s.uncount()
 	if s.Policy == Block {
 		n += int(s.missed) // since Close did not wait for it any more
 	}

@@ -227,6 +227,27 @@ var conformance = []struct {
 		r.rest()
 		r.rest()
 	}, "0; 1 2 3 4 5 6 7 8 9 end.; .", "", ""},
+	{"the end, and nobody reads what is left", func(r *rig) {
+		r.put(0, 10)
+		r.take(8)
+		r.finish(false)
+	}, seq(0, 8), "", ""},
+	{"the end, and nobody reads the last of it", func(r *rig) {
+		r.put(0, 42)
+		r.finish(false)
+		r.take(40)
+	}, seq(0, 40), "", ""},
+	{"Close is out of time, and nobody reads", func(r *rig) {
+		r.put(0, 10)
+		r.finish(false)
+		close(r.house.hurry)
+		synctest.Wait()
+	}, "", "", ""},
+	{"the end now, and nobody reads what is left", func(r *rig) {
+		r.put(0, 10)
+		r.take(1)
+		r.finish(true)
+	}, "0", "", ""},
 	{"nothing", func(r *rig) {
 		r.finish(false)
 		r.rest()
