@@ -161,21 +161,22 @@ func (c *InsideContext) Cancel(cause error) {
 }
 
 // make returns what Done is of. It and Cancel look at what the other has stored
-// after they have stored their own, so that one of them ends it.
+// after they have stored their own, so that one of them ends it. Nobody sees it open
+// who has seen the end: it is ended by whoever asks.
 func (c *InsideContext) make() context.Context {
-	if m := c.made.Load(); m != nil {
-		return m.Context
-	}
-	ctx, cancel := context.WithCancelCause(c.Base)
-	m := &insideDone{ctx, cancel}
-	if !c.made.CompareAndSwap(nil, m) {
-		cancel(nil)
-		return c.made.Load().Context
+	m := c.made.Load()
+	if m == nil {
+		ctx, cancel := context.WithCancelCause(c.Base)
+		m = &insideDone{ctx, cancel}
+		if !c.made.CompareAndSwap(nil, m) {
+			cancel(nil)
+			m = c.made.Load()
+		}
 	}
 	if end := c.end.Load(); end != nil {
-		cancel(end.cause)
+		m.cancel(end.cause)
 	}
-	return ctx
+	return m.Context
 }
 
 // Deadline implements context.Context.
@@ -190,7 +191,7 @@ func (c *InsideContext) Err() error {
 	case c.end.Load() == nil:
 		return nil
 	case c.made.Load() != nil:
-		return c.make().Err() // which Cancel may be about to end
+		return c.make().Err()
 	}
 	return context.Canceled
 }
