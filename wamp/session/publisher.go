@@ -177,6 +177,9 @@ func (p *Publish) leave(c *core) {
 // another.
 func (p *Publish) answered(c *core, e End) {
 	p.leave(c)
+	if c.unwritten(p.seq) { // by a router that has guessed its id; the struct may be used again
+		c.offWrite(&p.timer)
+	}
 	p.end(e)
 	c.pumpPublishes()
 }

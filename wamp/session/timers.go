@@ -1,6 +1,9 @@
 package session
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // timer is one deadline of the core. It belongs to the operation that made it,
 // and is part of it where every such operation has one: so it is small.
@@ -125,6 +128,13 @@ func (h *timers) down(i int) {
 func (c *core) onWrite(t *timer, after time.Duration, owner expirer) {
 	t.after, t.wanted, t.owner = after, true, owner
 	c.onWritten = append(c.onWritten, t)
+}
+
+// offWrite takes an onWrite back.
+func (c *core) offWrite(t *timer) {
+	if i := slices.Index(c.onWritten, t); i >= 0 {
+		c.onWritten = slices.Delete(c.onWritten, i, i+1)
+	}
 }
 
 // timerNow starts a timer.
