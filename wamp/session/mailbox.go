@@ -82,12 +82,18 @@ func (p *post) addBytes(e posting, data []byte) {
 	p.entries = append(p.entries, e)
 }
 
+// keepPostings is how many entries an empty post keeps room for.
+const keepPostings = 16 << 10
+
 // empty makes a post that has been gone through ready for others.
 func (p *post) empty() {
 	clear(p.entries)
 	p.entries, p.bytes = p.entries[:0], p.bytes[:0]
 	if cap(p.bytes) > keepBatch {
 		p.bytes = nil
+	}
+	if cap(p.entries) > keepPostings {
+		p.entries = nil
 	}
 }
 
