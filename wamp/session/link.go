@@ -17,6 +17,7 @@ import (
 type link struct {
 	conn   transport.Conn
 	try    transport.TryWriter // nil if the connection cannot
+	keeper transport.Keeper    // nil if it cannot either
 	parser codec.Parser
 	in     inbox
 	box    *mailbox
@@ -54,6 +55,7 @@ func newLink(ctx context.Context, j *joiner, box *mailbox, fault func(string, an
 	l.in.door = box.door
 	l.ctx, l.cancel = context.WithCancel(ctx)
 	l.try = transport.TryWriterOf(j.conn)
+	l.keeper, _ = j.conn.(transport.Keeper)
 	return l
 }
 
@@ -92,7 +94,11 @@ func (l *link) read() {
 			return
 		}
 		if m.Args != nil || m.Kwargs != nil {
-			m.Args, m.Kwargs = room.clone(m.Args, m.Kwargs)
+			if n := len(m.Args) + len(m.Kwargs); n > len(data)/2 && n > MostCopied && l.keeper != nil && l.keeper.Keep() {
+				m.Args, m.Kwargs = keepPayload(m.Args, m.Kwargs, data)
+			} else {
+				m.Args, m.Kwargs = room.clone(m.Args, m.Kwargs)
+			}
 		}
 		size += len(data)
 		if len(batch) < readerBatch && size < inboxBytes/4 && l.conn.Buffered() {
@@ -317,4 +323,13 @@ func clonePayload(args, kwargs, buf []byte) (a, k []byte) {
 		k = buf[n:]
 	}
 	return a, k
+}
+
+// keepPayload is clonePayload of a message whose memory is the payload's from now on.
+// What has both parts moves to its beginning.
+func keepPayload(args, kwargs, data []byte) (a, k []byte) {
+	if len(args) == 0 || len(kwargs) == 0 {
+		return args, kwargs
+	}
+	return clonePayload(args, kwargs, data[:len(args)+len(kwargs)])
 }

@@ -11,9 +11,10 @@ func WebSocketLimit[T, S ~int](ws Socket[T, S], limit int) (Conn, error) {
 // ReadBuffer is the memory for reading of a connection over a socket of ours.
 func ReadBuffer(c Conn) int {
 	if ws, ok := c.(*webSocket); ok {
-		return len(ws.in.buf) + cap(ws.in.big)
+		return len(ws.in.buf) + cap(ws.in.large.b)
 	}
-	return len(c.(*rawSocket).buf)
+	raw := c.(*rawSocket)
+	return len(raw.buf) + cap(raw.large.b)
 }
 
 // Queued is how much a connection over a socket of ours has to say that the
@@ -54,6 +55,9 @@ func NewMessageReader(src io.Reader, ofClient, text bool, limit, size int, contr
 // Next returns the next message.
 func (m *MessageReader) Next() ([]byte, error) { return m.r.next() }
 
+// Keep gives the memory of the last message away.
+func (m *MessageReader) Keep() bool { return m.r.large.keep() }
+
 // Whole reports whether Next needs nothing more from the source.
 func (m *MessageReader) Whole() bool { return m.r.whole() }
 
@@ -61,7 +65,7 @@ func (m *MessageReader) Whole() bool { return m.r.whole() }
 func (m *MessageReader) Drain() error { return m.r.drain(func() {}) }
 
 // Memory is what it holds for messages.
-func (m *MessageReader) Memory() int { return cap(m.r.buf) + cap(m.r.big) }
+func (m *MessageReader) Memory() int { return cap(m.r.buf) + cap(m.r.large.b) }
 
 // CloseCode is the code that says what was wrong.
 func CloseCode(err *FrameError) int {

@@ -131,6 +131,20 @@ func (e *pipeEnd) Read() ([]byte, error) {
 	return e.cur.buf[start:end:end], nil
 }
 
+// Keep implements Keeper: a large chunk is not used again. It is close to the size of a
+// large message, which is the last one in it.
+func (e *pipeEnd) Keep() bool {
+	if e.cur == nil || cap(e.cur.buf) <= 2*chunkBytes {
+		return false
+	}
+	start := 0
+	if e.pos > 1 {
+		start = e.cur.ends[e.pos-2]
+	}
+	n := e.cur.ends[e.pos-1] - start
+	return n > readBuffer && cap(e.cur.buf)-n <= n/4
+}
+
 // recycle gives the chunk that was read back to the writer.
 func (e *pipeEnd) recycle() {
 	c := e.cur

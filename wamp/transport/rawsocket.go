@@ -55,9 +55,9 @@ type rawSocket struct {
 	// Reader only.
 	buf   []byte
 	r, w  int // buf[r:w] is not yet read
-	small int // messages since one needed the grown buffer
-	got   int // bytes of the last read
+	got   int // bytes of the last read into it
 	calm  int // reads in a row that a small buffer would have done for
+	large large
 	rerr  error
 
 	pingMu sync.Mutex // guards pings and pingID
@@ -201,44 +201,72 @@ func (c *rawSocket) Read() ([]byte, error) {
 		return nil, net.ErrClosed
 	}
 	for {
-		need := rawHeader
+		c.large.settle()
+		frame, err := c.next()
+		if err == nil {
+			if typ := frame[0] & rawType; typ != rawMessage {
+				if err = c.control(typ, frame); err == nil {
+					continue
+				}
+			}
+		}
+		if err != nil {
+			c.rerr = err
+			return nil, err
+		}
+		return frame[rawHeader:], nil
+	}
+}
+
+// next returns the next frame, whose capacity is cut: where it stands in the buffer, or
+// in memory of its own if the buffer is never that large.
+func (c *rawSocket) next() ([]byte, error) {
+	for {
 		if p := c.buf[c.r:c.w]; len(p) >= rawHeader {
 			n, err := c.parse(p)
 			if err != nil {
-				c.rerr = err
 				_ = c.link.tear()
 				return nil, err
 			}
-			need += n
+			need := rawHeader + n
 			if len(p) >= need {
 				c.r += need
-				if p[0]&rawType == rawMessage {
-					if need > readBuffer {
-						c.small = 0
-					} else {
-						c.small++
-					}
-					return p[rawHeader:need:need], nil
-				}
-				if err := c.control(p[0]&rawType, p[:need]); err != nil {
-					c.rerr = err
-					return nil, err
-				}
-				continue
+				c.large.small++
+				return p[:need:need], nil
+			}
+			if need > readBuffer && len(p) >= idleBuffer {
+				return c.gather(need)
 			}
 		}
-		if err := c.fill(need); err != nil {
-			c.rerr = err
+		if err := c.fill(); err != nil {
 			return nil, err
 		}
 	}
 }
 
-// fill reads more bytes of a frame of the size need. The buffer grows to what
-// has come, not to what a header says.
-func (c *rawSocket) fill(need int) error {
+// gather returns a frame of need bytes that has memory of its own.
+func (c *rawSocket) gather(need int) ([]byte, error) {
+	l := &c.large
+	for l.b = l.b[:0]; len(l.b) < need; {
+		l.grow(need, false)
+		have := len(l.b)
+		room := l.b[have:min(cap(l.b), need)]
+		n := copy(room, c.buf[c.r:c.w])
+		if c.r += n; n == 0 { // it is most of the frame
+			var err error
+			if n, err = c.receive(room, true); err != nil {
+				return nil, err
+			}
+		}
+		l.b = l.b[:have+n]
+	}
+	return l.done(), nil
+}
+
+// fill reads more into the buffer.
+func (c *rawSocket) fill() error {
 	left := c.buf[c.r:c.w]
-	if size := c.roomFor(len(left), need); size != len(c.buf) {
+	if size := c.roomFor(len(left)); size != len(c.buf) {
 		before := c.buf
 		c.buf = takeBuffer(size)
 		c.r, c.w = 0, copy(c.buf, left)
@@ -246,37 +274,44 @@ func (c *rawSocket) fill(need int) error {
 	} else {
 		c.r, c.w = 0, copy(c.buf, left)
 	}
+	n, err := c.receive(c.buf[c.w:], c.w > 0)
+	c.w, c.got = c.w+n, n
+	return err
+}
+
+// receive reads at least a byte. inside says that a frame has begun.
+func (c *rawSocket) receive(p []byte, inside bool) (int, error) {
 	for {
-		n, err := c.link.conn.Read(c.buf[c.w:])
-		c.w, c.got = c.w+n, n
+		n, err := c.link.conn.Read(p)
 		switch {
 		case n > 0:
-			return nil // the error, if any, comes again
+			return n, nil // the error, if any, comes again
 		case err == nil:
 			continue
 		case c.link.isClosed():
-			return net.ErrClosed
-		case err == io.EOF && c.w == 0:
-			return &CloseError{}
+			return 0, net.ErrClosed
+		case err == io.EOF && !inside:
+			return 0, &CloseError{}
 		case err == io.EOF:
-			return fmt.Errorf("connection cut inside a frame: %w", io.ErrUnexpectedEOF)
+			return 0, fmt.Errorf("connection cut inside a frame: %w", io.ErrUnexpectedEOF)
 		}
-		return err
+		return 0, err
 	}
 }
 
+// Keep implements Keeper.
+func (c *rawSocket) Keep() bool { return c.large.keep() }
+
 // roomFor is how large the buffer has to be for the next read, where left bytes of a
-// frame of the size need are there.
-func (c *rawSocket) roomFor(left, need int) int {
+// frame are there.
+func (c *rawSocket) roomFor(left int) int {
 	size := len(c.buf)
 	switch {
 	case size == 0:
 		return idleBuffer
 	case left == size:
-		return max(readBuffer, min(2*size, need))
-	case size > readBuffer && left < readBuffer && (c.small >= keepReads || size > keepBuffer && c.small > 0), size > keepBuffer && left == 0:
 		return readBuffer
-	case left > 0 || size > readBuffer:
+	case left > 0:
 	case size == idleBuffer && c.got == size: // there is more where that came from
 		return readBuffer
 	case size == readBuffer && c.got >= idleBuffer/2:

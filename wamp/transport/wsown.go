@@ -29,6 +29,7 @@ type webSocket struct {
 	heard    bool          // the peer's close frame
 	answer   []byte        // a pong
 	more     bool          // reader only: another message is at hand
+	size     int           // reader only: of the last message
 	receive1 func() ([]byte, error)
 
 	// Writer only.
@@ -78,6 +79,7 @@ func (c *webSocket) Read() ([]byte, error) {
 		return nil, c.rerr
 	}
 	m, err := c.next(c.receive1)
+	c.size = len(m)
 	c.more = err == nil && (len(c.rest) > 0 || c.in.whole())
 	if !c.turn.CompareAndSwap(turnRead, turnNone) {
 		c.turn.Store(turnClose)
@@ -85,6 +87,10 @@ func (c *webSocket) Read() ([]byte, error) {
 	}
 	return m, err
 }
+
+// Keep implements Keeper. A message that shares its memory with others has to be most
+// of them.
+func (c *webSocket) Keep() bool { return c.size > len(c.in.large.b)/2 && c.in.large.keep() }
 
 // takeTurn waits until no Read is under way, and keeps later ones out.
 func (c *webSocket) takeTurn() error {

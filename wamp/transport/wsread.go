@@ -27,23 +27,19 @@ type wsReader struct {
 	// its payload are unmasked, and how many are checked.
 	bare, valid int
 
-	// The message under way, or the last one, if it has memory of its own.
-	big     []byte
+	large   large  // the message under way, or the last one, if it has memory of its own
 	checked int    // bytes of it that are checked
 	open    bool   // there is a frame to come, or a part of one
 	left    uint64 // bytes to come of a frame whose header is behind us
 	last    bool   // which is the last one of the message
 	key     uint32 // for them
-	small   int    // messages since one needed big
 
 	lost bool // drain cannot tell frames apart any more
 }
 
 // next returns the next message, which is valid until the next call.
 func (r *wsReader) next() ([]byte, error) {
-	if cap(r.big) > keepBuffer || cap(r.big) > 0 && r.small >= keepReads {
-		r.big = nil
-	}
+	r.large.settle()
 	for {
 		p := r.buf[r.r:r.w]
 		h := parseHead(p)
@@ -67,13 +63,12 @@ func (r *wsReader) next() ([]byte, error) {
 				return nil, err
 			}
 			if !r.open {
-				r.small = 0
-				return r.big[:len(r.big):len(r.big)], nil
+				return r.large.done(), nil
 			}
 		default:
 			m, err := r.inPlace(&h, p[h.size:min(h.size+int(h.n), len(p))], whole)
 			if err != nil || whole {
-				r.small++
+				r.large.small++
 				return m, err
 			}
 			if err := r.fill(h.size + int(h.n)); err != nil {
@@ -96,7 +91,7 @@ func (r *wsReader) check(h *wsHead) error {
 	case (h.op() == opContinue) != r.open:
 		return &FrameError{Err: errFragment}
 	case r.open:
-		size += uint64(len(r.big))
+		size += uint64(len(r.large.b))
 	case (h.op() == opText) != r.text:
 		return &FrameError{Err: ErrFrameType}
 	}
@@ -153,7 +148,7 @@ func (r *wsReader) inPlace(h *wsHead, body []byte, whole bool) ([]byte, error) {
 // whether there are more to come.
 func (r *wsReader) gather(h *wsHead) error {
 	if !r.open {
-		r.big, r.checked, r.open = r.big[:0], 0, true
+		r.large.b, r.checked, r.open = r.large.b[:0], 0, true
 	}
 	r.r += h.size
 	r.left, r.last, r.key = h.n, h.fin(), h.key
@@ -164,11 +159,11 @@ func (r *wsReader) gather(h *wsHead) error {
 		}
 		r.left -= uint64(n)
 		if h.masked {
-			piece := r.big[len(r.big)-n:]
+			piece := r.large.b[len(r.large.b)-n:]
 			r.key = mask(piece, piece, r.key)
 		}
 		if r.text {
-			n, ok := validText(r.big[r.checked:])
+			n, ok := validText(r.large.b[r.checked:])
 			if !ok {
 				return &FrameError{Err: ErrNotUTF8}
 			}
@@ -176,7 +171,7 @@ func (r *wsReader) gather(h *wsHead) error {
 		}
 	}
 	if r.last {
-		if r.open = false; r.text && r.checked < len(r.big) {
+		if r.open = false; r.text && r.checked < len(r.large.b) {
 			return &FrameError{Err: ErrNotUTF8}
 		}
 	}
@@ -190,8 +185,9 @@ func (r *wsReader) part() (int, error) {
 			return 0, err
 		}
 	}
-	r.grow()
-	room := r.big[len(r.big):cap(r.big)]
+	r.large.grow(len(r.large.b)+int(r.left), !r.last)
+	big := r.large.b
+	room := big[len(big):cap(big)]
 	room = room[:min(uint64(len(room)), r.left)]
 	n, err := 0, error(nil)
 	if r.r < r.w {
@@ -200,21 +196,8 @@ func (r *wsReader) part() (int, error) {
 	} else {
 		n, err = r.read(room) // most of a large frame
 	}
-	r.big = r.big[:len(r.big)+n]
+	r.large.b = big[:len(big)+n]
 	return n, err
-}
-
-// grow makes room in big: twice as much as there was, but no more than the
-// message can have if this is its last frame.
-func (r *wsReader) grow() {
-	if len(r.big) < cap(r.big) {
-		return
-	}
-	size := max(2*cap(r.big), min(len(r.big)+int(r.left), readBuffer), 512)
-	if r.last {
-		size = min(size, len(r.big)+int(r.left))
-	}
-	r.big = append(make([]byte, 0, size), r.big...)
 }
 
 // whole reports whether a message in one frame is at hand. It does not look at
