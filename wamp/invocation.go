@@ -14,6 +14,7 @@ import (
 	"github.com/connectanum/connectanum-go/wamp/proto"
 	"github.com/connectanum/connectanum-go/wamp/seal"
 	"github.com/connectanum/connectanum-go/wamp/session"
+	"github.com/connectanum/connectanum-go/wamp/transport"
 )
 
 // Invocation is one call of a registered procedure. [Invocation.Return],
@@ -118,7 +119,7 @@ func (inv *Invocation) progress(payload Payload) error {
 	if err := inv.encode(buf, &m, payload); err != nil {
 		return err
 	}
-	return inv.reg.s.eng.Answer(inv.ctx, session.Answer{Inv: &inv.invocation, Progress: true, Message: buf.data})
+	return inv.reg.s.eng.Answer(inv.ctx, session.Answer{Inv: &inv.invocation, Progress: true, Message: buf.data, Roomy: buf.roomy})
 }
 
 var yieldProgress = Dict{{Key: proto.KeyProgress, Value: true}}
@@ -164,6 +165,9 @@ func (inv *Invocation) encode(buf *buffer, m *proto.Message, p Payload) (err err
 		}
 	} else if p.Opaque() {
 		return errOpaque
+	}
+	if n := codec.Bulk(s.eng.Codec(), &p); n > session.MostCopied {
+		buf.data, buf.roomy = session.Roomy(transport.Headroom, n), true
 	}
 	buf.data, err = codec.AppendWith(s.eng.Codec(), buf.data, m, p)
 	return s.noted(err)
@@ -300,10 +304,10 @@ func (inv *Invocation) end(uri string, p Payload) error {
 	bad := errNotEncoded
 	answer := func() error {
 		if bad != nil {
-			buf.data = buf.data[:0]
+			buf.data, buf.roomy = buf.data[:0], false
 			_ = inv.encode(buf, &proto.Message{Type: proto.Error, URI: proto.ErrURIInvalidPayload}, Payload{})
 		}
-		err := inv.reg.s.eng.Answer(inv.ctx, session.Answer{Inv: &inv.invocation, Message: buf.data})
+		err := inv.reg.s.eng.Answer(inv.ctx, session.Answer{Inv: &inv.invocation, Message: buf.data, Roomy: buf.roomy})
 		inv.invocation.Context.Cancel(nil)
 		return err
 	}

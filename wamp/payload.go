@@ -105,15 +105,19 @@ func (s *Session) noted(err error) error {
 // reader's.
 func (s *Session) plain(m *proto.Message) bool { return s.payloads == nil && m.Odd == nil }
 
-// buffer is room for a message that is handed over.
-type buffer struct{ data []byte }
+// buffer is room for a message that is handed over. A large one stands behind bytes that
+// are free.
+type buffer struct {
+	data  []byte
+	roomy bool
+}
 
 var buffers = sync.Pool{New: func() any { return new(buffer) }}
 
 // free gives the buffer back. A large one is the engine's.
 func (b *buffer) free() {
 	if cap(b.data) <= session.MostCopied {
-		b.data = b.data[:0]
+		b.data, b.roomy = b.data[:0], false
 		buffers.Put(b)
 	}
 }

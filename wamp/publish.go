@@ -110,7 +110,7 @@ func (s *Session) publishAcked(ctx context.Context, topic string, payload Payloa
 	p := &a.pub
 	p.Ctx, p.URI, p.Sink, p.Idempotent = ctx, topic, a, cfg.idempotent
 	if err == nil {
-		p.Rest, p.Needs, err = s.restOf(p.Scratch[:0], topic, cfg.acknowledged(), cfg.needs, payload)
+		p.Rest, p.Roomy, p.Needs, err = s.restOf(p.Scratch[:0], topic, cfg.acknowledged(), cfg.needs, payload)
 	}
 	if err == nil {
 		err = s.eng.Publish(p)
@@ -132,19 +132,23 @@ func (c *publishConfig) acknowledged() Dict {
 	return c.options.With(proto.KeyAcknowledge, true)
 }
 
-// restOf appends all of a publish but its id. needs is with what the payload needs.
-func (s *Session) restOf(dst []byte, topic string, options Dict, needs []session.Need, payload Payload) ([]byte, []session.Need, error) {
+// restOf appends all of a publish but its id, or makes a buffer for it if it is large,
+// with room in front. more is needs with what the payload needs.
+func (s *Session) restOf(dst []byte, topic string, options Dict, needs []session.Need, payload Payload) (rest []byte, roomy bool, more []session.Need, err error) {
 	o, keys, feature, err := s.opaque(seal.About{Kind: seal.KindPublish, URI: topic}, payload)
 	if err != nil {
-		return dst, needs, err
+		return dst, false, needs, err
 	}
 	options, needs = with(options, needs, proto.Broker, keys, feature)
 	m := proto.Message{Type: proto.Publish, Options: options, URI: topic}
 	if payload, err = s.form(&m, payload, o); err != nil {
-		return dst, needs, err
+		return dst, false, needs, err
 	}
-	rest, err := codec.AppendRest(s.eng.Codec(), dst, &m, payload)
-	return rest, needs, s.noted(err)
+	if n := codec.Bulk(s.eng.Codec(), &payload); n > session.MostCopied {
+		dst, roomy = session.Roomy(session.RestRoom, n), true
+	}
+	rest, err = codec.AppendRest(s.eng.Codec(), dst, &m, payload)
+	return rest, roomy, needs, s.noted(err)
 }
 
 // publish publishes without an acknowledgement.
@@ -163,11 +167,11 @@ func (s *Session) publishOnce(ctx context.Context, topic string, payload Payload
 	defer buf.free()
 	var needs []session.Need
 	var err error
-	buf.data, needs, err = s.restOf(buf.data, topic, cfg.options, cfg.needs, payload)
+	buf.data, buf.roomy, needs, err = s.restOf(buf.data, topic, cfg.options, cfg.needs, payload)
 	if err != nil {
 		return err
 	}
-	return s.eng.PublishOnce(ctx, topic, buf.data, needs)
+	return s.eng.PublishOnce(ctx, topic, buf.data, buf.roomy, needs)
 }
 
 // failedAcks are those of a publish that was not handed over.

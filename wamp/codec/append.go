@@ -12,6 +12,20 @@ import (
 
 // appendMessage is Codec.AppendMessage.
 func appendMessage(f format, dst []byte, m *proto.Message) ([]byte, error) {
+	dst, err := appendHead(f, dst, m)
+	if err != nil {
+		return dst, err
+	}
+	text := f.text()
+	dst = appendParts(dst, m, text)
+	if text {
+		dst = append(dst, ']')
+	}
+	return dst, nil
+}
+
+// appendHead appends what of a message stands in front of its payload.
+func appendHead(f format, dst []byte, m *proto.Message) ([]byte, error) {
 	tr := m.Type.Traits()
 	if tr == nil {
 		return dst, &EncodeError{Codec: f.name(), Reason: "unknown " + m.Type.String()}
@@ -43,28 +57,26 @@ func appendMessage(f format, dst []byte, m *proto.Message) ([]byte, error) {
 			return dst[:start], encodeError(f, err, m.Type.String())
 		}
 	}
-	if m.Args != nil || m.Kwargs != nil {
-		dst = appendPayload(f, dst, m, text)
-	}
-	if text {
-		dst = append(dst, ']')
-	}
-	return dst, nil
+	return openPayload(f, dst, m, text), nil
 }
 
-func appendPayload(f format, dst []byte, m *proto.Message, text bool) []byte {
-	if text {
+// openPayload appends what stands between the fields and the payload.
+func openPayload(f format, dst []byte, m *proto.Message, text bool) []byte {
+	if text && (m.Args != nil || m.Kwargs != nil) {
 		dst = append(dst, ',')
 	}
-	if m.Args != nil {
-		dst = append(dst, m.Args...)
-	} else if dst = f.listHead(dst, 0); text {
-		dst = append(dst, ']')
+	if m.Args == nil && m.Kwargs != nil {
+		if dst = f.listHead(dst, 0); text {
+			dst = append(dst, ']', ',')
+		}
 	}
-	if m.Kwargs == nil {
-		return dst
-	}
-	if text {
+	return dst
+}
+
+// appendParts appends the payload itself.
+func appendParts(dst []byte, m *proto.Message, text bool) []byte {
+	dst = append(dst, m.Args...)
+	if text && m.Args != nil && m.Kwargs != nil {
 		dst = append(dst, ',')
 	}
 	return append(dst, m.Kwargs...)

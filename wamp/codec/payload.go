@@ -186,6 +186,40 @@ func (p Payload) Last() Payload { p.last = true; return p }
 // IsLast reports whether p is marked as the last chunk.
 func (p Payload) IsLast() bool { return p.last }
 
+// Bulk is about how many bytes a payload takes in the form of c, as far as that is
+// seen without a walk through its values: what is encoded already, and strings and
+// bytes that are arguments or keyword arguments themselves.
+func Bulk(c Codec, p *Payload) int {
+	n := len(p.raw)
+	text := c.format().text()
+	for i := range p.values {
+		n += bulk(p.values[i], text)
+	}
+	if p.made && p.kw != nil {
+		if m, ok := p.kw.v.(map[string]any); ok {
+			for k, v := range m {
+				n += len(k) + 5 + bulk(v, text)
+			}
+		}
+	}
+	return n
+}
+
+// bulk is about how many bytes a value takes, if that is much.
+func bulk(v any, text bool) int {
+	const head = 9
+	switch v := v.(type) {
+	case string:
+		return head + len(v)
+	case []byte:
+		if text {
+			return head + (len(v)+2)/3*4
+		}
+		return head + len(v)
+	}
+	return head
+}
+
 // Encode appends the arguments and then the keyword arguments to dst in the
 // form of c. args is the length of the first part, 0 if there is none, and the
 // rest behind it is the second. Raw bytes of c are checked and copied, those of

@@ -63,11 +63,17 @@ func appendBehind(c Codec, dst []byte, m *proto.Message, fields []proto.Field, p
 		if n++; m.Kwargs != nil {
 			n++
 		}
-		return appendPayload(f, dst, m, text), n, nil
+		return appendParts(openPayload(f, dst, m, text), m, text), n, nil
+	}
+	if text {
+		dst = append(dst, ',')
 	}
 	at := len(dst)
 	dst, args, err := p.Encode(c, dst)
 	if err != nil || len(dst) == at {
+		if text {
+			dst = dst[:len(dst)-1]
+		}
 		return dst, n, err
 	}
 	n++
@@ -78,9 +84,6 @@ func appendBehind(c Codec, dst []byte, m *proto.Message, fields []proto.Field, p
 		if args == 0 {
 			dst = insertEmptyList(f, dst, at)
 		}
-	}
-	if text {
-		dst = slices.Insert(dst, at, ',')
 	}
 	return dst, n, nil
 }
@@ -96,16 +99,35 @@ func insertEmptyList(f format, dst []byte, at int) []byte {
 
 // AppendRequest appends a request with an id, of which rest has everything else.
 func AppendRequest(c Codec, dst []byte, t proto.MessageType, id proto.ID, rest []byte) []byte {
+	dst = AppendRequestHead(c, dst, t, id, rest[0])
+	return AppendEnd(c, append(dst, rest[1:]...))
+}
+
+// AppendRequestHead appends what of a request stands in front of its rest, of which n
+// is the first byte. It has no more than [MostRequestHead] bytes.
+func AppendRequestHead(c Codec, dst []byte, t proto.MessageType, id proto.ID, n byte) []byte {
 	f := c.format()
-	dst = f.listHead(dst, int(rest[0]))
+	dst = f.listHead(dst, int(n))
 	dst = f.appendUint(dst, uint64(t))
 	text := f.text()
 	if text {
 		dst = append(dst, ',')
 	}
-	dst = f.appendUint(dst, uint64(id))
-	dst = append(dst, rest[1:]...)
-	if text {
+	return f.appendUint(dst, uint64(id))
+}
+
+// MostRequestHead is how long the head of a request is at most.
+const MostRequestHead = 24
+
+// AppendHead appends what of a message stands in front of its payload. That follows, in
+// JSON with a comma between its two parts, and then what [AppendEnd] appends.
+func AppendHead(c Codec, dst []byte, m *proto.Message) ([]byte, error) {
+	return appendHead(c.format(), dst, m)
+}
+
+// AppendEnd appends the end of a message.
+func AppendEnd(c Codec, dst []byte) []byte {
+	if c.format().text() {
 		dst = append(dst, ']')
 	}
 	return dst

@@ -83,7 +83,7 @@ func (c *core) applyPost(data post, late []op) []op {
 // held reports whether nothing is taken from the link now: a consumer holds it
 // back, or the peer does not read what we have to answer.
 func (s *Session) held() bool {
-	return s.core.gates > 0 && !s.letting.Load() || len(s.core.out.Buf) > s.cfg.Outbound
+	return s.core.gates > 0 && !s.letting.Load() || s.core.out.Bytes() > s.cfg.Outbound
 }
 
 // idle reports whether the link has nothing for the core now.

@@ -39,7 +39,9 @@ func TestBodyCost(t *testing.T) {
 		{"call", call.size(), 11 + 30 + 32},
 		{"chunk", (&Chunk{Call: call, Body: Body{Args: make([]byte, 7)}}).size(), 11 + 7 + 32},
 		{"publish", (&Publish{URI: "com.example", Rest: make([]byte, 18)}).size(), 11 + 7 + 32},
-		{"answer", answerCost(make([]byte, 7)), 7 + 32},
+		{"publish with room", (&Publish{URI: "com.example", Rest: make([]byte, RestRoom+18), Roomy: true}).size(), 11 + 7 + 32},
+		{"answer", (&Answer{Message: make([]byte, 7)}).cost(), 7 + 32},
+		{"answer with room", (&Answer{Message: make([]byte, 4+7), Roomy: true}).cost(), 7 + 32},
 	} {
 		if tt.size != tt.want {
 			t.Errorf("a %s costs %d, not %d", tt.name, tt.size, tt.want)
@@ -101,7 +103,7 @@ func TestPool(t *testing.T) {
 	p := NewPool[Chunk]()
 	for range 100 {
 		a := p.Get()
-		if a.Done != nil || a.Args != nil || a.Last || a.Scratch != [96]byte{} {
+		if a.Done != nil || a.Args != nil || a.Last || a.Scratch != [95]byte{} {
 			t.Fatalf("it has %+v", a)
 		}
 		a.Done, a.Last, a.Args, a.Scratch[3] = p.Put, true, a.Scratch[:4], 7

@@ -209,8 +209,8 @@ func (call *Call) send(c *core) {
 		call.stop(c, End{Err: err})
 		return
 	}
-	c.msg = proto.Message{Type: proto.Call, Options: call.options(c), URI: call.URI, Args: call.Args, Kwargs: call.Kwargs}
-	id, err := c.send(&c.msg)
+	c.msg = proto.Message{Type: proto.Call, Options: call.options(c), URI: call.URI}
+	id, err := c.sendBody(&c.msg, &call.Body)
 	if err != nil {
 		call.stop(c, End{Err: err})
 		return

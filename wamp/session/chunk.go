@@ -39,11 +39,11 @@ func (k *Chunk) pass(c *core) {
 		k.release(k)
 		return
 	}
-	c.msg = proto.Message{Type: proto.Call, Request: call.id, Options: chunkOptions, URI: call.URI, Args: k.Args, Kwargs: k.Kwargs}
+	c.msg = proto.Message{Type: proto.Call, Request: call.id, Options: chunkOptions, URI: call.URI}
 	if k.Last {
 		call.More, c.msg.Options = false, nil
 	}
-	if err := c.emit(&c.msg); err != nil {
+	if err := c.emitBody(&c.msg, &k.Body); err != nil {
 		c.cancelCall(call, call.Mode)
 		call.finish(c, End{Err: err})
 		k.release(k)

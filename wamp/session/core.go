@@ -37,6 +37,7 @@ type core struct {
 	outCost int // bytes of the mailbox bound that are in out
 	outSeq  uint64
 	msg     proto.Message // the message being sent: one for all, so that sending allocates nothing
+	head    []byte        // of a large message, what stands in front of its payload
 	sentSeq uint64        // batches up to this one were handed to the link
 	lastID  proto.ID      // the last request id that was issued
 
@@ -206,12 +207,25 @@ func (c *core) send(m *proto.Message) (proto.ID, error) {
 	return m.Request, nil
 }
 
-// sendRest is send of a message that is encoded but for its id.
-func (c *core) sendRest(t proto.MessageType, rest []byte) (proto.ID, error) {
+// sendRest is send of a message that is encoded but for its id. n is the first byte of
+// what codec.AppendRest has made, and rest is what stands behind that.
+func (c *core) sendRest(t proto.MessageType, n byte, rest []byte) (proto.ID, error) {
 	id := c.lastID.Next()
 	c.out.Begin()
-	c.out.Buf = codec.AppendRequest(c.codec, c.out.Buf, t, id, rest)
+	c.out.Buf = codec.AppendRequestHead(c.codec, c.out.Buf, t, id, n)
+	c.out.Buf = codec.AppendEnd(c.codec, append(c.out.Buf, rest...))
 	if err := c.finishMessage(t); err != nil {
+		return 0, err
+	}
+	c.lastID = id
+	return id, nil
+}
+
+// adoptRest is sendRest of what begins at an offset of RestRoom, and is not copied.
+func (c *core) adoptRest(t proto.MessageType, n byte, whole []byte) (proto.ID, error) {
+	id := c.lastID.Next()
+	c.head = codec.AppendRequestHead(c.codec, c.head[:0], t, id, n)
+	if err := c.adopt(t, codec.AppendEnd(c.codec, whole), RestRoom+1); err != nil {
 		return 0, err
 	}
 	c.lastID = id

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp/proto"
+	"github.com/connectanum/connectanum-go/wamp/transport"
 )
 
 // Invocation is the engine's part of one invocation.
@@ -286,12 +287,22 @@ type Answer struct {
 	Inv *Invocation
 	// Progress: more follows.
 	Progress bool
-	// Message is the YIELD or ERROR, encoded.
+	// Message is the YIELD or ERROR, encoded. With Roomy it stands behind
+	// transport.Headroom bytes that are free, so that it can be sent without a copy.
 	Message []byte
+	Roomy   bool
 }
 
-// answerCost is what an answer counts against the outbound bound.
-func answerCost(message []byte) int { return len(message) + 32 }
+// size is how long the message is.
+func (a *Answer) size() int {
+	if a.Roomy {
+		return len(a.Message) - transport.Headroom
+	}
+	return len(a.Message)
+}
+
+// cost is what an answer counts against the outbound bound.
+func (a *Answer) cost() int { return a.size() + 32 }
 
 // answerOp is an answer that waits for room.
 type answerOp Answer
@@ -301,16 +312,22 @@ func (o *answerOp) apply(c *core) { c.answer(Answer(*o)) }
 
 // answer sends what a callee says, unless the invocation is over, or of another link.
 func (c *core) answer(a Answer) {
-	cost := answerCost(a.Message)
+	cost := a.cost()
 	c.outCost += cost
 	inv := a.Inv
 	if inv.gen != c.gen || !inv.live || c.state != proto.StateEstablished {
 		c.stats.Late++
 		return
 	}
-	c.out.Begin()
-	c.out.Buf = append(c.out.Buf, a.Message...)
-	err := c.finishMessage(proto.Yield)
+	var err error
+	if a.Roomy {
+		c.head = c.head[:0]
+		err = c.adopt(proto.Yield, a.Message, transport.Headroom)
+	} else {
+		c.out.Begin()
+		c.out.Buf = append(c.out.Buf, a.Message...)
+		err = c.finishMessage(proto.Yield)
+	}
 	if !a.Progress || err != nil {
 		c.forget(inv)
 	}

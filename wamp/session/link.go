@@ -195,7 +195,7 @@ func (l *link) flush(c *core) {
 	cost := c.outCost
 	c.handed()
 	c.out, c.outCost, l.spare = l.spare, 0, nil
-	if l.try != nil && b.Len() <= tryMessages && len(b.Buf) <= tryBytes {
+	if l.try != nil && b.Len() <= tryMessages && b.Bytes() <= tryBytes {
 		done, err := l.try.TryWrite(b)
 		switch {
 		case err != nil:

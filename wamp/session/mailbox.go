@@ -160,7 +160,7 @@ func (m *mailbox) post(topic string, rest []byte) (done bool, err error) {
 // answer hands an answer to an invocation over, if there is room, or past the bound if
 // it is the last: an invocation's end is never held back.
 func (m *mailbox) answer(a Answer) (done bool, err error) {
-	size := answerCost(a.Message)
+	size := a.cost()
 	m.mu.Lock()
 	switch {
 	case m.closed != nil:

@@ -3,7 +3,9 @@ package session
 import (
 	"context"
 
+	"github.com/connectanum/connectanum-go/wamp/codec"
 	"github.com/connectanum/connectanum-go/wamp/proto"
+	"github.com/connectanum/connectanum-go/wamp/transport"
 )
 
 // Publish is one PUBLISH. The caller fills in the exported fields before it
@@ -15,8 +17,10 @@ type Publish struct {
 	// URI is the topic.
 	URI string
 	// Rest is the message without its id, from codec.AppendRest. It may live in
-	// Scratch.
-	Rest []byte
+	// Scratch. With Roomy it begins behind RestRoom bytes that are free, so that the
+	// message can be sent without a copy.
+	Rest  []byte
+	Roomy bool
 	// Scratch is room for a small message, so that it costs no allocation.
 	Scratch [144]byte
 	// Needs are features without which it fails.
@@ -34,6 +38,7 @@ type Publish struct {
 	sent     bool   // it waits for its acknowledgement
 	open     bool   // it takes a place in the window
 	unsure   bool   // it was written to a link that was lost, and waits for another
+	elements byte   // what was the first of Rest, where that has been sent without a copy
 	deaths   uint8  // links in a row that ended with it
 	blame    *blame // not nil once it was sent alone
 	id       proto.ID
@@ -44,7 +49,23 @@ type Publish struct {
 	at       *node[*Publish] // where it waits for a place in the window
 }
 
-func (p *Publish) size() int { return restCost(p.Rest) }
+// RestRoom is how much room in front of Rest there is with Roomy.
+const RestRoom = transport.Headroom + codec.MostRequestHead
+
+func (p *Publish) size() int {
+	if p.Roomy {
+		return restCost(p.Rest) - RestRoom
+	}
+	return restCost(p.Rest)
+}
+
+// mostBytes is how long a request is with the longest id.
+func mostBytes(cd codec.Codec, t proto.MessageType, rest []byte, roomy bool) int {
+	if roomy {
+		rest = rest[RestRoom:]
+	}
+	return len(codec.AppendRequest(cd, nil, t, proto.MaxID, rest[:1])) + len(rest) - 1
+}
 
 // restCost is what a message without its id counts against the outbound bound.
 func restCost(rest []byte) int { return len(rest) + 32 }
@@ -115,7 +136,7 @@ func (c *core) publishOnce(topic string, rest []byte) {
 	if c.needRole(proto.Broker) != nil {
 		return
 	}
-	if _, err := c.sendRest(proto.Publish, rest); err == nil {
+	if _, err := c.sendRest(proto.Publish, rest[0], rest[1:]); err == nil {
 		c.blame.loose = max(c.blame.loose, restCost(rest))
 	}
 }
@@ -133,7 +154,7 @@ func (p *Publish) send(c *core) error {
 	if err := c.needAll(p.Needs); err != nil {
 		return err
 	}
-	id, err := c.sendRest(proto.Publish, p.Rest)
+	id, err := p.write(c)
 	if err != nil {
 		return err
 	}
@@ -152,6 +173,23 @@ func (p *Publish) send(c *core) error {
 		c.ackWindow.open++
 	}
 	return nil
+}
+
+// write appends the message to the batch. The batch it was in before may still be on its
+// way over another link: what has been sent without a copy is copied from then on.
+func (p *Publish) write(c *core) (proto.ID, error) {
+	switch {
+	case !p.Roomy:
+		return c.sendRest(proto.Publish, p.Rest[0], p.Rest[1:])
+	case p.elements != 0:
+		return c.sendRest(proto.Publish, p.elements, p.Rest[RestRoom+1:])
+	}
+	n := p.Rest[RestRoom]
+	id, err := c.adoptRest(proto.Publish, n, p.Rest)
+	if err == nil {
+		p.elements = n
+	}
+	return id, err
 }
 
 // unanswered says that nobody waits for its answer any more.

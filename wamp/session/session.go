@@ -146,14 +146,6 @@ func (s *Session) Register(r *Registration) error { return s.box.put(r.Ctx, r, r
 // A larger one is the engine's from then on.
 const MostCopied = 16 << 10
 
-// own returns a message as the engine's.
-func own(message []byte) []byte {
-	if cap(message) <= MostCopied {
-		return slices.Clone(message)
-	}
-	return message
-}
-
 // Answer hands a callee's answer over, with its message (see MostCopied). A
 // progressive one waits for outbound room under ctx, an end never waits.
 func (s *Session) Answer(ctx context.Context, a Answer) error {
@@ -161,12 +153,13 @@ func (s *Session) Answer(ctx context.Context, a Answer) error {
 		if done, err := s.box.answer(a); done || err != nil {
 			return err
 		}
+		a.Message = slices.Clone(a.Message)
 	}
-	o := &answerOp{Inv: a.Inv, Progress: a.Progress, Message: own(a.Message)}
+	o := answerOp(a)
 	if !a.Progress {
-		return s.box.force(o, answerCost(a.Message))
+		return s.box.force(&o, a.cost())
 	}
-	return s.box.put(ctx, o, answerCost(a.Message))
+	return s.box.put(ctx, &o, a.cost())
 }
 
 // Unsubscribe ends a subscription and waits for the router's answer under ctx.
@@ -254,8 +247,8 @@ func (s *Session) Panicked(what string, p any, stack []byte) {
 
 // PublishOnce hands a publish over of which nobody is told more: what stands against
 // it is said now, as far as it is known. While there is no outbound room it waits under
-// ctx. rest is the message without its id, from codec.AppendRest (see MostCopied).
-func (s *Session) PublishOnce(ctx context.Context, topic string, rest []byte, needs []Need) error {
+// ctx. rest is the message without its id, as that of a Publish (see MostCopied).
+func (s *Session) PublishOnce(ctx context.Context, topic string, rest []byte, roomy bool, needs []Need) error {
 	if !s.details.Load().Roles.Has(proto.Broker) {
 		return &FeatureError{Role: proto.Broker, NoRole: true}
 	}
@@ -265,7 +258,7 @@ func (s *Session) PublishOnce(ctx context.Context, topic string, rest []byte, ne
 		}
 	}
 	if limit := int(s.maxSend.Load()); len(rest) > limit/2 { // it is worth a closer look
-		if n := len(codec.AppendRequest(s.codec, nil, proto.Publish, proto.MaxID, rest)); n > limit {
+		if n := mostBytes(s.codec, proto.Publish, rest, roomy); n > limit {
 			return tooBig(proto.Publish, n, limit)
 		}
 	}
@@ -277,8 +270,8 @@ func (s *Session) PublishOnce(ctx context.Context, topic string, rest []byte, ne
 			return err
 		}
 	}
-	p := &Publish{Ctx: ctx, URI: topic, Needs: needs}
-	if p.Rest = rest; cap(rest) <= MostCopied {
+	p := &Publish{Ctx: ctx, URI: topic, Needs: needs, Rest: rest, Roomy: roomy}
+	if cap(rest) <= MostCopied {
 		p.Rest = append(p.Scratch[:0], rest...)
 	}
 	return s.box.put(ctx, p, p.size())

@@ -35,7 +35,8 @@ func (w *Testament) refuse(err error) { w.Call.refuse(err) }
 
 func (w *Testament) apply(c *core) {
 	w.core, w.sink = c, w.Call.Sink
-	w.args, w.kwargs = slices.Clone(w.Call.Args), slices.Clone(w.Call.Kwargs)
+	args, kwargs := w.Call.parts()
+	w.args, w.kwargs = slices.Clone(args), slices.Clone(kwargs)
 	w.Call.Sink = w
 	w.Call.apply(c)
 }

@@ -100,12 +100,8 @@ func (c *rawSocket) frame(b *Batch) error {
 		}
 	}
 	for ; b.next < len(b.ends); b.next++ {
-		start := 0
-		if b.next > 0 {
-			start = b.ends[b.next-1]
-		}
-		n := b.ends[b.next] - start - rawHeader
-		binary.BigEndian.PutUint32(b.Buf[start:], uint32(n))
+		f := b.framed(b.next)
+		binary.BigEndian.PutUint32(f, uint32(len(f)-rawHeader))
 	}
 	return nil
 }
@@ -114,7 +110,7 @@ func (c *rawSocket) Write(b *Batch) error {
 	if err := c.frame(b); err != nil {
 		return err
 	}
-	if len(b.ends) == 0 || b.off == b.ends[len(b.ends)-1] {
+	if len(b.piece()) == 0 {
 		return nil
 	}
 	if !c.held {
@@ -122,10 +118,14 @@ func (c *rawSocket) Write(b *Batch) error {
 			return err
 		}
 	}
-	n, err := c.link.conn.Write(b.Buf[b.off:b.ends[len(b.ends)-1]])
-	b.off += n
-	if err != nil {
-		err = c.link.fail(err)
+	var err error
+	for p := b.piece(); len(p) > 0 && err == nil; p = b.piece() {
+		var n int
+		n, err = c.link.conn.Write(p)
+		b.sent(n)
+		if err != nil {
+			err = c.link.fail(err)
+		}
 	}
 	c.held = false
 	c.link.release()
@@ -136,30 +136,31 @@ func (c *rawSocket) TryWrite(b *Batch) (done bool, err error) {
 	if err := c.frame(b); err != nil {
 		return false, err
 	}
-	if len(b.ends) == 0 || b.off == b.ends[len(b.ends)-1] {
+	p := b.piece()
+	if len(p) == 0 {
 		return true, nil
 	}
 	if !c.link.raw.ok() || c.held || !c.link.tryAcquire() {
 		return false, nil
 	}
-	if err := c.link.failed(); err != nil {
-		c.link.release()
-		return false, err
-	}
-	end := b.ends[len(b.ends)-1]
-	n, err := c.link.raw.write(b.Buf[b.off:end])
-	b.off += n
-	switch {
-	case err != nil:
-		err = c.link.fail(err)
-	case b.off == end:
-		done = true
-	case n > 0:
-		c.held = true // the stream is inside a frame: nobody else may write
-		return false, nil
+	err = c.link.failed()
+	for err == nil && len(p) > 0 {
+		n, bad := c.link.raw.write(p)
+		b.sent(n)
+		switch {
+		case bad != nil:
+			err = c.link.fail(bad)
+		case n == len(p):
+			p = b.piece()
+			continue
+		case n > 0:
+			c.held = true // the stream is inside a frame: nobody else may write
+			return false, nil
+		}
+		break
 	}
 	c.link.release()
-	return done, err
+	return err == nil && len(p) == 0, err
 }
 
 func (c *rawSocket) Buffered() bool {

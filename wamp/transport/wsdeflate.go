@@ -79,7 +79,7 @@ func (c *deflated) Write(b *Batch) error {
 // TryWrite writes without blocking where there is no TLS. An error of the
 // socket is left for Write, which waits for what the peer may have said.
 func (c *deflated) TryWrite(b *Batch) (done bool, err error) {
-	if !c.sock.link.raw.ok() || len(b.Buf) > flushAfter {
+	if !c.sock.link.raw.ok() || b.Bytes() > flushAfter {
 		return false, nil
 	}
 	if err := c.frames(b); err != nil {

@@ -283,7 +283,7 @@ func (c *webSocket) stop(err error) error {
 // TryWrite writes without blocking where there is no TLS. An error of the
 // socket is left for Write, which waits for what the peer may have said.
 func (c *webSocket) TryWrite(b *Batch) (done bool, err error) {
-	if !c.link.raw.ok() || len(b.Buf) > flushAfter || c.held {
+	if !c.link.raw.ok() || b.Bytes() > flushAfter || c.held {
 		return false, nil
 	}
 	if err := c.fits(b); err != nil {

@@ -28,29 +28,31 @@ func (c *wsConn) fits(b *Batch) error {
 	return nil
 }
 
-// join makes one batched message of the next n messages of b.
+// join makes one batched message of the next n messages of b. One that was adopted is
+// alone in it.
 func (c *wsConn) join(b *Batch) (m []byte, n int) {
-	start := 0
-	if b.next > 0 {
-		start = b.ends[b.next-1]
-	}
 	c.scratch = c.scratch[:0]
 	if cap(c.scratch) > keepQueue {
 		c.scratch = nil
 	}
-	i := b.next
-	for ; i < b.Len() && (i == b.next || b.ends[i]-start <= batchBytes); i++ {
-		one := b.Message(i)
+	i, size := b.next, 0
+	for ; i < b.Len() && (i == b.next || size+len(b.framed(i)) <= batchBytes && !b.alone(i) && !b.alone(i-1)); i++ {
+		f := b.framed(i)
+		size += len(f)
 		if c.proto.Text {
-			c.scratch = append(append(c.scratch, one...), c.separator)
+			c.scratch = append(append(c.scratch, f[Headroom:]...), c.separator)
 		} else {
-			binary.BigEndian.PutUint32(b.Buf[b.ends[i]-len(one)-Headroom:], uint32(len(one)))
+			binary.BigEndian.PutUint32(f, uint32(len(f)-Headroom))
 		}
 	}
-	if c.proto.Text {
-		return c.scratch, i - b.next
+	switch n = i - b.next; {
+	case c.proto.Text:
+		return c.scratch, n
+	case n == 1:
+		return b.framed(b.next), 1
 	}
-	return b.Buf[start:b.ends[i-1]], i - b.next
+	end := b.ends[i-1]
+	return b.Buf[end-size : end], n
 }
 
 // split takes the first message off a batched one.
