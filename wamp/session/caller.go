@@ -210,7 +210,7 @@ func (call *Call) send(c *core) {
 		return
 	}
 	c.msg = proto.Message{Type: proto.Call, Options: call.options(c), URI: call.URI}
-	id, err := c.sendBody(&c.msg, &call.Body)
+	id, err := c.sendBody(&c.msg, &call.Body, call.Idempotent)
 	if err != nil {
 		call.stop(c, End{Err: err})
 		return

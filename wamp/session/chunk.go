@@ -43,7 +43,7 @@ func (k *Chunk) pass(c *core) {
 	if k.Last {
 		call.More, c.msg.Options = false, nil
 	}
-	if err := c.emitBody(&c.msg, &k.Body); err != nil {
+	if err := c.emitBody(&c.msg, &k.Body, false); err != nil {
 		c.cancelCall(call, call.Mode)
 		call.finish(c, End{Err: err})
 		k.release(k)

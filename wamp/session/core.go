@@ -222,10 +222,10 @@ func (c *core) sendRest(t proto.MessageType, n byte, rest []byte) (proto.ID, err
 }
 
 // adoptRest is sendRest of what begins at an offset of RestRoom, and is not copied.
-func (c *core) adoptRest(t proto.MessageType, n byte, whole []byte) (proto.ID, error) {
+func (c *core) adoptRest(t proto.MessageType, n byte, whole []byte, again bool) (proto.ID, error) {
 	id := c.lastID.Next()
 	c.head = codec.AppendRequestHead(c.codec, c.head[:0], t, id, n)
-	if err := c.adopt(t, codec.AppendEnd(c.codec, whole), RestRoom+1); err != nil {
+	if err := c.adopt(t, codec.AppendEnd(c.codec, whole), RestRoom+1, again); err != nil {
 		return 0, err
 	}
 	c.lastID = id

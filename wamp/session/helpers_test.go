@@ -158,6 +158,7 @@ func (r *rig) sent() []proto.Message {
 	r.t.Helper()
 	out := r.messages()
 	r.core.handed()
+	r.core.out.Written()
 	r.core.out.Reset(0)
 	r.core.outCost = 0
 	return out

@@ -322,7 +322,7 @@ func (c *core) answer(a Answer) {
 	var err error
 	if a.Roomy {
 		c.head = c.head[:0]
-		err = c.adopt(proto.Yield, a.Message, transport.Headroom)
+		err = c.adopt(proto.Yield, a.Message, transport.Headroom, false)
 	} else {
 		c.out.Begin()
 		c.out.Buf = append(c.out.Buf, a.Message...)

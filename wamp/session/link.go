@@ -168,6 +168,7 @@ func (o *wroteOp) apply(c *core) {
 	l.busy = false
 	l.box.release(l.cost)
 	l.cost = 0
+	o.batch.Written()
 	o.batch.Reset(keepBatch)
 	l.spare = o.batch
 }

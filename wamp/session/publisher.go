@@ -185,7 +185,7 @@ func (p *Publish) write(c *core) (proto.ID, error) {
 		return c.sendRest(proto.Publish, p.elements, p.Rest[RestRoom+1:])
 	}
 	n := p.Rest[RestRoom]
-	id, err := c.adoptRest(proto.Publish, n, p.Rest)
+	id, err := c.adoptRest(proto.Publish, n, p.Rest, p.Idempotent)
 	if err == nil {
 		p.elements = n
 	}

@@ -30,8 +30,9 @@ type Batch struct {
 
 // adopted is a message that has memory of its own, with its headroom.
 type adopted struct {
-	i   int // its number
-	buf []byte
+	i       int // its number
+	buf     []byte
+	written func()
 }
 
 // Begin opens a message.
@@ -50,10 +51,10 @@ func (b *Batch) End() { b.ends = append(b.ends, len(b.Buf)) }
 func (b *Batch) Discard() { b.Buf = b.Buf[:b.start] }
 
 // Adopt takes a whole message without a copy. It has Headroom bytes in front, into
-// which the transport may write; the others it only reads. The memory is not used for
-// anything else.
-func (b *Batch) Adopt(message []byte) {
-	b.adopted = append(b.adopted, adopted{len(b.ends), message})
+// which the transport may write; the others it only reads. The batch does not use the
+// memory for anything else. written, if it is not nil, is called by Written.
+func (b *Batch) Adopt(message []byte, written func()) {
+	b.adopted = append(b.adopted, adopted{len(b.ends), message, written})
 	b.ends = append(b.ends, len(b.Buf))
 	b.more += len(message)
 }
@@ -118,6 +119,16 @@ func (b *Batch) Next() (m []byte, ok bool) {
 	}
 	b.next++
 	return b.Message(b.next - 1), true
+}
+
+// Written tells those whose messages were adopted that all has been written. The batch
+// is of no use until Reset then, which by itself tells nobody.
+func (b *Batch) Written() {
+	for i := range b.adopted {
+		if f := b.adopted[i].written; f != nil {
+			f()
+		}
+	}
 }
 
 // Reset empties the batch and keeps its own memory, unless it has grown past keep

@@ -16,7 +16,7 @@ func adopted(m []byte) []byte {
 func fill(b *transport.Batch, messages [][]byte, own func(i int) bool) {
 	for i, m := range messages {
 		if own(i) {
-			b.Adopt(adopted(m))
+			b.Adopt(adopted(m), nil)
 			continue
 		}
 		b.Begin()

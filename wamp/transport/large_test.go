@@ -83,11 +83,11 @@ func allocated(f func()) int {
 
 // A large message that is kept takes little more memory than it has bytes.
 func TestKeepMemory(t *testing.T) {
-	const times = 4
+	const times = 3
 	for _, tt := range []struct {
 		size int
 		most float64
-	}{{100_000, 1.4}, {1 << 20, 1.2}, {16<<20 - 1, 1.2}} {
+	}{{300_000, 1.6}, {1 << 20, 1.2}, {16<<20 - 1, 1.2}} {
 		m := bytes.Repeat(payload(977), tt.size/977+1)[:tt.size]
 		a, b := net.Pipe()
 		defer a.Close()

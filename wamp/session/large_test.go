@@ -2,6 +2,7 @@ package session
 
 import (
 	"bytes"
+	"runtime"
 	"slices"
 	"testing"
 
@@ -19,6 +20,17 @@ func largePayloads() map[string]codec.Payload {
 		"arguments": codec.Args(text(100_000), 7, []byte(text(50_000))), "keywords": codec.Kwargs(map[string]any{"k": text(100_000)}),
 		"both": codec.Args(text(100_000)).With("k", text(30_000)), "unseen": codec.Args([]any{text(100_000)}), "to be escaped": codec.Args(string(bytes.Repeat([]byte{1}, 100_000))),
 		"raw": codec.Raw(codec.JSON, []byte(`["`+text(100_000)+`"]`), []byte(`{"k":1}`)),
+	}
+}
+
+// scribble writes over buffers that have been given back.
+func scribble() {
+	ones := bytes.Repeat([]byte{0xff}, 1<<19)
+	for size := MostCopied; size < 1<<18; size += size / 8 {
+		for range 4 {
+			b := Roomy(0, size)
+			copy(b[:cap(b)], ones)
+		}
 	}
 }
 
@@ -70,6 +82,7 @@ func TestStepLargeMessages(t *testing.T) {
 				t.Errorf("%s: large %v, but sent without a copy: call %v, publish %v", what, large, call.room == usedRoom, pub.elements != 0)
 			}
 			was := [][]byte{slices.Clone(first[0]), slices.Clone(first[1])}
+			scribble()
 			r.lose()
 			r.rejoin(routerRoles())
 			for i, again := range check(proto.Call, proto.Publish) {
@@ -139,6 +152,8 @@ func TestStepLargeUnwritten(t *testing.T) {
 	if r.core.out.Len() > 0 {
 		t.Error("something is left of the old batch")
 	}
+	r.core.out.Written()
+	scribble()
 	r.rejoin(routerRoles())
 	if got := r.core.out.Message(0); !bytes.Equal(got, first) {
 		t.Error("it is another message")
@@ -164,4 +179,35 @@ func TestStepLargeOptions(t *testing.T) {
 			t.Errorf("options of %d bytes: %d, %s, %d", n, len(got.Options.Str("x_key")), got.URI, len(got.Args))
 		}
 	}
+}
+
+// What has been written, and is not to be sent again, gives its memory to the next one.
+func TestLargeMemoryIsUsedAgain(t *testing.T) {
+	r := newRig(t)
+	payload := codec.Args(make([]byte, 1<<19))
+	start := allocated()
+	const times = 32
+	for range times {
+		call := newCall(t.Context(), &tape{})
+		if err := call.Encode(r.codec, payload); err != nil {
+			t.Fatal(err)
+		}
+		r.do(call)
+		if r.core.out.Len() != 1 {
+			t.Fatal("it was not sent")
+		}
+		r.core.handed()
+		r.core.out.Written()
+		r.core.out.Reset(keepBatch)
+	}
+	if n := (allocated() - start) / times; n > 1<<18 { // the race detector's pools drop some
+		t.Errorf("a call with 512 KiB took %d bytes", n)
+	}
+}
+
+// allocated is how much memory has been allocated.
+func allocated() uint64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.TotalAlloc
 }
