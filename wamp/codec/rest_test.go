@@ -56,6 +56,20 @@ func TestRest(t *testing.T) {
 							if err != nil || !bytes.Equal(got, want) {
 								t.Fatalf("%.200q, want %.200q, %v", got, want, err)
 							}
+							head, err := codec.AppendHead(c, []byte("before"), &m)
+							if err != nil || !bytes.HasPrefix(want, head) {
+								t.Errorf("the head is %.200q, of %.200q, %v", head, want, err)
+							}
+							parts := append(head, m.Args...)
+							if c == codec.JSON && m.Args != nil && m.Kwargs != nil {
+								parts = append(parts, ',')
+							}
+							if parts = codec.AppendEnd(c, append(parts, m.Kwargs...)); !bytes.Equal(parts, want) {
+								t.Errorf("of head, payload and end: %.200q, want %.200q", parts, want)
+							}
+							if n := len(codec.AppendRequestHead(c, nil, typ, id, 9)); n > codec.MostRequestHead {
+								t.Errorf("the head of a request has %d bytes", n)
+							}
 							with, err := codec.AppendWith(c, []byte("before"), &proto.Message{Type: typ, Request: id, Options: o, URI: m.URI}, p)
 							if err != nil || !bytes.Equal(with, want) {
 								t.Errorf("with its payload: %.200q, want %.200q, %v", with, want, err)
@@ -67,6 +81,34 @@ func TestRest(t *testing.T) {
 						}
 					})
 				}
+			}
+		}
+	}
+}
+
+// Bulk is no less than what text, bytes and raw payloads take, and not much more.
+func TestBulk(t *testing.T) {
+	for _, c := range codec.All() {
+		raw, n, err := codec.Args(strings.Repeat("x", 50_000)).With("k", 1).Encode(c, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, p := range map[string]codec.Payload{
+			"text": codec.Args(strings.Repeat("x", 50_000), strings.Repeat("y", 300), 7), "bytes": codec.Args(make([]byte, 70_000), make([]byte, 1)),
+			"keywords": codec.Args(1).With("one", strings.Repeat("x", 40_000)).With("two", make([]byte, 30_000)),
+			"raw":      codec.Raw(c, raw[:n], raw[n:]),
+		} {
+			buf, _, err := p.Encode(c, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n := codec.Bulk(c, &p); n < len(buf)-8 || n > len(buf)+100 {
+				t.Errorf("%s, %s: %d, it takes %d", c.Name(), name, n, len(buf))
+			}
+		}
+		for _, p := range []codec.Payload{{}, codec.Args(), codec.Args(1, "x").With("k", nil), codec.Args(make([]int, 1000))} {
+			if n := codec.Bulk(c, &p); n > 100 {
+				t.Errorf("%s: a small one has %d", c.Name(), n)
 			}
 		}
 	}
