@@ -26,7 +26,7 @@ func TestQuickParse(t *testing.T) {
 	args, kwargs := []any{1, "two", []any{}}, map[string]any{"k": 1}
 	none, progress := map[string]any{}, map[string]any{"progress": true, "x": []any{map[string]any{}}}
 	for _, v := range []any{
-		[]any{50, 1, none}, []any{50, 1 << 40, progress, args}, []any{50, int64(proto.MaxID), none, args, kwargs},
+		[]any{50, 1, none}, []any{50, int64(1 << 40), progress, args}, []any{50, int64(proto.MaxID), none, args, kwargs},
 		[]any{50, 1, none, []any{}, none}, []any{50, 1, progress, nil, kwargs}, []any{50, 1, none, args, nil},
 		[]any{36, 7, 8, none}, []any{36, 7, 1 << 30, progress, args}, []any{36, 500, 8, none, args, kwargs},
 		[]any{36, 1, 2, map[string]any{"enc_algo": "cryptobox"}, []byte("secret")},

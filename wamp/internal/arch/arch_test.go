@@ -48,12 +48,11 @@ var programs = []string{"docs/examples", "wamp/internal/autobahn", "wamp/interna
 // standardOnly are the packages that need nothing but the standard library.
 var standardOnly = []string{"wamp/proto", "wamp/internal/ring"}
 
-// locks are the files of the engine in which a lock may stand: two hand-over
-// locks, each in a file of its own. All other state of a session belongs to
-// its actor.
+// locks are the files of the engine in which a lock may stand: hand-over locks,
+// each in a file of its own. All other state of a session belongs to its actor.
 var locks = map[string][]string{
 	"wamp":               {},
-	"wamp/session":       {"logs.go", "mailbox.go"},
+	"wamp/session":       {"inbox.go", "logs.go", "mailbox.go"},
 	"wamp/internal/flow": {"stream.go"},
 }
 
