@@ -60,7 +60,7 @@ type Results <-chan Result
 // Final waits for the last element of the stream and returns it together with
 // its Err. Progressive results before it are discarded.
 func (r Results) Final() (Result, error) {
-	last := Result{Err: opError("call", "", errNoStream)}
+	last := Result{Err: errNoResults}
 	if r == nil {
 		return last, last.Err
 	}
@@ -77,8 +77,7 @@ func (r Results) Final() (Result, error) {
 func (r Results) All() iter.Seq2[Result, error] {
 	return func(yield func(Result, error) bool) {
 		if r == nil {
-			err := opError("call", "", errNoStream)
-			yield(Result{Err: err}, err)
+			yield(Result{Err: errNoResults}, errNoResults)
 			return
 		}
 		for v := range r {

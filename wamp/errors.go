@@ -371,6 +371,7 @@ const (
 // What is refused before anything happens.
 var (
 	errNoStream    = errors.New("the stream is nil, or has been read to its end")
+	errNoResults   = opError("call", "", errNoStream) // made once: each Final begins with it
 	errByChannel   = errors.New("it is read by its channel already")
 	errByLoop      = errors.New("another loop reads it")
 	errNilOption   = errors.New("an option is nil")
