@@ -131,7 +131,7 @@ func TestDialOfSilence(t *testing.T) {
 				address = tt.scheme + "://router.example/ws"
 				opts.Proxy = http.ProxyURL(&url.URL{Scheme: tt.proxy, Host: ln.Addr().String()})
 			}
-			err := dialFails(t, address, opts, 150*time.Millisecond, tt.phase, tt.hint)
+			err := dialFails(t, address, opts, 600*time.Millisecond, tt.phase, tt.hint)
 			if !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("%v", err)
 			}
@@ -139,7 +139,7 @@ func TestDialOfSilence(t *testing.T) {
 			cause := errors.New("changed my mind")
 			ctx, cancel := context.WithCancelCause(t.Context())
 			done := background(func() error { _, err := dial(ctx, address, opts); return err })
-			time.Sleep(50 * time.Millisecond)
+			time.Sleep(200 * time.Millisecond)
 			cancel(cause)
 			if err := within(t, done, "dial"); !errors.Is(err, context.Canceled) || !errors.Is(err, cause) {
 				t.Errorf("%v", err)
