@@ -377,7 +377,6 @@ func TestConnectErrorsNameTheAddress(t *testing.T) {
 	}
 	defer func() { _ = silent.Close() }()
 	quiet := silent.Addr().String()
-	ctx := within(t, 2*time.Second)
 	var all sync.WaitGroup
 	for given, want := range map[string]string{
 		"tcp://user:secret@" + host + "/path": "wamp: connect tcp://" + host + ": rawsocket handshake: context deadline exceeded",
@@ -386,7 +385,12 @@ func TestConnectErrorsNameTheAddress(t *testing.T) {
 		"unix://@wamp-nobody-listens":         "wamp: connect unix://@wamp-nobody-listens: dial: ",
 	} {
 		all.Go(func() { // at once, since each takes its time
-			_, err := wamp.Connect(ctx, given, "realm1")
+			var err error
+			for _, limit := range []time.Duration{time.Second, 10 * time.Second} { // a busy machine may not get far in one
+				if _, err = wamp.Connect(within(t, limit), given, "realm1"); err != nil && strings.HasPrefix(err.Error(), want) {
+					break
+				}
+			}
 			if err == nil || !strings.HasPrefix(err.Error(), want) || strings.Count(err.Error(), "://") != 1 {
 				t.Errorf("%s: %v, want %s...", given, err, want)
 			}
