@@ -16,12 +16,14 @@ func appendMessage(f format, dst []byte, m *proto.Message) ([]byte, error) {
 	if err != nil {
 		return dst, err
 	}
-	text := f.text()
-	dst = appendParts(dst, m, text)
-	if text {
+	return appendEnd(f, appendParts(dst, m, f.text())), nil
+}
+
+func appendEnd(f format, dst []byte) []byte {
+	if f.text() {
 		dst = append(dst, ']')
 	}
-	return dst, nil
+	return dst
 }
 
 // appendHead appends what of a message stands in front of its payload.
@@ -48,16 +50,25 @@ func appendHead(f format, dst []byte, m *proto.Message) ([]byte, error) {
 	text := f.text()
 	dst = f.listHead(dst, n)
 	dst = f.appendUint(dst, uint64(m.Type))
+	dst, err := appendFields(f, dst, m, fields, text)
+	if err != nil {
+		return dst[:start], err
+	}
+	return openPayload(f, dst, m, text), nil
+}
+
+// appendFields appends fields of a message behind an element.
+func appendFields(f format, dst []byte, m *proto.Message, fields []proto.Field, text bool) ([]byte, error) {
 	for _, field := range fields {
 		if text {
 			dst = append(dst, ',')
 		}
 		var err error
 		if dst, err = appendField(f, dst, m, field); err != nil {
-			return dst[:start], encodeError(f, err, m.Type.String())
+			return dst, encodeError(f, err, m.Type.String())
 		}
 	}
-	return openPayload(f, dst, m, text), nil
+	return dst, nil
 }
 
 // openPayload appends what stands between the fields and the payload.

@@ -39,10 +39,7 @@ func AppendWith(c Codec, dst []byte, m *proto.Message, p Payload) ([]byte, error
 		return dst[:start], err
 	}
 	f.listHead(dst[:start], 1+n) // one byte too
-	if f.text() {
-		dst = append(dst, ']')
-	}
-	return dst, nil
+	return appendEnd(f, dst), nil
 }
 
 // appendBehind appends fields of a message and its payload behind an element. n is how
@@ -50,13 +47,8 @@ func AppendWith(c Codec, dst []byte, m *proto.Message, p Payload) ([]byte, error
 func appendBehind(c Codec, dst []byte, m *proto.Message, fields []proto.Field, p Payload) (buf []byte, n int, err error) {
 	f := c.format()
 	text := f.text()
-	for _, field := range fields {
-		if text {
-			dst = append(dst, ',')
-		}
-		if dst, err = appendField(f, dst, m, field); err != nil {
-			return dst, 0, encodeError(f, err, m.Type.String())
-		}
+	if dst, err = appendFields(f, dst, m, fields, text); err != nil {
+		return dst, 0, err
 	}
 	n = len(fields)
 	if m.Args != nil || m.Kwargs != nil {
@@ -90,11 +82,7 @@ func appendBehind(c Codec, dst []byte, m *proto.Message, fields []proto.Field, p
 
 // insertEmptyList is for a payload that has keyword arguments only.
 func insertEmptyList(f format, dst []byte, at int) []byte {
-	list := f.listHead(nil, 0)
-	if f.text() {
-		list = append(list, ']')
-	}
-	return slices.Insert(dst, at, list...)
+	return slices.Insert(dst, at, appendEnd(f, f.listHead(nil, 0))...)
 }
 
 // AppendRequest appends a request with an id, of which rest has everything else.
@@ -126,9 +114,4 @@ func AppendHead(c Codec, dst []byte, m *proto.Message) ([]byte, error) {
 }
 
 // AppendEnd appends the end of a message.
-func AppendEnd(c Codec, dst []byte) []byte {
-	if c.format().text() {
-		dst = append(dst, ']')
-	}
-	return dst
-}
+func AppendEnd(c Codec, dst []byte) []byte { return appendEnd(c.format(), dst) }
