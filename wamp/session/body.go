@@ -72,20 +72,6 @@ func (b *Body) cost(uri string) int {
 // forget lets go of the payload.
 func (b *Body) forget() { b.Args, b.Kwargs, b.room = nil, nil, noRoom }
 
-// Lent is the part of an operation that says what becomes of it when the actor
-// does not need it any more.
-type Lent[T any] struct {
-	// Done is told that the actor has let go of the operation. It runs on the
-	// actor, and may be nil.
-	Done func(*T)
-}
-
-func (l *Lent[T]) release(op *T) {
-	if l.Done != nil {
-		l.Done(op)
-	}
-}
-
 // Pool has operations of one kind that are used again, so that they cost no
 // allocation: nobody holds one that the actor has let go of.
 type Pool[T any] struct {

@@ -107,12 +107,12 @@ func TestPool(t *testing.T) {
 			t.Fatalf("it has %+v", a)
 		}
 		a.Done, a.Last, a.Args, a.Scratch[3] = p.Put, true, a.Scratch[:4], 7
-		a.release(a)
+		a.release()
 	}
 	if n := testing.AllocsPerRun(100, func() {
 		a := p.Get()
 		a.Done = p.Put
-		a.release(a)
+		a.release()
 	}); n >= 1 {
 		t.Errorf("%v allocations", n)
 	}

@@ -1,8 +1,6 @@
 package session
 
-import (
-	"github.com/connectanum/connectanum-go/wamp/proto"
-)
+import "github.com/connectanum/connectanum-go/wamp/proto"
 
 // Chunk is a further CALL of a progressive call. The caller fills in the
 // exported fields before it hands it to Session.Chunk; from then on it belongs
@@ -14,12 +12,20 @@ type Chunk struct {
 	Last bool
 	// Body is its payload.
 	Body
-	Lent[Chunk]
+	// Done is told that the actor has let go of the chunk. It runs on the actor, and
+	// may be nil.
+	Done func(*Chunk)
+}
+
+func (k *Chunk) release() {
+	if k.Done != nil {
+		k.Done(k)
+	}
 }
 
 func (k *Chunk) size() int { return k.cost(k.Call.URI) }
 
-func (k *Chunk) refuse(error) { k.release(k) }
+func (k *Chunk) refuse(error) { k.release() }
 
 func (k *Chunk) apply(c *core) {
 	c.outCost += k.size()
@@ -36,7 +42,7 @@ func (k *Chunk) pass(c *core) {
 	}
 	if c.requests[call.id] != request(call) || call.canceled != nil || !call.More {
 		c.stats.Dropped++
-		k.release(k)
+		k.release()
 		return
 	}
 	c.msg = proto.Message{Type: proto.Call, Request: call.id, Options: chunkOptions, URI: call.URI}
@@ -46,7 +52,7 @@ func (k *Chunk) pass(c *core) {
 	if err := c.emitBody(&c.msg, &k.Body, false); err != nil {
 		c.cancelCall(call, call.Mode)
 		call.finish(c, End{Err: err})
-		k.release(k)
+		k.release()
 		return
 	}
 	if c.unwritten(call.seq) {
@@ -54,5 +60,5 @@ func (k *Chunk) pass(c *core) {
 		return
 	}
 	call.chunks = nil
-	k.release(k)
+	k.release()
 }

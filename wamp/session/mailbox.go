@@ -121,54 +121,47 @@ func (m *mailbox) put(ctx context.Context, o op, size int) error {
 // offer takes an operation if there is room, and fails if it never will be
 // taken. The caller has the lock.
 func (m *mailbox) offer(o op, size int) (done bool, err error) {
+	if done, err = m.admits(o, size); done {
+		m.used += size
+		m.data.add(o)
+	}
+	return done, err
+}
+
+// admits reports whether there is room for an operation, nil for one that is bytes. An
+// error means that it never will be taken. The caller has the lock.
+func (m *mailbox) admits(o op, size int) (bool, error) {
 	switch {
 	case m.closed != nil:
 		return false, m.closed
 	case m.offline && m.failFast && !patient(o):
 		return false, notConnected(m.cause)
-	case m.line.len() == 0 && m.room(size):
-		m.used += size
-		m.data.add(o)
-		return true, nil
 	}
-	return false, nil
+	return m.line.len() == 0 && m.room(size), nil
 }
 
 // post hands over a publish of which nobody waits for anything, if there is room.
 func (m *mailbox) post(topic string, rest []byte) (done bool, err error) {
-	size := restCost(rest)
-	m.mu.Lock()
-	switch {
-	case m.closed != nil:
-		err = m.closed
-	case m.offline && m.failFast:
-		err = notConnected(m.cause)
-	case m.line.len() == 0 && m.room(size):
-		m.used += size
-		m.data.addBytes(posting{topic: topic}, rest)
-		done = true
-	}
-	m.mu.Unlock()
-	if done {
-		m.door.ring()
-	}
-	return done, err
+	return m.copyIn(posting{topic: topic}, rest, restCost(rest), false)
 }
 
 // answer hands an answer to an invocation over, if there is room, or past the bound if
 // it is the last: an invocation's end is never held back.
 func (m *mailbox) answer(a Answer) (done bool, err error) {
-	size := a.cost()
+	return m.copyIn(posting{inv: a.Inv, progress: a.Progress}, a.Message, a.cost(), !a.Progress)
+}
+
+// copyIn takes an operation that is bytes if there is room, or by force.
+func (m *mailbox) copyIn(e posting, data []byte, size int, force bool) (done bool, err error) {
 	m.mu.Lock()
-	switch {
-	case m.closed != nil:
-		err = m.closed
-	case a.Progress && m.offline && m.failFast:
-		err = notConnected(m.cause)
-	case !a.Progress || m.line.len() == 0 && m.room(size):
+	if force {
+		done, err = m.closed == nil, m.closed
+	} else {
+		done, err = m.admits(nil, size)
+	}
+	if done {
 		m.used += size
-		m.data.addBytes(posting{inv: a.Inv, progress: a.Progress}, a.Message)
-		done = true
+		m.data.addBytes(e, data)
 	}
 	m.mu.Unlock()
 	if done {
