@@ -151,20 +151,20 @@ func (inv *Invocation) encode(buf *buffer, m *proto.Message, p Payload) (err err
 	if m.Type == proto.Error {
 		m.RequestType, kind = proto.Invocation, seal.KindError
 	}
+	var o *seal.Opaque
 	if s.payloads != nil && (kind == seal.KindResult || !p.Empty()) {
-		o, keys, feature, err := s.opaque(seal.About{Kind: kind, URI: inv.place(), Error: m.URI}, p)
-		if err != nil {
+		var keys Dict
+		var feature proto.Feature
+		if o, keys, feature, err = s.opaque(seal.About{Kind: kind, URI: inv.place(), Error: m.URI}, p); err != nil {
 			return err
 		}
 		if o != nil && !s.eng.Has(proto.Dealer, feature) {
 			return &FeatureError{Role: proto.Dealer, Feature: feature}
 		}
 		m.Options, _ = with(m.Options, nil, proto.Dealer, keys, feature)
-		if p, err = s.form(m, p, o); err != nil {
-			return err
-		}
-	} else if p.Opaque() {
-		return errOpaque
+	}
+	if m.Args, p, err = s.form(p, o); err != nil {
+		return err
 	}
 	if n := codec.Bulk(s.eng.Codec(), &p); n > session.MostCopied {
 		buf.data, buf.roomy = session.Roomy(transport.Headroom, n), true

@@ -27,15 +27,16 @@ func (s *Session) ours(uri string) bool {
 // needs for it.
 func (s *Session) seal(b *session.Body, about seal.About, p Payload) (keys Dict, feature proto.Feature, err error) {
 	o, keys, feature, err := s.opaque(about, p)
+	if err != nil {
+		return nil, 0, err
+	}
+	raw, p, err := s.form(p, o)
 	switch {
 	case err != nil:
-		return nil, 0, err
-	case o == nil:
-		err = s.encode(b, p)
-	case o.Autobahn:
-		b.Args, err = s.eng.Codec().AppendValue(b.Scratch[:0], o.Data)
+	case raw != nil:
+		b.Args = raw
 	default:
-		err = s.encode(b, Args(o.Data))
+		err = s.noted(b.Encode(s.eng.Codec(), p))
 	}
 	return keys, feature, err
 }
@@ -65,19 +66,18 @@ func (s *Session) opaque(about seal.About, p Payload) (o *seal.Opaque, keys Dict
 }
 
 // form returns the payload in which a message carries o, or p where that is nil. In the
-// form of Autobahn it is part of the message itself.
-func (s *Session) form(m *proto.Message, p Payload, o *seal.Opaque) (Payload, error) {
+// form of Autobahn it is what stands in the place of the arguments, encoded.
+func (s *Session) form(p Payload, o *seal.Opaque) (args []byte, _ Payload, err error) {
 	switch {
 	case o == nil && p.Opaque():
-		return p, errOpaque
+		return nil, p, errOpaque
 	case o == nil:
-		return p, nil
+		return nil, p, nil
 	case o.Autobahn:
-		var err error
-		m.Args, err = s.eng.Codec().AppendValue(nil, o.Data)
-		return Payload{}, err
+		args, err = s.eng.Codec().AppendValue(nil, o.Data)
+		return args, Payload{}, err
 	}
-	return Args(o.Data), nil
+	return nil, Args(o.Data), nil
 }
 
 // What the key table says of the keys of a sealed payload: the same in each message

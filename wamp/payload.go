@@ -82,17 +82,6 @@ type Peer struct {
 
 var errOpaque = errors.New("a payload in Autobahn's encrypted form, which was not opened, cannot be sent on")
 
-// encode encodes a payload into the body of an operation.
-func (s *Session) encode(b *session.Body, p Payload) error {
-	if p.Opaque() {
-		return errOpaque
-	}
-	if err := b.Encode(s.eng.Codec(), p); err != nil {
-		return s.noted(err)
-	}
-	return nil
-}
-
 // noted returns err. If a marshaler has panicked, that is logged and counted.
 func (s *Session) noted(err error) error {
 	if p, is := session.Find[*codec.PanicError](err); is {

@@ -141,7 +141,7 @@ func (s *Session) restOf(dst []byte, topic string, options Dict, needs []session
 	}
 	options, needs = with(options, needs, proto.Broker, keys, feature)
 	m := proto.Message{Type: proto.Publish, Options: options, URI: topic}
-	if payload, err = s.form(&m, payload, o); err != nil {
+	if m.Args, payload, err = s.form(payload, o); err != nil {
 		return dst, false, needs, err
 	}
 	if n := codec.Bulk(s.eng.Codec(), &payload); n > session.MostCopied {

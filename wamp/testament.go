@@ -105,7 +105,7 @@ func (s *Session) testament(ctx context.Context, scope Scope, flush bool, proced
 		}
 		call := &cs.call
 		call.Needs = append(call.Needs, needs...)
-		if err = s.encode(&call.Body, payload.WithKwargs(kw)); err != nil {
+		if err = s.noted(call.Body.Encode(s.eng.Codec(), payload.WithKwargs(kw))); err != nil {
 			return err
 		}
 		if err := s.eng.AddTestament(&session.Testament{Call: call, Scope: scope, Flush: flush}); err != nil {
