@@ -49,7 +49,7 @@ type MessageReader struct{ r wsReader }
 // NewMessageReader returns one with a buffer of that size. control gets the control
 // frames.
 func NewMessageReader(src io.Reader, ofClient, text bool, limit, size int, control func(op byte, payload []byte) error) *MessageReader {
-	return &MessageReader{wsReader{src: src, ofClient: ofClient, text: text, limit: limit, most: size, control: control}}
+	return &MessageReader{wsReader{src: src, ofClient: ofClient, text: text, limit: limit, inBuffer: inBuffer{most: size}, control: control}}
 }
 
 // Next returns the next message.

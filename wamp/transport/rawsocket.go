@@ -31,11 +31,6 @@ const (
 )
 
 const (
-	readBuffer = 64 << 10
-	// A connection on which little arrives has a buffer of idleBuffer bytes: until one
-	// read fills it, and again after calmReads that would not have filled the half.
-	idleBuffer = 2 << 10
-	calmReads  = 8
 	// A read buffer that has grown past keepBuffer goes as soon as the message
 	// is read, a smaller one after keepReads messages that did not need it.
 	keepBuffer = 1 << 20
@@ -53,10 +48,7 @@ type rawSocket struct {
 	held bool // writer only: a batch is partly written, the token is ours
 
 	// Reader only.
-	buf   []byte
-	r, w  int // buf[r:w] is not yet read
-	got   int // bytes of the last read into it
-	calm  int // reads in a row that a small buffer would have done for
+	inBuffer
 	large large
 	rerr  error
 
@@ -73,7 +65,7 @@ type rawSocket struct {
 // Read, Write and Close run on goroutines of their own, which costs a little,
 // and one that does not return is left behind a second after CloseNow.
 func NewRawSocket(conn net.Conn, p Protocol, maxSend, maxReceive int) Conn {
-	c := &rawSocket{proto: p, maxSend: maxSend, maxRecv: maxReceive, link: newLink(conn)}
+	c := &rawSocket{proto: p, maxSend: maxSend, maxRecv: maxReceive, link: newLink(conn), inBuffer: inBuffer{most: readBuffer}}
 	if maxSend <= 0 || maxSend > rawMaxSend {
 		c.maxSend = rawMaxSend
 	}
@@ -266,17 +258,8 @@ func (c *rawSocket) gather(need int) ([]byte, error) {
 
 // fill reads more into the buffer.
 func (c *rawSocket) fill() error {
-	left := c.buf[c.r:c.w]
-	if size := c.roomFor(len(left)); size != len(c.buf) {
-		before := c.buf
-		c.buf = takeBuffer(size)
-		c.r, c.w = 0, copy(c.buf, left)
-		giveBuffer(before)
-	} else {
-		c.r, c.w = 0, copy(c.buf, left)
-	}
-	n, err := c.receive(c.buf[c.w:], c.w > 0)
-	c.w, c.got = c.w+n, n
+	n, err := c.receive(c.room(0), c.w > 0)
+	c.add(n)
 	return err
 }
 
@@ -302,46 +285,6 @@ func (c *rawSocket) receive(p []byte, inside bool) (int, error) {
 
 // Keep implements Keeper.
 func (c *rawSocket) Keep() bool { return c.large.keep() }
-
-// roomFor is how large the buffer has to be for the next read, where left bytes of a
-// frame are there.
-func (c *rawSocket) roomFor(left int) int {
-	size := len(c.buf)
-	switch {
-	case size == 0:
-		return idleBuffer
-	case left == size:
-		return readBuffer
-	case left > 0:
-	case size == idleBuffer && c.got == size: // there is more where that came from
-		return readBuffer
-	case size == readBuffer && c.got >= idleBuffer/2:
-		c.calm = 0
-	case size == readBuffer:
-		if c.calm++; c.calm >= calmReads {
-			c.calm = 0
-			return idleBuffer
-		}
-	}
-	return size
-}
-
-// The buffers of connections on which much arrives go round between them.
-var readBuffers = sync.Pool{New: func() any { return new([readBuffer]byte) }}
-
-func takeBuffer(size int) []byte {
-	if size == readBuffer {
-		return readBuffers.Get().(*[readBuffer]byte)[:]
-	}
-	return make([]byte, size)
-}
-
-// giveBuffer gives a buffer back from which nobody reads any more.
-func giveBuffer(b []byte) {
-	if len(b) == readBuffer {
-		readBuffers.Put((*[readBuffer]byte)(b))
-	}
-}
 
 // control handles a ping or a pong.
 func (c *rawSocket) control(typ byte, frame []byte) error {

@@ -55,7 +55,7 @@ func newWebSocket(l *link, src io.Reader, early []byte, server bool, p Protocol,
 	c := &webSocket{link: l, server: server, handed: make(chan struct{}), pongs: make(chan uint64, 1)}
 	c.init(p, cfg, c.ping)
 	c.receive1, c.broke = c.receive, l.failed
-	c.in = wsReader{src: &patient{src, l}, ofClient: server, text: p.Text, limit: c.readLimit, control: c.control, most: readBuffer}
+	c.in = wsReader{src: &patient{src, l}, ofClient: server, text: p.Text, limit: c.readLimit, control: c.control, inBuffer: inBuffer{most: readBuffer}}
 	c.in.preload(early)
 	c.out.first = wsFin | opBinary
 	if p.Text {

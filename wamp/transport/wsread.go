@@ -17,12 +17,7 @@ type wsReader struct {
 	limit    int  // the largest message
 	control  func(op byte, payload []byte) error
 
-	buf  []byte
-	most int // bytes of buf where much arrives; as with RawSocket it has idleBuffer where little does
-	r, w int // buf[r:w] has not been read
-	got  int // bytes of the last read into it
-	calm int // reads in a row that a small one would have done for
-
+	inBuffer
 	// Of the first frame in buf, while its end has not come: how many bytes of
 	// its payload are unmasked, and how many are checked.
 	bare, valid int
@@ -212,42 +207,11 @@ func (r *wsReader) whole() bool {
 }
 
 // fill reads more into the buffer, which has room for a frame of need bytes
-// afterwards. What is left in it moves to its beginning, each frame once at most.
+// afterwards.
 func (r *wsReader) fill(need int) error {
-	left := r.buf[r.r:r.w]
-	if size := r.roomFor(len(left), need); size != len(r.buf) {
-		before := r.buf
-		r.buf = takeBuffer(size)
-		r.w = copy(r.buf, left)
-		giveBuffer(before)
-	} else {
-		r.w = copy(r.buf, left)
-	}
-	r.r = 0
-	n, err := r.read(r.buf[r.w:])
-	r.w, r.got = r.w+n, n
+	n, err := r.read(r.room(need))
+	r.add(n)
 	return err
-}
-
-// roomFor is how large the buffer has to be for the next read, where left bytes of
-// a frame of need bytes are there.
-func (r *wsReader) roomFor(left, need int) int {
-	size, idle := len(r.buf), min(idleBuffer, r.most)
-	switch {
-	case size == 0 && need <= idle:
-		return idle
-	case size < r.most && (need > size || left == size || size > 0 && r.got == size): // there is more where that came from
-		return r.most
-	case left > 0 || size == idle:
-	case r.got >= idle/2:
-		r.calm = 0
-	default:
-		if r.calm++; r.calm >= calmReads {
-			r.calm = 0
-			return idle
-		}
-	}
-	return size
 }
 
 // read reads at least a byte.
