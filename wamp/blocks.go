@@ -2,6 +2,7 @@ package wamp
 
 import (
 	"context"
+	"iter"
 	"sync/atomic"
 
 	"github.com/connectanum/connectanum-go/wamp/internal/flow"
@@ -38,6 +39,32 @@ func (r *reader) begin() error {
 
 // end ends a loop.
 func (r *reader) end() { r.way.Store(readByLoops) }
+
+// loop is an iterator over the values of a handle, which is what at uri. over is asked
+// behind the last one why there are no more; nil: its user has ended it.
+func loop[T any](r *reader, what, uri string, each iter.Seq[*T], over func() error) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var none T
+		if err := r.begin(); err != nil {
+			yield(none, opError(what, uri, err))
+			return
+		}
+		defer r.end() // also behind a panic
+		for v := range each {
+			if !yield(*v, nil) {
+				return
+			}
+		}
+		if err := over(); err != nil {
+			yield(none, err)
+		}
+	}
+}
+
+// noLoop is the iterator over a handle that there is not.
+func noLoop[T any](what string) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) { yield(*new(T), opError(what, "", errNoStream)) }
+}
 
 // Empty blocks of streams, of all sessions: there is nothing in them.
 var (

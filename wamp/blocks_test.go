@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp"
+	"github.com/connectanum/connectanum-go/wamp/internal/sessiontest"
 	"github.com/connectanum/connectanum-go/wamp/wamptest"
 )
 
@@ -464,4 +465,38 @@ func TestEventsAcrossReconnectByEachWay(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Who asks for the channel of a handle that is read by All learns of it from the log:
+// the channel is closed, and the handle lives.
+func TestChannelBehindAllIsLogged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log sessiontest.Log
+		s := join(t, wamptest.NewRouter(t), log.Option())
+		sub := subscribe(t, s, "com.example.topic")
+		reg, err := s.Register(t.Context(), "com.example.proc")
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() {
+			for range sub.All() {
+				break
+			}
+		}()
+		go func() {
+			for range reg.All() {
+				break
+			}
+		}()
+		synctest.Wait()
+		if _, open := <-sub.Events(); open || sub.Err() != nil {
+			t.Errorf("an event, or %v", sub.Err())
+		}
+		if _, open := <-reg.Invocations(); open || reg.Err() != nil {
+			t.Errorf("an invocation, or %v", reg.Err())
+		}
+		synctest.Wait()
+		log.Has(t, "a subscription that is read by All was asked for its channel", "topic=com.example.topic")
+		log.Has(t, "a registration that is read by All was asked for its channel", "procedure=com.example.proc")
+	})
 }

@@ -110,10 +110,12 @@ func (s *Session) register(ctx context.Context, procedure string, options []Regi
 // session closes it when the registration is over; [Registration.Err] then
 // returns why.
 //
-// A registration is read by its channel or by [Registration.All]: where All came
-// first, Invocations returns another channel, which is closed.
+// A registration is read by its channel or by [Registration.All]. Where All came
+// first, Invocations returns a closed channel, although the registration lives and
+// Err returns nil; that is logged.
 func (r *Registration) Invocations() <-chan *Invocation {
 	if !r.reader.byChannel() {
+		r.s.eng.Log().Warn("a registration that is read by All was asked for its channel", "procedure", r.registration.URI)
 		return flow.Of[*Invocation]()
 	}
 	return r.stream.Ch()
@@ -129,25 +131,15 @@ func (r *Registration) Invocations() <-chan *Invocation {
 // another loop goes on where this one was left. One loop can read at a time, and
 // none once Invocations was called: its only pair is an error.
 func (r *Registration) All() iter.Seq2[*Invocation, error] {
-	return func(yield func(*Invocation, error) bool) {
-		if r == nil {
-			yield(nil, opError("registration", "", errNoStream))
-			return
-		}
-		if err := r.reader.begin(); err != nil {
-			yield(nil, opError("registration", r.registration.URI, err))
-			return
-		}
-		defer r.reader.end() // also behind a panic
-		for inv := range r.stream.Each {
-			if !yield(*inv, nil) {
-				return
-			}
-		}
-		if err := r.Err(); err != ErrUnregistered && err != ErrDraining {
-			yield(nil, err)
-		}
+	if r == nil {
+		return noLoop[*Invocation]("registration")
 	}
+	return loop(&r.reader, "registration", r.registration.URI, r.stream.Each, func() error {
+		if err := r.Err(); err != ErrUnregistered && err != ErrDraining {
+			return err
+		}
+		return nil
+	})
 }
 
 // Procedure returns the procedure or pattern that was registered.

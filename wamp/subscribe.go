@@ -218,33 +218,25 @@ func (sub *Subscription) events() <-chan Event {
 // loop goes on where this one was left. One loop can read at a time, and none
 // once Events was called: its only pair is an error.
 func (sub *Subscription) All() iter.Seq2[Event, error] {
-	return func(yield func(Event, error) bool) {
-		if sub == nil {
-			yield(Event{}, opError("subscription", "", errNoStream))
-			return
-		}
-		if err := sub.reader.begin(); err != nil {
-			yield(Event{}, opError("subscription", sub.subscription.URI, err))
-			return
-		}
-		defer sub.reader.end() // also behind a panic
-		if sub.replay != nil { // its events come out of a goroutine of its own
+	if sub == nil {
+		return noLoop[Event]("subscription")
+	}
+	each := sub.stream.Each
+	if sub.replay != nil { // its events come out of a goroutine of its own
+		each = func(yield func(*Event) bool) {
 			for ev := range sub.events() {
-				if !yield(ev, nil) {
+				if !yield(&ev) {
 					return
 				}
 			}
-		} else {
-			for ev := range sub.stream.Each {
-				if !yield(*ev, nil) {
-					return
-				}
-			}
-		}
-		if err := sub.Err(); err != ErrUnsubscribed {
-			yield(Event{}, err)
 		}
 	}
+	return loop(&sub.reader, "subscription", sub.subscription.URI, each, func() error {
+		if err := sub.Err(); err != ErrUnsubscribed {
+			return err
+		}
+		return nil
+	})
 }
 
 // Topic returns the topic or pattern that was subscribed to.
