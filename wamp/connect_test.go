@@ -5,9 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -24,6 +22,7 @@ import (
 
 	"github.com/connectanum/connectanum-go/wamp"
 	"github.com/connectanum/connectanum-go/wamp/codec"
+	"github.com/connectanum/connectanum-go/wamp/internal/faults"
 	"github.com/connectanum/connectanum-go/wamp/proto"
 	"github.com/connectanum/connectanum-go/wamp/transport"
 	"github.com/connectanum/connectanum-go/wamp/wamptest"
@@ -273,26 +272,7 @@ func tunnel(t *testing.T) (address *url.URL, seen chan string) {
 			plain.ServeHTTP(w, req)
 			return
 		}
-		far, err := net.Dial("tcp", req.Host)
-		if err != nil {
-			http.Error(w, "no such host", http.StatusBadGateway)
-			return
-		}
-		near, brw, err := http.NewResponseController(w).Hijack()
-		if err != nil {
-			_ = far.Close()
-			return
-		}
-		_, _ = io.WriteString(near, "HTTP/1.1 200 OK\r\n\r\n")
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			_, _ = io.Copy(near, far)
-			_ = near.Close()
-		}()
-		_, _ = io.Copy(far, brw)
-		_ = far.Close()
-		<-done
+		faults.Tunnel(w, req)
 	}))
 	t.Cleanup(server.Close)
 	address, err := url.Parse(server.URL)

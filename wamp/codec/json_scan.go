@@ -31,7 +31,7 @@ func jsonSpace(data []byte, pos int) int {
 	return pos
 }
 
-// plainChar says of an byte that it stands for itself in a string.
+// plainChar says of a byte that it stands for itself in a string.
 var plainChar = func() (t [256]bool) {
 	for c := range t {
 		t[c] = c >= ' ' && c != '"' && c != '\\'

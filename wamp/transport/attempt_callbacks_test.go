@@ -69,7 +69,7 @@ func TestDialWithBadCallbacks(t *testing.T) {
 	raw := serve(t, "tcp", func(conn net.Conn) { _ = tls.Server(conn, serverTLS).Handshake() })
 	release := make(chan struct{})
 	defer close(release)
-	for name, f := range faults(release) {
+	for name, f := range mishaps(release) {
 		if f == nil {
 			continue
 		}

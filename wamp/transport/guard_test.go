@@ -44,9 +44,9 @@ func (c *stuck) Close() error {
 	return c.Conn.Close()
 }
 
-// faults are what a call of somebody's code may do in the place of returning.
+// mishaps are what a call of somebody's code may do in the place of returning.
 // The goroutines end with release.
-func faults(release <-chan struct{}) map[string]func() {
+func mishaps(release <-chan struct{}) map[string]func() {
 	return map[string]func(){
 		"blocks": func() { <-release },
 		"panics": func() { panic("a slip") },
@@ -72,7 +72,7 @@ func TestRawSocketOverBadConn(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {
 						a, b := net.Pipe()
 						release := make(chan struct{})
-						f := faults(release)[fault]
+						f := mishaps(release)[fault]
 						conn := &stuck{Conn: b}
 						if call == "read" || call == "all" {
 							conn.read = f
@@ -260,7 +260,7 @@ func TestWebSocketOverBadLibrary(t *testing.T) {
 				t.Run(call+" "+fault+"/"+ending, func(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {
 						release := make(chan struct{})
-						f := faults(release)[fault]
+						f := mishaps(release)[fault]
 						if f == nil {
 							f = func() {}
 						}

@@ -2,8 +2,6 @@ package arch_test
 
 import (
 	"go/ast"
-	"go/parser"
-	"go/token"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -16,16 +14,7 @@ import (
 func TestEverythingHasAnExample(t *testing.T) {
 	unasked := map[string]bool{"Error": true, "Is": true, "Unwrap": true, "String": true}
 	used, names := map[string]bool{}, map[string]string{}
-	files, err := filepath.Glob(filepath.Join("..", "..", "*.go"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range files {
-		f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments|parser.SkipObjectResolution)
-		if err != nil {
-			t.Fatal(err)
-		}
-		room := filepath.Base(name)
+	for room, f := range parsed(t, filepath.Join("..", "..")) {
 		switch {
 		case strings.HasPrefix(room, "example"):
 			ast.Inspect(f, func(n ast.Node) bool {

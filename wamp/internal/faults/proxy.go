@@ -33,10 +33,10 @@ type Fault struct {
 	// Delay is how long each byte takes. It costs no throughput as long as
 	// what is under way has room in the proxy, about 256 KiB.
 	Delay time.Duration
-	// Flip changes an byte after every so many, on average. 0: none.
+	// Flip changes a byte after every so many, on average. 0: none.
 	Flip int64
 	// Hole lets everything vanish, the end of the connection too: nobody is
-	// told anything. What has lost an byte so stays a hole for ever.
+	// told anything. What has lost a byte so stays a hole for ever.
 	Hole bool
 	// Stall takes nothing any more, until another fault comes, so that the
 	// sender's buffers fill.
