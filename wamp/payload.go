@@ -28,7 +28,8 @@ import (
 //     map.
 //   - [codec.Payload.Args] and [codec.Payload.Kwargs] return plain values.
 //   - [codec.Payload.NArgs] returns the number of positional arguments.
-//   - [codec.Payload.Text] returns the first argument if it is a string.
+//   - [codec.Payload.Text] returns the beginning of the first argument if that is
+//     a string.
 //   - [codec.Payload.Empty], [codec.Payload.Size], [codec.Payload.IsLast] and
 //     [codec.Payload.Opaque] describe it.
 //   - [codec.Payload.Open] opens a sealed payload (see [WithPayloadCodec]).

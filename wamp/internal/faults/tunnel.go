@@ -12,7 +12,7 @@ func Tunnel(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "only CONNECT", http.StatusMethodNotAllowed)
 		return
 	}
-	far, err := net.Dial("tcp", r.Host)
+	far, err := new(net.Dialer).DialContext(r.Context(), "tcp", r.Host)
 	if err != nil {
 		http.Error(w, "no such host", http.StatusBadGateway)
 		return
