@@ -340,17 +340,12 @@ func (s *Stream[T]) turn() {
 // fill moves what the channel has room for out of the backlog.
 func (s *Stream[T]) fill() {
 	for s.items > 0 {
-		b := s.first
-		it := &b.items[b.head]
+		it := &s.first.items[s.first.head]
 		s.tellGap(it)
 		if it.end || !offer(s.ch, it.v) {
 			return
 		}
-		s.shrink(b, it)
-		if b.head++; b.head == b.n {
-			s.unlinkFirst()
-			s.recycle(b)
-		}
+		s.shift()
 	}
 }
 

@@ -161,20 +161,24 @@ func (s *Stream[T]) full(size int) bool {
 // is next in line then learns how many were lost before it when it is taken.
 func (s *Stream[T]) dropOldest(tooMuch func() bool) {
 	for s.items > 0 && tooMuch() {
-		b := s.first
-		it := &b.items[b.head]
+		it := &s.first.items[s.first.head]
 		if it.end {
 			return
 		}
 		s.holes[1] = s.holes[1] || s.Hole != nil && s.Hole(it.v)
-		s.shrink(b, it)
-		b.head++
+		s.shift()
 		s.dropped++
 		s.gap++
-		if b.head == b.n {
-			s.unlinkFirst()
-			s.recycle(b)
-		}
+	}
+}
+
+// shift takes the first value out of the backlog.
+func (s *Stream[T]) shift() {
+	b := s.first
+	s.shrink(b, &b.items[b.head])
+	if b.head++; b.head == b.n {
+		s.unlinkFirst()
+		s.recycle(b)
 	}
 }
 
