@@ -189,8 +189,8 @@ func (c *core) needRole(role proto.Role) error {
 
 func (c *core) needAll(needs []Need) error {
 	for _, n := range needs {
-		if !n.in(c.broker, c.dealer) {
-			return n.missing()
+		if err := c.need(n); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -146,6 +146,12 @@ var (
 	registrationKind = handleKind{"registration", patternsNeed, proto.Unregister, ErrUnregistered}
 )
 
+// Asked reports whether the end of a handle is what its user has asked for, which is
+// no failure.
+func Asked(err error) bool {
+	return err == ErrUnsubscribed || err == ErrUnregistered || err == ErrDraining
+}
+
 // ID returns the router's id. It is set when Ready has delivered nil, and must
 // not be asked for before.
 func (h *Handle) ID() proto.ID { return proto.ID(h.id.Load()) }

@@ -198,12 +198,10 @@ func (l *link) flush(c *core) {
 	c.out, c.outCost, l.spare = l.spare, 0, nil
 	if l.try != nil && b.Len() <= tryMessages && b.Bytes() <= tryBytes {
 		done, err := l.try.TryWrite(b)
-		switch {
-		case err != nil:
+		if err != nil {
 			l.broke(err)
 			l.busy, l.cost = true, cost // nothing is written any more
 			return
-		case done:
 		}
 		if done {
 			l.box.release(cost)

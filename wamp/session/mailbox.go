@@ -107,25 +107,18 @@ type waiter struct {
 // waits under ctx, behind those who wait already.
 func (m *mailbox) put(ctx context.Context, o op, size int) error {
 	m.mu.Lock()
-	done, err := m.offer(o, size)
-	if !done && err == nil {
+	switch room, err := m.admits(o, size); {
+	case err != nil:
+		m.mu.Unlock()
+		return err
+	case !room:
 		return m.wait(ctx, o, size)
 	}
+	m.used += size
+	m.data.add(o)
 	m.mu.Unlock()
-	if err == nil {
-		m.door.ring()
-	}
-	return err
-}
-
-// offer takes an operation if there is room, and fails if it never will be
-// taken. The caller has the lock.
-func (m *mailbox) offer(o op, size int) (done bool, err error) {
-	if done, err = m.admits(o, size); done {
-		m.used += size
-		m.data.add(o)
-	}
-	return done, err
+	m.door.ring()
+	return nil
 }
 
 // admits reports whether there is room for an operation, nil for one that is bytes. An

@@ -240,7 +240,7 @@ func (c *core) logLoss(reason error) {
 // logHandle logs a registration or subscription that has ended by itself, or by
 // its context. The user's own calls, and the end of the session, need no record.
 func (c *core) logHandle(what, uri string, err error, now bool) {
-	if c.ended || err == ErrUnsubscribed || err == ErrUnregistered || err == ErrDraining {
+	if c.ended || Asked(err) {
 		return
 	}
 	level := slog.LevelWarn

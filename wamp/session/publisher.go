@@ -228,7 +228,6 @@ func (p *Publish) refuse(err error) {
 			err = unknownAtEnd(err, 0)
 		}
 		p.end(End{Err: err})
-		return
 	}
 }
 
@@ -319,8 +318,7 @@ func (p *Publish) expire(c *core) {
 	if c.requests[p.id] != request(p) {
 		return
 	}
-	if c.gates > 0 { // a consumer holds the link back: the answer may be there
-		c.timers.start(&p.timer, c.host.now().Add(c.cfg.AckTimeout))
+	if c.mayHave(&p.timer) {
 		return
 	}
 	delete(c.requests, p.id)

@@ -132,13 +132,22 @@ func (c *core) sendAsk(a ask) {
 	c.handleWindow.open++
 	c.requests[id] = a
 	c.onWrite(&q.timer, c.cfg.AckTimeout, timerFunc(func(c *core) {
-		if c.gates > 0 { // a consumer holds the link back: the answer may be there
-			c.timers.start(&q.timer, c.host.now().Add(c.cfg.AckTimeout))
+		if c.mayHave(&q.timer) {
 			return
 		}
 		c.free(a)
 		a.silent(c)
 	}))
+}
+
+// mayHave reports whether an acknowledgement that is late may be there: a consumer
+// holds the link back. Its timer starts again then.
+func (c *core) mayHave(t *timer) bool {
+	if c.gates == 0 {
+		return false
+	}
+	c.timers.start(t, c.host.now().Add(c.cfg.AckTimeout))
+	return true
 }
 
 // free gives the place of an ask in the window back.
