@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"github.com/connectanum/connectanum-go/wamp/internal/flow"
+	"github.com/connectanum/connectanum-go/wamp/session"
 )
 
 // reader is who reads a handle. There is one way for each: its channel, or loops
@@ -40,9 +41,29 @@ func (r *reader) begin() error {
 // end ends a loop.
 func (r *reader) end() { r.way.Store(readByLoops) }
 
-// loop is an iterator over the values of a handle, which is what at uri. over is asked
-// behind the last one why there are no more; nil: its user has ended it.
-func loop[T any](r *reader, what, uri string, each iter.Seq[*T], over func() error) iter.Seq2[T, error] {
+// ending is why a handle is over.
+type ending struct{ err atomic.Pointer[error] }
+
+// why is the error, nil while the handle lives.
+func (e *ending) why() error {
+	if err := e.err.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// over says why the channel of what, at uri, will be closed. A Close that has cut the
+// stream already knows better.
+func (e *ending) over(what, uri string, err error) {
+	if !session.Asked(err) {
+		err = opError(what, uri, err)
+	}
+	e.err.CompareAndSwap(nil, &err)
+}
+
+// loop is an iterator over the values of a handle, which is what at uri. Behind the
+// last one it says why there are no more, unless the user has asked for that.
+func loop[T any](r *reader, end *ending, what, uri string, each iter.Seq[*T]) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var none T
 		if err := r.begin(); err != nil {
@@ -55,7 +76,7 @@ func loop[T any](r *reader, what, uri string, each iter.Seq[*T], over func() err
 				return
 			}
 		}
-		if err := over(); err != nil {
+		if err := end.why(); err != nil && !session.Asked(err) {
 			yield(none, err)
 		}
 	}

@@ -37,9 +37,9 @@ import (
 // See the WAMP specification, "Progressive Call Invocations".
 func (s *Session) CallStream(ctx context.Context, procedure string, chunks <-chan Payload, options ...CallOption) Results {
 	if chunks == nil {
-		return s.callFunc(ctx, procedure, options, nil)
+		return s.CallFunc(ctx, procedure, nil, options...)
 	}
-	return s.callFunc(ctx, procedure, options, func(ctx context.Context, send func(Payload) error) error {
+	return s.CallFunc(ctx, procedure, func(ctx context.Context, send func(Payload) error) error {
 		for {
 			select {
 			case p, open := <-chunks:
@@ -53,7 +53,7 @@ func (s *Session) CallStream(ctx context.Context, procedure string, chunks <-cha
 				return context.Cause(ctx)
 			}
 		}
-	})
+	}, options...)
 }
 
 // CallFunc makes a progressive call whose chunks a function produces. Each send
@@ -69,10 +69,6 @@ func (s *Session) CallStream(ctx context.Context, procedure string, chunks <-cha
 //
 // Otherwise CallFunc is like [Session.CallStream].
 func (s *Session) CallFunc(ctx context.Context, procedure string, produce func(ctx context.Context, send func(Payload) error) error, options ...CallOption) Results {
-	return s.callFunc(ctx, procedure, options, produce)
-}
-
-func (s *Session) callFunc(ctx context.Context, procedure string, options []CallOption, produce func(context.Context, func(Payload) error) error) Results {
 	cs, err := s.newCall(ctx, procedure, options)
 	if err == nil && produce == nil {
 		err = errNilProducer

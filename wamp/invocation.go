@@ -61,9 +61,10 @@ func (inv *Invocation) NArgs() int { return inv.Payload.NArgs() }
 // Context returns the context of the invocation. It ends when the dealer
 // interrupts the invocation, with an [Interrupt] as its cause; when the
 // connection is lost, with an [OutcomeUnknown] that wraps the reason as its
-// cause; when the session ends, with a [ClosedError]; by the time limits of [ForwardTimeout] and [ChunkIdle]; and when the invocation has been
-// answered. It has the values of the context given to [Session.Register], but
-// does not end with it.
+// cause; when the session ends, with a [ClosedError]; by the time limits of
+// [ForwardTimeout] and [ChunkIdle]; and when the invocation has been answered. It
+// has the values of the context given to [Session.Register], but does not end with
+// it.
 func (inv *Invocation) Context() context.Context { return inv.ctx }
 
 // Procedure returns the procedure that was called. With a pattern it is the one

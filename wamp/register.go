@@ -29,7 +29,7 @@ type Registration struct {
 	timeouts     bool          // ForwardTimeout: this callee keeps them
 	chunkBytes   int           // bound of the chunks of one invocation
 	chunkIdle    time.Duration // ChunkIdle
-	err          atomic.Pointer[error]
+	end          ending
 	refused      atomic.Uint64
 	done         chan struct{} // closed when it has ended
 	over         chan struct{} // closed when what waits for a handler is to be refused
@@ -83,7 +83,7 @@ func (s *Session) register(ctx context.Context, procedure string, options []Regi
 	st.Discard = func(inv *Invocation) { _ = inv.Decline() }
 	st.Cut = func(_ *flow.Stream[*Invocation], n int) (*Invocation, bool) {
 		err := s.eng.Undelivered(n)
-		r.err.Store(&err)
+		r.end.err.Store(&err)
 		return nil, false
 	}
 	for _, o := range options {
@@ -134,12 +134,7 @@ func (r *Registration) All() iter.Seq2[*Invocation, error] {
 	if r == nil {
 		return noLoop[*Invocation]("registration")
 	}
-	return loop(&r.reader, "registration", r.registration.URI, r.stream.Each, func() error {
-		if err := r.Err(); err != ErrUnregistered && err != ErrDraining {
-			return err
-		}
-		return nil
-	})
+	return loop(&r.reader, &r.end, "registration", r.registration.URI, r.stream.Each)
 }
 
 // Procedure returns the procedure or pattern that was registered.
@@ -151,21 +146,7 @@ func (r *Registration) ID() ID { return r.registration.ID() }
 // Err returns why the registration is over, nil while it lives:
 // [ErrUnregistered], [ErrDraining], a [CanceledError] after the end of ctx, a
 // [RevokedError] or a [ClosedError].
-func (r *Registration) Err() error {
-	if err := r.err.Load(); err != nil {
-		return *err
-	}
-	return nil
-}
-
-// setErr says why the channel will be closed. A Close that has cut the stream
-// already knows better.
-func (r *Registration) setErr(err error) {
-	if err != ErrUnregistered && err != ErrDraining { // what its user has asked for is no failure
-		err = opError("registration", r.registration.URI, err)
-	}
-	r.err.CompareAndSwap(nil, &err)
-}
+func (r *Registration) Err() error { return r.end.why() }
 
 // Refused returns how many invocations were answered with
 // wamp.error.unavailable because they found no room.
@@ -220,7 +201,7 @@ func (is *invocationSink) Lost() uint64 {
 }
 
 func (is *invocationSink) End(e session.End) {
-	(*Registration)(is).setErr(e.Err)
+	is.end.over("registration", is.registration.URI, e.Err)
 	close(is.done)
 	if e.Now {
 		close(is.over)

@@ -258,7 +258,7 @@ func (p *replay) cut(n int) {
 		return
 	}
 	err := opError("subscription", p.sub.subscription.URI, p.sub.s.eng.Undelivered(n))
-	p.sub.err.Store(&err)
+	p.sub.end.err.Store(&err)
 }
 
 // deliver hands events to the consumer. It reports whether that one is still

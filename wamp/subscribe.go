@@ -3,7 +3,6 @@ package wamp
 import (
 	"context"
 	"iter"
-	"sync/atomic"
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp/codec"
@@ -92,7 +91,7 @@ type Subscription struct {
 	stream       flow.Stream[Event]
 	subscription session.Subscription
 	s            *Session
-	err          atomic.Pointer[error]
+	end          ending
 	gap          bool // the next event comes after a gap; actor only
 	replay       *replay
 	reader       reader
@@ -139,7 +138,7 @@ func (s *Session) subscribe(ctx context.Context, topic string, options []Subscri
 	initEvents(st, s, ctx)
 	st.Cut = func(_ *flow.Stream[Event], n int) (Event, bool) {
 		err := opError("subscription", topic, s.eng.Undelivered(n))
-		sub.err.Store(&err)
+		sub.end.err.Store(&err)
 		return Event{}, false
 	}
 	for _, o := range options {
@@ -231,12 +230,7 @@ func (sub *Subscription) All() iter.Seq2[Event, error] {
 			}
 		}
 	}
-	return loop(&sub.reader, "subscription", sub.subscription.URI, each, func() error {
-		if err := sub.Err(); err != ErrUnsubscribed {
-			return err
-		}
-		return nil
-	})
+	return loop(&sub.reader, &sub.end, "subscription", sub.subscription.URI, each)
 }
 
 // Topic returns the topic or pattern that was subscribed to.
@@ -248,21 +242,9 @@ func (sub *Subscription) ID() ID { return sub.subscription.ID() }
 // Err returns why the subscription is over, nil while it lives:
 // [ErrUnsubscribed], a [CanceledError] after the end of ctx, [ErrSlowConsumer],
 // a [RevokedError] or a [ClosedError].
-func (sub *Subscription) Err() error {
-	if err := sub.err.Load(); err != nil {
-		return *err
-	}
-	return nil
-}
+func (sub *Subscription) Err() error { return sub.end.why() }
 
-// setErr says why the channel will be closed. A Close that has cut the stream
-// already knows better.
-func (sub *Subscription) setErr(err error) {
-	if err != ErrUnsubscribed { // what its user has asked for is no failure
-		err = opError("subscription", sub.subscription.URI, err)
-	}
-	sub.err.CompareAndSwap(nil, &err)
-}
+func (sub *Subscription) setErr(err error) { sub.end.over("subscription", sub.subscription.URI, err) }
 
 // Dropped returns how many events were dropped because the consumer was slow.
 func (sub *Subscription) Dropped() uint64 { return sub.stream.Dropped() }
