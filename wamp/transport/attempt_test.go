@@ -131,7 +131,7 @@ func TestDialOfSilence(t *testing.T) {
 				address = tt.scheme + "://router.example/ws"
 				opts.Proxy = http.ProxyURL(&url.URL{Scheme: tt.proxy, Host: ln.Addr().String()})
 			}
-			err := dialFails(t, address, opts, 600*time.Millisecond, tt.phase, tt.hint)
+			err := dialFails(t, address, opts, 1200*time.Millisecond, tt.phase, tt.hint)
 			if !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("%v", err)
 			}
