@@ -150,8 +150,7 @@ func deadly(reason error) bool {
 // link.
 func (b *blame) tooBig(c *core, reason error) {
 	most := -1
-	for id := range c.requests {
-		r := c.requests[id]
+	for _, r := range c.requests.All() {
 		seq, size := r.written()
 		if seq > c.sentSeq || size < most {
 			continue

@@ -107,7 +107,7 @@ func (call *Call) parkedNode() **node[parked] { return &call.parkedAt }
 func (call *Call) suspected() int             { return int(call.deaths) }
 
 func (call *Call) pending(c *core) bool {
-	return call.parkedAt.listed() || c.requests[call.id] == request(call) && call.delivered == 0
+	return call.parkedAt.listed() || c.requests.Get(call.id) == request(call) && call.delivered == 0
 }
 
 // the options of calls that ask for nothing unusual, by flags.
@@ -216,7 +216,7 @@ func (call *Call) send(c *core) {
 		return
 	}
 	call.id, call.seq = id, c.outSeq
-	c.requests[id] = call
+	c.requests.Put(id, call)
 	c.watch(call.Ctx, &call.watch, call)
 }
 
@@ -262,7 +262,7 @@ func (call *Call) end(e End) {
 
 // finish takes the call out of every table and ends it.
 func (call *Call) finish(c *core, e End) {
-	delete(c.requests, call.id)
+	c.requests.Delete(call.id)
 	call.stop(c, e)
 }
 
@@ -338,7 +338,7 @@ func (call *Call) suspend(c *core, reason error) parked {
 }
 
 func (c *core) onResult(m *proto.Message) {
-	r, ok := c.requests[m.Request].(*Call)
+	r, ok := c.requests.Get(m.Request).(*Call)
 	if !ok {
 		c.answered(m, m.Type.Answers())
 		return
@@ -403,7 +403,7 @@ func (call *Call) ctxEnded(c *core, ctx context.Context) {
 		call.stop(c, End{Err: canceledOffline(ctx, c.life.cause), Now: true})
 		return
 	}
-	if c.requests[call.id] != request(call) {
+	if c.requests.Get(call.id) != request(call) {
 		return
 	}
 	err := newCanceled(ctx)
@@ -429,7 +429,7 @@ func (call *Call) expire(c *core) {
 		call.stop(c, End{Err: call.late(c.life.cause), Now: true})
 		return
 	}
-	if c.requests[call.id] != request(call) {
+	if c.requests.Get(call.id) != request(call) {
 		return
 	}
 	if call.canceled != nil {
@@ -458,7 +458,7 @@ func (o *cancelOp) apply(c *core) {
 		call.stop(c, End{Err: o.err, Now: true})
 		return
 	}
-	if c.requests[call.id] == request(call) && call.canceled == nil {
+	if c.requests.Get(call.id) == request(call) && call.canceled == nil {
 		c.cancelCall(call, call.Mode)
 		call.finish(c, End{Err: o.err, Now: true})
 	}

@@ -40,7 +40,7 @@ func (k *Chunk) pass(c *core) {
 		call.chunks = append(call.chunks, k)
 		return
 	}
-	if c.requests[call.id] != request(call) || call.canceled != nil || !call.More {
+	if c.requests.Get(call.id) != request(call) || call.canceled != nil || !call.More {
 		c.stats.Dropped++
 		k.release()
 		return

@@ -207,7 +207,7 @@ func (o *leftOp) refuse(error) { o.done <- nil }
 
 func (o *leftOp) apply(c *core) {
 	running := map[string]int{}
-	for _, inv := range c.invocations {
+	for _, inv := range c.invocations.All() {
 		running[inv.reg.URI]++
 	}
 	var out []string

@@ -3,7 +3,6 @@ package session
 import (
 	"fmt"
 	"log/slog"
-	"slices"
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp/codec"
@@ -44,13 +43,13 @@ type core struct {
 	// timers that start when the outbound batch is handed to the link.
 	onWritten []*timer
 
-	requests      map[proto.ID]request // what waits for an answer, by request id
+	requests      ring.Table[proto.ID, request] // what waits for an answer, by request id
 	subscriptions ordered[*Subscription]
 	topics        map[topicKey]*topic
 	topicsByID    map[proto.ID]*topic // the first of those that share the id
 	registrations ordered[*Registration]
 	procedures    map[proto.ID]*procedure
-	invocations   map[proto.ID]*Invocation
+	invocations   ring.Table[proto.ID, *Invocation]
 	unfinished    ring.Set[proto.ID] // progressive invocations that ended before their last chunk: what still comes is dropped
 
 	handleWindow handleWindow
@@ -126,13 +125,11 @@ type request interface {
 func newCore(cfg *settings, h host) *core {
 	c := &core{
 		cfg: cfg, host: h, log: cfg.Logger, state: proto.StateClosed,
-		out:         new(transport.Batch),
-		outSeq:      1,
-		requests:    map[proto.ID]request{},
-		topics:      map[topicKey]*topic{},
-		topicsByID:  map[proto.ID]*topic{},
-		procedures:  map[proto.ID]*procedure{},
-		invocations: map[proto.ID]*Invocation{},
+		out:        new(transport.Batch),
+		outSeq:     1,
+		topics:     map[topicKey]*topic{},
+		topicsByID: map[proto.ID]*topic{},
+		procedures: map[proto.ID]*procedure{},
 	}
 	c.timers.epoch = h.now()
 	c.watches.init()
@@ -370,8 +367,8 @@ func (c *core) receive(m *proto.Message) {
 // answered finds the pending request that m answers. A request that was never
 // issued is a violation; one that is over already is dropped and counted.
 func (c *core) answered(m *proto.Message, want proto.MessageType) request {
-	r, ok := c.requests[m.Request]
-	if !ok {
+	r := c.requests.Get(m.Request)
+	if r == nil {
 		if m.Request == 0 || m.Request > c.lastID {
 			c.violation(m.Type, fmt.Sprintf("answers request %d, which was never sent", m.Request), nil)
 			return nil
@@ -395,7 +392,7 @@ func (c *core) onReply(m *proto.Message) {
 	if r := c.answered(m, m.Type.Answers()); r != nil {
 		c.life.heard(r)
 		if !r.reply(c, m) {
-			delete(c.requests, m.Request)
+			c.requests.Delete(m.Request)
 		}
 	}
 }
@@ -412,7 +409,7 @@ func (c *core) onError(m *proto.Message) {
 	}
 	if r := c.answered(m, m.RequestType); r != nil {
 		c.life.heard(r)
-		delete(c.requests, m.Request)
+		c.requests.Delete(m.Request)
 		r.fail(c, newError(c.codec, m))
 	}
 }
@@ -482,14 +479,9 @@ func (c *core) end(reason error) {
 
 // endRequests ends what waits for an answer, in the order it was sent.
 func (c *core) endRequests(err error) {
-	ids := make([]proto.ID, 0, len(c.requests))
-	for id := range c.requests {
-		ids = append(ids, id)
-	}
-	slices.Sort(ids)
-	for _, id := range ids {
-		r := c.requests[id]
-		delete(c.requests, id)
+	for _, id := range c.requests.IDs() {
+		r := c.requests.Get(id)
+		c.requests.Delete(id)
 		r.lost(c, err)
 	}
 }

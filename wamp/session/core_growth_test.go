@@ -232,7 +232,7 @@ func callsBehindHandles(b testing.TB, n int) {
 	for i := range n {
 		r.forget()
 		for ; next <= r.core.lastID; next++ {
-			if q, is := r.core.requests[next].(*subscribeRequest); is {
+			if q, is := r.core.requests.Get(next).(*subscribeRequest); is {
 				asked[q.sub] = next
 			}
 		}

@@ -45,11 +45,11 @@ func (o *drainOp) apply(c *core) {
 func (c *core) drained() {
 	inside := 0
 	for i, o := range c.drains {
-		if o.inside != nil && c.invocations[o.inside.Request] == o.inside && !c.countedBefore(i) {
+		if o.inside != nil && c.invocations.Get(o.inside.Request) == o.inside && !c.countedBefore(i) {
 			inside++
 		}
 	}
-	if len(c.invocations) > inside || c.publishing() || c.asking() {
+	if c.invocations.Len() > inside || c.publishing() || c.asking() {
 		return
 	}
 	if n, _ := c.host.crowded(); n > 0 {

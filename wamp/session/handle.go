@@ -368,7 +368,7 @@ func (q *leaveRequest) refused(c *core, err error) { q.over(c, err) }
 func (q *leaveRequest) lost(c *core, err error)    { q.over(c, err) }
 
 func (q *leaveRequest) silent(c *core) {
-	delete(c.requests, q.id)
+	c.requests.Delete(q.id)
 	q.over(c, ErrAckTimeout)
 }
 

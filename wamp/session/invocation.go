@@ -1,8 +1,6 @@
 package session
 
 import (
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp/proto"
@@ -70,7 +68,7 @@ func (c *core) awaitAnswer(inv *Invocation, uri string) {
 // expire is the time that a handler had to answer, or the caller to send the
 // next chunk.
 func (inv *Invocation) expire(c *core) {
-	if c.invocations[inv.Request] != inv {
+	if c.invocations.Get(inv.Request) != inv {
 		return
 	}
 	if inv.overdue == "" {
@@ -88,7 +86,7 @@ func (inv *Invocation) expire(c *core) {
 // forget takes an invocation out of the table.
 func (c *core) forget(inv *Invocation) {
 	inv.live = false
-	delete(c.invocations, inv.Request)
+	c.invocations.Delete(inv.Request)
 	c.timers.stop(inv.timer)
 	c.endedEarly(inv)
 	inv.endChunks()
@@ -104,7 +102,7 @@ type overdueOp struct {
 func (o *overdueOp) refuse(error) {}
 
 func (o *overdueOp) apply(c *core) {
-	if c.invocations[o.inv.Request] == o.inv && o.inv.gen == c.gen && o.inv.overdue == "" {
+	if c.invocations.Get(o.inv.Request) == o.inv && o.inv.gen == c.gen && o.inv.overdue == "" {
 		o.inv.interrupt(o.cause)
 		c.awaitAnswer(o.inv, proto.ErrURITimeout)
 	}
@@ -117,16 +115,16 @@ func (s *Session) Overdue(inv *Invocation, cause error) { s.box.control(&overdue
 // cutInvocations ends the contexts of all that run, in the order in which they
 // came, and forgets them: their late answers go nowhere.
 func (c *core) cutInvocations(cause error) {
-	for _, id := range slices.Sorted(maps.Keys(c.invocations)) {
-		inv := c.invocations[id]
+	for _, id := range c.invocations.IDs() {
+		inv := c.invocations.Get(id)
 		c.timers.stop(inv.timer)
 		inv.interrupt(cause)
 	}
-	clear(c.invocations)
+	c.invocations.Clear()
 }
 
 func (c *core) onInvocation(m *proto.Message) {
-	if inv := c.invocations[m.Request]; inv != nil {
+	if inv := c.invocations.Get(m.Request); inv != nil {
 		c.onChunk(inv, m)
 		return
 	}
@@ -169,7 +167,7 @@ func (c *core) onInvocation(m *proto.Message) {
 	c.judgeProcedure(r, verdict)
 	inv.reg, inv.gen, inv.live = r, c.gen, true
 	inv.more = inv.Chunks != nil
-	c.invocations[m.Request] = inv
+	c.invocations.Put(m.Request, inv)
 	c.awaitChunk(inv)
 }
 
@@ -272,7 +270,7 @@ func (c *core) sendError(id proto.ID, uri string) {
 }
 
 func (c *core) onInterrupt(m *proto.Message) {
-	inv := c.invocations[m.Request]
+	inv := c.invocations.Get(m.Request)
 	if inv == nil {
 		c.stats.Late++
 		return

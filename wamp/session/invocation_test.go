@@ -74,7 +74,7 @@ func TestStepFullRegistration(t *testing.T) {
 	if m := r.want(proto.Error)[0]; m.URI != proto.ErrURIUnavailable {
 		t.Errorf("sent %+v", m)
 	}
-	if r.core.stats.Refused != 1 || len(r.core.invocations) != 0 {
+	if r.core.stats.Refused != 1 || r.core.invocations.Len() != 0 {
 		t.Errorf("stats %+v", r.core.stats)
 	}
 }

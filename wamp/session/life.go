@@ -171,16 +171,12 @@ func (c *core) dialFailed(err error) {
 // suspend deals with what was under way when the link was lost.
 func (c *core) suspend(reason error) {
 	c.blame.judge(c, reason)
-	ids := make([]proto.ID, 0, len(c.requests))
-	for id := range c.requests {
-		ids = append(ids, id)
-	}
-	slices.Sort(ids)
+	ids := c.requests.IDs()
 	before := c.life.parked.take()
 	c.life.publishes = 0
 	for _, id := range ids {
-		r := c.requests[id]
-		delete(c.requests, id)
+		r := c.requests.Get(id)
+		c.requests.Delete(id)
 		if p := r.suspend(c, reason); p != nil {
 			c.park(p)
 		}

@@ -61,7 +61,7 @@ func TestStepCutsInvocationsInTheirOrder(t *testing.T) {
 	var order []int
 	for i := range 20 {
 		inv := &Invocation{Context: cancelFunc(func(error) { order = append(order, i) })}
-		r.core.invocations[proto.ID(i+1)] = inv
+		r.core.invocations.Put(proto.ID(i+1), inv)
 	}
 	r.lose()
 	if len(order) != 20 || !slices.IsSorted(order) {

@@ -57,7 +57,7 @@ func (c *core) largest() (big hoard, size int) {
 	for s := range c.subscriptions.seq {
 		look(s.Sink, func(v Verdict) { c.judge(s, v) })
 	}
-	for _, r := range c.requests {
+	for _, r := range c.requests.All() {
 		if call, ok := r.(*Call); ok {
 			look(call.Sink, func(v Verdict) { c.judgeCall(call, v) })
 		}
@@ -65,7 +65,7 @@ func (c *core) largest() (big hoard, size int) {
 	for r := range c.registrations.seq {
 		look(r.Sink, func(v Verdict) { c.judgeProcedure(r, v) })
 	}
-	for _, inv := range c.invocations {
+	for _, inv := range c.invocations.All() {
 		if inv.Chunks != nil {
 			look(inv.Chunks, func(v Verdict) { c.judgeChunks(inv, v) })
 		}

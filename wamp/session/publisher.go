@@ -77,7 +77,7 @@ func (p *Publish) parkedNode() **node[parked] { return &p.parkedAt }
 func (p *Publish) suspected() int             { return int(p.deaths) }
 
 func (p *Publish) pending(c *core) bool {
-	return p.at.listed() || c.requests[p.id] == request(p)
+	return p.at.listed() || c.requests.Get(p.id) == request(p)
 }
 
 func (p *Publish) apply(c *core) {
@@ -163,7 +163,7 @@ func (p *Publish) send(c *core) error {
 		c.blame.loose = max(c.blame.loose, p.size())
 		return nil
 	}
-	c.requests[id] = p
+	c.requests.Put(id, p)
 	p.sent = true
 	c.acks++
 	c.watch(p.Ctx, &p.watch, p)
@@ -248,7 +248,7 @@ func (p *Publish) end(e End) {
 func (p *Publish) requestType() proto.MessageType { return proto.Publish }
 
 func (p *Publish) reply(c *core, m *proto.Message) bool {
-	delete(c.requests, m.Request)
+	c.requests.Delete(m.Request)
 	p.answered(c, End{Message: m})
 	return true // it is out already: the next one may have been sent
 }
@@ -300,7 +300,7 @@ func (p *Publish) ctxEnded(c *core, ctx context.Context) {
 		p.refuse(newCanceled(ctx))
 		return
 	}
-	if c.requests[p.id] != request(p) {
+	if c.requests.Get(p.id) != request(p) {
 		return
 	}
 	end := End{Err: newCanceled(ctx), Now: true}
@@ -309,18 +309,18 @@ func (p *Publish) ctxEnded(c *core, ctx context.Context) {
 		p.end(end)
 		return
 	}
-	delete(c.requests, p.id)
+	c.requests.Delete(p.id)
 	p.answered(c, end)
 }
 
 // expire ends a publish that the router has not acknowledged in time.
 func (p *Publish) expire(c *core) {
-	if c.requests[p.id] != request(p) {
+	if c.requests.Get(p.id) != request(p) {
 		return
 	}
 	if c.mayHave(&p.timer) {
 		return
 	}
-	delete(c.requests, p.id)
+	c.requests.Delete(p.id)
 	p.answered(c, End{Err: &OutcomeUnknown{Reason: ErrAckTimeout}})
 }

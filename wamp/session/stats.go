@@ -35,8 +35,8 @@ func (c *core) statsNow() Stats {
 // tables are the sizes of the tables.
 func (c *core) tables() Tables {
 	return Tables{
-		Requests: len(c.requests), Subscriptions: len(c.topicsByID), Registrations: len(c.procedures),
-		Invocations: len(c.invocations), Handles: c.subscriptions.len(), Procedures: c.registrations.len(),
+		Requests: c.requests.Len(), Subscriptions: len(c.topicsByID), Registrations: len(c.procedures),
+		Invocations: c.invocations.Len(), Handles: c.subscriptions.len(), Procedures: c.registrations.len(),
 		Watches: c.watches.entries, Timers: len(c.timers.heap), Parked: c.life.parked.len() + c.life.behind.len(),
 		Queued: c.handleWindow.queue.len() + c.ackWindow.queue.len(),
 	}

@@ -130,7 +130,7 @@ func (c *core) sendAsk(a ask) {
 	q := a.state()
 	q.id, q.seq, q.open = id, c.outSeq, true
 	c.handleWindow.open++
-	c.requests[id] = a
+	c.requests.Put(id, a)
 	c.onWrite(&q.timer, c.cfg.AckTimeout, timerFunc(func(c *core) {
 		if c.mayHave(&q.timer) {
 			return
