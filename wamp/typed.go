@@ -27,8 +27,10 @@ func Call[T any](ctx context.Context, s *Session, procedure string, payload Payl
 	if err != nil {
 		return v, err
 	}
-	if err := into(&v, r.Payload); err != nil {
-		return *new(T), opError("call", procedure, err)
+	if !codec.Quick(&r.Payload, &v) {
+		if err := into(&v, r.Payload); err != nil {
+			return *new(T), opError("call", procedure, err)
+		}
 	}
 	return v, nil
 }

@@ -6,3 +6,6 @@ func GeneralParser(c Codec, l Limits) Parser {
 	p.fast = false
 	return p
 }
+
+// SlowScan is Scan that decodes nothing in one pass.
+func SlowScan(p Payload, targets ...any) error { return p.scan(targets) }

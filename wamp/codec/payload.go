@@ -385,9 +385,13 @@ func scanError(i int, target any, err error) error {
 // they were if the argument does not fit. docs/values.md says what fits into
 // what. The error is a [ScanError].
 func (p Payload) Scan(targets ...any) error {
-	if len(targets) == 0 {
+	if len(targets) == 0 || p.quickScan(targets) {
 		return nil
 	}
+	return p.scan(targets)
+}
+
+func (p *Payload) scan(targets []any) error {
 	for i, target := range targets {
 		if target == nil {
 			continue
