@@ -100,6 +100,7 @@ type callStream struct {
 	flow.Stream[Result]
 	call  session.Call
 	s     *Session
+	head  *head                   // of a call without options, or nil
 	over  context.CancelCauseFunc // ends what a progressive call sends; nil for a plain one
 	again bool                    // its struct is used again
 }
@@ -188,7 +189,10 @@ func (cs *callStream) configure(ctx context.Context, procedure string, options [
 	ctx, bounded, err := session.OwnCall(ctx)
 	if err != nil {
 		ctx = s.eng.Context() // nothing waits under it
-	} else {
+	} else if cs.head = nil; len(options) == 0 {
+		cs.head = headOf(s.eng.Codec(), procedure)
+	}
+	if err == nil && cs.head == nil {
 		err = proto.CheckURI(procedure)
 	}
 	call.Ctx, call.Bounded, call.URI, call.Grace, call.Sink = ctx, bounded, procedure, killGrace, cs
@@ -212,12 +216,33 @@ func cutCall(s *flow.Stream[Result], n int) (Result, bool) {
 // begin hands the call over with its payload.
 func (cs *callStream) begin(payload Payload) error {
 	call := &cs.call
+	if rest, done, err := cs.plain(&payload); done {
+		if err != nil {
+			return err
+		}
+		call.SetRest(rest)
+		return cs.s.eng.Call(call)
+	}
 	keys, feature, err := cs.s.seal(&call.Body, seal.About{Kind: seal.KindCall, URI: call.URI}, payload)
 	if err != nil {
 		return err
 	}
 	call.Options, call.Needs = with(call.Options, call.Needs, proto.Dealer, keys, feature)
 	return cs.s.eng.Call(call)
+}
+
+// plain encodes all of a call but its id, where nothing of it depends on the dealer.
+func (cs *callStream) plain(payload *Payload) (rest []byte, done bool, err error) {
+	call := &cs.call
+	if call.More {
+		return nil, false, nil
+	}
+	if call.Bounded {
+		if _, has := call.Ctx.Deadline(); has {
+			return nil, false, nil
+		}
+	}
+	return cs.s.appendPlain(call.Scratch[:0], cs.head, payload)
 }
 
 // Deliver takes a progressive result. It runs on the actor.

@@ -87,10 +87,14 @@ var acked = Dict{{Key: proto.KeyAcknowledge, Value: true}}
 // See the WAMP specification, "Publishing and Events".
 func (s *Session) Publish(ctx context.Context, topic string, payload Payload, options ...PublishOption) Acks {
 	ctx, _, err := session.OwnCall(ctx)
-	if err == nil {
+	cfg := &plainPublish
+	var h *head
+	if len(options) == 0 {
+		h = headOf(s.eng.Codec(), topic)
+	}
+	if h == nil && err == nil {
 		err = proto.CheckURI(topic)
 	}
-	cfg := &plainPublish
 	if len(options) > 0 {
 		var bad error
 		if cfg, bad = configure(s, options, PublishOption.applyPublish); err == nil {
@@ -98,7 +102,7 @@ func (s *Session) Publish(ctx context.Context, topic string, payload Payload, op
 		}
 	}
 	if !cfg.ack {
-		return s.publish(ctx, topic, payload, cfg, err)
+		return s.publish(ctx, topic, payload, cfg, h, err)
 	}
 	return s.publishAcked(ctx, topic, payload, cfg, err)
 }
@@ -151,10 +155,11 @@ func (s *Session) restOf(dst []byte, topic string, options Dict, needs []session
 	return rest, roomy, needs, s.noted(err)
 }
 
-// publish publishes without an acknowledgement.
-func (s *Session) publish(ctx context.Context, topic string, payload Payload, cfg *publishConfig, err error) Acks {
+// publish publishes without an acknowledgement. h is the head of a publish without
+// options, or nil.
+func (s *Session) publish(ctx context.Context, topic string, payload Payload, cfg *publishConfig, h *head, err error) Acks {
 	if err == nil {
-		err = s.publishOnce(ctx, topic, payload, cfg)
+		err = s.publishOnce(ctx, topic, payload, cfg, h)
 	}
 	if err != nil {
 		return failedAcks(topic, err)
@@ -162,12 +167,15 @@ func (s *Session) publish(ctx context.Context, topic string, payload Payload, cf
 	return s.noAcks
 }
 
-func (s *Session) publishOnce(ctx context.Context, topic string, payload Payload, cfg *publishConfig) error {
+func (s *Session) publishOnce(ctx context.Context, topic string, payload Payload, cfg *publishConfig, h *head) error {
 	buf := buffers.Get().(*buffer)
 	defer buf.free()
 	var needs []session.Need
+	var done bool
 	var err error
-	buf.data, buf.roomy, needs, err = s.restOf(buf.data, topic, cfg.options, cfg.needs, payload)
+	if buf.data, done, err = s.appendPlain(buf.data, h, &payload); !done {
+		buf.data, buf.roomy, needs, err = s.restOf(buf.data, topic, cfg.options, cfg.needs, payload)
+	}
 	if err != nil {
 		return err
 	}

@@ -27,6 +27,17 @@ func AppendRest(c Codec, dst []byte, m *proto.Message, p Payload) ([]byte, error
 	return dst, nil
 }
 
+// AppendRestTo appends a payload to a rest that has none yet and begins at an offset of
+// dst. On error dst comes back unchanged in length.
+func AppendRestTo(c Codec, dst []byte, start int, p Payload) ([]byte, error) {
+	buf, n, err := appendPayload(c, dst, p)
+	if err != nil {
+		return buf[:len(dst)], err
+	}
+	buf[start] += byte(n)
+	return buf, nil
+}
+
 // AppendWith is AppendMessage of a message with the payload p, unless m has one.
 func AppendWith(c Codec, dst []byte, m *proto.Message, p Payload) ([]byte, error) {
 	f, tr := c.format(), m.Type.Traits()
@@ -57,6 +68,15 @@ func appendBehind(c Codec, dst []byte, m *proto.Message, fields []proto.Field, p
 		}
 		return appendParts(openPayload(f, dst, m, text), m, text), n, nil
 	}
+	dst, more, err := appendPayload(c, dst, p)
+	return dst, n + more, err
+}
+
+// appendPayload appends a payload behind the fields of a message. n is how many elements
+// that are.
+func appendPayload(c Codec, dst []byte, p Payload) (buf []byte, n int, err error) {
+	f := c.format()
+	text := f.text()
 	if text {
 		dst = append(dst, ',')
 	}
@@ -66,9 +86,9 @@ func appendBehind(c Codec, dst []byte, m *proto.Message, fields []proto.Field, p
 		if text {
 			dst = dst[:len(dst)-1]
 		}
-		return dst, n, err
+		return dst, 0, err
 	}
-	n++
+	n = 1
 	if at+args < len(dst) {
 		if n++; text {
 			dst = slices.Insert(dst, at+args, ',')

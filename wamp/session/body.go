@@ -14,17 +14,23 @@ type Body struct {
 	Args, Kwargs []byte
 	room         room
 	// Scratch is room for small payloads, so that they cost no allocation.
-	Scratch [95]byte
+	Scratch [127]byte
 }
 
 // room says what is in front of a payload.
 type room uint8
 
 const (
-	noRoom   room = iota
-	freeRoom      // Args begins with bodyRoom bytes that are free, and Kwargs follows it
-	usedRoom      // they have been used
+	noRoom    room = iota
+	freeRoom       // Args begins with bodyRoom bytes that are free, and Kwargs follows it
+	usedRoom       // they have been used
+	wholeRest      // Args is all of the message but its id, and there is nothing else
 )
+
+// SetRest gives the body of a request that is encoded but for its id, by
+// codec.AppendRest: it has no options, and a payload that is not large. rest may live in
+// Scratch.
+func (b *Body) SetRest(rest []byte) { b.Args, b.Kwargs, b.room = rest, nil, wholeRest }
 
 // Encode encodes a payload into the body: into Scratch, if that is big enough.
 func (b *Body) Encode(cd codec.Codec, p codec.Payload) error {
@@ -65,6 +71,9 @@ func (b *Body) parts() (args, kwargs []byte) {
 // cost is what a message with this body and URI counts against the outbound
 // bound.
 func (b *Body) cost(uri string) int {
+	if b.room == wholeRest {
+		return restCost(b.Args)
+	}
 	args, kwargs := b.parts()
 	return len(uri) + len(args) + len(kwargs) + 32
 }

@@ -16,11 +16,11 @@ func TestSizes(t *testing.T) {
 		name       string
 		size, most uintptr
 	}{
-		{"Call", unsafe.Sizeof(Call{}), 432},
+		{"Call", unsafe.Sizeof(Call{}), 464},
 		{"Publish", unsafe.Sizeof(Publish{}), 384},
 		{"Invocation", unsafe.Sizeof(Invocation{}), 96},
 		{"posting", unsafe.Sizeof(posting{}), 56},
-		{"Chunk", unsafe.Sizeof(Chunk{}), 168},
+		{"Chunk", unsafe.Sizeof(Chunk{}), 208},
 	} {
 		if tt.size > tt.most {
 			t.Errorf("a %s has %d bytes, more than %d", tt.name, tt.size, tt.most)
@@ -32,11 +32,14 @@ func TestSizes(t *testing.T) {
 // little more.
 func TestBodyCost(t *testing.T) {
 	call := &Call{URI: "com.example", Body: Body{Args: make([]byte, 10), Kwargs: make([]byte, 20)}}
+	whole := &Call{URI: "com.example"}
+	whole.SetRest(make([]byte, 18))
 	for _, tt := range []struct {
 		name       string
 		size, want int
 	}{
 		{"call", call.size(), 11 + 30 + 32},
+		{"call that is encoded", whole.size(), 11 + 7 + 32},
 		{"chunk", (&Chunk{Call: call, Body: Body{Args: make([]byte, 7)}}).size(), 11 + 7 + 32},
 		{"publish", (&Publish{URI: "com.example", Rest: make([]byte, 18)}).size(), 11 + 7 + 32},
 		{"publish with room", (&Publish{URI: "com.example", Rest: make([]byte, RestRoom+18), Roomy: true}).size(), 11 + 7 + 32},
@@ -61,7 +64,7 @@ func TestBodyEncode(t *testing.T) {
 		{"nothing", codec.Payload{}, "", "", false},
 		{"arguments", codec.Args(1, "two"), `[1,"two"]`, "", true},
 		{"both", small, `[1,"two"]`, `{"k":true}`, true},
-		{"large", codec.Args(strings.Repeat("x", 100)), `["` + strings.Repeat("x", 100) + `"]`, "", false},
+		{"large", codec.Args(strings.Repeat("x", 130)), `["` + strings.Repeat("x", 130) + `"]`, "", false},
 	} {
 		b := &Body{Args: []byte("old"), Kwargs: []byte("old")}
 		if err := b.Encode(codec.JSON, tt.payload); err != nil || string(b.Args) != tt.args || string(b.Kwargs) != tt.kwargs {
@@ -103,7 +106,7 @@ func TestPool(t *testing.T) {
 	p := NewPool[Chunk]()
 	for range 100 {
 		a := p.Get()
-		if a.Done != nil || a.Args != nil || a.Last || a.Scratch != [95]byte{} {
+		if a.Done != nil || a.Args != nil || a.Last || a.Scratch != [127]byte{} {
 			t.Fatalf("it has %+v", a)
 		}
 		a.Done, a.Last, a.Args, a.Scratch[3] = p.Put, true, a.Scratch[:4], 7

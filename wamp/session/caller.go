@@ -209,8 +209,7 @@ func (call *Call) send(c *core) {
 		call.stop(c, End{Err: err})
 		return
 	}
-	c.msg = proto.Message{Type: proto.Call, Options: call.options(c), URI: call.URI}
-	id, err := c.sendBody(&c.msg, &call.Body, call.Idempotent)
+	id, err := call.write(c)
 	if err != nil {
 		call.stop(c, End{Err: err})
 		return
@@ -218,6 +217,15 @@ func (call *Call) send(c *core) {
 	call.id, call.seq = id, c.outSeq
 	c.requests.Put(id, call)
 	c.watch(call.Ctx, &call.watch, call)
+}
+
+// write appends the message to the batch.
+func (call *Call) write(c *core) (proto.ID, error) {
+	if call.room == wholeRest {
+		return c.sendRest(proto.Call, call.Args[0], call.Args[1:])
+	}
+	c.msg = proto.Message{Type: proto.Call, Options: call.options(c), URI: call.URI}
+	return c.sendBody(&c.msg, &call.Body, call.Idempotent)
 }
 
 // check reports what stands against the call at this router.

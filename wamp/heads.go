@@ -1,0 +1,61 @@
+package wamp
+
+import (
+	"hash/maphash"
+	"math/rand/v2"
+	"strings"
+	"sync/atomic"
+
+	"github.com/connectanum/connectanum-go/wamp/codec"
+	"github.com/connectanum/connectanum-go/wamp/proto"
+	"github.com/connectanum/connectanum-go/wamp/session"
+)
+
+// head is what a CALL or PUBLISH without options begins with behind its id. Most of a
+// program name one of a few URIs, which are checked and encoded once.
+type head struct {
+	codec codec.Codec
+	uri   string
+	rest  []byte // see codec.AppendRestTo
+}
+
+const (
+	mostHeads   = 256 // a power of two
+	longestHead = 256 // bytes of its URI
+	headChance  = 16  // one of so many newcomers takes the place of another
+)
+
+var (
+	heads    [mostHeads]atomic.Pointer[head]
+	headSeed = maphash.MakeSeed()
+)
+
+// headOf returns what a request for a URI begins with, nil if that is not kept. A URI
+// whose head is kept is valid.
+func headOf(c codec.Codec, uri string) *head {
+	at := &heads[maphash.String(headSeed, uri)%mostHeads]
+	h := at.Load()
+	if h != nil && h.uri == uri && h.codec == c {
+		return h
+	}
+	if h != nil && rand.Uint32()%headChance != 0 || len(uri) > longestHead || proto.CheckURI(uri) != nil {
+		return nil
+	}
+	h = &head{codec: c, uri: strings.Clone(uri)}
+	var err error
+	if h.rest, err = codec.AppendRest(c, nil, &proto.Message{Type: proto.Call, URI: uri}, Payload{}); err != nil {
+		return nil
+	}
+	at.Store(h)
+	return h
+}
+
+// appendPlain appends the rest of a request to dst: its head, and the payload. It does
+// not where that is sealed, or large.
+func (s *Session) appendPlain(dst []byte, h *head, p *Payload) (rest []byte, done bool, err error) {
+	if h == nil || s.payloads != nil || p.Opaque() || codec.Bulk(h.codec, p) > session.MostCopied {
+		return dst, false, nil
+	}
+	rest, err = codec.AppendRestTo(h.codec, append(dst, h.rest...), len(dst), *p)
+	return rest, true, s.noted(err)
+}
