@@ -11,8 +11,8 @@ import (
 	"github.com/connectanum/connectanum-go/wamp/session"
 )
 
-// head is what a CALL or PUBLISH without options begins with behind its id. Most of a
-// program name one of a few URIs, which are checked and encoded once.
+// head is what a CALL or PUBLISH begins with behind its id: its options and its URI. Most
+// of a program have no options and one of a few URIs, which are checked and encoded once.
 type head struct {
 	codec codec.Codec
 	uri   string
@@ -41,13 +41,19 @@ func headOf(c codec.Codec, uri string) *head {
 	if h != nil && rand.Uint32()%headChance != 0 || len(uri) > longestHead || proto.CheckURI(uri) != nil {
 		return nil
 	}
-	h = &head{codec: c, uri: strings.Clone(uri)}
-	var err error
-	if h.rest, err = codec.AppendRest(c, nil, &proto.Message{Type: proto.Call, URI: uri}, Payload{}); err != nil {
+	if h = newHead(c, strings.Clone(uri), nil); h != nil {
+		at.Store(h)
+	}
+	return h
+}
+
+// newHead encodes what requests for a URI begin with, nil if that cannot be.
+func newHead(c codec.Codec, uri string, options Dict) *head {
+	rest, err := codec.AppendRest(c, nil, &proto.Message{Type: proto.Publish, URI: uri, Options: options}, Payload{})
+	if err != nil {
 		return nil
 	}
-	at.Store(h)
-	return h
+	return &head{codec: c, uri: uri, rest: rest}
 }
 
 // appendPlain appends the rest of a request to dst: its head, and the payload. It does

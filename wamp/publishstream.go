@@ -62,6 +62,7 @@ type publishStream struct {
 	topic string
 	cfg   *publishConfig
 	acked Dict // the options, with acknowledge
+	head  *head
 	own   bool // the window is its own
 	relay *flow.Relay[Ack]
 
@@ -142,6 +143,7 @@ func (s *Session) newPublishStream(ctx context.Context, topic string, options []
 	for range cfg.window {
 		p.room <- nil
 	}
+	p.head = newHead(s.eng.Codec(), topic, p.acked)
 	p.inner, p.stop = context.WithCancelCause(ctx)
 	over := s.eng.Context()
 	p.forget = context.AfterFunc(over, func() { p.stop(context.Cause(over)) })
@@ -213,7 +215,12 @@ func (p *publishStream) publish(ctx context.Context, f *inFlight, payload Payloa
 		}
 	}()
 	var err error
-	f.pub.Rest, f.pub.Roomy, f.pub.Needs, err = p.s.restOf(f.pub.Scratch[:0], p.topic, p.acked, p.cfg.needs, payload)
+	var done bool
+	if f.pub.Rest, done, err = p.s.appendPlain(f.pub.Scratch[:0], p.head, &payload); done {
+		f.pub.Needs = p.cfg.needs
+	} else {
+		f.pub.Rest, f.pub.Roomy, f.pub.Needs, err = p.s.restOf(f.pub.Scratch[:0], p.topic, p.acked, p.cfg.needs, payload)
+	}
 	handed = true
 	if err == nil {
 		err = p.s.eng.PublishWithin(ctx, &f.pub)
@@ -238,22 +245,30 @@ func (p *publishStream) acknowledge() {
 	var last error
 	complete, closed := false, false // which end it was; neither: that of ctx, or an error
 	for p.inner.Err() == nil {
-		select {
-		case f := <-p.flight:
-			if !p.passAck(f) {
-				return
+		var f *inFlight
+		select { // one that is there costs the least to take
+		case f = <-p.flight:
+		default:
+			select {
+			case f = <-p.flight:
+			case <-p.complete:
+				if !p.late {
+					last, complete = p.produced, true
+				}
+				p.stop(nil)
+			case <-p.inner.Done():
 			}
-			if p.inner.Err() == nil {
-				p.room <- f
-			} else {
-				back++
-			}
-		case <-p.complete:
-			if !p.late {
-				last, complete = p.produced, true
-			}
-			p.stop(nil)
-		case <-p.inner.Done():
+		}
+		if f == nil {
+			continue
+		}
+		if !p.passAck(f) {
+			return
+		}
+		if p.inner.Err() == nil {
+			p.room <- f
+		} else {
+			back++
 		}
 	}
 	if over.Err() != nil && !complete && context.Cause(p.inner) == context.Cause(over) {

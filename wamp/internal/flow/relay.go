@@ -39,6 +39,11 @@ func (r *Relay[T]) Send(v T) bool {
 	if r.ctx.Err() != nil {
 		return false
 	}
+	select { // one for which there is room costs the least to send
+	case r.ch <- v:
+		return true
+	default:
+	}
 	select {
 	case r.ch <- v:
 		return true
