@@ -12,6 +12,10 @@ import (
 // This file is the shell around the core: the goroutine that drives it, and its
 // links.
 
+// fewWaiters is how many there may be whose answers are awaited without their being
+// thought of as many that run together.
+const fewWaiters = 4
+
 // run is the actor.
 func (s *Session) run() {
 	defer close(s.gone)
@@ -36,6 +40,11 @@ func (s *Session) run() {
 		}
 		if !c.ended && len(data.entries)+len(ctl) == 0 && s.idle() {
 			s.sleep()
+			// Who wakes the actor hands it the turn, in front of all who have become
+			// runnable with him: they come first, and what they queue leaves in one write.
+			if c.requests.Len()+c.invocations.Len() > fewWaiters {
+				s.yield(0)
+			}
 		}
 	}
 	s.finish(late)
