@@ -28,6 +28,8 @@ func (s *Session) run() {
 		data, ctl = s.box.take(data, ctl)
 		late = c.applyAll(ctl, late)
 		late = c.applyPost(data, late)
+		idle := len(data.entries)+len(ctl) == 0
+		data.empty()
 		if len(c.timers.heap) > 0 && !c.ended {
 			c.tick(time.Now())
 		}
@@ -38,7 +40,7 @@ func (s *Session) run() {
 				s.link.gated.Store(gated)
 			}
 		}
-		if !c.ended && len(data.entries)+len(ctl) == 0 && s.idle() {
+		if !c.ended && idle && s.idle() {
 			s.sleep()
 			// Who wakes the actor hands it the turn, in front of all who have become
 			// runnable with him: they come first, and what they queue leaves in one write.
@@ -84,7 +86,6 @@ func (c *core) applyPost(data post, late []op) []op {
 		default:
 			e.o.apply(c)
 		}
-		*e = posting{}
 	}
 	return late
 }

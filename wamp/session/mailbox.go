@@ -335,9 +335,8 @@ func (m *mailbox) running() []string {
 	return out
 }
 
-// take swaps the queues for the given ones, which have been gone through. Actor only.
+// take swaps the queues for the given ones, which are empty. Actor only.
 func (m *mailbox) take(data post, ctl []op) (d post, c []op) {
-	data.empty()
 	m.mu.Lock()
 	d, m.data = m.data, data
 	c, m.ctl = m.ctl, ctl[:0]

@@ -125,8 +125,7 @@ func (p *Publish) try(c *core) {
 // publishOnce sends a publish of which nobody waits for anything, or lets it wait as
 // others do.
 func (c *core) publishOnce(topic string, rest []byte) {
-	p := Publish{URI: topic, Rest: rest}
-	if c.life.waiting || c.state != proto.StateEstablished || c.holds(&p) {
+	if c.life.waiting || c.state != proto.StateEstablished || c.held(topic) {
 		kept := &Publish{URI: topic}
 		kept.Rest = append(kept.Scratch[:0], rest...)
 		kept.apply(c)

@@ -208,9 +208,13 @@ func (w *ackWindow) init(limit int) { w.limit, w.topics = limit, map[string]int{
 
 // holds reports whether a publish has to wait.
 func (c *core) holds(p *Publish) bool {
+	return p.windowed() && c.ackWindow.open >= c.ackWindow.limit || c.held(p.URI)
+}
+
+// held reports whether every publish to a topic has to wait.
+func (c *core) held(topic string) bool {
 	w := &c.ackWindow
-	return p.windowed() && w.open >= w.limit ||
-		len(w.topics) > 0 && w.topics[p.URI] > 0 || c.awaits(p.URI)
+	return len(w.topics) > 0 && w.topics[topic] > 0 || c.awaits(topic)
 }
 
 // awaits reports whether a SUBSCRIBE for a topic waits to be sent.
