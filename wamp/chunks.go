@@ -29,17 +29,19 @@ const (
 //
 // See the WAMP specification, "Progressive Call Invocations".
 func (inv *Invocation) Chunks() <-chan Payload {
-	if inv.chunks != nil {
-		return inv.chunks.stream.Ch()
+	if k, is := inv.invocation.Chunks.(*chunkStream); is {
+		return k.stream.Ch()
 	}
-	inv.once.Do(func() {
+	if inv.only.Load() == nil {
+		var only <-chan Payload
 		if inv.Payload.Empty() {
-			inv.only = flow.Of[Payload]()
+			only = flow.Of[Payload]()
 		} else {
-			inv.only = flow.Of(inv.Payload)
+			only = flow.Of(inv.Payload)
 		}
-	})
-	return inv.only
+		inv.only.CompareAndSwap(nil, &only)
+	}
+	return *inv.only.Load()
 }
 
 // chunkStream is the chunks of one progressive call. Its methods run on the

@@ -115,7 +115,7 @@ func (inv *Invocation) run(h Handler) {
 		}
 	}()
 	answered = inv.reg.s.eng.Guard(inv.reg.what, func() {
-		if err := h(inv.ctx, inv); err != nil {
+		if err := h(inv.Context(), inv); err != nil {
 			_, _ = inv.fail(err) // its methods are the user's too
 		} else {
 			_ = inv.end("", Payload{})

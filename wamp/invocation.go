@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -29,14 +28,16 @@ type Invocation struct {
 
 	invocation session.Invocation
 	reg        *Registration
-	ctx        context.Context // ends with the invocation: it belongs to it
 	own        session.InsideContext
+	limit      *limit                         // nil unless the callee keeps the timeout
+	only       atomic.Pointer[<-chan Payload] // the chunks of a call that is not progressive, once they were asked for
 	ended      atomic.Bool
-	chunks     *chunkStream   // nil unless it is a progressive call
-	limit      *limit         // nil unless the callee keeps the timeout
-	once       sync.Once      // makes only
-	only       <-chan Payload // the chunks of a call that is not progressive
 }
+
+// insideOf is an Invocation as its context sees it.
+type insideOf Invocation
+
+func (i *insideOf) Base() context.Context { return i.reg.base }
 
 // Scan decodes the positional arguments of the call into the values that the
 // targets point to; a nil target skips its argument. The error is a
@@ -65,7 +66,12 @@ func (inv *Invocation) NArgs() int { return inv.Payload.NArgs() }
 // [ForwardTimeout] and [ChunkIdle]; and when the invocation has been answered. It
 // has the values of the context given to [Session.Register], but does not end with
 // it.
-func (inv *Invocation) Context() context.Context { return inv.ctx }
+func (inv *Invocation) Context() context.Context {
+	if inv.limit != nil {
+		return inv.limit.ctx
+	}
+	return &inv.own
+}
 
 // Procedure returns the procedure that was called. With a pattern it is the one
 // that the caller named.
@@ -120,7 +126,7 @@ func (inv *Invocation) progress(payload Payload) error {
 	if err := inv.encode(buf, &m, payload); err != nil {
 		return err
 	}
-	return inv.reg.s.eng.Answer(inv.ctx, session.Answer{Inv: &inv.invocation, Progress: true, Message: buf.data, Roomy: buf.roomy})
+	return inv.reg.s.eng.Answer(inv.Context(), session.Answer{Inv: &inv.invocation, Progress: true, Message: buf.data, Roomy: buf.roomy})
 }
 
 var yieldProgress = Dict{{Key: proto.KeyProgress, Value: true}}
@@ -308,7 +314,7 @@ func (inv *Invocation) end(uri string, p Payload) error {
 			buf.data, buf.roomy = buf.data[:0], false
 			_ = inv.encode(buf, &proto.Message{Type: proto.Error, URI: proto.ErrURIInvalidPayload}, Payload{})
 		}
-		err := inv.reg.s.eng.Answer(inv.ctx, session.Answer{Inv: &inv.invocation, Message: buf.data, Roomy: buf.roomy})
+		err := inv.reg.s.eng.Answer(inv.Context(), session.Answer{Inv: &inv.invocation, Message: buf.data, Roomy: buf.roomy})
 		inv.invocation.Context.Cancel(nil)
 		return err
 	}
@@ -345,10 +351,10 @@ func (inv *Invocation) special() {
 	}
 	k := &chunkStream{inv: inv}
 	st := &k.stream
-	st.Open(inv.ctx, reg.s.eng, chunkChannel)
+	st.Open(inv.Context(), reg.s.eng, chunkChannel)
 	st.Policy, st.Bytes = reg.stream.Policy, reg.chunkBytes
 	st.Cut = func(*flow.Stream[Payload], int) (Payload, bool) { return Payload{}, false }
-	inv.chunks, inv.invocation.Chunks = k, k
+	inv.invocation.Chunks = k
 	inv.invocation.Idle = reg.chunkIdle
 	k.stream.Put(inv.Payload, 0) // finds room: the channel is empty
 }
@@ -361,6 +367,7 @@ const maxTimeout = int64(1<<63-1) / int64(time.Millisecond)
 // the invocation's context.
 type limit struct {
 	own   *session.InsideContext
+	ctx   context.Context //nolint:containedctx // that of the invocation
 	after time.Duration
 	timer *time.Timer // nil where it is a deadline
 	stop  context.CancelFunc
@@ -385,7 +392,7 @@ func (inv *Invocation) cause() error {
 	if inv.limit == nil {
 		return inv.own.Cause()
 	}
-	return context.Cause(inv.ctx)
+	return context.Cause(inv.limit.ctx)
 }
 
 // keep makes the invocation's context end by its timeout. Where only one result
@@ -393,7 +400,7 @@ func (inv *Invocation) cause() error {
 // then sees.
 func (inv *Invocation) keep(after time.Duration) {
 	cause := &TimeoutError{After: after}
-	l := &limit{own: &inv.own, after: after}
+	l := &limit{own: &inv.own, ctx: &inv.own, after: after}
 	inv.limit, inv.invocation.Context = l, l
 	if inv.Progressive() {
 		l.timer = time.AfterFunc(after, func() {
@@ -402,8 +409,8 @@ func (inv *Invocation) keep(after time.Duration) {
 		})
 		return
 	}
-	inv.ctx, l.stop = context.WithTimeoutCause(inv.ctx, after, cause)
-	l.late = context.AfterFunc(inv.ctx, func() { inv.reg.s.eng.Overdue(&inv.invocation, cause) })
+	l.ctx, l.stop = context.WithTimeoutCause(l.ctx, after, cause)
+	l.late = context.AfterFunc(l.ctx, func() { inv.reg.s.eng.Overdue(&inv.invocation, cause) })
 }
 
 // rearm starts the time anew, unless it is up.
@@ -416,9 +423,9 @@ func (l *limit) rearm() {
 // inside returns the invocation of this session in whose handler ctx was made,
 // nil if there is none.
 func (s *Session) inside(ctx context.Context) *Invocation {
-	inv, _ := ctx.Value(session.InsideKey{}).(*Invocation)
-	if inv == nil || inv.reg.s != s {
+	i, _ := ctx.Value(session.InsideKey{}).(*insideOf)
+	if i == nil || i.reg.s != s {
 		return nil
 	}
-	return inv
+	return (*Invocation)(i)
 }

@@ -178,8 +178,8 @@ var (
 func (is *invocationSink) Invoke(m *proto.Message) (*session.Invocation, session.Verdict) {
 	inv := &Invocation{Details: m.Options, reg: (*Registration)(is)}
 	inv.Payload = inv.received(m)
-	inv.own.Base, inv.own.Invocation = is.base, inv //nolint:fatcontext // it is the context of this invocation
-	inv.ctx, inv.invocation.Context, inv.invocation.Request = &inv.own, &inv.own, m.Request
+	inv.own.Of = (*insideOf)(inv)
+	inv.invocation.Context, inv.invocation.Request = &inv.own, m.Request
 	if len(m.Options) > 0 {
 		inv.special()
 	}

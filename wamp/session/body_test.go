@@ -18,7 +18,7 @@ func TestSizes(t *testing.T) {
 	}{
 		{"Call", unsafe.Sizeof(Call{}), 464},
 		{"Publish", unsafe.Sizeof(Publish{}), 384},
-		{"Invocation", unsafe.Sizeof(Invocation{}), 96},
+		{"Invocation", unsafe.Sizeof(Invocation{}), 80},
 		{"posting", unsafe.Sizeof(posting{}), 56},
 		{"Chunk", unsafe.Sizeof(Chunk{}), 208},
 	} {

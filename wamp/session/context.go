@@ -125,12 +125,17 @@ func simple(ctx context.Context) bool {
 // What most handlers never ask for, its Done, is made when it is asked for. Its
 // methods may be called from any goroutine.
 type InsideContext struct {
-	// Base has the values. It does not end.
-	Base       context.Context //nolint:containedctx // this is one
-	Invocation any
+	// Of is the invocation.
+	Of Inside
 
 	made atomic.Pointer[insideDone] // once somebody wants to wait
 	end  atomic.Pointer[insideEnd]  // once it has ended
+}
+
+// Inside is an invocation, as its context sees it.
+type Inside interface {
+	// Base has the values of the context. It does not end.
+	Base() context.Context
 }
 
 type insideDone struct {
@@ -166,7 +171,7 @@ func (c *InsideContext) Cancel(cause error) {
 func (c *InsideContext) make() context.Context {
 	m := c.made.Load()
 	if m == nil {
-		ctx, cancel := context.WithCancelCause(c.Base)
+		ctx, cancel := context.WithCancelCause(c.Of.Base())
 		m = &insideDone{ctx, cancel}
 		if !c.made.CompareAndSwap(nil, m) {
 			cancel(nil)
@@ -208,11 +213,11 @@ func (c *InsideContext) Cause() error {
 func (c *InsideContext) Value(key any) any {
 	switch key {
 	case InsideKey{}:
-		return c.Invocation
+		return c.Of
 	case causeKey:
 		return c.make().Value(key)
 	}
-	return c.Base.Value(key)
+	return c.Of.Base().Value(key)
 }
 
 // userContext is a context that ends with one of a user's type.

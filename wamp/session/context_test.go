@@ -10,12 +10,12 @@ import (
 // steps in which its Done is made: it is there, and not ended yet.
 func TestInsideContextStaysEnded(t *testing.T) {
 	why := errors.New("why")
-	c := &InsideContext{Base: context.Background()}
+	c := &InsideContext{Of: plainInside{}}
 	c.Cancel(why)
 	if c.Err() == nil {
 		t.Fatal("it has not ended")
 	}
-	ctx, cancel := context.WithCancelCause(c.Base)
+	ctx, cancel := context.WithCancelCause(c.Of.Base())
 	c.made.Store(&insideDone{ctx, cancel})
 	if err := c.Err(); err != context.Canceled {
 		t.Errorf("Err is %v", err)
@@ -29,3 +29,7 @@ func TestInsideContextStaysEnded(t *testing.T) {
 		t.Errorf("the cause is %v", err)
 	}
 }
+
+type plainInside struct{}
+
+func (plainInside) Base() context.Context { return context.Background() }

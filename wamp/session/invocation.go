@@ -22,13 +22,29 @@ type Invocation struct {
 	Handled bool
 
 	// Actor only, from here on.
-	live    bool // it is in the table; of its own link
-	cut     bool // its context has been ended
-	more    bool // further chunks are to come
+	live    bool    // it is in the table; of its own link
+	cut     bool    // its context has been ended
+	more    bool    // further chunks are to come
+	overdue overdue // what it is answered when timer runs out
 	reg     *Registration
 	gen     uint64
 	timer   *timer
-	overdue string // the error it is answered with when timer runs out
+}
+
+// overdue is the error for the caller of a handler that does not end.
+type overdue uint8
+
+const (
+	notOverdue overdue = iota
+	timedOut
+	canceled
+)
+
+func (o overdue) uri() string {
+	if o == canceled {
+		return proto.ErrURICanceled
+	}
+	return proto.ErrURITimeout
 }
 
 // Canceler is the context of an invocation, as the engine sees it.
@@ -57,8 +73,8 @@ func (inv *Invocation) endChunks() {
 }
 
 // awaitAnswer answers with an error for a handler that does not.
-func (c *core) awaitAnswer(inv *Invocation, uri string) {
-	inv.overdue = uri
+func (c *core) awaitAnswer(inv *Invocation, o overdue) {
+	inv.overdue = o
 	if inv.timer == nil {
 		inv.timer = new(timer)
 	}
@@ -71,16 +87,16 @@ func (inv *Invocation) expire(c *core) {
 	if c.invocations.Get(inv.Request) != inv {
 		return
 	}
-	if inv.overdue == "" {
+	if inv.overdue == notOverdue {
 		inv.interrupt(&ChunkTimeoutError{After: inv.Idle})
-		c.awaitAnswer(inv, proto.ErrURITimeout)
+		c.awaitAnswer(inv, timedOut)
 		return
 	}
 	c.notes.faults.Add(1)
 	c.notes.sink.Error("a handler has not ended "+overdueTime.String()+" after its context, its caller was answered",
-		"procedure", inv.reg.URI, "answer", inv.overdue)
+		"procedure", inv.reg.URI, "answer", inv.overdue.uri())
 	c.forget(inv)
-	c.sendError(inv.Request, inv.overdue)
+	c.sendError(inv.Request, inv.overdue.uri())
 }
 
 // forget takes an invocation out of the table.
@@ -102,9 +118,9 @@ type overdueOp struct {
 func (o *overdueOp) refuse(error) {}
 
 func (o *overdueOp) apply(c *core) {
-	if c.invocations.Get(o.inv.Request) == o.inv && o.inv.gen == c.gen && o.inv.overdue == "" {
+	if c.invocations.Get(o.inv.Request) == o.inv && o.inv.gen == c.gen && o.inv.overdue == notOverdue {
 		o.inv.interrupt(o.cause)
-		c.awaitAnswer(o.inv, proto.ErrURITimeout)
+		c.awaitAnswer(o.inv, timedOut)
 	}
 }
 
@@ -208,7 +224,7 @@ func (c *core) onChunk(inv *Invocation, m *proto.Message) {
 		c.violation(proto.Invocation, "its request id is that of an invocation that is running", nil)
 		return
 	}
-	if inv.overdue == "" {
+	if inv.overdue == notOverdue {
 		c.timers.stop(inv.timer)
 	}
 	if odd(m, proto.OddProgress) {
@@ -276,7 +292,7 @@ func (c *core) onInterrupt(m *proto.Message) {
 		return
 	}
 	inv.interrupt(&Interrupt{Mode: m.Options.Str(proto.KeyMode), Reason: m.Options.Str(proto.KeyReason)})
-	c.awaitAnswer(inv, proto.ErrURICanceled)
+	c.awaitAnswer(inv, canceled)
 }
 
 // Answer is what a callee says of an invocation: a progressive result, the final one,

@@ -186,18 +186,30 @@ func (c *ours) register(ctx context.Context) error {
 		return err
 	}
 	go func() { // ends with the registration, which ctx owns
+		if c.loops {
+			for inv, err := range reg.All() {
+				if err == nil {
+					answerInvocation(inv)
+				}
+			}
+			return
+		}
 		for inv := range reg.Invocations() {
-			var n int
-			err := inv.Scan(&n)
-			if err == nil {
-				err = inv.Return(wamp.Args(n))
-			}
-			if err != nil {
-				_ = inv.Fail(err)
-			}
+			answerInvocation(inv)
 		}
 	}()
 	return nil
+}
+
+func answerInvocation(inv *wamp.Invocation) {
+	var n int
+	err := inv.Scan(&n)
+	if err == nil {
+		err = inv.Return(wamp.Args(n))
+	}
+	if err != nil {
+		_ = inv.Fail(err)
+	}
 }
 
 func (c *ours) invocations(ctx context.Context, n int) error {

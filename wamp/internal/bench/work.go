@@ -40,6 +40,7 @@ var works = []work{
 	{"fanout100", "events of one topic to 100 subscriptions of the session", "deliveries/s", events(100, false)},
 	{"fanout1000", "events of one topic to 1,000 subscriptions", "deliveries/s", events(1000, false)},
 	{"invocations", "invocations answered", "invocations/s", invocations},
+	{"invocationsiter", "invocations answered, iterator", "invocations/s", byLoop(invocations)},
 	publishers(1),
 	publishers(16),
 	{"acked", "published with acknowledgement, one after the other", "", each(client.acked)},
