@@ -107,6 +107,13 @@ func (o *simOp) make(a sim.Action) op {
 		case sim.Timeout:
 			call.Timeout = sim.CallTimeout
 		}
+		if !call.Progressive && !call.More && call.Timeout == 0 && a.Op%2 == 0 { // its options are none
+			rest, err := codec.AppendRest(codec.JSON, call.Scratch[:0], &proto.Message{Type: proto.Call, URI: call.URI, Args: args}, codec.Payload{})
+			if err != nil {
+				panic(err)
+			}
+			call.SetRest(rest)
+		}
 		return call
 	case sim.Publish:
 		p := &Publish{Ctx: o.ctx, URI: sim.TopicURI(a.Name)}
