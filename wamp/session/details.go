@@ -1,6 +1,9 @@
 package session
 
 import (
+	"reflect"
+	"sync/atomic"
+
 	"github.com/connectanum/connectanum-go/wamp/proto"
 	"github.com/connectanum/connectanum-go/wamp/transport"
 )
@@ -28,6 +31,7 @@ type Details struct {
 
 func newDetails(cfg *settings, m *proto.Message, p transport.Protocol) *Details {
 	o := m.Options
+	shareRoles(o)
 	d := &Details{
 		Session: m.ID, Realm: cfg.Realm,
 		AuthID: o.Str(proto.KeyAuthID), AuthRole: o.Str(proto.KeyAuthRole),
@@ -39,4 +43,25 @@ func newDetails(cfg *settings, m *proto.Message, p transport.Protocol) *Details 
 		d.Realm = realm
 	}
 	return d
+}
+
+// lastRoles is what the WELCOME that came last says of the router's roles. Nearly all say
+// the same, and those that do share it: it is a tenth of what an idle session takes.
+var lastRoles atomic.Pointer[any]
+
+const mostShared = 16 << 10 // bytes; what is kept when its session is gone
+
+// shareRoles puts the roles that are known in the place of equal ones.
+func shareRoles(welcome proto.Dict) {
+	for i := range welcome {
+		e := &welcome[i]
+		if e.Key != proto.KeyRoles {
+			continue
+		}
+		if last := lastRoles.Load(); last != nil && reflect.DeepEqual(*last, e.Value) {
+			e.Value = *last
+		} else if roles := e.Value; (proto.Dict{*e}).Size() <= mostShared {
+			lastRoles.Store(&roles)
+		}
+	}
 }

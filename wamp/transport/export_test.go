@@ -84,9 +84,7 @@ func NewMessageWriter(server bool, p Protocol) *MessageWriter {
 	if p.Text {
 		m.c.out.first = wsFin | opText
 	}
-	if !server {
-		m.c.out.keys = newKeys()
-	}
+	m.c.out.masks = !server
 	return m
 }
 

@@ -61,9 +61,7 @@ func newWebSocket(l *link, src io.Reader, early []byte, server bool, p Protocol,
 	if p.Text {
 		c.out.first = wsFin | opText
 	}
-	if !server {
-		c.out.keys = newKeys()
-	}
+	c.out.masks = !server
 	return c
 }
 
@@ -276,7 +274,7 @@ func (c *webSocket) begin() error {
 
 // stop ends the writing: the memory of the batch is its owner's again.
 func (c *webSocket) stop(err error) error {
-	c.out.out, c.out.off, c.out.rest = nil, 0, nil
+	c.out.room, c.out.out, c.out.off, c.out.rest = nil, nil, 0, nil
 	return c.writeError(err)
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"math/rand/v2"
 	"slices"
+	"sync"
 )
 
 // Separators of batched JSON: the one of the specification, and the one that
@@ -76,26 +77,41 @@ func split(p []byte, text bool) (m, rest []byte, err *FrameError) {
 }
 
 // wsWriter makes frames of a batch, a piece of about flushAfter bytes at a time:
-// each message is copied once, which masks it.
+// each message is copied once, which masks it. Where nothing is to be written it has no
+// memory.
 type wsWriter struct {
-	first  byte          // of the header
-	keys   *rand.ChaCha8 // nil at a server, which does not mask
-	out    []byte
+	first  byte // of the header
+	masks  bool // a client does
+	room   *wsRoom
+	out    []byte // in room
 	off    int    // out[off:] is to be written
 	rest   []byte // of the message under way, in whose frame out ends
 	key    uint32 // for it
 	inside bool   // what is written may end inside a frame
 }
 
+// wsRoom is what a writer needs while it has something to write.
+type wsRoom struct {
+	buf  []byte
+	keys *rand.ChaCha8
+}
+
+// wsRooms go round between the connections: most have nothing to write most of the time.
+var wsRooms = sync.Pool{New: func() any { return &wsRoom{keys: newKeys()} }}
+
 // pieceSize is the size of out: a message of flushAfter bytes is in one piece.
 const pieceSize = flushAfter + wsMaxHead
 
 // begin starts the frame of a message.
 func (w *wsWriter) begin(m []byte) {
-	if w.keys != nil {
-		w.key = uint32(w.keys.Uint64())
+	if w.room == nil {
+		w.room = wsRooms.Get().(*wsRoom)
+		w.out = w.room.buf[:0]
 	}
-	w.out = appendHead(w.out, w.first, len(m), w.keys != nil, w.key)
+	if w.masks {
+		w.key = uint32(w.room.keys.Uint64())
+	}
+	w.out = appendHead(w.out, w.first, len(m), w.masks, w.key)
 	w.rest = m
 	w.more()
 }
@@ -111,7 +127,7 @@ func (w *wsWriter) more() {
 	n := min(len(w.rest), max(pieceSize-len(w.out), 0))
 	part := w.rest[:n]
 	w.rest = w.rest[n:]
-	if w.keys == nil {
+	if !w.masks {
 		w.out = append(w.out, part...)
 		return
 	}
@@ -128,5 +144,9 @@ func (w *wsWriter) wrote(n int) {
 	if w.off += n; w.off == len(w.out) {
 		w.out, w.off = w.out[:0], 0
 	}
-	w.inside = w.off > 0 || len(w.rest) > 0
+	if w.inside = w.off > 0 || len(w.rest) > 0; !w.inside && len(w.out) == 0 {
+		w.room.buf = w.out
+		wsRooms.Put(w.room)
+		w.room, w.out = nil, nil
+	}
 }
