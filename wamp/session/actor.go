@@ -16,6 +16,10 @@ import (
 // thought of as many that run together.
 const fewWaiters = 4
 
+// manyAtOnce is how many requests are worth a write: who has that many does not wait
+// for more, so that both peers have work at the same time.
+const manyAtOnce = 128
+
 // run is the actor.
 func (s *Session) run() {
 	defer close(s.gone)
@@ -150,7 +154,7 @@ func (s *Session) yield(n int) {
 	for range most {
 		runtime.Gosched()
 		queued := s.box.queued()
-		if queued >= n || queued == last || n < 4 {
+		if queued >= min(n, manyAtOnce) || queued == last || n < 4 {
 			break
 		}
 		last = queued
@@ -162,9 +166,13 @@ func (s *Session) yield(n int) {
 
 // receive gives messages to the core until they are used up, a gate closes or
 // the link is given up. all: whatever the gates say. It returns how many it gave.
+//
+// It stops where many have been answered: while these queue their next requests, and
+// the peer has them, the others are told.
 func (s *Session) receive(all bool) (n int) {
 	c := s.core
-	for s.pos < len(s.msgs) && (all || c.gates == 0 || s.letting.Load()) && !c.ended {
+	awaited := c.requests.Len()
+	for s.pos < len(s.msgs) && (all || c.gates == 0 || s.letting.Load()) && !c.ended && awaited-c.requests.Len() < manyAtOnce {
 		m := &s.msgs[s.pos]
 		s.pos++
 		n++
