@@ -140,27 +140,32 @@ func (s *Session) takeIn() {
 //
 // Where goroutines that never wait have all the threads, a turn can take them a
 // long time, and everything that arrives would wait for it: then the actor does
-// without for ten times as long.
+// without for as long, and for up to ten times as long where that happens again and
+// again. A turn in which many operations were queued may take the time of each.
 func (s *Session) yield(n int) {
 	const (
 		most  = 16
 		quick = 4 * time.Millisecond
+		each  = 4 * time.Microsecond
 	)
 	start := time.Now()
 	if start.Before(s.busy) {
 		return
 	}
-	last := -1
+	last, queued := -1, 0
 	for range most {
 		runtime.Gosched()
-		queued := s.box.queued()
+		queued = s.box.queued()
 		if queued >= min(n, manyAtOnce) || queued == last || n < 4 {
 			break
 		}
 		last = queued
 	}
-	if took := time.Since(start); took > quick {
-		s.busy = start.Add(11 * took)
+	if took := time.Since(start); took > quick+time.Duration(queued)*each {
+		s.slow = min(2*s.slow+1, 10)
+		s.busy = start.Add(took * time.Duration(1+s.slow))
+	} else {
+		s.slow = 0
 	}
 }
 

@@ -47,6 +47,7 @@ type Session struct {
 	timer *time.Timer
 	armed time.Time // when timer fires, zero if it is not set
 	busy  time.Time // until then it does not yield
+	slow  int       // for how many times as long as the last turn that took long it does not
 }
 
 // Connect dials, joins and starts the session. ctx bounds that and owns
