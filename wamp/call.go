@@ -65,6 +65,9 @@ func (r Results) Final() (Result, error) {
 		return last, last.Err
 	}
 	for v := range r {
+		if !v.Progress {
+			return v, v.Err
+		}
 		last = v
 	}
 	return last, last.Err
