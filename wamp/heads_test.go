@@ -23,6 +23,7 @@ func TestPlainRequests(t *testing.T) {
 	}
 	for _, c := range serializers {
 		t.Run(c.Name(), func(t *testing.T) {
+			wamp.ForgetHeads()
 			synctest.Test(t, func(t *testing.T) {
 				var got []proto.Message
 				r := wamptest.NewRouter(t, wamptest.WithHook(func(x *wamptest.Exchange) wamptest.Action {
@@ -64,6 +65,15 @@ func TestPlainRequests(t *testing.T) {
 					want = append(want, m, m)
 				}
 				synctest.Wait()
+				kept := 0
+				for i := range 400 {
+					if wamp.HasHead(c, fmt.Sprintf("com.example.n%d", i)) {
+						kept++
+					}
+				}
+				if kept < 100 {
+					t.Errorf("%d are kept", kept)
+				}
 				if len(got) != len(want) {
 					t.Fatalf("%d messages, not %d", len(got), len(want))
 				}
@@ -88,10 +98,16 @@ func argsBack(m proto.Message) []byte {
 // A URI that is not valid is refused each time, and so is a payload that cannot be sent;
 // what follows is not affected.
 func TestPlainRequestsAreChecked(t *testing.T) {
+	wamp.ForgetHeads()
 	synctest.Test(t, func(t *testing.T) {
 		r := wamptest.NewRouter(t)
 		s := join(t, r)
 		handle(t, s, "com.example.echo", echo)
+		defer func() {
+			if !wamp.HasHead(s.Codec(), "com.example.echo") {
+				t.Error("it took the way of others")
+			}
+		}()
 		var uri *wamp.URIError
 		var enc *wamp.EncodeError
 		opaque := codec.Raw(codec.CBOR, []byte{0x42, 1, 2}, nil)

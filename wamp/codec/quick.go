@@ -35,12 +35,17 @@ func (p *Payload) quickList() (f format, pos, n int) {
 	return nil, 0, 0
 }
 
-// quickScan is Scan of what Quick can decode. Targets may have been set where it
-// reports false.
+// quickScan is Scan of what Quick can decode. Where it reports false some targets may
+// have been set, but only if all are what they must be.
 func (p *Payload) quickScan(targets []any) bool {
 	f, pos, n := p.quickList()
 	if n < len(targets) {
 		return false
+	}
+	for _, target := range targets[1:] {
+		if target == nil || checkTarget(target) != nil {
+			return false
+		}
 	}
 	for _, target := range targets {
 		if pos = quickItem(f, p.args(), pos, target); pos == 0 {

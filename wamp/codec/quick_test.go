@@ -99,3 +99,16 @@ func TestQuickIsOneArgument(t *testing.T) {
 		}
 	})
 }
+
+// No target is set where one of them cannot be one.
+func TestScanChecksAllTargetsFirst(t *testing.T) {
+	each(t, func(t *testing.T, c codec.Codec) {
+		p := codec.Raw(c, appendValue(t, c, []any{1, 2}), nil)
+		for _, second := range []any{5, (*int)(nil), nil} {
+			first := -1
+			if err := p.Scan(&first, second); (err == nil) != (second == nil) || (first == 1) != (second == nil) {
+				t.Errorf("%T: %d, %v", second, first, err)
+			}
+		}
+	})
+}

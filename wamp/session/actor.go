@@ -23,37 +23,69 @@ const manyAtOnce = 128
 // run is the actor.
 func (s *Session) run() {
 	defer close(s.gone)
+	for c := s.core; !c.ended; {
+		if !s.turn() || c.ended {
+			continue
+		}
+		s.sleep()
+		// Who wakes the actor hands it the turn, in front of all who have become
+		// runnable with him: they come first, and what they queue leaves in one write.
+		if c.requests.Len()+c.invocations.Len() > fewWaiters && s.box.queued() > 0 {
+			s.yield(0)
+		}
+	}
+	s.finish(append(s.late, s.later...))
+}
+
+// turn does what there is to do, and reports whether that was nothing.
+func (s *Session) turn() (idle bool) {
 	c := s.core
-	var data post
-	var ctl []op
-	var late []op // that came when the session was over
-	for !c.ended {
-		s.takeIn()
-		data, ctl = s.box.take(data, ctl)
-		late = c.applyAll(ctl, late)
-		late = c.applyPost(data, late)
-		idle := len(data.entries)+len(ctl) == 0
-		data.empty()
+	s.takeIn()
+	s.data, s.ctl = s.box.take(s.data, s.ctl)
+	idle = len(s.data.entries)+len(s.ctl)+len(s.later) == 0
+	behind := s.behind()
+	s.applyControl(behind)
+	s.late = c.applyPost(s.data, s.late)
+	s.data.empty()
+	if !behind {
 		if len(c.timers.heap) > 0 && !c.ended {
 			c.tick(time.Now())
 		}
 		c.settle()
-		if s.link != nil && !c.ended {
-			s.link.flush(c)
-			if gated := c.gates > 0; gated != s.link.gated.Load() {
-				s.link.gated.Store(gated)
-			}
-		}
-		if !c.ended && idle && s.idle() {
-			s.sleep()
-			// Who wakes the actor hands it the turn, in front of all who have become
-			// runnable with him: they come first, and what they queue leaves in one write.
-			if c.requests.Len()+c.invocations.Len() > fewWaiters {
-				s.yield(0)
-			}
+	}
+	if s.link != nil && !c.ended {
+		s.link.flush(c)
+		if gated := c.gates > 0; gated != s.link.gated.Load() {
+			s.link.gated.Store(gated)
 		}
 	}
-	s.finish(late)
+	return idle && s.idle()
+}
+
+// behind reports whether there are messages that the core can be given at once. What they
+// say counts before what contexts and timers do, and before a GOODBYE.
+func (s *Session) behind() bool {
+	return s.link != nil && s.pos < len(s.msgs) && !s.core.ended && !s.held()
+}
+
+// applyControl applies control operations, or lets them wait where the core is behind,
+// but for the writer's that it is idle.
+func (s *Session) applyControl(behind bool) {
+	c := s.core
+	if !behind {
+		s.late = c.applyAll(s.later, s.late)
+		s.later = s.later[:0]
+		s.late = c.applyAll(s.ctl, s.late)
+		return
+	}
+	for i, o := range s.ctl {
+		if w, is := o.(*wroteOp); is {
+			w.apply(c)
+		} else {
+			s.later = append(s.later, o)
+		}
+		s.ctl[i] = nil
+	}
 }
 
 // applyAll applies operations, and gathers those for which it is too late:
@@ -108,7 +140,7 @@ func (s *Session) idle() bool {
 	return s.held() && !s.link.in.over()
 }
 
-// takeIn gives the core what the link has, or the end of the link. A link that
+// takeIn gives the core what the link has, or much of it, or the end of the link. A link that
 // has ended is heard to its end whoever holds it back: its messages are all
 // there, and they are no more than the inbox holds.
 func (s *Session) takeIn() {
@@ -173,11 +205,11 @@ func (s *Session) yield(n int) {
 // the link is given up. all: whatever the gates say. It returns how many it gave.
 //
 // It stops where many have been answered: while these queue their next requests, and
-// the peer has them, the others are told.
+// the peer has them, the others are told. See behind.
 func (s *Session) receive(all bool) (n int) {
 	c := s.core
 	awaited := c.requests.Len()
-	for s.pos < len(s.msgs) && (all || c.gates == 0 || s.letting.Load()) && !c.ended && awaited-c.requests.Len() < manyAtOnce {
+	for s.pos < len(s.msgs) && (all || c.gates == 0 || s.letting.Load()) && !c.ended && (all || awaited-c.requests.Len() < manyAtOnce) {
 		m := &s.msgs[s.pos]
 		s.pos++
 		n++
@@ -204,7 +236,7 @@ func (s *Session) linkEnded(err error) {
 func (s *Session) sleep() {
 	c := s.core
 	s.door.asleep.Store(true)
-	if !s.box.empty() || s.link != nil && (s.link.in.over() || !s.held() && !s.link.in.empty()) {
+	if !s.box.empty() || !s.idle() || s.link != nil && (s.link.in.over() || !s.held() && !s.link.in.empty()) {
 		s.door.asleep.Store(false)
 		return
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -339,4 +340,102 @@ func TestShellOperationsThatSendNothing(t *testing.T) {
 		}
 		f.close(s)
 	})
+}
+
+// Answers that have come are told first, however many turns that takes: before a timer
+// that is due, the end of a context, and a GOODBYE. What is told meanwhile may go on.
+func TestTurnTellsFirstWhatHasCome(t *testing.T) {
+	const n = 5*manyAtOnce + 7
+	for name, late := range map[string]func(*Session, context.Context) bool{
+		"timeouts":  func(*Session, context.Context) bool { return true },
+		"Close":     func(s *Session, _ context.Context) bool { return s.box.control(&closeOp{}) },
+		"Close now": func(s *Session, _ context.Context) bool { return s.box.control(&closeOp{now: true}) },
+		"the context": func(s *Session, ctx context.Context) bool {
+			return s.box.control(&ctxDone{s.core.watches.groups[ctx.Done()]})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			ends := &ended{}
+			for range n {
+				r.do(&Call{Ctx: ctx, URI: "com.example", Sink: ends, Timeout: time.Second})
+			}
+			r.sent()
+			s := &Session{core: r.core, cfg: r.core.cfg, link: &link{box: new(mailbox), work: make(chan *transport.Batch, 1), spare: new(transport.Batch)}}
+			s.door.bell = make(chan struct{}, 1)
+			s.box.door, s.box.limit, s.link.in.door = &s.door, 1<<20, &s.door
+			for i := range n {
+				s.msgs = append(s.msgs, proto.Message{Type: proto.Result, Request: proto.ID(i + 1)})
+			}
+			if name == "the context" {
+				cancel()
+			}
+			if !late(s, ctx) {
+				t.Fatal("it was not taken")
+			}
+			once := onceOp{topic: "com.example.topic"}
+			p := &Publish{URI: once.topic}
+			written(r.codec, p, nil, 1)
+			for turn := 1; turn <= n/manyAtOnce; turn++ {
+				if _, err := s.box.post(p.URI, p.Rest); err != nil {
+					t.Fatal(err)
+				}
+				if s.turn(); ends.n != turn*manyAtOnce || ends.err != nil {
+					t.Fatalf("turn %d: %d have ended, %v", turn, ends.n, ends.err)
+				}
+				if turn == 1 && len(s.link.work) != 1 {
+					t.Error("nothing was sent")
+				}
+			}
+			s.turn()
+			if ends.n != n || ends.err != nil {
+				t.Errorf("%d have ended, %v", ends.n, ends.err)
+			}
+			if !r.core.ended && strings.HasPrefix(name, "Close") && r.core.state != proto.StateClosing {
+				t.Error("no GOODBYE")
+			}
+			if len(s.later) > 0 {
+				t.Errorf("%d operations wait", len(s.later))
+			}
+		})
+	}
+}
+
+// ended counts the ends of operations.
+type ended struct {
+	n   int
+	err error // the first
+}
+
+func (*ended) Deliver(*proto.Message) Verdict { return Taken }
+
+func (s *ended) End(e End) {
+	if s.n++; e.Err != nil && s.err == nil {
+		s.err = e.Err
+	}
+}
+
+// The writer is told that it is idle also while there are answers to be told: it has
+// what to write.
+func TestTurnHearsTheWriterMeanwhile(t *testing.T) {
+	r := newRig(t)
+	ends := &ended{}
+	for range 2 * manyAtOnce {
+		r.do(&Call{Ctx: t.Context(), URI: "com.example", Sink: ends})
+	}
+	r.sent()
+	s := &Session{core: r.core, cfg: r.core.cfg}
+	s.box.door, s.box.limit = &s.door, 1<<20
+	s.link = &link{box: &s.box, work: make(chan *transport.Batch, 1), busy: true}
+	s.link.in.door = &s.door
+	for i := range 2 * manyAtOnce {
+		s.msgs = append(s.msgs, proto.Message{Type: proto.Result, Request: proto.ID(i + 1)})
+	}
+	s.box.control(&wroteOp{s.link, new(transport.Batch)})
+	s.box.control(ungateOp{})
+	if s.turn(); s.link.busy || len(s.later) != 1 || ends.n != manyAtOnce {
+		t.Errorf("busy %v, %d operations wait, %d have ended", s.link.busy, len(s.later), ends.n)
+	}
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // Body is what an operation has to send beside its options: its payload, encoded,
-// with room for a small one.
+// with room for a small one. See SetRest for one that has the options too.
 type Body struct {
 	// Args and Kwargs are encoded. They may live in Scratch. Encode may leave room in
 	// front of them.
@@ -59,8 +59,11 @@ func (b *Body) Encode(cd codec.Codec, p codec.Payload) error {
 
 // parts are the arguments and keyword arguments, nil where there are none.
 func (b *Body) parts() (args, kwargs []byte) {
-	if b.room == noRoom {
+	switch b.room {
+	case noRoom:
 		return b.Args, b.Kwargs
+	case wholeRest: // they are not told apart
+		return nil, nil
 	}
 	if len(b.Args) > bodyRoom {
 		args = b.Args[bodyRoom:]

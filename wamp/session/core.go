@@ -486,7 +486,7 @@ func (c *core) endRequests(err error) {
 	}
 }
 
-// settle does what is left for the end of a turn, when everything that had come
+// settle does what is left for the end of a turn in which everything that had come
 // has been applied.
 func (c *core) settle() {
 	if c.ended {

@@ -25,7 +25,8 @@ type Details struct {
 	Roles proto.Roles
 	// Protocol is the subprotocol that was agreed on, such as "wamp.2.cbor".
 	Protocol string
-	// Welcome are the details of the WELCOME message. They must not be changed.
+	// Welcome are the details of the WELCOME message. They must not be changed:
+	// sessions share their memory.
 	Welcome proto.Dict
 }
 

@@ -44,6 +44,10 @@ type Session struct {
 	link  *link           // nil while there is none
 	msgs  []proto.Message // taken from the link's inbox
 	pos   int             // msgs[:pos] have been received
+	data  post            // taken from the mailbox; empty between two turns
+	ctl   []op            // so are these
+	later []op            // control operations that wait while the core is behind
+	late  []op            // those that came when the session was over
 	timer *time.Timer
 	armed time.Time // when timer fires, zero if it is not set
 	busy  time.Time // until then it does not yield

@@ -88,6 +88,9 @@ func NewMessageWriter(server bool, p Protocol) *MessageWriter {
 	return m
 }
 
+// Idle reports whether it holds no memory.
+func (m *MessageWriter) Idle() bool { return m.c.out.room == nil && m.c.out.out == nil }
+
 // Pieces gives what is written for a batch, piece by piece.
 func (m *MessageWriter) Pieces(b *Batch, write func([]byte)) {
 	for m.c.gather(b) {

@@ -1,0 +1,20 @@
+package wamp
+
+import "github.com/connectanum/connectanum-go/wamp/codec"
+
+// ForgetHeads forgets what was kept of all plain requests.
+func ForgetHeads() {
+	for i := range heads {
+		heads[i].Store(nil)
+	}
+}
+
+// HasHead reports whether the beginning of plain requests for a URI is kept.
+func HasHead(c codec.Codec, uri string) bool {
+	for i := range heads {
+		if h := heads[i].Load(); h != nil && h.codec == c && h.uri == uri {
+			return true
+		}
+	}
+	return false
+}
