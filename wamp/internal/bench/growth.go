@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"strconv"
 	"strings"
 	"time"
 
@@ -20,7 +21,7 @@ func growth(ctx context.Context, o *options, p *process, out io.Writer, raw *raw
 	fmt.Fprintf(out, "All with CBOR. Memory is heap and stacks after garbage collection; times are medians of %d runs of %v. The bars of a table have one scale.\n", o.repeat, o.duration)
 	raw.row("curve", "axis", "point", "figure", "value")
 	for _, f := range []func(context.Context, *options, *process) (*curve, error){
-		growCallers, growSubscriptions, growSessions, growPayload,
+		growCallers, growThreads, growSubscriptions, growSessions, growPayload,
 	} {
 		c, err := f(ctx, o, p)
 		if err != nil {
@@ -66,6 +67,35 @@ func growCallers(ctx context.Context, o *options, p *process) (*curve, error) {
 		v := []float64{get(sideOurs, (*sample).rate), get(sideFloor, (*sample).rate), get(sideOurs, took), get(sideFloor, took),
 			get(sideOurs, (*sample).cpuOp), get(sideFloor, (*sample).cpuOp), get(sideOurs, (*sample).allocs)}
 		c.add(thousands(n), v, rate(v[0]), rate(v[1]), micros(v[2]), micros(v[3]), micros(v[4]), micros(v[5]), tenths(v[6]))
+	}
+	return c, nil
+}
+
+// growThreads: more and more threads for the callers of one session. The server has all
+// cores.
+func growThreads(ctx context.Context, o *options, p *process) (*curve, error) {
+	c := &curve{title: "Threads (GOMAXPROCS): Call[T], RawSocket over TCP", axis: "threads",
+		heads: []string{"256 callers: calls/s", "of the floor's", "10,000 callers: calls/s", "of the floor's"},
+		drawn: []int{0, 2}}
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+	for threads := 1; threads <= 16; threads *= 2 {
+		fmt.Fprintf(os.Stderr, "threads: %d\n", threads)
+		runtime.GOMAXPROCS(threads)
+		cmp := &comparison{samples: make(map[cell][]sample), sides: chosenSides([]string{sideFloor, sideOurs}, []string{"cbor"})}
+		var values []float64
+		var texts []string
+		for _, w := range []work{oneCallers(256), oneCallers(10_000)} {
+			for range o.repeat {
+				if err := cmp.round(ctx, p.addresses[transportTCP], transportTCP, w, o.duration, map[string]bool{}); err != nil {
+					return nil, err
+				}
+			}
+			ours := cmp.median(transportTCP, cmp.first(sideOurs), w.name, (*sample).rate)
+			ratio := ours / cmp.median(transportTCP, cmp.first(sideFloor), w.name, (*sample).rate)
+			values = append(values, ours, ratio)
+			texts = append(texts, rate(ours), number("%.2f", ratio))
+		}
+		c.add(strconv.Itoa(threads), values, texts...)
 	}
 	return c, nil
 }
