@@ -296,3 +296,37 @@ func BenchmarkAcknowledgedPublish(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkServe makes one call after the other: to a handler of Serve, and to one that
+// does the same by hand.
+func BenchmarkServe(b *testing.B) {
+	for name, serve := range map[string]func(context.Context, *wamp.Session) error{
+		"typed": func(ctx context.Context, s *wamp.Session) error {
+			_, err := wamp.Serve(ctx, s, "com.example.half", func(_ context.Context, n int) (int, error) { return n / 2, nil })
+			return err
+		},
+		"by hand": func(ctx context.Context, s *wamp.Session) error {
+			_, err := s.Handle(ctx, "com.example.half", func(_ context.Context, inv *wamp.Invocation) error {
+				var n int
+				if err := inv.Scan(&n); err != nil {
+					return err
+				}
+				return inv.Return(wamp.Args(n / 2))
+			})
+			return err
+		},
+	} {
+		b.Run(name, func(b *testing.B) {
+			s := benchSessions(b, 2)
+			if err := serve(b.Context(), s[1]); err != nil {
+				b.Fatal(err)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				if n, err := wamp.Call[int](b.Context(), s[0], "com.example.half", wamp.Args(8)); n != 4 || err != nil {
+					b.Fatal(n, err)
+				}
+			}
+		})
+	}
+}

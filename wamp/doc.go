@@ -79,6 +79,16 @@
 //		return inv.Return(wamp.Args(a + b))
 //	})
 //
+// Where one value goes in and one comes out, [Serve] decodes and encodes them, and
+// [Errorf] makes an error with a text for the caller:
+//
+//	_, err := wamp.Serve(ctx, session, "com.example.half", func(ctx context.Context, n int) (int, error) {
+//		if n%2 != 0 {
+//			return 0, wamp.Errorf(wamp.ErrInvalidArgument, "%d is odd", n)
+//		}
+//		return n / 2, nil
+//	})
+//
 // [Concurrency] limits how many invocations run at once, [Match] registers a
 // pattern and [Invoke] shares a procedure with other callees. [Session.Register]
 // delivers the invocations by a channel or an iterator instead.

@@ -2,6 +2,7 @@ package wamp
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/connectanum/connectanum-go/wamp/codec"
 	"github.com/connectanum/connectanum-go/wamp/proto"
@@ -376,6 +377,8 @@ var (
 	errByLoop      = errors.New("another loop reads it")
 	errNilOption   = errors.New("an option is nil")
 	errNilProducer = errors.New("the producer is nil")
+	errNilHandler  = errors.New("the handler is nil")
+	errUnwanted    = errors.New("the request is not empty, and nothing is wanted")
 	errProducer    = errors.New("the producer panicked or called runtime.Goexit")
 )
 
@@ -385,6 +388,20 @@ func opError(op, uri string, err error) error { return session.WrapOp(op, uri, e
 // NewError returns an error for a handler to return or for [Invocation.Fail].
 // The caller gets it as an [Error] with the URI and the payload.
 func NewError(uri string, payload Payload) *Error { return &Error{URI: uri, Payload: payload} }
+
+// Errorf returns an error for a handler to return or for [Invocation.Fail], with a text
+// for the caller. kind says which one it is: a constant such as [ErrInvalidArgument], or
+// an error of [NewError]; any other is wamp.error.runtime_error. The caller gets an
+// [Error] with that URI, whose only argument is the text that [fmt.Errorf] makes.
+//
+//	return wamp.Errorf(wamp.ErrInvalidArgument, "line %d: %v", n, err)
+func Errorf(kind error, format string, args ...any) *Error {
+	uri := ErrorURI(kind)
+	if uri == "" {
+		uri = proto.ErrURIRuntimeError
+	}
+	return NewError(uri, Args(fmt.Errorf(format, args...).Error()))
+}
 
 // ErrorURI returns the error URI that err carries, "" if it carries none. Both
 // an [Error] and the Err constants carry one, wrapped or not.

@@ -327,6 +327,38 @@ func ExampleSession_Register() {
 	// Output: <nil> 5
 }
 
+func ExampleServe() {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	session, done := example(ctx)
+	defer done()
+
+	type order struct {
+		Item  string `json:"item"`
+		Count int    `json:"count"`
+	}
+	_, err := wamp.Serve(ctx, session, "com.example.order", func(_ context.Context, o order) (string, error) {
+		if o.Count < 1 {
+			return "", wamp.Errorf(wamp.ErrInvalidArgument, "%d of %s", o.Count, o.Item)
+		}
+		return fmt.Sprintf("%d of %s", o.Count, o.Item), nil
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	for _, count := range []int{2, 0} {
+		fmt.Println(wamp.Call[string](ctx, session, "com.example.order", wamp.Kwargs(order{"tea", count})))
+	}
+	_, err = wamp.Call[string](ctx, session, "com.example.order", wamp.Args("tea"))
+	fmt.Println(err)
+	// Output:
+	// 2 of tea <nil>
+	//  wamp: call com.example.order: wamp.error.invalid_argument: 0 of tea
+	// wamp: call com.example.order: wamp.error.invalid_argument: args[0]: cannot decode the string "tea" into wamp_test.order
+}
+
 func ExampleSession_Handle() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()

@@ -2,7 +2,6 @@ package wamp
 
 import (
 	"context"
-	"errors"
 
 	"github.com/connectanum/connectanum-go/wamp/proto"
 	"github.com/connectanum/connectanum-go/wamp/session"
@@ -27,7 +26,7 @@ type Handler func(ctx context.Context, inv *Invocation) error
 // same. Handlers that run when the registration ends go on.
 func (s *Session) Handle(ctx context.Context, procedure string, h Handler, options ...RegisterOption) (*Service, error) {
 	if h == nil {
-		return nil, opError("register", procedure, errors.New("the handler is nil"))
+		return nil, opError("register", procedure, errNilHandler)
 	}
 	r, err := s.register(ctx, procedure, options)
 	v := &Service{r}

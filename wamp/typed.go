@@ -28,21 +28,15 @@ func Call[T any](ctx context.Context, s *Session, procedure string, payload Payl
 		return v, err
 	}
 	if !codec.Quick(&r.Payload, &v) {
-		if err := into(&v, r.Payload); err != nil {
+		if err := into(&v, r.Payload, "result"); err != nil {
 			return *new(T), opError("call", procedure, err)
 		}
 	}
 	return v, nil
 }
 
-var (
-	errNoResult   = errors.New("the result is empty")
-	errBothParts  = errors.New("the result has arguments and keyword arguments")
-	errNoKeywords = errors.New("the result has only keyword arguments")
-)
-
-// into decodes a payload into the one value that v points to.
-func into(v any, p Payload) (err error) {
+// into decodes a payload, which is that of what, into the one value that v points to.
+func into(v any, p Payload, what string) (err error) {
 	switch v := v.(type) {
 	case *Payload:
 		*v = p
@@ -55,11 +49,11 @@ func into(v any, p Payload) (err error) {
 	}
 	n, raw := p.NArgs(), p.RawKwargs()
 	if n > 1 {
-		return fmt.Errorf("the result has %d arguments, one is wanted", n)
+		return fmt.Errorf("the %s has %d arguments, one is wanted", what, n)
 	}
 	if raw == nil {
 		if n == 0 {
-			return errNoResult
+			return errEmpty(what)
 		}
 		return p.Scan(v)
 	}
@@ -67,11 +61,11 @@ func into(v any, p Payload) (err error) {
 	case err != nil:
 		return err
 	case n == 1 && len(keywords) > 0:
-		return errBothParts
+		return fmt.Errorf("the %s has arguments and keyword arguments", what)
 	case n == 1:
 		return p.Scan(v)
 	case len(keywords) == 0:
-		return errNoResult
+		return errEmpty(what)
 	}
 	to := reflect.ValueOf(v)
 	for to.Elem().Kind() == reflect.Pointer {
@@ -88,8 +82,10 @@ func into(v any, p Payload) (err error) {
 			return err
 		}
 	}
-	return errNoKeywords
+	return fmt.Errorf("the %s has only keyword arguments", what)
 }
+
+func errEmpty(what string) error { return errors.New("the " + what + " is empty") }
 
 // Stream calls a procedure and returns an iterator that decodes the first
 // argument of each result into a T. [Progressive] is set. A final result
