@@ -96,7 +96,8 @@
 // # Publish and subscribe
 //
 // [Session.Subscribe] returns a [Subscription], whose [Subscription.Events] is a
-// channel of [Event]; [Subscription.All] ranges over them without one, for less.
+// channel of [Event]; [Subscription.All] ranges over them without one, for less, and
+// [Events] decodes them on the way.
 // [Session.Publish] publishes one event, with [Acknowledge] if
 // the outcome matters; [Session.PublishStream] and [Session.PublishFunc] publish
 // many:

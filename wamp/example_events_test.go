@@ -41,6 +41,40 @@ func ExampleGetRetained() {
 	// Output: open true
 }
 
+func ExampleEvents() {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	session, done := example(ctx)
+	defer done()
+
+	type reading struct {
+		Room    string  `json:"room"`
+		Celsius float64 `json:"celsius"`
+	}
+	sub, err := session.Subscribe(ctx, "com.example.temperature")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, v := range []any{reading{"kitchen", 21.5}, "warm", reading{"hall", 18}} {
+		session.Publish(ctx, "com.example.temperature", wamp.Args(v), wamp.ExcludeMe(false))
+	}
+	for ev, err := range wamp.Events[reading](sub) {
+		if err != nil {
+			fmt.Println(err)
+			continue
+		}
+		fmt.Println(ev.Value.Room, ev.Value.Celsius)
+		if ev.Value.Room == "hall" {
+			break
+		}
+	}
+	// Output:
+	// kitchen 21.5
+	// wamp: event com.example.temperature: args[0]: cannot decode the string "warm" into wamp_test.reading
+	// hall 18
+}
+
 // What was published before and what is published now, as one stream.
 func ExampleFromHistory() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)

@@ -204,7 +204,7 @@ func TestReadme(t *testing.T) {
 			t.Errorf("the command go %s is missing from %q", want, seen)
 		}
 	}
-	for _, m := range link.FindAllStringSubmatch(doc.text, -1) {
+	for _, m := range link.FindAllStringSubmatch(fence.ReplaceAllString(doc.text, ""), -1) {
 		if _, err := os.Stat(filepath.Join(project, m[1])); err != nil {
 			t.Errorf("a link: %v", err)
 		}
