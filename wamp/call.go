@@ -64,11 +64,10 @@ func (r Results) Final() (Result, error) {
 	if r == nil {
 		return last, last.Err
 	}
-	for v := range r {
-		if !v.Progress {
-			return v, v.Err
+	for last = range r {
+		if !last.Progress {
+			break
 		}
-		last = v
 	}
 	return last, last.Err
 }
@@ -192,11 +191,8 @@ func (cs *callStream) configure(ctx context.Context, procedure string, options [
 	ctx, bounded, err := session.OwnCall(ctx)
 	if err != nil {
 		ctx = s.eng.Context() // nothing waits under it
-	} else if cs.head = nil; len(options) == 0 {
-		cs.head = headOf(s.eng.Codec(), procedure)
-	}
-	if err == nil && cs.head == nil {
-		err = proto.CheckURI(procedure)
+	} else {
+		cs.head, err = headOf(s.eng.Codec(), procedure, len(options))
 	}
 	call.Ctx, call.Bounded, call.URI, call.Grace, call.Sink = ctx, bounded, procedure, killGrace, cs
 	for _, o := range options {

@@ -1,10 +1,6 @@
 package wamp
 
-import (
-	"iter"
-
-	"github.com/connectanum/connectanum-go/wamp/codec"
-)
+import "iter"
 
 // EventOf is an event whose value has been decoded.
 type EventOf[T any] struct {
@@ -26,7 +22,7 @@ func Events[T any](sub *Subscription) iter.Seq2[EventOf[T], error] {
 	return func(yield func(EventOf[T], error) bool) {
 		for ev, err := range sub.All() {
 			e := EventOf[T]{Event: ev}
-			if err == nil && !codec.Quick(&ev.Payload, &e.Value) {
+			if err == nil {
 				if err = into(&e.Value, ev.Payload, "event"); err != nil {
 					e.Value, err = *new(T), opError("event", ev.Topic, err)
 				}

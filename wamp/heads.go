@@ -30,21 +30,24 @@ var (
 	headSeed = maphash.MakeSeed()
 )
 
-// headOf returns what a request for a URI begins with, nil if that is not kept. A URI
-// whose head is kept is valid.
-func headOf(c codec.Codec, uri string) *head {
+// headOf checks the URI of a request. Where that has no options it returns what it begins
+// with, nil if that is not kept.
+func headOf(c codec.Codec, uri string, options int) (*head, error) {
+	if options > 0 || len(uri) > longestHead {
+		return nil, proto.CheckURI(uri)
+	}
 	at := &heads[maphash.String(headSeed, uri)%mostHeads]
 	h := at.Load()
 	if h != nil && h.uri == uri && h.codec == c {
-		return h
+		return h, nil
 	}
-	if h != nil && rand.Uint32()%headChance != 0 || len(uri) > longestHead || proto.CheckURI(uri) != nil {
-		return nil
+	if err := proto.CheckURI(uri); err != nil || h != nil && rand.Uint32()%headChance != 0 {
+		return nil, err
 	}
 	if h = newHead(c, strings.Clone(uri), nil); h != nil {
 		at.Store(h)
 	}
-	return h
+	return h, nil
 }
 
 // newHead encodes what requests for a URI begin with, nil if that cannot be.

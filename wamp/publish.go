@@ -87,16 +87,12 @@ var acked = Dict{{Key: proto.KeyAcknowledge, Value: true}}
 // See the WAMP specification, "Publishing and Events".
 func (s *Session) Publish(ctx context.Context, topic string, payload Payload, options ...PublishOption) Acks {
 	ctx, _, err := session.OwnCall(ctx)
+	h, bad := headOf(s.eng.Codec(), topic, len(options))
+	if err == nil {
+		err = bad
+	}
 	cfg := &plainPublish
-	var h *head
-	if len(options) == 0 {
-		h = headOf(s.eng.Codec(), topic)
-	}
-	if h == nil && err == nil {
-		err = proto.CheckURI(topic)
-	}
 	if len(options) > 0 {
-		var bad error
 		if cfg, bad = configure(s, options, PublishOption.applyPublish); err == nil {
 			err = bad
 		}
@@ -114,7 +110,7 @@ func (s *Session) publishAcked(ctx context.Context, topic string, payload Payloa
 	p := &a.pub
 	p.Ctx, p.URI, p.Sink, p.Idempotent = ctx, topic, a, cfg.idempotent
 	if err == nil {
-		p.Rest, p.Roomy, p.Needs, err = s.restOf(p.Scratch[:0], topic, cfg.acknowledged(), cfg.needs, payload)
+		p.Rest, p.Roomy, p.Needs, err = s.restOf(p.Scratch[:0], nil, topic, cfg.acknowledged(), cfg.needs, payload)
 	}
 	if err == nil {
 		err = s.eng.Publish(p)
@@ -137,8 +133,12 @@ func (c *publishConfig) acknowledged() Dict {
 }
 
 // restOf appends all of a publish but its id, or makes a buffer for it if it is large,
-// with room in front. more is needs with what the payload needs.
-func (s *Session) restOf(dst []byte, topic string, options Dict, needs []session.Need, payload Payload) (rest []byte, roomy bool, more []session.Need, err error) {
+// with room in front. h is its head, if that is known. more is needs with what the
+// payload needs.
+func (s *Session) restOf(dst []byte, h *head, topic string, options Dict, needs []session.Need, payload Payload) (rest []byte, roomy bool, more []session.Need, err error) {
+	if rest, done, err := s.appendPlain(dst, h, &payload); done {
+		return rest, false, needs, err
+	}
 	o, keys, feature, err := s.opaque(seal.About{Kind: seal.KindPublish, URI: topic}, payload)
 	if err != nil {
 		return dst, false, needs, err
@@ -171,11 +171,8 @@ func (s *Session) publishOnce(ctx context.Context, topic string, payload Payload
 	buf := buffers.Get().(*buffer)
 	defer buf.free()
 	var needs []session.Need
-	var done bool
 	var err error
-	if buf.data, done, err = s.appendPlain(buf.data, h, &payload); !done {
-		buf.data, buf.roomy, needs, err = s.restOf(buf.data, topic, cfg.options, cfg.needs, payload)
-	}
+	buf.data, buf.roomy, needs, err = s.restOf(buf.data, h, topic, cfg.options, cfg.needs, payload)
 	if err != nil {
 		return err
 	}

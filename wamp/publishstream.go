@@ -215,12 +215,7 @@ func (p *publishStream) publish(ctx context.Context, f *inFlight, payload Payloa
 		}
 	}()
 	var err error
-	var done bool
-	if f.pub.Rest, done, err = p.s.appendPlain(f.pub.Scratch[:0], p.head, &payload); done {
-		f.pub.Needs = p.cfg.needs
-	} else {
-		f.pub.Rest, f.pub.Roomy, f.pub.Needs, err = p.s.restOf(f.pub.Scratch[:0], p.topic, p.acked, p.cfg.needs, payload)
-	}
+	f.pub.Rest, f.pub.Roomy, f.pub.Needs, err = p.s.restOf(f.pub.Scratch[:0], p.head, p.topic, p.acked, p.cfg.needs, payload)
 	handed = true
 	if err == nil {
 		err = p.s.eng.PublishWithin(ctx, &f.pub)

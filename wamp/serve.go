@@ -3,8 +3,6 @@ package wamp
 import (
 	"context"
 	"reflect"
-
-	"github.com/connectanum/connectanum-go/wamp/codec"
 )
 
 // Serve registers a procedure, as [Session.Handle] does, whose handler takes a request
@@ -30,10 +28,8 @@ func Serve[Req, Res any](ctx context.Context, s *Session, procedure string, h fu
 	}
 	return s.Handle(ctx, procedure, func(ctx context.Context, inv *Invocation) error {
 		var req Req
-		if !codec.Quick(&inv.Payload, &req) {
-			if err := request(&req, inv.Payload); err != nil {
-				return Errorf(ErrInvalidArgument, "%v", err)
-			}
+		if err := request(&req, inv.Payload); err != nil {
+			return Errorf(ErrInvalidArgument, "%v", err)
 		}
 		res, err := h(ctx, req)
 		if err != nil {
@@ -55,7 +51,8 @@ func request(v any, p Payload) error {
 		}
 		return errUnwanted
 	}
-	if p.Empty() {
+	err = into(v, p, "request")
+	if _, empty := err.(emptyError); empty { //nolint:errorlint // it is ours
 		to := reflect.TypeOf(v).Elem()
 		if to.Kind() == reflect.Pointer {
 			to = to.Elem()
@@ -64,7 +61,7 @@ func request(v any, p Payload) error {
 			return nil
 		}
 	}
-	return into(v, p, "request")
+	return err
 }
 
 // response is the payload of what a handler returned.

@@ -2,7 +2,6 @@ package wamp
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 	"reflect"
@@ -27,16 +26,17 @@ func Call[T any](ctx context.Context, s *Session, procedure string, payload Payl
 	if err != nil {
 		return v, err
 	}
-	if !codec.Quick(&r.Payload, &v) {
-		if err := into(&v, r.Payload, "result"); err != nil {
-			return *new(T), opError("call", procedure, err)
-		}
+	if err := into(&v, r.Payload, "result"); err != nil {
+		return *new(T), opError("call", procedure, err)
 	}
 	return v, nil
 }
 
 // into decodes a payload, which is that of what, into the one value that v points to.
 func into(v any, p Payload, what string) (err error) {
+	if codec.Quick(&p, v) {
+		return nil
+	}
 	switch v := v.(type) {
 	case *Payload:
 		*v = p
@@ -53,7 +53,7 @@ func into(v any, p Payload, what string) (err error) {
 	}
 	if raw == nil {
 		if n == 0 {
-			return errEmpty(what)
+			return emptyError{what}
 		}
 		return p.Scan(v)
 	}
@@ -65,7 +65,7 @@ func into(v any, p Payload, what string) (err error) {
 	case n == 1:
 		return p.Scan(v)
 	case len(keywords) == 0:
-		return errEmpty(what)
+		return emptyError{what}
 	}
 	to := reflect.ValueOf(v)
 	for to.Elem().Kind() == reflect.Pointer {
@@ -85,7 +85,10 @@ func into(v any, p Payload, what string) (err error) {
 	return fmt.Errorf("the %s has only keyword arguments", what)
 }
 
-func errEmpty(what string) error { return errors.New("the " + what + " is empty") }
+// emptyError says that there is nothing to decode.
+type emptyError struct{ what string }
+
+func (e emptyError) Error() string { return "the " + e.what + " is empty" }
 
 // Stream calls a procedure and returns an iterator that decodes the first
 // argument of each result into a T. [Progressive] is set. A final result

@@ -209,7 +209,8 @@ func (s *Session) yield(n int) {
 func (s *Session) receive(all bool) (n int) {
 	c := s.core
 	awaited := c.requests.Len()
-	for s.pos < len(s.msgs) && (all || c.gates == 0 || s.letting.Load()) && !c.ended && (all || awaited-c.requests.Len() < manyAtOnce) {
+	for s.pos < len(s.msgs) && !c.ended &&
+		(all || (c.gates == 0 || s.letting.Load()) && awaited-c.requests.Len() < manyAtOnce) {
 		m := &s.msgs[s.pos]
 		s.pos++
 		n++

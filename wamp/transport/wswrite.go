@@ -144,7 +144,7 @@ func (w *wsWriter) wrote(n int) {
 	if w.off += n; w.off == len(w.out) {
 		w.out, w.off = w.out[:0], 0
 	}
-	if w.inside = w.off > 0 || len(w.rest) > 0; !w.inside && len(w.out) == 0 {
+	if w.inside = w.off > 0 || len(w.rest) > 0; !w.inside {
 		w.room.buf = w.out
 		wsRooms.Put(w.room)
 		w.room, w.out = nil, nil
