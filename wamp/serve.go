@@ -45,23 +45,27 @@ func request(v any, p Payload) error {
 	if err != nil {
 		return err
 	}
-	if _, none := v.(*struct{}); none {
-		if p.Empty() {
-			return nil
-		}
-		return errUnwanted
+	_, none := v.(*struct{})
+	if none {
+		v = new(any)
 	}
 	err = into(v, p, "request")
-	if _, empty := err.(emptyError); empty { //nolint:errorlint // it is ours
-		to := reflect.TypeOf(v).Elem()
-		if to.Kind() == reflect.Pointer {
-			to = to.Elem()
-		}
-		if to.Kind() == reflect.Struct || to.Kind() == reflect.Map {
-			return nil
-		}
+	_, empty := err.(emptyError) //nolint:errorlint // it is ours
+	switch {
+	case empty && (none || named(reflect.TypeOf(v).Elem())):
+		return nil
+	case none:
+		return errUnwanted
 	}
 	return err
+}
+
+// named reports whether a type is filled from keyword arguments.
+func named(t reflect.Type) bool {
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	return t.Kind() == reflect.Struct || t.Kind() == reflect.Map
 }
 
 // response is the payload of what a handler returned.

@@ -78,6 +78,31 @@ func TestServe(t *testing.T) {
 	}
 }
 
+// Clients in other languages send an empty list and an empty dict where there is nothing.
+func TestServeTakesEmptyPartsForNothing(t *testing.T) {
+	for _, c := range serializers {
+		t.Run(c.Name(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				nothing := wamp.Raw(c, value(c.AppendValue(nil, []any{})), value(c.AppendValue(nil, d{})))
+				for name, serve := range map[string]func(*testing.T, *wamp.Session){
+					"nothing": served[struct{}], "a struct": served[pair], "a map": served[map[string]int],
+				} {
+					s := join(t, wamptest.NewRouter(t), wamp.WithSerializers(c))
+					serve(t, s)
+					if _, err := s.Call(t.Context(), "com.example.served", nothing).Final(); err != nil {
+						t.Errorf("%s: %v", name, err)
+					}
+				}
+				s := join(t, wamptest.NewRouter(t), wamp.WithSerializers(c))
+				served[int](t, s)
+				if _, err := s.Call(t.Context(), "com.example.served", nothing).Final(); err == nil || !strings.Contains(err.Error(), "the request is empty") {
+					t.Errorf("a number: %v", err)
+				}
+			})
+		})
+	}
+}
+
 // What a handler returns as an error comes as from Handle, and a panic too; what cannot
 // be registered is an error of Serve.
 func TestServeErrors(t *testing.T) {
