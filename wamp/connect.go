@@ -22,6 +22,8 @@ type config struct {
 	addresses   []string
 	shuffle     bool
 	payloads    seal.Codec
+
+	interceptors []Interceptor
 }
 
 // agent is HELLO.Details.agent.
