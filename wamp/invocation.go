@@ -77,11 +77,12 @@ func (inv *Invocation) NArgs() int { return inv.Payload.NArgs() }
 func (inv *Invocation) Context() context.Context {
 	switch more := inv.more; {
 	case more == nil:
-		return &inv.own
 	case more.ctx != nil:
 		return more.ctx
+	case more.limit != nil:
+		return more.limit.ctx
 	}
-	return inv.more.limit.ctx
+	return &inv.own
 }
 
 // Procedure returns the procedure that was called. With a pattern it is the one
