@@ -95,13 +95,9 @@ var (
 )
 
 // openBlocks makes a progressive call whose results are read by the block, by Each
-// and without a channel. It is begun, or ends with why it was not. Its struct is not
-// used again: the consumer looks at it behind the end.
+// and without a channel. It is begun, or ends with why it was not.
 func (s *Session) openBlocks(ctx context.Context, procedure string, payload Payload, options []CallOption) *callStream {
-	cs := &callStream{s: s}
-	err := cs.configure(ctx, procedure, append([]CallOption{Progressive()}, options...))
-	cs.OpenBlocks(cs.call.Ctx, s.eng, progressChannel)
-	cs.Cut = cutCall
+	cs, err := s.newBlocks(ctx, procedure, options)
 	if err == nil {
 		err = cs.begin(payload)
 	}
@@ -109,4 +105,14 @@ func (s *Session) openBlocks(ctx context.Context, procedure string, payload Payl
 		cs.refuse(err)
 	}
 	return cs
+}
+
+// newBlocks makes the call of openBlocks, which is not handed over yet. Its struct is
+// not used again: the consumer looks at it behind the end.
+func (s *Session) newBlocks(ctx context.Context, procedure string, options []CallOption) (*callStream, error) {
+	cs := &callStream{s: s}
+	err := cs.configure(ctx, procedure, append([]CallOption{Progressive()}, options...))
+	cs.OpenBlocks(cs.call.Ctx, s.eng, progressChannel)
+	cs.Cut = cutCall
+	return cs, err
 }

@@ -70,21 +70,32 @@ func (s *Session) CallStream(ctx context.Context, procedure string, chunks <-cha
 // Otherwise CallFunc is like [Session.CallStream].
 func (s *Session) CallFunc(ctx context.Context, procedure string, produce func(ctx context.Context, send func(Payload) error) error, options ...CallOption) Results {
 	cs, err := s.newCall(ctx, procedure, options)
+	cs.produce(produce, err)
+	return Results(cs.Ch())
+}
+
+// produce begins a call whose chunks a function produces. err is why it cannot be.
+func (cs *callStream) produce(produce func(ctx context.Context, send func(Payload) error) error, err error) {
 	if err == nil && produce == nil {
 		err = errNilProducer
 	}
 	if err != nil {
 		cs.refuse(err)
-		return Results(cs.Ch())
+		return
 	}
-	p := &producer{s: s, cs: cs}
-	p.ctx, cs.over = context.WithCancelCause(cs.Context())
+	p := &producer{s: cs.s, cs: cs}
+	ctx, cancel := context.WithCancelCause(cs.Context())
+	p.ctx = ctx
+	if over := cs.over; over == nil {
+		cs.over = cancel
+	} else {
+		cs.over = func(err error) { cancel(err); over(err) }
+	}
 	// It ends with produce, whose ctx ends with the call.
-	if err := s.eng.GoProducer(func() { p.run(produce) }); err != nil {
+	if err := cs.s.eng.GoProducer(func() { p.run(produce) }); err != nil {
 		cs.over(err)
 		cs.refuse(err)
 	}
-	return Results(cs.Ch())
 }
 
 // producer sends the chunks of one progressive call.
@@ -125,7 +136,6 @@ func (p *producer) over(err error) {
 	} else if p.cs.Context().Err() != nil {
 		err = session.Canceled(p.cs.Context())
 	}
-	p.cs.over(ErrCallEnded)
 	p.cs.refuse(err)
 }
 
