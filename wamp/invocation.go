@@ -206,7 +206,8 @@ func (inv *Invocation) Return(payload ...Payload) error {
 //     as it is if its URI is one of an application. A URI that begins with "wamp."
 //     would say something of the call that is answered: it is sent as
 //     wamp.error.runtime_error, and logged. NewError with its URI passes it on.
-//   - [context.DeadlineExceeded] is sent as wamp.error.timeout.
+//   - [context.DeadlineExceeded], and the time limit of another call whoever kept it,
+//     is sent as wamp.error.timeout.
 //   - The end of the invocation's context is sent as wamp.error.canceled, or as
 //     wamp.error.timeout if a time limit was its cause.
 //   - Other errors, nil too, are sent as wamp.error.runtime_error; their text
@@ -293,7 +294,10 @@ func (inv *Invocation) answerOf(err error) (uri string, payload Payload, masked 
 		}
 		return proto.ErrURICanceled, Payload{}, nil
 	}
-	if told.Standard != nil {
+	switch {
+	case session.Matches(err, context.DeadlineExceeded): // the router has kept the limit of another call
+		return proto.ErrURITimeout, Payload{}, nil
+	case told.Standard != nil:
 		return proto.ErrURIRuntimeError, Payload{}, errForeign
 	}
 	return proto.ErrURIRuntimeError, Payload{}, errMasked
