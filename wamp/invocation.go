@@ -444,12 +444,18 @@ func (l *limit) rearm() {
 	}
 }
 
-// inside returns the invocation of this session in whose handler ctx was made,
-// nil if there is none.
-func (s *Session) inside(ctx context.Context) *Invocation {
-	i, _ := ctx.Value(session.InsideKey{}).(*insideOf)
-	if i == nil || i.reg.s != s {
-		return nil
+// inside returns the handler of this session in which ctx was made, nil if there is
+// none.
+func (s *Session) inside(ctx context.Context) *session.Within {
+	switch i := ctx.Value(session.InsideKey{}).(type) {
+	case *insideOf:
+		if i.reg.s == s {
+			return &session.Within{Invocation: &(*Invocation)(i).invocation}
+		}
+	case *Consumer:
+		if i.sub.s == s {
+			return &session.Within{Subscription: &i.sub.subscription}
+		}
 	}
-	return (*Invocation)(i)
+	return nil
 }

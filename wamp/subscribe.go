@@ -95,6 +95,7 @@ type Subscription struct {
 	gap          bool // the next event comes after a gap; actor only
 	replay       *replay
 	reader       reader
+	consumer     *Consumer // nil: the user reads
 }
 
 // Subscribe subscribes to a topic, or with [Match] to a pattern, and waits for
@@ -119,20 +120,24 @@ type Subscription struct {
 //
 // See the WAMP specification, "Subscribing and Unsubscribing".
 func (s *Session) Subscribe(ctx context.Context, topic string, options ...SubscribeOption) (*Subscription, error) {
-	sub, err := s.subscribe(ctx, topic, options)
+	sub, err := s.subscribe(ctx, topic, options, nil)
 	if err != nil {
 		return nil, opError("subscribe", topic, err)
 	}
 	return sub, nil
 }
 
-func (s *Session) subscribe(ctx context.Context, topic string, options []SubscribeOption) (*Subscription, error) {
+// subscribe subscribes for a user who reads, or for v, which runs handlers.
+func (s *Session) subscribe(ctx context.Context, topic string, options []SubscribeOption, v *Consumer) (*Subscription, error) {
 	ctx, err := session.Own(ctx)
 	if err != nil {
 		return nil, err
 	}
-	sub := &Subscription{s: s}
+	sub := &Subscription{s: s, consumer: v}
 	e := &sub.subscription
+	if v != nil {
+		v.sub, v.ctx, e.Consumer = sub, ctx, (*eventHandlers)(v)
+	}
 	e.Ctx, e.URI, e.Match, e.Sink, e.Ready = ctx, topic, Exact, (*eventSink)(sub), make(chan error, 1)
 	st := &sub.stream
 	initEvents(st, s, ctx)
@@ -220,17 +225,20 @@ func (sub *Subscription) All() iter.Seq2[Event, error] {
 	if sub == nil {
 		return noLoop[Event]("subscription")
 	}
-	each := sub.stream.Each
-	if sub.replay != nil { // its events come out of a goroutine of its own
-		each = func(yield func(*Event) bool) {
-			for ev := range sub.events() {
-				if !yield(&ev) {
-					return
-				}
-			}
+	return loop(&sub.reader, &sub.end, "subscription", sub.subscription.URI, sub.each)
+}
+
+// each gives the events to yield until that returns false, or there are no more.
+func (sub *Subscription) each(yield func(*Event) bool) {
+	if sub.replay == nil {
+		sub.stream.Each(yield)
+		return
+	}
+	for ev := range sub.events() { // they come out of a goroutine of its own
+		if !yield(&ev) {
+			return
 		}
 	}
-	return loop(&sub.reader, &sub.end, "subscription", sub.subscription.URI, each)
 }
 
 // Topic returns the topic or pattern that was subscribed to.
@@ -320,6 +328,9 @@ func (es *eventSink) Shed(n int) session.Verdict { return es.stream.Shed(n) }
 
 func (es *eventSink) End(e session.End) {
 	(*Subscription)(es).setErr(e.Err)
+	if es.consumer != nil {
+		es.consumer.end(e.Now)
+	}
 	es.stream.Finish(Event{}, false, e.Now)
 	if es.replay != nil && e.Now {
 		es.replay.cancel()
