@@ -146,7 +146,7 @@ func (v *Consumer) work() {
 			break
 		}
 		v.lead <- struct{}{}
-		if v.most > 1 && int(v.left.Load())-1 < v.most && v.leads() {
+		if v.most > 1 && v.leads() {
 			v.tally.Go(v.work)
 		}
 		if v.handle(ev); !v.leads() {
@@ -159,7 +159,7 @@ func (v *Consumer) work() {
 // flush counts what nobody handles any more, since the session is over. A handler may
 // take its time, or wait for the end of that itself.
 func (v *Consumer) flush() {
-	if v.leads() {
+	if v.catch() {
 		for more := true; more; {
 			_, more = v.next()
 		}
@@ -167,8 +167,26 @@ func (v *Consumer) flush() {
 	}
 }
 
-// leads reports whether the goroutine is the one that takes events from now on.
+// leads reports whether the goroutine is the one that takes events from now on: nobody
+// does, and there is room for another handler. Only who takes events adds a handler, so
+// that the room is still there when it does.
 func (v *Consumer) leads() bool {
+	for v.room() {
+		if !v.catch() {
+			return false
+		}
+		if v.room() {
+			return true
+		}
+		v.lead <- struct{}{} // and look again: a handler may have ended meanwhile
+	}
+	return false
+}
+
+func (v *Consumer) room() bool { return int(v.left.Load())-1 < v.most }
+
+// catch takes over what nobody does.
+func (v *Consumer) catch() bool {
 	select {
 	case <-v.lead:
 		return true

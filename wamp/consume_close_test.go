@@ -120,9 +120,13 @@ func TestCloseInsideEventHandler(t *testing.T) {
 						s, other := join(t, r), join(t, r)
 						outcome := make(chan error, 1)
 						var took time.Duration
-						var began, ended atomic.Int32
+						var began, ended, now, top atomic.Int32
 						consumer(t, s, func(ctx context.Context, n int) error {
 							defer ended.Add(1)
+							defer now.Add(-1)
+							if c := now.Add(1); c > top.Load() {
+								top.Store(c)
+							}
 							if began.Add(1); n > 0 {
 								if name == "Close" {
 									<-ctx.Done() // a drain lets them be
@@ -155,6 +159,8 @@ func TestCloseInsideEventHandler(t *testing.T) {
 						}
 						synctest.Wait()
 						switch n := int(began.Load()); {
+						case int(top.Load()) > most:
+							t.Errorf("%d at once", top.Load())
 						case n != int(ended.Load()):
 							t.Errorf("%d began, %d ended", n, ended.Load())
 						case name == "Drain" && most > 1 && n != events:
@@ -194,7 +200,7 @@ func TestCloseInsideEventHandler(t *testing.T) {
 			outcome <- other.Close(ctx)
 			return nil
 		})
-		publish(t, other, "com.example.topic", 0, 1)
+		other.Publish(t.Context(), "com.example.topic", wamp.Args(0))
 		if err := <-outcome; err != nil {
 			t.Error(err)
 		}
@@ -230,5 +236,23 @@ func TestCloseInsideNestedHandlers(t *testing.T) {
 		if err := <-outcome; err != nil {
 			t.Error(err)
 		}
+	})
+}
+
+// An error that comes behind the end of the session is logged too.
+func TestEventHandlerFailsBehindClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log logged
+		r := wamptest.NewRouter(t)
+		s, other := join(t, r, log.Option()), join(t, r)
+		consumer(t, s, func(ctx context.Context, n int) error {
+			<-ctx.Done()
+			<-time.After(500 * time.Millisecond)
+			return fmt.Errorf("number %d is late", n)
+		})
+		publish(t, other, "com.example.topic", 0, 1)
+		synctest.Wait()
+		closeIt(t, s)
+		log.Has(t, "level=WARN", "topic=com.example.topic", "events=1", "number 0 is late")
 	})
 }
