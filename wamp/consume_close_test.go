@@ -247,12 +247,16 @@ func TestEventHandlerFailsBehindClose(t *testing.T) {
 		s, other := join(t, r, log.Option()), join(t, r)
 		consumer(t, s, func(ctx context.Context, n int) error {
 			<-ctx.Done()
-			<-time.After(500 * time.Millisecond)
+			<-time.After(time.Duration(n*n*500) * time.Millisecond)
 			return fmt.Errorf("number %d is late", n)
-		})
-		publish(t, other, "com.example.topic", 0, 1)
+		}, wamp.Concurrency(2))
+		publish(t, other, "com.example.topic", 1, 3)
 		synctest.Wait()
-		closeIt(t, s)
-		log.Has(t, "level=WARN", "topic=com.example.topic", "events=1", "number 0 is late")
+		if err := s.Close(t.Context()); err == nil {
+			t.Error("the other handler runs")
+		}
+		log.Has(t, "level=WARN", "topic=com.example.topic", "events=1", "number 1 is late")
+		<-time.After(time.Minute)
+		log.Has(t, "level=WARN", "topic=com.example.topic", "events=1", "number 2 is late")
 	})
 }
