@@ -114,6 +114,9 @@ func TestHandlerErrors(t *testing.T) {
 					}
 					if row.logs {
 						log.Has(t, "level=WARN", "an error was masked for the caller", "procedure="+procedure, "caller=", "error=")
+						if because := "it was received"; name != "something else" {
+							log.Has(t, because)
+						}
 					} else if strings.Contains(log.String(), "masked") {
 						t.Error(log.String())
 					}
@@ -153,4 +156,27 @@ func TestNestedCallIsCanceled(t *testing.T) {
 			})
 		}
 	}
+}
+
+// So is what a callee has said of another call when this one was over, though that did
+// not end by it.
+func TestCallBehindInterrupt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, s, callee := slowRig(t)
+		handle(t, callee, "com.example.gone", func(context.Context, *wamp.Invocation) error { return wamp.ErrCanceled })
+		test := t.Context()
+		handle(t, callee, "com.example.outer", func(ctx context.Context, _ *wamp.Invocation) error {
+			<-ctx.Done()
+			_, err := wamp.Call[int](test, callee, "com.example.gone", wamp.Args())
+			return err
+		})
+		ctx, cancel := context.WithCancel(t.Context())
+		results := s.Call(ctx, "com.example.outer", wamp.Args(), wamp.CancelMode(wamp.Kill))
+		synctest.Wait()
+		cancel()
+		var canceled *wamp.CanceledError
+		if err := lastErr(results); !errors.As(err, &canceled) || canceled.Peer == nil || canceled.Peer.URI != proto.ErrURICanceled {
+			t.Errorf("%v", err)
+		}
+	})
 }

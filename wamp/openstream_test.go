@@ -124,6 +124,7 @@ func TestOpenStream(t *testing.T) {
 		}
 		st := open()
 		match(t, texts(st.All()), "1", atParts+"args[0]", "3")
+		match(t, texts(st.All()), atParts+"its progressive results have been read already")
 		final(st)
 		st.Close()
 		final(st)

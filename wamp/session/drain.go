@@ -58,10 +58,10 @@ func (c *core) drained() {
 			inside++
 		}
 	}
-	if c.invocations.Len() > inside || c.publishing() || c.asking() || c.consuming() {
+	if c.invocations.Len() > inside || c.publishing() || c.asking() {
 		return
 	}
-	if n, _ := c.host.crowded(); n > 0 {
+	if n, _ := c.host.crowded(); n > 0 || c.consuming() {
 		return
 	}
 	for _, o := range c.drains {
