@@ -95,9 +95,10 @@ var (
 )
 
 // openBlocks makes a progressive call whose results are read by the block, by Each
-// and without a channel. It is begun, or ends with why it was not.
-func (s *Session) openBlocks(ctx context.Context, procedure string, payload Payload, options []CallOption) *callStream {
-	cs, err := s.newBlocks(ctx, procedure, options)
+// and without a channel. It is begun, or ends with why it was not. over, if any, is
+// called on the actor when it ends.
+func (s *Session) openBlocks(ctx context.Context, procedure string, payload Payload, options []CallOption, over func(*callStream)) *callStream {
+	cs, err := s.newBlocks(ctx, procedure, options, over)
 	if err == nil {
 		err = cs.begin(payload)
 	}
@@ -109,8 +110,11 @@ func (s *Session) openBlocks(ctx context.Context, procedure string, payload Payl
 
 // newBlocks makes the call of openBlocks, which is not handed over yet. Its struct is
 // not used again: the consumer looks at it behind the end.
-func (s *Session) newBlocks(ctx context.Context, procedure string, options []CallOption) (*callStream, error) {
+func (s *Session) newBlocks(ctx context.Context, procedure string, options []CallOption, over func(*callStream)) (*callStream, error) {
 	cs := &callStream{s: s}
+	if over != nil {
+		cs.over = func(error) { over(cs) }
+	}
 	err := cs.configure(ctx, procedure, append([]CallOption{Progressive()}, options...))
 	cs.OpenBlocks(cs.call.Ctx, s.eng, progressChannel)
 	cs.Cut = cutCall

@@ -34,10 +34,9 @@ func Events[T any](sub *Subscription) iter.Seq2[EventOf[T], error] {
 
 // eventOf decodes an event. Where that fails, its Event is there.
 func eventOf[T any](ev Event) (EventOf[T], error) {
-	e := EventOf[T]{Event: ev}
-	if err := into(&e.Value, ev.Payload, "event"); err != nil {
-		e.Value = *new(T)
-		return e, opError("event", ev.Topic, err)
+	v := new(T)
+	if err := into(v, ev.Payload, "event"); err != nil {
+		return EventOf[T]{Event: ev}, opError("event", ev.Topic, err)
 	}
-	return e, nil
+	return EventOf[T]{ev, *v}, nil
 }

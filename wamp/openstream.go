@@ -18,7 +18,7 @@ import (
 // One goroutine reads at a time; [ResultStream.Close] may be called from any.
 type ResultStream[P, R any] struct {
 	procedure string
-	each      iter.Seq[*Result] // may be left and taken up again
+	call      *callStream // whose Each may be left and taken up again
 	cancel    context.CancelFunc
 	reading   atomic.Bool
 	closed    atomic.Bool
@@ -48,8 +48,9 @@ type ResultStream[P, R any] struct {
 //
 // See the WAMP specification, "Progressive Call Results".
 func OpenStream[P, R any](ctx context.Context, s *Session, procedure string, payload Payload, options ...CallOption) *ResultStream[P, R] {
-	each, cancel := s.progress(ctx, procedure, payload, options)
-	return &ResultStream[P, R]{procedure: procedure, each: each, cancel: cancel}
+	ctx, cancel := cancelable(ctx)
+	cs := s.openBlocks(ctx, procedure, payload, options, letGo(cancel))
+	return &ResultStream[P, R]{procedure: procedure, call: cs, cancel: cancel}
 }
 
 // OpenCall makes a progressive call whose chunks a function produces, each of type C,
@@ -70,35 +71,30 @@ func OpenCall[C, P, R any](ctx context.Context, s *Session, procedure string, pr
 			return produce(ctx, func(v C) error { return opError("call", procedure, send(response(v))) })
 		}
 	}
-	ctx, cancel, options := s.ending(ctx, options)
-	cs, err := s.newBlocks(ctx, procedure, options)
+	ctx, cancel := cancelable(ctx)
+	cs, err := s.newBlocks(ctx, procedure, options, letGo(cancel))
 	cs.produce(payloads, err)
-	return &ResultStream[P, R]{procedure: procedure, each: cs.Each, cancel: cancel}
+	return &ResultStream[P, R]{procedure: procedure, call: cs, cancel: cancel}
 }
 
-// progress makes a progressive call. each gives its results, the last one too, and may
-// be left and taken up again. cancel ends the call, and is called when nobody reads on.
-func (s *Session) progress(ctx context.Context, procedure string, payload Payload, options []CallOption) (each iter.Seq[*Result], cancel context.CancelFunc) {
-	ctx, cancel, options = s.ending(ctx, options)
-	return s.openBlocks(ctx, procedure, payload, options).Each, cancel
-}
-
-// ending derives a context that ends a call. Where the call ends first, and nobody is
-// waited for, the context goes with it: its parent may live for ever.
-func (s *Session) ending(ctx context.Context, options []CallOption) (context.Context, context.CancelFunc, []CallOption) {
+// cancelable derives a context by which a call is ended. One that cannot be derived from is
+// refused by the call.
+func cancelable(ctx context.Context) (context.Context, context.CancelFunc) {
 	own, err := session.Own(ctx)
 	if err != nil {
-		return ctx, func() {}, options // the call refuses it
+		return ctx, func() {}
 	}
-	own, cancel := context.WithCancel(own)
-	return own, cancel, append([]CallOption{callOption(func(cs *callStream) error {
-		cs.over = func(error) {
-			if !cs.Waits() {
-				cancel()
-			}
+	return context.WithCancel(own)
+}
+
+// letGo ends the context of a call with it, where nobody is waited for: what it derives
+// from may live for ever.
+func letGo(cancel context.CancelFunc) func(*callStream) {
+	return func(cs *callStream) {
+		if !cs.Waits() {
+			cancel()
 		}
-		return nil
-	})}, options...)
+	}
 }
 
 var (
@@ -110,7 +106,7 @@ var (
 // begin lets one reader in.
 func (st *ResultStream[P, R]) begin() error {
 	switch {
-	case st == nil || st.each == nil:
+	case st == nil || st.call == nil:
 		return errNoResultStream
 	case !st.reading.CompareAndSwap(false, true):
 		return opError("call", st.procedure, errReads)
@@ -124,7 +120,7 @@ func (st *ResultStream[P, R]) read(yield func(*Result) bool) {
 	if st.over {
 		return
 	}
-	for r := range st.each {
+	for r := range st.call.Each {
 		if !r.Progress {
 			st.last, st.over = *r, true
 			st.cancel() // nothing is left that it could end
@@ -164,7 +160,12 @@ func (st *ResultStream[P, R]) All() iter.Seq2[P, error] {
 				st.Close()
 				st.reading.Store(false)
 			}()
-			st.read(func(r *Result) bool { return yield(element[P](st.procedure, r)) })
+			v := new(P)
+			st.read(func(r *Result) bool {
+				*v = *new(P)
+				err := element(v, st.procedure, r)
+				return yield(*v, err)
+			})
 			failed = st.last.Err
 		}()
 		if failed != nil {

@@ -67,14 +67,15 @@ func ServeChunks[Req, Item, Res any](ctx context.Context, s *Session, procedure 
 func chunksOf[Req any](inv *Invocation) iter.Seq2[Req, error] {
 	n := 0
 	return func(yield func(Req, error) bool) {
+		req := new(Req) // for all of them: what is yielded is a copy
 		for p := range inv.Chunks() {
 			n++
-			var req Req
-			err := request(&req, p)
+			*req = *new(Req)
+			err := request(req, p)
 			if err != nil {
-				req, err = *new(Req), opError("chunk", inv.reg.registration.URI, Errorf(ErrInvalidArgument, "chunk %d: %v", n, err))
+				*req, err = *new(Req), opError("chunk", inv.reg.registration.URI, Errorf(ErrInvalidArgument, "chunk %d: %v", n, err))
 			}
-			if !yield(req, err) {
+			if !yield(*req, err) {
 				return
 			}
 		}

@@ -116,32 +116,36 @@ func nothing(p Payload) bool {
 // in [Session.Call]; leaving the loop cancels it.
 func Stream[T any](ctx context.Context, s *Session, procedure string, payload Payload, options ...CallOption) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
-		each, cancel := s.progress(ctx, procedure, payload, options)
+		ctx, cancel := cancelable(ctx)
 		defer cancel()
-		for r := range each {
-			v, err := *new(T), r.Err
-			if err == nil {
-				v, err = element[T](procedure, r)
+		cs := s.openBlocks(ctx, procedure, payload, options, nil)
+		v := new(T)
+		for r := range cs.Each {
+			err := r.Err
+			if *v = *new(T); err == nil {
+				err = element(v, procedure, r)
 			}
-			if !r.Progress && r.Err == nil && empties(&v, r, err) {
+			if !r.Progress && r.Err == nil && empties(v, r, err) {
 				return
 			}
-			if !yield(v, err) {
+			if !yield(*v, err) {
 				return
 			}
 		}
 	}
 }
 
-// element decodes a result of a stream.
-func element[T any](procedure string, r *Result) (v T, err error) {
-	if err = r.CalleeErr(); err == nil {
-		err = into(&v, r.Payload, "result")
+// element decodes a result of a stream into what v points to, which is zero. It is used
+// for all of them: what is yielded is a copy.
+func element[T any](v *T, procedure string, r *Result) error {
+	err := r.CalleeErr()
+	if err == nil {
+		err = into(v, r.Payload, "result")
 	}
 	if err != nil {
-		return *new(T), opError("call", procedure, err)
+		*v = *new(T)
 	}
-	return v, nil
+	return opError("call", procedure, err)
 }
 
 // empties reports whether a final result, which decoded into v or did not, is empty.
