@@ -16,7 +16,7 @@ func bothWays(b *testing.B, typed, byHand func(*testing.B)) {
 	b.Run("by hand", byHand)
 }
 
-// served serves with two sessions, of which the first calls.
+// servedBy serves with two sessions, of which the first calls.
 func servedBy(b *testing.B, serve func(s *wamp.Session) error) *wamp.Session {
 	b.Helper()
 	s := benchSessions(b, 2)
@@ -327,4 +327,29 @@ func BenchmarkPublishTyped(b *testing.B) {
 			}
 		})
 	}
+}
+
+// BenchmarkTypedCall makes calls of one result: an operation is a call.
+func BenchmarkTypedCall(b *testing.B) {
+	half := func(s *wamp.Session) error {
+		_, err := wamp.Serve(b.Context(), s, "com.example.half", func(_ context.Context, n int) (int, error) { return n / 2, nil })
+		return err
+	}
+	bothWays(b, func(b *testing.B) {
+		s := servedBy(b, half)
+		for b.Loop() {
+			if n, err := wamp.Call[int](b.Context(), s, "com.example.half", wamp.Args(8)); n != 4 || err != nil {
+				b.Fatal(n, err)
+			}
+		}
+	}, func(b *testing.B) {
+		s := servedBy(b, half)
+		for b.Loop() {
+			var n int
+			r, err := s.Call(b.Context(), "com.example.half", wamp.Args(8)).Final()
+			if err := errors.Join(err, r.Scan(&n)); n != 4 || err != nil {
+				b.Fatal(n, err)
+			}
+		}
+	})
 }

@@ -8,7 +8,8 @@ import (
 	"github.com/connectanum/connectanum-go/wamp/proto"
 )
 
-// RegisterOption is an option of [Session.Register] and [Session.Handle].
+// RegisterOption is an option of [Session.Register], [Session.Handle], [Serve],
+// [ServeStream] and [ServeChunks].
 type RegisterOption interface{ applyRegister(*Registration) error }
 
 type registerOption func(*Registration) error
