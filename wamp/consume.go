@@ -106,7 +106,8 @@ func (s *Session) consume(ctx context.Context, topic string, h func(context.Cont
 	if _, err := s.subscribe(ctx, topic, options, v); err != nil {
 		return nil, err
 	}
-	v.ctx, v.cancel = context.WithCancelCause(context.WithValue(v.ctx, session.InsideKey{}, v))
+	v.ctx, v.cancel = context.WithCancelCause(v.ctx)
+	v.ctx = context.WithValue(v.ctx, session.InsideKey{}, v)
 	over := s.eng.Context()
 	v.forget = context.AfterFunc(over, func() {
 		v.cancel(context.Cause(over))

@@ -407,3 +407,39 @@ func TestSubscribeFuncRefuses(t *testing.T) {
 		}
 	})
 }
+
+// A context of a user's own type ends the handlers' with its cause, and nothing waits for
+// it when the subscription is over.
+func TestSubscribeFuncOwnContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := wamptest.NewRouter(t)
+		s, other := join(t, r), join(t, r)
+		why := errors.New("enough")
+		inner, cancel := context.WithCancelCause(t.Context())
+		causes := make(chan error, 1)
+		wait := func(ctx context.Context, _ wamp.Event) error {
+			<-ctx.Done()
+			causes <- context.Cause(ctx)
+			return ctx.Err()
+		}
+		if _, err := s.SubscribeFunc(ownContext{inner}, "com.example.topic", wait); err != nil {
+			t.Fatal(err)
+		}
+		v, err := s.SubscribeFunc(endless{t.Context(), make(chan struct{})}, "com.example.other", wait)
+		if err != nil {
+			t.Fatal(err)
+		}
+		publish(t, other, "com.example.topic", 0, 1)
+		synctest.Wait()
+		cancel(why)
+		if err := <-causes; !errors.Is(err, why) {
+			t.Error(err)
+		}
+		if err := v.Unsubscribe(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// ownContext is a context of a user's own type.
+type ownContext struct{ context.Context }

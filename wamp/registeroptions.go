@@ -1,7 +1,6 @@
 package wamp
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -86,35 +85,4 @@ func ChunkIdle(d time.Duration) RegisterOption {
 		r.chunkIdle = d
 		return positive("ChunkIdle", d)
 	})
-}
-
-// ConcurrencyOption is the result of [Concurrency]: an option of subscriptions and
-// registrations whose handlers the library runs.
-type ConcurrencyOption interface {
-	SubscribeOption
-	RegisterOption
-}
-
-// Concurrency sets how many handlers run at once: of the invocations of
-// [Session.Handle], [Serve], [ServeStream] and [ServeChunks], 64 by default, or of the
-// events of [Session.SubscribeFunc] and [On], one by default, which keeps their order.
-// [Session.Register] and [Session.Subscribe], which run none, refuse it.
-func Concurrency(n int) ConcurrencyOption { return concurrencyOption(n) }
-
-type concurrencyOption int
-
-func (o concurrencyOption) applySubscribe(s *Subscription) error {
-	if s.consumer == nil {
-		return errors.New("Concurrency: it is for SubscribeFunc and On")
-	}
-	s.consumer.most = int(o)
-	return positive("Concurrency", int(o))
-}
-
-func (o concurrencyOption) applyRegister(r *Registration) error {
-	if !r.handled {
-		return errors.New("Concurrency: it is for Handle and Serve")
-	}
-	r.concurrency = int(o)
-	return positive("Concurrency", int(o))
 }
