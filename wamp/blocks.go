@@ -94,32 +94,84 @@ var (
 	resultBlocks     flow.Pool[Result]
 )
 
+// source has the results of a call, the last of which is the outcome.
+type source interface {
+	// Each gives them to yield. It may be left and taken up again.
+	Each(yield func(*Result) bool)
+}
+
+// channelled is a source that is a channel.
+type channelled Results
+
+// Each implements source.
+func (c channelled) Each(yield func(*Result) bool) {
+	for v := range c {
+		if !yield(&v) {
+			return
+		}
+	}
+}
+
 // eachResult makes a progressive call whose results are read by the block, without a
-// channel, and gives them to yield. The last one is the outcome. Where yield returns false
-// the call is cancelled. Its struct is not used again: the consumer looks at it behind the
-// end.
+// channel, and gives them to yield. Where that returns false the call is cancelled.
 func (s *Session) eachResult(ctx context.Context, procedure string, payload Payload, options []CallOption, yield func(*Result) bool) {
-	ctx, err := session.Own(ctx)
-	if err != nil {
-		yield(&Result{Err: opError("call", procedure, err)})
-		return
-	}
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := cancelable(ctx)
 	defer cancel()
-	options = append([]CallOption{Progressive()}, options...)
-	cs := &callStream{s: s}
-	err = cs.configure(ctx, procedure, options)
+	cs, err := s.newBlocks(ctx, procedure, options, nil)
 	if err == nil && cs.long() {
-		s.openLong(cs, procedure, payload, options, onUsers).each(yield)
+		s.openLong(cs, procedure, payload, progressive(options), onUsers).each(yield)
 		return
 	}
-	cs.OpenBlocks(cs.call.Ctx, s.eng, progressChannel)
-	cs.Cut = cutCall
+	cs.start(payload, err)
+	cs.Each(yield)
+}
+
+// openBlocks makes a progressive call whose results are read by Each and without a
+// channel. It is begun, or ends with why it was not. over, if any, is called on the actor
+// when it ends. A call that takes more than that has a channel all the same.
+func (s *Session) openBlocks(ctx context.Context, procedure string, payload Payload, options []CallOption, over func(*callStream)) source {
+	cs, err := s.newBlocks(ctx, procedure, options, over)
+	if err == nil && cs.long() {
+		lc := s.openLong(cs, procedure, payload, progressive(options), onFeeder)
+		lc.after = cs.ended
+		return channelled(lc.results())
+	}
+	cs.start(payload, err)
+	return cs
+}
+
+// ended calls what is to be called at the end of a call, which another has taken the place
+// of.
+func (cs *callStream) ended() {
+	if cs.over != nil {
+		cs.over(nil)
+	}
+}
+
+// progressive are options with the one that asks for progressive results.
+func progressive(options []CallOption) []CallOption {
+	return append([]CallOption{Progressive()}, options...)
+}
+
+// start hands a call over, unless err is why it cannot be.
+func (cs *callStream) start(payload Payload, err error) {
 	if err == nil {
 		err = cs.begin(payload)
 	}
 	if err != nil {
 		cs.refuse(err)
 	}
-	cs.Each(yield)
+}
+
+// newBlocks makes the call of openBlocks, which is not handed over yet. Its struct is
+// not used again: the consumer looks at it behind the end.
+func (s *Session) newBlocks(ctx context.Context, procedure string, options []CallOption, over func(*callStream)) (*callStream, error) {
+	cs := &callStream{s: s}
+	if over != nil {
+		cs.over = func(error) { over(cs) }
+	}
+	err := cs.configure(ctx, procedure, progressive(options))
+	cs.OpenBlocks(cs.call.Ctx, s.eng, progressChannel)
+	cs.Cut = cutCall
+	return cs, err
 }

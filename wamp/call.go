@@ -173,6 +173,9 @@ func (cs *callStream) retire() {
 
 // refuse ends a call that was not handed over.
 func (cs *callStream) refuse(err error) {
+	if cs.over != nil {
+		cs.over(ErrCallEnded)
+	}
 	cs.Finish(Result{Err: opError("call", cs.call.URI, err)}, true, true)
 }
 
@@ -301,5 +304,5 @@ func (r Result) CalleeErr() error {
 	if uri == "" || !r.Progress {
 		return nil
 	}
-	return &Error{URI: uri, Details: r.Details, Payload: r.Payload}
+	return session.Received(uri, r.Details, r.Payload)
 }

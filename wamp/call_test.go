@@ -108,24 +108,31 @@ func TestStreamEnds(t *testing.T) {
 	})
 }
 
-// A value that does not fit cancels a call that runs on.
-func TestStreamMismatchCancels(t *testing.T) {
+// A value that does not fit is an error, and the loop goes on; who leaves it cancels
+// the call.
+func TestStreamMismatchIsLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, s, callee := slowRig(t)
 		stopped := make(chan error, 1)
 		handle(t, callee, "com.example.text", func(ctx context.Context, inv *wamp.Invocation) error {
 			_ = inv.Progress(wamp.Args("text"))
+			_ = inv.Progress(wamp.Args(7))
 			<-ctx.Done()
 			stopped <- context.Cause(ctx)
 			return ctx.Err()
 		})
+		bad := 0
 		for n, err := range wamp.Stream[int](t.Context(), s, "com.example.text", wamp.Args()) {
 			if err == nil {
-				t.Errorf("%d fits", n)
+				if n != 7 {
+					t.Errorf("%d fits", n)
+				}
+				break
 			}
+			bad++
 		}
-		if err := <-stopped; !errors.Is(err, wamp.ErrCanceled) {
-			t.Errorf("callee: %v", err)
+		if err := <-stopped; bad != 1 || !errors.Is(err, wamp.ErrCanceled) {
+			t.Errorf("%d bad ones, callee: %v", bad, err)
 		}
 	})
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // CallOption is an option of a call: of [Session.Call], [Session.CallStream],
-// [Session.CallFunc], [Call] and [Stream].
+// [Session.CallFunc], [Call], [Stream], [OpenStream] and [OpenCall].
 type CallOption interface{ applyCall(*callStream) error }
 
 type callOption func(*callStream) error

@@ -3,6 +3,7 @@ package wamp
 import (
 	"context"
 
+	"github.com/connectanum/connectanum-go/wamp/internal/flow"
 	"github.com/connectanum/connectanum-go/wamp/proto"
 	"github.com/connectanum/connectanum-go/wamp/seal"
 	"github.com/connectanum/connectanum-go/wamp/session"
@@ -70,27 +71,45 @@ func (s *Session) CallStream(ctx context.Context, procedure string, chunks <-cha
 // Otherwise CallFunc is like [Session.CallStream].
 func (s *Session) CallFunc(ctx context.Context, procedure string, produce func(ctx context.Context, send func(Payload) error) error, options ...CallOption) Results {
 	cs, err := s.newCall(ctx, procedure, options)
-	if err == nil && cs.more != nil {
-		err = errChunksGone
+	if err == nil && cs.long() {
+		return s.produceLong(cs, procedure, produce, options)
 	}
+	cs.produce(produce, err)
+	return Results(cs.Ch())
+}
+
+// openProducer is CallFunc without a channel, see openBlocks.
+func (s *Session) openProducer(ctx context.Context, procedure string, produce func(ctx context.Context, send func(Payload) error) error, options []CallOption, over func(*callStream)) source {
+	cs, err := s.newBlocks(ctx, procedure, options, over)
+	if err == nil && cs.long() {
+		return channelled(s.produceLong(cs, procedure, produce, progressive(options)))
+	}
+	cs.produce(produce, err)
+	return cs
+}
+
+// produce begins a call whose chunks a function produces. err is why it cannot be.
+func (cs *callStream) produce(produce func(ctx context.Context, send func(Payload) error) error, err error) {
 	if err == nil && produce == nil {
 		err = errNilProducer
 	}
 	if err != nil {
 		cs.refuse(err)
-		return Results(cs.Ch())
+		return
 	}
-	if s.interceptors != nil {
-		return s.produceSeen(cs, procedure, produce, options)
+	p := &producer{s: cs.s, cs: cs}
+	ctx, cancel := context.WithCancelCause(cs.Context())
+	p.ctx = ctx
+	if over := cs.over; over == nil {
+		cs.over = cancel
+	} else {
+		cs.over = func(err error) { cancel(err); over(err) }
 	}
-	p := &producer{s: s, cs: cs}
-	p.ctx, cs.over = context.WithCancelCause(cs.Context())
 	// It ends with produce, whose ctx ends with the call.
-	if err := s.eng.GoProducer(func() { p.run(produce) }); err != nil {
+	if err := cs.s.eng.GoProducer(func() { p.run(produce) }); err != nil {
 		cs.over(err)
 		cs.refuse(err)
 	}
-	return Results(cs.Ch())
 }
 
 // producer sends the chunks of one progressive call.
@@ -104,12 +123,21 @@ type producer struct {
 	seen   *seen           // nil without interceptors
 }
 
-// produceSeen is the rest of CallFunc where the session has interceptors. Those see the
-// call begin with its first chunk.
-func (s *Session) produceSeen(like *callStream, procedure string, produce func(context.Context, func(Payload) error) error, options []CallOption) Results {
+// produceLong is CallFunc where the session has interceptors. Those see the call begin with
+// its first chunk. It refuses to make it more than once.
+func (s *Session) produceLong(like *callStream, procedure string, produce func(context.Context, func(Payload) error) error, options []CallOption) Results {
+	err := errNilProducer
+	if like.more != nil {
+		err = errChunksGone
+	}
+	if like.more != nil || produce == nil {
+		like.ended()
+		return flow.Of(Result{Err: opError("call", procedure, err)})
+	}
 	lc := &longCall{s: s, outer: like.call.Ctx, at: onFeeder, procedure: procedure, options: options, attempts: 1}
 	lc.ctx, lc.cancel = context.WithCancelCause(lc.outer)
 	lc.seen = s.sees(Op{Kind: OpCall, URI: procedure, Options: like.call.Options, Progressive: like.call.Progressive})
+	lc.after = like.ended
 	cs := lc.open()
 	p := &producer{s: s, cs: cs, seen: lc.seen}
 	p.ctx, cs.over = context.WithCancelCause(cs.Context())
@@ -178,7 +206,6 @@ func (p *producer) over(err error) {
 	} else if p.cs.Context().Err() != nil {
 		err = session.Canceled(p.cs.Context())
 	}
-	p.cs.over(ErrCallEnded)
 	p.cs.refuse(err)
 }
 

@@ -59,8 +59,9 @@
 //		fmt.Println(n)
 //	}
 //
-// [Session.CallFunc] and [Session.CallStream] send the arguments in chunks, so that
-// a call is a stream in both directions. A consumer that does not keep up is held
+// [OpenStream] is for a final result of another type than the progressive ones.
+// [Session.CallFunc], [Session.CallStream] and [OpenCall] send the arguments in chunks,
+// so that a call is a stream in both directions. A consumer that does not keep up is held
 // to a bound, which [Buffer] sets; [OverflowFail], [OverflowBlock],
 // [OverflowDropOldest] and [OverflowDropNewest] say what happens at it.
 //
@@ -89,6 +90,9 @@
 //		return n / 2, nil
 //	})
 //
+// [ServeStream] sends items before the response, and [ServeChunks] takes the chunks of a
+// progressive call.
+//
 // [Concurrency] limits how many invocations run at once, [Match] registers a
 // pattern and [Invoke] shares a procedure with other callees. [Session.Register]
 // delivers the invocations by a channel or an iterator instead.
@@ -97,10 +101,10 @@
 //
 // [Session.Subscribe] returns a [Subscription], whose [Subscription.Events] is a
 // channel of [Event]; [Subscription.All] ranges over them without one, for less, and
-// [Events] decodes them on the way.
-// [Session.Publish] publishes one event, with [Acknowledge] if
+// [Events] decodes them on the way. [Session.SubscribeFunc] and [On] run a handler for
+// each event instead. [Session.Publish] publishes one event, with [Acknowledge] if
 // the outcome matters; [Session.PublishStream] and [Session.PublishFunc] publish
-// many:
+// many, [PublishStream] and [PublishFunc] values:
 //
 //	sub, err := session.Subscribe(ctx, "com.example.topic")
 //	if err != nil {
@@ -140,8 +144,8 @@
 //	case errors.Is(err, wamp.ErrSessionClosed): // see ClosedError
 //	}
 //
-// A handler returns a constant, or an error of [NewError], to send its URI to the
-// caller; other errors are not disclosed. [ErrorURI] returns the URI of an error.
+// A handler returns a constant, or an error of [NewError] or [Errorf], to send its URI to
+// the caller; other errors are not disclosed, see [Invocation.Fail]. [ErrorURI] returns the URI of an error.
 //
 // # Testing
 //

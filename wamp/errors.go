@@ -397,7 +397,8 @@ var (
 func opError(op, uri string, err error) error { return session.WrapOp(op, uri, err) }
 
 // NewError returns an error for a handler to return or for [Invocation.Fail].
-// The caller gets it as an [Error] with the URI and the payload.
+// The caller gets it as an [Error] with the URI and the payload. It passes on what
+// another operation has received, whatever its URI is.
 func NewError(uri string, payload Payload) *Error { return &Error{URI: uri, Payload: payload} }
 
 // Errorf returns an error for a handler to return or for [Invocation.Fail], with a text

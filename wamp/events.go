@@ -23,13 +23,20 @@ func Events[T any](sub *Subscription) iter.Seq2[EventOf[T], error] {
 		for ev, err := range sub.All() {
 			e := EventOf[T]{Event: ev}
 			if err == nil {
-				if err = into(&e.Value, ev.Payload, "event"); err != nil {
-					e.Value, err = *new(T), opError("event", ev.Topic, err)
-				}
+				e, err = eventOf[T](ev)
 			}
 			if !yield(e, err) {
 				return
 			}
 		}
 	}
+}
+
+// eventOf decodes an event. Where that fails, its Event is there.
+func eventOf[T any](ev Event) (EventOf[T], error) {
+	v := new(T)
+	if err := into(v, ev.Payload, "event"); err != nil {
+		return EventOf[T]{Event: ev}, opError("event", ev.Topic, err)
+	}
+	return EventOf[T]{ev, *v}, nil
 }

@@ -28,7 +28,7 @@ func (s *Session) Handle(ctx context.Context, procedure string, h Handler, optio
 	if h == nil {
 		return nil, opError("register", procedure, errNilHandler)
 	}
-	r, err := s.register(ctx, procedure, options)
+	r, err := s.register(ctx, procedure, options, true)
 	v := &Service{r}
 	if err == nil {
 		r.what = "the handler of " + procedure

@@ -178,7 +178,7 @@ func TestInterceptSlips(t *testing.T) {
 			if place == "Progress" {
 				continue
 			}
-			for _, reader := range []string{"Events", "All"} {
+			for _, reader := range []string{"Events", "All", "SubscribeFunc"} {
 				t.Run("event/"+place+"/"+how+"/"+reader, func(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {
 						r := wamptest.NewRouter(t)
@@ -189,9 +189,24 @@ func TestInterceptSlips(t *testing.T) {
 							}
 							return nil
 						})))
+						got := 0
+						if reader == "SubscribeFunc" {
+							if _, err := s.SubscribeFunc(t.Context(), "com.topic", func(_ context.Context, ev wamp.Event) error {
+								got = number(t, ev.Payload)
+								return nil
+							}); err != nil {
+								t.Fatal(err)
+							}
+							publish(t, join(t, r), "com.topic", 1, 4)
+							synctest.Wait()
+							if got != 3 {
+								t.Errorf("the last event is %d", got)
+							}
+							endsWithin(t, "Close", time.Second, func() error { return s.Close(context.Background()) })
+							return
+						}
 						sub := subscribe(t, s, "com.topic")
 						publish(t, join(t, r), "com.topic", 1, 4)
-						got := 0
 						read := func() {
 							if reader == "All" {
 								for ev, err := range sub.All() {

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"runtime"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -496,4 +498,100 @@ func TestInterceptOutcomes(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestInterceptConsumers has handlers of events that end in many ways.
+func TestInterceptConsumers(t *testing.T) {
+	failed := errors.New("failed")
+	for name, c := range map[string]struct {
+		h  func(ctx context.Context, ev wamp.Event) error
+		is func(error) bool
+	}{
+		"done":   {func(context.Context, wamp.Event) error { return nil }, func(err error) bool { return err == nil }},
+		"error":  {func(context.Context, wamp.Event) error { return failed }, func(err error) bool { return err == failed }},
+		"panic":  {func(context.Context, wamp.Event) error { panic("no") }, func(err error) bool { var p *wamp.PanicError; return errors.As(err, &p) && p.Value == "no" }},
+		"Goexit": {func(context.Context, wamp.Event) error { runtime.Goexit(); return nil }, func(err error) bool { return err != nil }},
+	} {
+		for _, n := range []int{1, 4} {
+			t.Run(name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					r := wamptest.NewRouter(t)
+					w := newWitness(t, "")
+					s := join(t, r, wamp.WithInterceptors(w))
+					var ran atomic.Int32
+					if _, err := s.SubscribeFunc(t.Context(), "com.topic", func(ctx context.Context, ev wamp.Event) error {
+						ran.Add(1)
+						if ctx.Value(witnessKey{}) != "" || ev.Context().Value(witnessKey{}) != "" {
+							t.Error("not the context of the interceptor")
+						}
+						return c.h(ctx, ev)
+					}, wamp.Concurrency(n)); err != nil {
+						t.Fatal(err)
+					}
+					publish(t, join(t, r), "com.topic", 1, 10)
+					synctest.Wait()
+					op, err := w.last(wamp.OpEvent)
+					if op == nil || !op.Handled || !c.is(err) || ran.Load() != 9 {
+						t.Errorf("ran %d times: %+v, %v", ran.Load(), op, err)
+					}
+				})
+			})
+		}
+	}
+}
+
+// TestInterceptTyped has calls of the typed forms on both sides.
+func TestInterceptTyped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := wamptest.NewRouter(t)
+		caller, callee := newWitness(t, ""), newWitness(t, "")
+		s, sl := join(t, r, wamp.WithInterceptors(caller)), join(t, r, wamp.WithInterceptors(callee))
+		if _, err := wamp.ServeChunks(t.Context(), sl, "com.x", func(_ context.Context, in iter.Seq2[int, error], send func(int) error) (string, error) {
+			for n, err := range in {
+				if err != nil {
+					return "", err
+				}
+				if err := send(n * n); err != nil {
+					return "", err
+				}
+			}
+			return "done", nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		caller.take()
+		st := wamp.OpenCall[int, int, string](t.Context(), s, "com.x", func(_ context.Context, send func(int) error) error {
+			for n := range 3 {
+				if err := send(n); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		var all []int
+		for n, err := range st.All() {
+			if err != nil {
+				t.Error(err)
+			}
+			all = append(all, n)
+		}
+		if text, err := st.Result(); err != nil || text != "done" || !slices.Equal(all, []int{0, 1, 4}) {
+			t.Errorf("%v, %q, %v", all, text, err)
+		}
+		if op, err := caller.last(wamp.OpCall); err != nil || op.Sent != 4 || op.Received != 4 || !op.Progressive {
+			t.Errorf("%+v, %v", op, err)
+		}
+		synctest.Wait()
+		if op, err := callee.last(wamp.OpInvocation); err != nil || op.Sent != 4 || op.Received != 3 || !op.Handled {
+			t.Errorf("%+v, %v", op, err)
+		}
+		// One that is neither read nor closed ends with its context.
+		ctx, cancel := context.WithCancel(t.Context())
+		_ = wamp.OpenStream[int, int](ctx, s, "com.x", wamp.Args(1))
+		left := wamp.OpenStream[int, int](t.Context(), s, "com.x", wamp.Args(1))
+		synctest.Wait()
+		left.Close()
+		cancel()
+		synctest.Wait()
+	})
 }

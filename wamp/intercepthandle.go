@@ -58,9 +58,9 @@ func (h *handleRelay[T]) cancel() {
 }
 
 // see lets the interceptors see an event, and reports whether it is to be delivered.
-func (sub *Subscription) see(ev *Event, ctx context.Context, at where) bool { //nolint:revive // ctx is what the event's derives from
+func (sub *Subscription) see(ev *Event, ctx context.Context, at where, handled bool) bool { //nolint:revive // ctx is what the event's derives from
 	e := sub.s.sees(Op{Kind: OpEvent, URI: ev.Topic, Pattern: sub.subscription.URI, Match: sub.subscription.Match,
-		Peer: ev.Publisher(), Payload: ev.Payload, Options: ev.Details, Publication: ev.Publication})
+		Peer: ev.Publisher(), Payload: ev.Payload, Options: ev.Details, Publication: ev.Publication, Handled: handled})
 	if _, err := e.begin(ctx, at); err != nil {
 		return false
 	}
@@ -71,7 +71,7 @@ func (sub *Subscription) see(ev *Event, ctx context.Context, at where) bool { //
 // each gives the events to yield that the interceptors let pass.
 func (sub *Subscription) each(yield func(*Event) bool) {
 	for ev := range sub.plainEach {
-		if !sub.see(ev, sub.values(), onUsers) {
+		if !sub.see(ev, sub.values(), onUsers, false) {
 			continue
 		}
 		ev.seen.over(nil, onUsers)
@@ -79,6 +79,27 @@ func (sub *Subscription) each(yield func(*Event) bool) {
 			return
 		}
 	}
+}
+
+// seen is the handler of a consumer where the session has interceptors.
+func (v *Consumer) seen(ctx context.Context, ev Event) error {
+	if !v.sub.see(&ev, ctx, onUsers, true) {
+		return nil
+	}
+	outcome := errHandler // where it calls runtime.Goexit
+	defer func() {
+		p := recover()
+		if p != nil {
+			stack := debug.Stack()
+			outcome = &PanicError{Value: p, Stack: stack[:min(len(stack), mostStack)]}
+		}
+		ev.seen.over(outcome, onUsers)
+		if p != nil {
+			panic(p)
+		}
+	}()
+	outcome = v.h(ev.seen.context(), ev)
+	return outcome
 }
 
 // values is the context from which those of events derive.
@@ -92,7 +113,7 @@ func (sub *Subscription) feed() {
 			lost++
 			continue
 		}
-		if !sub.see(ev, sub.values(), onFeeder) {
+		if !sub.see(ev, sub.values(), onFeeder, false) {
 			continue
 		}
 		if sub.relay.relay.Send(*ev) {

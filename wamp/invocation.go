@@ -216,9 +216,15 @@ func (inv *Invocation) Return(payload ...Payload) error {
 // Fail answers the invocation with an error. It never waits. What the caller
 // gets depends on err:
 //
-//   - An [Error], see [NewError], is sent with its URI and payload.
+//   - An [Error] that was made here, see [NewError] and [Errorf], is sent with its
+//     URI and payload.
 //   - A constant such as [ErrInvalidArgument] is sent with its URI.
-//   - [context.DeadlineExceeded] is sent as wamp.error.timeout.
+//   - An Error that was received, from another call or any other operation, is sent
+//     as it is if its URI is one of an application. A URI that begins with "wamp."
+//     would say something of the call that is answered: it is sent as
+//     wamp.error.runtime_error, and logged. NewError with its URI passes it on.
+//   - [context.DeadlineExceeded], and the time limit of another call whoever kept it,
+//     is sent as wamp.error.timeout.
 //   - The end of the invocation's context is sent as wamp.error.canceled, or as
 //     wamp.error.timeout if a time limit was its cause.
 //   - Other errors, nil too, are sent as wamp.error.runtime_error; their text
@@ -272,34 +278,52 @@ func errorText(err error) (text string) {
 
 var errPanics = errors.New("one of its methods has panicked")
 
-var errMasked = errors.New("only an Error or an Err constant is passed on")
+var (
+	errMasked  = errors.New("only an Error or an Err constant is passed on")
+	errForeign = errors.New("it was received, and is about another operation than this call")
+)
 
 // answerOf is what the caller gets of an error. masked is why it gets something
 // else than that error, nil if it does not.
 func (inv *Invocation) answerOf(err error) (uri string, payload Payload, masked error) {
-	if peer, is := session.Seek[*Error](err); is && peer != nil {
-		if bad := proto.CheckURI(peer.URI); bad != nil {
+	told := session.Tell(err)
+	said := told.Made
+	if said == nil && told.Constant == "" {
+		said = told.Received
+	}
+	switch {
+	case said != nil:
+		if bad := proto.CheckURI(said.URI); bad != nil {
 			return proto.ErrURIRuntimeError, Payload{}, bad
 		}
-		return peer.URI, peer.Payload, nil
-	}
-	uri = ErrorURI(err)
-	switch {
-	case uri != "":
-		return uri, Payload{}, nil
+		return said.URI, said.Payload, nil
+	case told.Constant != "":
+		return told.Constant, Payload{}, nil
 	case err == nil:
 		return proto.ErrURIRuntimeError, Payload{}, errNilError
-	case session.Matches(err, context.DeadlineExceeded):
+	case session.MatchesHere(err, context.DeadlineExceeded):
 		return proto.ErrURITimeout, Payload{}, nil
 	}
 	cause := inv.cause()
-	if session.Matches(err, context.Canceled) || session.Matches(err, ErrCanceled) || cause != nil && session.Matches(err, cause) {
+	if session.MatchesHere(err, context.Canceled) || session.MatchesHere(err, ErrCanceled) || cause != nil && endedBy(err, cause) {
 		if session.Is(cause, ErrTimeout) {
 			return proto.ErrURITimeout, Payload{}, nil
 		}
 		return proto.ErrURICanceled, Payload{}, nil
 	}
+	switch {
+	case session.Matches(err, context.DeadlineExceeded): // the router has kept the limit of another call
+		return proto.ErrURITimeout, Payload{}, nil
+	case told.Standard != nil:
+		return proto.ErrURIRuntimeError, Payload{}, errForeign
+	}
 	return proto.ErrURIRuntimeError, Payload{}, errMasked
+}
+
+// endedBy reports whether an error is the end of the invocation's context, or what the
+// callee of another call has said when that was cancelled by it.
+func endedBy(err, cause error) bool {
+	return session.Matches(err, cause) || session.Matches(err, ErrCanceled) || session.Matches(err, ErrTimeout)
 }
 
 var (
@@ -457,12 +481,18 @@ func (l *limit) rearm() {
 	}
 }
 
-// inside returns the invocation of this session in whose handler ctx was made,
-// nil if there is none.
-func (s *Session) inside(ctx context.Context) *Invocation {
-	i, _ := ctx.Value(session.InsideKey{}).(*insideOf)
-	if i == nil || i.reg.s != s {
-		return nil
+// inside returns the handler of this session in which ctx was made, nil if there is
+// none.
+func (s *Session) inside(ctx context.Context) *session.Within {
+	switch i := ctx.Value(session.InsideKey{}).(type) {
+	case *insideOf:
+		if i.reg.s == s {
+			return &session.Within{Invocation: &(*Invocation)(i).invocation}
+		}
+	case *Consumer:
+		if i.sub.s == s {
+			return &session.Within{Subscription: &i.sub.subscription}
+		}
 	}
-	return (*Invocation)(i)
+	return nil
 }

@@ -42,6 +42,7 @@ type longCall struct {
 	options   []CallOption
 	callMore
 	seen    *seen         // nil without interceptors
+	after   func()        // to be called when a call that has a channel is over; or nil
 	timeout time.Duration // Timeout
 	cs      *callStream   // the present attempt
 
@@ -420,6 +421,9 @@ func (lc *longCall) results() Results {
 		if lc.seen != nil {
 			lc.seen.over(err, onUsers)
 		}
+		if lc.after != nil {
+			lc.after()
+		}
 		return flow.Of(Result{Err: err})
 	}
 	return relay.Ch()
@@ -429,6 +433,9 @@ func (lc *longCall) results() Results {
 func (lc *longCall) feed(relay *flow.Relay[Result]) {
 	last := Result{Err: opError("call", lc.procedure, errInterceptor)} // where one calls runtime.Goexit
 	lost := 0
+	if lc.after != nil {
+		defer lc.after()
+	}
 	defer func() {
 		if lost == 0 || lc.outer.Err() != nil {
 			relay.Last(last)

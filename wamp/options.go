@@ -280,6 +280,37 @@ func (o matchOption) set(match *MatchPolicy) error {
 func (o matchOption) applySubscribe(s *Subscription) error { return o.set(&s.subscription.Match) }
 func (o matchOption) applyRegister(r *Registration) error  { return o.set(&r.registration.Match) }
 
+// ConcurrencyOption is the result of [Concurrency]: an option of subscriptions and
+// registrations whose handlers the library runs.
+type ConcurrencyOption interface {
+	SubscribeOption
+	RegisterOption
+}
+
+// Concurrency sets how many handlers run at once: of the invocations of
+// [Session.Handle], [Serve], [ServeStream] and [ServeChunks], 64 by default, or of the
+// events of [Session.SubscribeFunc] and [On], one by default, which keeps their order.
+// [Session.Register] and [Session.Subscribe], which run none, refuse it.
+func Concurrency(n int) ConcurrencyOption { return concurrencyOption(n) }
+
+type concurrencyOption int
+
+func (o concurrencyOption) applySubscribe(s *Subscription) error {
+	if s.consumer == nil {
+		return errors.New("Concurrency: it is for SubscribeFunc and On")
+	}
+	s.consumer.most = int(o)
+	return positive("Concurrency", int(o))
+}
+
+func (o concurrencyOption) applyRegister(r *Registration) error {
+	if !r.handled {
+		return errors.New("Concurrency: it is for Handle and Serve")
+	}
+	r.concurrency = int(o)
+	return positive("Concurrency", int(o))
+}
+
 // RoutingKeyOption is the result of [RoutingKey]: an option of calls and of all
 // ways to publish.
 type RoutingKeyOption interface {

@@ -14,8 +14,8 @@ type publishOption func(*publishConfig) error
 
 func (o publishOption) applyPublish(c *publishConfig) error { return o(c) }
 
-// PublishStreamOption is an option of [Session.PublishStream] and
-// [Session.PublishFunc]. It applies to every event.
+// PublishStreamOption is an option of [Session.PublishStream], [Session.PublishFunc],
+// [PublishStream] and [PublishFunc]. It applies to every event.
 type PublishStreamOption interface{ applyStream(*publishConfig) error }
 
 type streamOption func(*publishConfig) error

@@ -33,7 +33,7 @@ func (s *Session) PublishStream(ctx context.Context, topic string, payloads <-ch
 	if payloads == nil {
 		return s.publishAll(ctx, topic, options, nil)
 	}
-	return s.publishAll(ctx, topic, options, func(p *publishStream) error { return p.takeFrom(payloads) })
+	return s.publishAll(ctx, topic, options, func(p *publishStream) error { return takeFrom(p, payloads, itself) })
 }
 
 // PublishFunc publishes what a function produces: each send is one event. The
@@ -154,22 +154,25 @@ func (s *Session) newPublishStream(ctx context.Context, topic string, options []
 	return p, nil
 }
 
-// takeFrom publishes what comes in on a channel. It is the producer of a
-// PublishStream.
-func (p *publishStream) takeFrom(payloads <-chan Payload) error {
+// itself is the payload of a payload.
+func itself(p Payload) Payload { return p }
+
+// takeFrom publishes what comes in on a channel, as the payloads that of makes of it. It
+// is the producer of a PublishStream.
+func takeFrom[T any](p *publishStream, values <-chan T, of func(T) Payload) error {
 	for {
 		f, err := p.acquire()
 		if err != nil {
 			return err
 		}
 		select {
-		case payload, more := <-payloads:
+		case v, more := <-values:
 			if !more {
 				p.room <- f
 				return nil
 			}
 			// It is ours now, so it goes out also if no more is taken meanwhile.
-			_ = p.publish(p.ctx, f, payload)
+			_ = p.publish(p.ctx, f, of(v))
 		case <-p.inner.Done():
 			p.room <- f
 			return context.Cause(p.inner)

@@ -26,6 +26,7 @@ type Registration struct {
 	s            *Session
 	base         context.Context // values of Register's ctx, without its end
 	concurrency  int
+	handled      bool          // by Handle
 	timeouts     bool          // ForwardTimeout: this callee keeps them
 	chunkBytes   int           // bound of the chunks of one invocation
 	chunkIdle    time.Duration // ChunkIdle
@@ -63,19 +64,19 @@ type Registration struct {
 //
 // See the WAMP specification, "Registering and Unregistering".
 func (s *Session) Register(ctx context.Context, procedure string, options ...RegisterOption) (*Registration, error) {
-	r, err := s.register(ctx, procedure, options)
+	r, err := s.register(ctx, procedure, options, false)
 	if err != nil {
 		return nil, opError("register", procedure, err)
 	}
 	return r, nil
 }
 
-func (s *Session) register(ctx context.Context, procedure string, options []RegisterOption) (_ *Registration, err error) {
+func (s *Session) register(ctx context.Context, procedure string, options []RegisterOption, handled bool) (_ *Registration, err error) {
 	ctx, err = session.Own(ctx)
 	if err != nil {
 		return nil, err
 	}
-	r := &Registration{s: s, base: context.WithoutCancel(ctx), concurrency: handlers, chunkBytes: chunkBytes, done: make(chan struct{}), over: make(chan struct{})}
+	r := &Registration{s: s, handled: handled, base: context.WithoutCancel(ctx), concurrency: handlers, chunkBytes: chunkBytes, done: make(chan struct{}), over: make(chan struct{})}
 	e := &r.registration
 	e.Ctx, e.URI, e.Match, e.Sink, e.Ready = ctx, procedure, Exact, (*invocationSink)(r), make(chan error, 1)
 	st := &r.stream

@@ -7,7 +7,8 @@ import (
 	"github.com/connectanum/connectanum-go/wamp/proto"
 )
 
-// RegisterOption is an option of [Session.Register] and [Session.Handle].
+// RegisterOption is an option of [Session.Register], [Session.Handle], [Serve],
+// [ServeStream] and [ServeChunks].
 type RegisterOption interface{ applyRegister(*Registration) error }
 
 type registerOption func(*Registration) error
@@ -83,14 +84,5 @@ func ChunkIdle(d time.Duration) RegisterOption {
 	return registerOption(func(r *Registration) error {
 		r.chunkIdle = d
 		return positive("ChunkIdle", d)
-	})
-}
-
-// Concurrency sets how many invocations [Session.Handle] runs at once. Default:
-// 64.
-func Concurrency(n int) RegisterOption {
-	return registerOption(func(r *Registration) error {
-		r.concurrency = n
-		return positive("Concurrency", n)
 	})
 }

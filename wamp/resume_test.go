@@ -70,6 +70,17 @@ func TestResumeGoesOn(t *testing.T) {
 			}
 			return all, 5, nil
 		},
+		"OpenStream": func(ctx context.Context, s *wamp.Session, more ...wamp.CallOption) (all []int, resumed int, err error) {
+			st := wamp.OpenStream[int, int](ctx, s, "com.x", wamp.Args(0, last), append(more, after(last))...)
+			for n, err := range st.All() {
+				if err != nil {
+					return all, 5, err
+				}
+				all = append(all, n)
+			}
+			n, err := st.Result()
+			return append(all, n), 5, err
+		},
 	}
 	for name, form := range forms {
 		for _, backoff := range []wamp.Backoff{quick(), {FailFast: true}} {

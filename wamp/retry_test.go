@@ -3,6 +3,7 @@ package wamp_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -30,6 +31,24 @@ var callForms = map[string]func(ctx context.Context, s *wamp.Session, options ..
 			return nil, err
 		}
 		return []int{n}, nil
+	},
+	"OpenStream": func(ctx context.Context, s *wamp.Session, options ...wamp.CallOption) (all []int, err error) {
+		st := wamp.OpenStream[int, int](ctx, s, "com.x", wamp.Args(7), options...)
+		for n, err := range st.All() {
+			if err != nil {
+				_, same := st.Result()
+				if same == nil || same.Error() != err.Error() {
+					return nil, fmt.Errorf("Result says %w", same)
+				}
+				return all, err
+			}
+			all = append(all, n)
+		}
+		n, err := st.Result()
+		if err != nil {
+			return all, err
+		}
+		return append(all, n), nil
 	},
 	"Stream": func(ctx context.Context, s *wamp.Session, options ...wamp.CallOption) (all []int, err error) {
 		for n, err := range wamp.Stream[int](ctx, s, "com.x", wamp.Args(7), options...) {

@@ -160,9 +160,10 @@ func (s *Session) States(ctx context.Context) <-chan State {
 	return s.eng.States(ctx)
 }
 
-// Drain ends the session gracefully. It unregisters all procedures, waits until
-// the invocations that have arrived are answered and acknowledged publishes
-// have been acknowledged, and then closes the session as [Session.Close] does.
+// Drain ends the session gracefully. It unregisters all procedures, ends the
+// subscriptions of [Session.SubscribeFunc] and [On], waits until the invocations that
+// have arrived are answered, the events that have arrived are handled and acknowledged
+// publishes have been acknowledged, and then closes the session as [Session.Close] does.
 //
 // ctx governs the wait; [CloseTimeout] bounds it where ctx has no deadline.
 // What is left at its end is cut, and the error says what that was. Called in a
@@ -187,16 +188,16 @@ func (s *Session) Drain(ctx context.Context) error { return s.leave(ctx, "drain"
 func (s *Session) Close(ctx context.Context) error { return s.leave(ctx, "close", s.eng.Close) }
 
 // leave ends the session by one of the two.
-func (s *Session) leave(ctx context.Context, op string, end func(context.Context, *session.Invocation) error) error {
+func (s *Session) leave(ctx context.Context, op string, end func(context.Context, *session.Within) error) error {
 	ctx, err := session.Own(ctx)
 	if err != nil {
 		return opError(op, "", err)
 	}
-	inv := s.inside(ctx)
-	if inv == nil {
+	inside := s.inside(ctx)
+	if inside == nil {
 		return opError(op, "", end(ctx, nil))
 	}
-	// The end of the session ends the invocation's context, and with it ctx: that
+	// The end of the session ends the handler's context, and with it ctx: that
 	// is none of Close's reasons to stop waiting. Any other end is.
 	own, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(nil)
@@ -211,7 +212,7 @@ func (s *Session) leave(ctx context.Context, op string, end func(context.Context
 		own, release = context.WithDeadline(own, at)
 		defer release()
 	}
-	return opError(op, "", end(own, &inv.invocation))
+	return opError(op, "", end(own, inside))
 }
 
 // guarded runs a user's code and reports whether it has returned: see

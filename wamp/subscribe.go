@@ -107,6 +107,7 @@ type Subscription struct {
 	replay       *replay
 	reader       reader
 	relay        *handleRelay[Event] // its channel, where the session has interceptors
+	consumer     *Consumer           // nil: the user reads
 }
 
 // Subscribe subscribes to a topic, or with [Match] to a pattern, and waits for
@@ -131,20 +132,24 @@ type Subscription struct {
 //
 // See the WAMP specification, "Subscribing and Unsubscribing".
 func (s *Session) Subscribe(ctx context.Context, topic string, options ...SubscribeOption) (*Subscription, error) {
-	sub, err := s.subscribe(ctx, topic, options)
+	sub, err := s.subscribe(ctx, topic, options, nil)
 	if err != nil {
 		return nil, opError("subscribe", topic, err)
 	}
 	return sub, nil
 }
 
-func (s *Session) subscribe(ctx context.Context, topic string, options []SubscribeOption) (_ *Subscription, err error) {
+// subscribe subscribes for a user who reads, or for v, which runs handlers.
+func (s *Session) subscribe(ctx context.Context, topic string, options []SubscribeOption, v *Consumer) (_ *Subscription, err error) {
 	ctx, err = session.Own(ctx)
 	if err != nil {
 		return nil, err
 	}
-	sub := &Subscription{s: s}
+	sub := &Subscription{s: s, consumer: v}
 	e := &sub.subscription
+	if v != nil {
+		v.sub, v.ctx, e.Consumer = sub, ctx, (*eventHandlers)(v)
+	}
 	e.Ctx, e.URI, e.Match, e.Sink, e.Ready = ctx, topic, Exact, (*eventSink)(sub), make(chan error, 1)
 	st := &sub.stream
 	initEvents(st, s, ctx)
@@ -355,6 +360,9 @@ func (es *eventSink) Shed(n int) session.Verdict { return es.stream.Shed(n) }
 
 func (es *eventSink) End(e session.End) {
 	(*Subscription)(es).setErr(e.Err)
+	if es.consumer != nil {
+		es.consumer.end(e.Now)
+	}
 	es.stream.Finish(Event{}, false, e.Now)
 	if e.Now {
 		es.relay.cancel()

@@ -5,7 +5,7 @@ import (
 	"github.com/connectanum/connectanum-go/wamp/proto"
 )
 
-// SubscribeOption is an option of [Session.Subscribe].
+// SubscribeOption is an option of [Session.Subscribe], [Session.SubscribeFunc] and [On].
 type SubscribeOption interface{ applySubscribe(*Subscription) error }
 
 type subscribeOption func(*Subscription) error

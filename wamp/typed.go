@@ -7,6 +7,7 @@ import (
 	"reflect"
 
 	"github.com/connectanum/connectanum-go/wamp/codec"
+	"github.com/connectanum/connectanum-go/wamp/session"
 )
 
 // Call calls a procedure, waits for its final result and decodes that into a T: its
@@ -89,25 +90,65 @@ type emptyError struct{ what string }
 
 func (e emptyError) Error() string { return "the " + e.what + " is empty" }
 
-// Stream calls a procedure and returns an iterator that decodes the first
-// argument of each result into a T. [Progressive] is set. A final result
-// without arguments ends the sequence without an element; an error, of the call
-// or a [ScanError] in an [OpError], is the last pair. Leaving the loop cancels the
-// call.
+// nothing reports whether a payload is empty: clients in some languages send an empty
+// list and an empty dict.
+func nothing(p Payload) bool {
+	p, err := p.Open()
+	if err != nil || p.NArgs() > 0 {
+		return false
+	}
+	keywords, err := codec.Entries(p.Codec(), p.RawKwargs())
+	return p.RawKwargs() == nil || err == nil && len(keywords) == 0
+}
+
+// Stream calls a procedure and returns an iterator that decodes each result into a T,
+// as [Call] does: its one argument, or its keyword arguments where there are no
+// arguments and T is a struct or a map. [Progressive] is set.
 //
-// ctx governs the call, as in [Session.Call].
+// A progressive result that does not decode, or is empty where T is not struct{}, is
+// yielded as an error, a [ScanError] in an [OpError], and the loop goes on. So is the
+// error of one callee where [All] are called. The final result is the last element,
+// but for an empty one, which ends the sequence without. The error of the call is the
+// last pair. [OpenStream] is for a final result of another type, and tells the errors
+// of elements from that of the call.
+//
+// The call is made when the loop begins, and each loop makes one. ctx governs it, as
+// in [Session.Call]; leaving the loop cancels it.
 func Stream[T any](ctx context.Context, s *Session, procedure string, payload Payload, options ...CallOption) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
+		v := new(T)
 		s.eachResult(ctx, procedure, payload, options, func(r *Result) bool {
-			var v T
 			err := r.Err
-			if err == nil && !r.Progress && r.NArgs() == 0 {
+			if *v = *new(T); err == nil {
+				err = element(v, procedure, r)
+			}
+			if !r.Progress && r.Err == nil && empties(v, r, err) {
 				return false
 			}
-			if err == nil {
-				err = opError("call", procedure, r.Scan(&v))
-			}
-			return yield(v, err) && err == nil
+			return yield(*v, err)
 		})
 	}
+}
+
+// element decodes a result of a stream into what v points to, which is zero. It is used
+// for all of them: what is yielded is a copy.
+func element[T any](v *T, procedure string, r *Result) error {
+	err := r.CalleeErr()
+	if err == nil {
+		err = into(v, r.Payload, "result")
+	}
+	if err != nil {
+		*v = *new(T)
+	}
+	return opError("call", procedure, err)
+}
+
+// empties reports whether a final result, which decoded into v or did not, is empty.
+func empties(v any, r *Result, err error) bool {
+	switch v.(type) {
+	case *Payload, *struct{}:
+		return nothing(r.Payload)
+	}
+	_, is := session.Find[emptyError](err)
+	return is
 }

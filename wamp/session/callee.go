@@ -26,6 +26,8 @@ func (r *Registration) resume(c *core)                        { c.resumeHandle(r
 func (r *Registration) refuse(err error)                      { r.refused(err, r.tell) }
 func (r *Registration) ctxEnded(c *core, ctx context.Context) { c.handleCtxEnded(ctx, r) }
 
+func (*Registration) drains() bool { return true }
+
 func (r *Registration) routerID() proto.ID {
 	if r.proc == nil {
 		return 0

@@ -58,16 +58,16 @@ func (s *Session) bounded(ctx context.Context) (context.Context, context.CancelF
 // does not. ctx bounds all of it, or CloseTimeout where it has no deadline; when
 // it ends the link is torn down. What consumers do not read within a second is
 // dropped. Handlers see their context end, and have a second to end too; the
-// error names those that do not. inside is the invocation in whose handler it is
-// called, nil if in none: that one is not waited for.
-func (s *Session) Close(ctx context.Context, inside *Invocation) error {
+// error names those that do not. inside is the handler in which it is called, nil if
+// in none: that one is not waited for.
+func (s *Session) Close(ctx context.Context, inside *Within) error {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	return s.shutDown(ctx, inside, nil)
 }
 
 // shutDown is Close. left is what a Drain before it has not waited for any more.
-func (s *Session) shutDown(ctx context.Context, inside *Invocation, left []string) error {
+func (s *Session) shutDown(ctx context.Context, inside *Within, left []string) error {
 	err := s.leave(ctx)
 	if err != nil && left == nil {
 		left = append(left, "the router has not answered GOODBYE")
@@ -96,7 +96,7 @@ func (s *Session) shutDown(ctx context.Context, inside *Invocation, left []strin
 		}
 	}
 	rest := int64(0)
-	if inside != nil && inside.Handled {
+	if inside != nil && (inside.Subscription != nil || inside.Invocation.Handled) {
 		rest = 1
 	}
 	if !within(grace, func(stop <-chan struct{}) bool { return s.handlers.wait(rest, stop) }) {
@@ -227,6 +227,7 @@ func (o *leftOp) apply(c *core) {
 	for uri, n := range running {
 		out = append(out, count(n, "invocation of "+uri+" still runs", "invocations of "+uri+" still run"))
 	}
+	out = append(out, c.handlersLeft()...)
 	slices.Sort(out)
 	if n := c.acks + c.ackWindow.queue.len() + c.life.publishes; n > 0 {
 		out = append(out, count(n, "publish waits for its acknowledgement", "publishes wait for their acknowledgements"))

@@ -67,11 +67,12 @@ type core struct {
 	memory     memory
 	order      uint64 // of handles, one after the other
 	drains     []*drainOp
-	draining   bool // Drain was called: nothing is registered any more
-	closing    bool // Close was called: GOODBYE goes out after the operations before it
-	closeNow   bool // and it is out of time: nothing is waited for
-	goodbye    bool // the router has answered our GOODBYE
-	finished   bool // the link is to be shut: out goes out, then the link closes
+	consumers  map[*Subscription]struct{} // whose handlers run, or will
+	draining   bool                       // Drain was called: nothing is registered any more
+	closing    bool                       // Close was called: GOODBYE goes out after the operations before it
+	closeNow   bool                       // and it is out of time: nothing is waited for
+	goodbye    bool                       // the router has answered our GOODBYE
+	finished   bool                       // the link is to be shut: out goes out, then the link closes
 	stats      Stats
 }
 

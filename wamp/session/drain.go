@@ -2,12 +2,13 @@ package session
 
 import "context"
 
-// Drain ends the session gracefully: it unregisters everything, waits until the
-// invocations that had arrived are answered and every acknowledged publish has
-// its answer, and then closes as Close does. It waits under ctx, or for
-// CloseTimeout where that has no deadline. inside is the invocation in whose
-// handler it is called, nil if in none: that one is not waited for.
-func (s *Session) Drain(ctx context.Context, inside *Invocation) error {
+// Drain ends the session gracefully: it unregisters everything and ends the
+// subscriptions that have a Consumer, waits until the invocations that had arrived are
+// answered, the events that had arrived are handled and every acknowledged publish has
+// its answer, and then closes as Close does. It waits under ctx, or for CloseTimeout
+// where that has no deadline. inside is the handler in which it is called, nil if in
+// none: that one is not waited for.
+func (s *Session) Drain(ctx context.Context, inside *Within) error {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	o := &drainOp{done: make(chan struct{}), inside: inside}
@@ -26,7 +27,7 @@ func (s *Session) Drain(ctx context.Context, inside *Invocation) error {
 // drainOp is Drain.
 type drainOp struct {
 	done   chan struct{}
-	inside *Invocation
+	inside *Within
 }
 
 func (o *drainOp) refuse(error) { close(o.done) }
@@ -36,23 +37,31 @@ func (o *drainOp) apply(c *core) {
 	for _, r := range c.registrations.all() {
 		r.drop(c, ErrDraining, false)
 	}
+	for _, sub := range c.subscriptions.all() {
+		if sub.drains() {
+			sub.drop(c, ErrDraining, false)
+		}
+	}
 	c.drains = append(c.drains, o)
 }
 
-// drained ends the drains when nothing is left to wait for: no invocation but
-// those whose handlers drain, no publish that waits for its acknowledgement, and
+// drained ends the drains when nothing is left to wait for: no invocation and no event
+// but those whose handlers drain, no publish that waits for its acknowledgement, and
 // nobody who waits to hand one over.
 func (c *core) drained() {
 	inside := 0
 	for i, o := range c.drains {
-		if o.inside != nil && c.invocations.Get(o.inside.Request) == o.inside && !c.countedBefore(i) {
+		if o.inside == nil || o.inside.Invocation == nil || c.countedBefore(i) {
+			continue
+		}
+		if inv := o.inside.Invocation; c.invocations.Get(inv.Request) == inv {
 			inside++
 		}
 	}
 	if c.invocations.Len() > inside || c.publishing() || c.asking() {
 		return
 	}
-	if n, _ := c.host.crowded(); n > 0 {
+	if n, _ := c.host.crowded(); n > 0 || c.consuming() {
 		return
 	}
 	for _, o := range c.drains {
@@ -64,7 +73,7 @@ func (c *core) drained() {
 // countedBefore reports whether an earlier drain was called in the same handler.
 func (c *core) countedBefore(i int) bool {
 	for _, o := range c.drains[:i] {
-		if o.inside == c.drains[i].inside {
+		if o.inside != nil && o.inside.Invocation == c.drains[i].inside.Invocation {
 			return true
 		}
 	}

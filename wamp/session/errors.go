@@ -21,7 +21,8 @@ type Error struct {
 	// Payload is what came with the error.
 	codec.Payload
 
-	odd *proto.Oddity
+	odd      *proto.Oddity
+	received bool // it came in a message: nobody here has made it
 }
 
 // Oddity returns what was wrong with the details of the message, nil if nothing
@@ -222,5 +223,57 @@ func (e *OpError) Error() string {
 func (e *OpError) Unwrap() error { return e.Err }
 
 func newError(cd codec.Codec, m *proto.Message) *Error {
-	return &Error{URI: m.URI, Details: m.Options, Payload: codec.Received(cd, m), odd: m.Odd}
+	e := Received(m.URI, m.Options, codec.Received(cd, m))
+	e.odd = m.Odd
+	return e
+}
+
+// Received returns an error that came in a message.
+func Received(uri string, details proto.Dict, payload codec.Payload) *Error {
+	return &Error{URI: uri, Details: details, Payload: payload, received: true}
+}
+
+// Told is what an error of a handler says to its caller.
+type Told struct {
+	// Made is the first [Error] in its tree that was made here, and Constant the
+	// first of the standard errors.
+	Made     *Error
+	Constant string
+	// Received is the first Error that came from elsewhere with a URI of the
+	// application's, and Standard the first with one of WAMP's own.
+	Received, Standard *Error
+}
+
+// Tell looks for what an error says to a caller. It calls the methods of all types, as
+// [Seek] does.
+func Tell(err error) (t Told) {
+	every(err, func(e error) bool {
+		said, is := e.(*Error)      //nolint:errorlint // this is what errors.As would do
+		constant, _ := e.(sentinel) //nolint:errorlint // see above
+		if x, can := e.(finder); can && !is && constant == "" {
+			is = x.As(&said) && said != nil
+		}
+		switch {
+		case is:
+			t.say(said)
+		case constant != "" && t.Constant == "":
+			t.Constant = string(constant)
+		}
+		return t.Made != nil
+	})
+	return t
+}
+
+// say notes an error that was found.
+func (t *Told) say(e *Error) {
+	at := &t.Made
+	if e.received {
+		at = &t.Received
+		if strings.HasPrefix(e.URI, "wamp.") {
+			at = &t.Standard
+		}
+	}
+	if *at == nil {
+		*at = e
+	}
 }

@@ -122,6 +122,8 @@ type handled interface {
 	// drop ends one that is in its table; any other is left alone. now: its end
 	// does not wait behind what its user has not read.
 	drop(c *core, err error, now bool)
+	// drains reports whether a Drain ends it and waits for its handlers.
+	drains() bool
 	// routerID is the id that the router has given it on this link, 0 for none.
 	routerID() proto.ID
 	// tell ends its sink.
@@ -185,11 +187,11 @@ func (c *core) resumeHandle(h handled) {
 // admit reports whether the router is to be asked for a handle now. Otherwise it
 // has been refused, or waits for a link.
 func (c *core) admit(h handled) bool {
-	b, kind := h.handle(), h.kind()
+	b := h.handle()
 	switch {
 	case b.Ctx.Err() != nil:
 		h.refuse(newCanceled(b.Ctx))
-	case c.draining && kind == &registrationKind:
+	case c.draining && h.drains():
 		h.refuse(ErrDraining)
 	case c.life.waiting:
 		c.watch(b.Ctx, &b.watch, h)

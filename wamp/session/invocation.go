@@ -228,8 +228,8 @@ func (c *core) onChunk(inv *Invocation, m *proto.Message) {
 		c.timers.stop(inv.timer)
 	}
 	if odd(m, proto.OddProgress) {
+		inv.interrupt(oddError(m)) // first: whoever sees its chunks end looks at its context
 		c.forget(inv)
-		inv.interrupt(oddError(m))
 		c.sendError(inv.Request, proto.ErrURIInvalidArgument)
 		return
 	}
@@ -251,8 +251,8 @@ func (c *core) judgeChunks(inv *Invocation, v Verdict) bool {
 		c.gate("procedure", inv.reg.URI)
 	case Overflow:
 		c.overflowed("procedure", inv.reg.URI)
+		inv.interrupt(ErrSlowConsumer) // as above
 		c.forget(inv)
-		inv.interrupt(ErrSlowConsumer)
 		c.sendError(inv.Request, proto.ErrURIUnavailable)
 		return false
 	case Taken, Dropped:
@@ -342,11 +342,13 @@ func (c *core) answer(a Answer) {
 		c.out.Buf = append(c.out.Buf, a.Message...)
 		err = c.finishMessage(proto.Yield)
 	}
+	if err != nil {
+		inv.interrupt(err) // as above
+	}
 	if !a.Progress || err != nil {
 		c.forget(inv)
 	}
 	if err != nil { // too big: the caller must get an end all the same
-		inv.interrupt(err)
 		c.sendError(inv.Request, proto.ErrURIPayloadSizeExceeded)
 		return
 	}

@@ -3,6 +3,7 @@ package session
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/connectanum/connectanum-go/wamp/proto"
@@ -13,6 +14,7 @@ type chunkTape struct {
 	got     []bool // last
 	ended   int
 	verdict Verdict
+	onEnd   func()
 }
 
 func (s *chunkTape) Chunk(_ *proto.Message, last bool) Verdict {
@@ -20,7 +22,12 @@ func (s *chunkTape) Chunk(_ *proto.Message, last bool) Verdict {
 	return s.verdict
 }
 
-func (s *chunkTape) End() { s.ended++ }
+func (s *chunkTape) End() {
+	s.ended++
+	if s.onEnd != nil {
+		s.onEnd()
+	}
+}
 
 // progressiveCallee makes invocations with chunks.
 type progressiveCallee struct {
@@ -201,5 +208,39 @@ func TestStepOddInvocationHasChunks(t *testing.T) {
 	r.feed(oddInvocation(2, ""))
 	if len(s.invs) != 1 || s.log[len(s.log)-1] != "invoke 2" {
 		t.Errorf("the callee has %v", s.log)
+	}
+}
+
+// Who sees the chunks end looks at the context to know whether they are complete: it
+// has ended before, where they are not.
+func TestStepContextEndsBeforeChunks(t *testing.T) {
+	for name, cut := range map[string]func(r *rig, s *progressiveCallee){
+		"overflow":  func(r *rig, s *progressiveCallee) { s.chunks[0].verdict = Overflow; r.feed(invocation(1, true)) },
+		"interrupt": func(r *rig, _ *progressiveCallee) { r.feed(proto.Message{Type: proto.Interrupt, Request: 1}) },
+		"a wrong progress": func(r *rig, _ *progressiveCallee) {
+			m := invocation(1, true)
+			m.Odd = &proto.Oddity{What: proto.OddProgress, Reason: "progress is 1"}
+			r.feed(m)
+		},
+		"a result that is too big": func(r *rig, s *progressiveCallee) {
+			r.do(answerWith(r.codec, s.invs[0], "", true, strings.Repeat("x", 1<<21)))
+		},
+		"the link is lost": func(r *rig, _ *progressiveCallee) { r.core.linkLost(errors.New("reset")) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, s := calleeRig(t)
+			r.feed(invocation(1, true))
+			cutBefore := -1
+			s.chunks[0].onEnd = func() {
+				if cutBefore < 0 {
+					cutBefore = len(s.cut)
+				}
+			}
+			cut(r, s)
+			r.sent()
+			if cutBefore != 1 {
+				t.Errorf("%d contexts had ended when the chunks did", cutBefore)
+			}
+		})
 	}
 }

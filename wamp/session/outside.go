@@ -169,6 +169,21 @@ func Matches(err, target error) bool {
 	})
 }
 
+// MatchesHere is Matches, but for errors that were received: what another operation's
+// peer has said of that says nothing of this one.
+func MatchesHere(err, target error) bool {
+	return every(err, func(e error) bool {
+		if peer, is := e.(*Error); is && peer.received { //nolint:errorlint // as it is
+			return false
+		}
+		if same(e, target) {
+			return true
+		}
+		x, can := e.(matcher)
+		return can && x.Is(target)
+	})
+}
+
 // same compares two errors, of which any may be of a type that has no comparison.
 func same(a, b error) bool {
 	if a == nil || b == nil {

@@ -15,6 +15,8 @@ type Subscription struct {
 	Retained bool
 	// Sink takes the events.
 	Sink Sink
+	// Consumer runs a user's code for each of them; nil: the user reads them.
+	Consumer Consumer
 
 	// Actor only, from here on.
 	topic *topic
@@ -22,6 +24,8 @@ type Subscription struct {
 	fresh bool                 // it has had no retained events yet
 	gap   bool                 // a link was lost since its last event
 	calls []*Call              // that wait in life.behind for it, and some that have left
+
+	failed failures // what the handlers of the Consumer have returned
 }
 
 func (s *Subscription) kind() *handleKind                     { return &subscriptionKind }
@@ -29,6 +33,8 @@ func (s *Subscription) apply(c *core)                         { c.applyHandle(s)
 func (s *Subscription) resume(c *core)                        { c.resumeHandle(s) }
 func (s *Subscription) refuse(err error)                      { s.refused(err, s.tell) }
 func (s *Subscription) ctxEnded(c *core, ctx context.Context) { c.handleCtxEnded(ctx, s) }
+
+func (s *Subscription) drains() bool { return s.Consumer != nil }
 
 func (s *Subscription) routerID() proto.ID {
 	if s.topic == nil {

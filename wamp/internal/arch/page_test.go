@@ -75,6 +75,8 @@ func base(e ast.Expr) string {
 		return base(e.X)
 	case *ast.IndexExpr:
 		return base(e.X)
+	case *ast.IndexListExpr:
+		return base(e.X)
 	case *ast.SelectorExpr:
 		return e.Sel.Name
 	}

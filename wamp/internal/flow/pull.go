@@ -148,6 +148,13 @@ func (s *Stream[T]) release() {
 // left more than a channel would have room for, or it holds the link back.
 func (s *Stream[T]) waited() bool { return s.gated || s.left() > s.blocks.room }
 
+// Waits reports whether an end would wait for the consumer now.
+func (s *Stream[T]) Waits() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.waited()
+}
+
 // left is how many values the consumer has not taken.
 func (s *Stream[T]) left() int {
 	if b := s.blocks.hand; b != nil {
