@@ -443,3 +443,31 @@ func TestSubscribeFuncOwnContext(t *testing.T) {
 
 // ownContext is a context of a user's own type.
 type ownContext struct{ context.Context }
+
+// However handlers overtake each other at their ends, no more run than may.
+func TestSubscribeFuncNeverTooMany(t *testing.T) {
+	for _, most := range []int{2, 3, 4} {
+		synctest.Test(t, func(t *testing.T) {
+			const n = 20_000
+			r := wamptest.NewRouter(t)
+			s, other := join(t, r), join(t, r)
+			var now, top, all atomic.Int32
+			consumer(t, s, func(_ context.Context, i int) error {
+				if c := now.Add(1); c > top.Load() {
+					top.Store(c)
+				}
+				for range i % 7 {
+					runtime.Gosched()
+				}
+				now.Add(-1)
+				all.Add(1)
+				return nil
+			}, wamp.Concurrency(most))
+			publish(t, other, "com.example.topic", 0, n)
+			synctest.Wait()
+			if int(top.Load()) > most || all.Load() != n {
+				t.Errorf("%d of %d at once, %d were handled", top.Load(), most, all.Load())
+			}
+		})
+	}
+}
