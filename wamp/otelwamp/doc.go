@@ -1,0 +1,2 @@
+// Package otelwamp makes OpenTelemetry spans and metrics of WAMP sessions.
+package otelwamp
