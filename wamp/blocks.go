@@ -94,12 +94,25 @@ var (
 	resultBlocks     flow.Pool[Result]
 )
 
-// openBlocks makes a progressive call whose results are read by the block, by Each
-// and without a channel. It is begun, or ends with why it was not. Its struct is not
-// used again: the consumer looks at it behind the end.
-func (s *Session) openBlocks(ctx context.Context, procedure string, payload Payload, options []CallOption) *callStream {
+// eachResult makes a progressive call whose results are read by the block, without a
+// channel, and gives them to yield. The last one is the outcome. Where yield returns false
+// the call is cancelled. Its struct is not used again: the consumer looks at it behind the
+// end.
+func (s *Session) eachResult(ctx context.Context, procedure string, payload Payload, options []CallOption, yield func(*Result) bool) {
+	ctx, err := session.Own(ctx)
+	if err != nil {
+		yield(&Result{Err: opError("call", procedure, err)})
+		return
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	options = append([]CallOption{Progressive()}, options...)
 	cs := &callStream{s: s}
-	err := cs.configure(ctx, procedure, append([]CallOption{Progressive()}, options...))
+	err = cs.configure(ctx, procedure, options)
+	if err == nil && cs.long() {
+		s.openLong(cs, procedure, payload, options, onUsers).each(yield)
+		return
+	}
 	cs.OpenBlocks(cs.call.Ctx, s.eng, progressChannel)
 	cs.Cut = cutCall
 	if err == nil {
@@ -108,5 +121,5 @@ func (s *Session) openBlocks(ctx context.Context, procedure string, payload Payl
 	if err != nil {
 		cs.refuse(err)
 	}
-	return cs
+	cs.Each(yield)
 }

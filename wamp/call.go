@@ -21,6 +21,9 @@ type Result struct {
 	Payload
 	// Progress reports that this is a progressive result and that more follows.
 	Progress bool
+	// Resumed reports that this is the first result after the call has been made anew
+	// behind the loss of a connection. See Resume.
+	Resumed bool
 	// Err is why the call failed, nil if it did not. It is set on the last
 	// element only. An error that the callee or the router sent is an *Error.
 	Err error
@@ -103,6 +106,7 @@ type callStream struct {
 	call  session.Call
 	s     *Session
 	head  *head                   // of a call without options, or nil
+	more  *callMore               // nil for most
 	over  context.CancelCauseFunc // ends what a progressive call sends; nil for a plain one
 	again bool                    // its struct is used again
 }
@@ -139,6 +143,9 @@ var (
 func (s *Session) Call(ctx context.Context, procedure string, payload Payload, options ...CallOption) Results {
 	cs, err := s.newCall(ctx, procedure, options)
 	results := Results(cs.Ch()) // from begin on cs is the actor's
+	if err == nil && cs.long() {
+		return s.openLong(cs, procedure, payload, options, onFeeder).results()
+	}
 	if err == nil {
 		cs.again = cs.call.About == nil
 		err = cs.begin(payload)

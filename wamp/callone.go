@@ -28,6 +28,9 @@ func (s *Session) callOne(ctx context.Context, procedure string, payload Payload
 	cs.s = s
 	err := cs.configure(ctx, procedure, options)
 	cs.call.Sink = oc
+	if err == nil && cs.long() {
+		return s.callLong(cs, procedure, payload, options)
+	}
 	if err == nil {
 		err = cs.begin(payload)
 	}
@@ -45,6 +48,17 @@ func (s *Session) callOne(ctx context.Context, procedure string, payload Payload
 	}
 	s.ones.Put(oc)
 	return r, r.Err
+}
+
+// callLong is callOne for a call that takes more than that.
+func (s *Session) callLong(cs *callStream, procedure string, payload Payload, options []CallOption) (last Result, err error) {
+	s.openLong(cs, procedure, payload, options, onUsers).each(func(r *Result) bool {
+		if !r.Progress {
+			last = *r
+		}
+		return true
+	})
+	return last, last.Err
 }
 
 // Deliver implements session.Sink. Progressive results are not wanted.

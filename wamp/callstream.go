@@ -70,12 +70,18 @@ func (s *Session) CallStream(ctx context.Context, procedure string, chunks <-cha
 // Otherwise CallFunc is like [Session.CallStream].
 func (s *Session) CallFunc(ctx context.Context, procedure string, produce func(ctx context.Context, send func(Payload) error) error, options ...CallOption) Results {
 	cs, err := s.newCall(ctx, procedure, options)
+	if err == nil && cs.more != nil {
+		err = errChunksGone
+	}
 	if err == nil && produce == nil {
 		err = errNilProducer
 	}
 	if err != nil {
 		cs.refuse(err)
 		return Results(cs.Ch())
+	}
+	if s.interceptors != nil {
+		return s.produceSeen(cs, procedure, produce, options)
 	}
 	p := &producer{s: s, cs: cs}
 	p.ctx, cs.over = context.WithCancelCause(cs.Context())
@@ -95,6 +101,53 @@ type producer struct {
 	begun  bool            // the call was handed over: its end comes from the actor
 	ended  bool            // the last chunk was sent
 	failed error           // the call could not be handed over
+	seen   *seen           // nil without interceptors
+}
+
+// produceSeen is the rest of CallFunc where the session has interceptors. Those see the
+// call begin with its first chunk.
+func (s *Session) produceSeen(like *callStream, procedure string, produce func(context.Context, func(Payload) error) error, options []CallOption) Results {
+	lc := &longCall{s: s, outer: like.call.Ctx, at: onFeeder, procedure: procedure, options: options, attempts: 1}
+	lc.ctx, lc.cancel = context.WithCancelCause(lc.outer)
+	lc.seen = s.sees(Op{Kind: OpCall, URI: procedure, Options: like.call.Options, Progressive: like.call.Progressive})
+	cs := lc.open()
+	p := &producer{s: s, cs: cs, seen: lc.seen}
+	p.ctx, cs.over = context.WithCancelCause(cs.Context())
+	if err := s.eng.GoProducer(func() { p.run(produce) }); err != nil {
+		cs.over(err)
+		cs.refuse(err)
+	}
+	return lc.results()
+}
+
+// see lets the interceptors see a chunk, and returns what is sent of it.
+func (p *producer) see(payload Payload) (Payload, error) {
+	last := payload.IsLast()
+	if p.begun {
+		part := Part{Payload: payload, Sent: true, Last: last}
+		if err := p.seen.progress(&part, onUsers); err != nil {
+			p.s.eng.CancelCall(&p.cs.call, err)
+			return payload, opError("call", p.cs.call.URI, err)
+		}
+		payload = part.Payload
+	} else {
+		p.seen.Payload = payload
+		ctx, err := p.seen.begin(p.cs.Context(), onUsers)
+		if err == nil {
+			p.cs.call.Ctx, p.cs.call.Bounded, err = session.OwnCall(ctx)
+		}
+		if err != nil {
+			return payload, err
+		}
+		p.cs.Bind(p.cs.call.Ctx)
+		payload, p.cs.call.Options = p.seen.Payload, p.seen.Options
+	}
+	payload, err := p.s.frozen(payload)
+	p.seen.sized(payload.Size())
+	if last {
+		payload = payload.Last()
+	}
+	return payload, err
 }
 
 func (p *producer) run(produce func(context.Context, func(Payload) error) error) {
@@ -138,9 +191,18 @@ func (p *producer) send(payload Payload) error {
 		return ErrCallEnded
 	}
 	last := payload.IsLast()
+	var refused error
+	if p.seen != nil {
+		if payload, refused = p.see(payload); refused != nil && p.begun {
+			return refused
+		}
+	}
 	if !p.begun {
 		p.cs.call.More = !last
-		if p.failed = p.cs.begin(payload); p.failed != nil {
+		if p.failed = refused; refused == nil {
+			p.failed = p.cs.begin(payload)
+		}
+		if p.failed != nil {
 			return opError("call", p.cs.call.URI, p.failed)
 		}
 		p.begun, p.ended = true, last

@@ -30,7 +30,12 @@ const (
 // See the WAMP specification, "Progressive Call Invocations".
 func (inv *Invocation) Chunks() <-chan Payload {
 	if k, is := inv.invocation.Chunks.(*chunkStream); is {
-		return k.stream.Ch()
+		if inv.more == nil || inv.more.seen == nil {
+			return k.stream.Ch()
+		}
+		c := &inv.more.chunks
+		c.once.Do(func() { c.ch = inv.feedChunks(k.stream.Ch()) })
+		return c.ch
 	}
 	if inv.only.Load() == nil {
 		var only <-chan Payload

@@ -78,11 +78,39 @@ func (c *config) connect(ctx context.Context, address string, options []Option) 
 	if err := c.reach(address); err != nil {
 		return nil, err
 	}
+	if c.interceptors != nil {
+		return c.connectSeen(ctx)
+	}
+	return c.dialled(ctx)
+}
+
+// connectSeen is the rest of connect where there are interceptors.
+func (c *config) connectSeen(ctx context.Context) (s *Session, err error) {
+	e := &seen{Op: Op{Kind: OpConnect, Realm: c.Realm}, list: c.interceptors}
+	if ctx, err = e.begin(ctx, onUsers); err != nil {
+		return nil, err
+	}
+	s, err = c.dialled(ctx)
+	e.Router = c.Address()
+	if e.Session = s; s != nil {
+		e.Realm = s.eng.Details().Realm
+	}
+	e.over(opError("connect", e.Router, err), onUsers)
+	return s, err
+}
+
+// dialled makes the session.
+func (c *config) dialled(ctx context.Context) (*Session, error) {
 	eng, err := session.Connect(ctx, c.Config)
 	if err != nil {
 		return nil, err
 	}
-	return &Session{eng: eng, noAcks: flow.Of[Ack](), payloads: c.payloads, window: eng.Windows().Publishes}, nil
+	s := &Session{eng: eng, noAcks: flow.Of[Ack](), payloads: c.payloads, window: eng.Windows().Publishes}
+	if c.interceptors != nil {
+		s.interceptors, s.address = c.interceptors, c.Address
+		s.seeing = eng.NewTally("interceptor still runs", "interceptors still run")
+	}
+	return s, nil
 }
 
 // reach sets what is offered to the router, and how it is dialled.

@@ -380,6 +380,8 @@ var (
 	errNilHandler  = errors.New("the handler is nil")
 	errUnwanted    = errors.New("the request is not empty, and nothing is wanted")
 	errProducer    = errors.New("the producer panicked or called runtime.Goexit")
+	errHandler     = errors.New("the handler panicked or called runtime.Goexit")
+	errInterceptor = errors.New("an interceptor called runtime.Goexit")
 )
 
 // opError says of which operation an error is; nil stays nil.

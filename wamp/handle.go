@@ -110,14 +110,17 @@ func (inv *Invocation) run(h Handler) {
 	answered := false
 	defer func() {
 		if !answered { // it panicked, or called runtime.Goexit
-			_ = inv.end(proto.ErrURIRuntimeError, Payload{})
+			_ = inv.end(proto.ErrURIRuntimeError, Payload{}, errHandler)
 		}
 	}()
 	answered = inv.reg.s.eng.Guard(inv.reg.what, func() {
+		if inv.reg.s.interceptors != nil && !inv.see(onUsers, true) {
+			return
+		}
 		if err := h(inv.Context(), inv); err != nil {
 			_, _ = inv.fail(err) // its methods are the user's too
 		} else {
-			_ = inv.end("", Payload{})
+			_ = inv.answer(Payload{})
 		}
 	})
 }

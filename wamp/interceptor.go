@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"time"
-
 )
 
 // Interceptor sees the operations of a session: calls and invocations, publishes and
@@ -31,7 +30,8 @@ type Interceptor interface {
 	// refused gets no End.
 	Begin(ctx context.Context, op *Op) (context.Context, error)
 	// Progress is called for each part of a call or invocation: each result,
-	// progressive or final, and each chunk behind the first. It may replace part.Payload.
+	// progressive or final, each chunk behind the first, and the payload with which Resume
+	// goes on, as the first. It may replace part.Payload.
 	// An error takes the place of the part: it ends a call, which is then cancelled, and
 	// is the error of Invocation.Progress, Invocation.Return or the chunks.
 	// ctx is what Begin has returned.
@@ -57,8 +57,7 @@ const (
 	// OpInvocation is an invocation at the callee. The outcome is what it was answered
 	// with: nil, or the error of the handler as it was returned. Where it was not
 	// answered before its context ended, it is the cause of that: an Interrupt, an
-	// OutcomeUnknown after the loss of the connection, a ClosedError. A handler that
-	// panics is a PanicError.
+	// OutcomeUnknown after the loss of the connection, a ClosedError.
 	OpInvocation
 	// OpPublish is a publish, one of a publish stream too. The outcome is the error of
 	// its Ack; without an acknowledgement it is nil when the event is on its way.
@@ -121,6 +120,10 @@ type Op struct {
 	Options Dict
 	// Progressive reports that progressive results were asked for.
 	Progressive bool
+	// Handled reports that a handler of the user's runs between Begin and End:
+	// Session.Handle, Session.SubscribeFunc and what is made of them. Elsewhere an
+	// invocation or event is handed over to a channel or loop.
+	Handled bool
 	// Began is when Begin was called.
 	Began time.Time
 	// Attempts counts how often the call was made, from 1: see Retry and Resume.
@@ -143,8 +146,8 @@ type Part struct {
 	// Sent reports that this side sends it: a chunk of a call, or a result of an
 	// invocation.
 	Sent bool
-	// Last reports that it is the last of its direction: the final result or the
-	// last chunk.
+	// Last reports that it is the last of its direction: the final result, or the last
+	// chunk of those that are sent.
 	Last bool
 	// Details are those of a result that was received. They may be nil and must not be
 	// changed.
@@ -203,4 +206,3 @@ func WithInterceptors(interceptors ...Interceptor) Option {
 		return nil
 	})
 }
-

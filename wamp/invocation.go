@@ -29,9 +29,17 @@ type Invocation struct {
 	invocation session.Invocation
 	reg        *Registration
 	own        session.InsideContext
-	limit      *limit                         // nil unless the callee keeps the timeout
+	more       *invocationMore                // nil for most
 	only       atomic.Pointer[<-chan Payload] // the chunks of a call that is not progressive, once they were asked for
 	ended      atomic.Bool
+}
+
+// invocationMore is what few invocations have.
+type invocationMore struct {
+	limit  *limit          // nil unless the callee keeps the timeout
+	seen   *seen           // nil without interceptors
+	ctx    context.Context // what they have made of the invocation's context; it is that
+	chunks seenChunks      // which they see, of a progressive call
 }
 
 // insideOf is an Invocation as its context sees it.
@@ -67,10 +75,13 @@ func (inv *Invocation) NArgs() int { return inv.Payload.NArgs() }
 // has the values of the context given to [Session.Register], but does not end with
 // it.
 func (inv *Invocation) Context() context.Context {
-	if inv.limit != nil {
-		return inv.limit.ctx
+	switch more := inv.more; {
+	case more == nil:
+		return &inv.own
+	case more.ctx != nil:
+		return more.ctx
 	}
-	return &inv.own
+	return inv.more.limit.ctx
 }
 
 // Procedure returns the procedure that was called. With a pattern it is the one
@@ -107,7 +118,7 @@ func (inv *Invocation) Progress(payload Payload) error {
 	return opError("progress", inv.reg.registration.URI, inv.progress(payload))
 }
 
-func (inv *Invocation) progress(payload Payload) error {
+func (inv *Invocation) progress(payload Payload) (err error) {
 	if inv.ended.Load() {
 		return ErrAnswered
 	}
@@ -117,8 +128,13 @@ func (inv *Invocation) progress(payload Payload) error {
 	if !inv.Progressive() {
 		return nil
 	}
-	if inv.limit != nil {
-		inv.limit.rearm()
+	if inv.more != nil {
+		if inv.more.limit != nil {
+			inv.more.limit.rearm()
+		}
+		if payload, err = inv.sees(payload, false); err != nil {
+			return err
+		}
 	}
 	m := proto.Message{Type: proto.Yield, Options: yieldProgress}
 	buf := buffers.Get().(*buffer)
@@ -193,7 +209,7 @@ func (inv *Invocation) Return(payload ...Payload) error {
 	if len(payload) > 0 {
 		p = payload[0]
 	}
-	return opError("return", inv.reg.registration.URI, inv.end("", p))
+	return opError("return", inv.reg.registration.URI, inv.answer(p))
 }
 
 // Fail answers the invocation with an error. It never waits. What the caller
@@ -225,14 +241,14 @@ func (inv *Invocation) fail(err error) (bad, masked error) {
 	uri, payload, looked := proto.ErrURIRuntimeError, Payload{}, false
 	defer func() {
 		if !looked { // only runtime.Goexit gets here
-			_ = inv.end(proto.ErrURIRuntimeError, Payload{})
+			_ = inv.end(proto.ErrURIRuntimeError, Payload{}, err)
 		}
 	}()
 	if !s.guarded("the error of a handler", func() { uri, payload, masked = inv.answerOf(err) }) {
 		masked = errPanics
 	}
 	looked = true
-	bad = inv.end(uri, payload)
+	bad = inv.end(uri, payload, err)
 	if masked != nil && bad == nil {
 		s.eng.Faults().Warn("an error was masked for the caller", "procedure", inv.Procedure(), "caller",
 			uint64(inv.Caller().Session), "error", errorText(err), "because", errorText(masked))
@@ -296,15 +312,35 @@ var (
 //
 // See the WAMP specification, "Call Rerouting".
 func (inv *Invocation) Decline() error {
-	return opError("decline", inv.reg.registration.URI, inv.end(proto.ErrURIUnavailable, Payload{}))
+	return opError("decline", inv.reg.registration.URI, inv.end(proto.ErrURIUnavailable, Payload{}, ErrUnavailable))
 }
 
-// end answers. A payload that cannot be encoded, or whose marshaler panics or
+// answer answers with a result, which the interceptors may replace.
+func (inv *Invocation) answer(p Payload) error {
+	if inv.more == nil || inv.more.seen == nil {
+		return inv.end("", p, nil)
+	}
+	if inv.ended.Load() {
+		return ErrAnswered
+	}
+	p, err := inv.sees(p, true)
+	if err != nil {
+		_, _ = inv.fail(err)
+		return err
+	}
+	return inv.end("", p, nil)
+}
+
+// end answers, which outcome is for the interceptors. A payload that cannot be encoded, or whose marshaler panics or
 // calls runtime.Goexit, leaves the caller an error, and is logged: the caller is
 // not told what was wrong with it.
-func (inv *Invocation) end(uri string, p Payload) error {
+func (inv *Invocation) end(uri string, p Payload, outcome error) error {
 	if !inv.ended.CompareAndSwap(false, true) {
 		return ErrAnswered
+	}
+	if inv.more != nil && inv.more.seen != nil {
+		cause := inv.cause() // before the answer ends it
+		defer func() { inv.seenOver(cause, outcome) }()
 	}
 	buf := buffers.Get().(*buffer)
 	defer buf.free()
@@ -389,10 +425,10 @@ func (l *limit) Cancel(cause error) {
 
 // cause is why the invocation's context has ended, nil if it has not.
 func (inv *Invocation) cause() error {
-	if inv.limit == nil {
+	if inv.more == nil || inv.more.limit == nil {
 		return inv.own.Cause()
 	}
-	return context.Cause(inv.limit.ctx)
+	return context.Cause(inv.more.limit.ctx)
 }
 
 // keep makes the invocation's context end by its timeout. Where only one result
@@ -401,7 +437,7 @@ func (inv *Invocation) cause() error {
 func (inv *Invocation) keep(after time.Duration) {
 	cause := &TimeoutError{After: after}
 	l := &limit{own: &inv.own, ctx: &inv.own, after: after}
-	inv.limit, inv.invocation.Context = l, l
+	inv.more, inv.invocation.Context = &invocationMore{limit: l}, l
 	if inv.Progressive() {
 		l.timer = time.AfterFunc(after, func() {
 			inv.own.Cancel(cause)

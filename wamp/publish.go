@@ -97,6 +97,9 @@ func (s *Session) Publish(ctx context.Context, topic string, payload Payload, op
 			err = bad
 		}
 	}
+	if s.interceptors != nil && err == nil {
+		return s.publishSeen(ctx, topic, payload, *cfg)
+	}
 	if !cfg.ack {
 		return s.publish(ctx, topic, payload, cfg, h, err)
 	}

@@ -2,6 +2,7 @@ package wamp
 
 import (
 	"context"
+	"sync/atomic"
 
 	"github.com/connectanum/connectanum-go/wamp/internal/flow"
 	"github.com/connectanum/connectanum-go/wamp/proto"
@@ -76,14 +77,17 @@ type publishStream struct {
 	produced error          // what it has returned; set before that
 	late     bool           // its ctx had ended by then: that is no end of its own; set before that too
 
+	left atomic.Bool // acknowledge has returned
+
 	told bool // the consumer was told of the session's end; of acknowledge
 }
 
 // inFlight is a publish of a stream. From its handing over to its End it is the
 // actor's, then the stream's again.
 type inFlight struct {
-	pub session.Publish
-	ack chan Ack // capacity 1, and one End for each handing over: that never blocks
+	pub  session.Publish
+	ack  chan Ack // capacity 1, and one End for each handing over: that never blocks
+	seen *seen    // nil without interceptors
 }
 
 // Deliver is never called: a publish has one answer.
@@ -214,12 +218,19 @@ func (p *publishStream) publish(ctx context.Context, f *inFlight, payload Payloa
 			p.room <- f
 		}
 	}()
-	var err error
-	f.pub.Rest, f.pub.Roomy, f.pub.Needs, err = p.s.restOf(f.pub.Scratch[:0], p.head, p.topic, p.acked, p.cfg.needs, payload)
+	h, options := p.head, p.acked
+	payload, err := p.see(f, payload)
+	if f.seen != nil {
+		h, options = nil, f.seen.Options
+	}
+	if err == nil {
+		f.pub.Rest, f.pub.Roomy, f.pub.Needs, err = p.s.restOf(f.pub.Scratch[:0], h, p.topic, options, p.cfg.needs, payload)
+	}
 	handed = true
 	if err == nil {
 		err = p.s.eng.PublishWithin(ctx, &f.pub)
 		if err != nil && ctx == p.inner && ctx.Err() != nil {
+			f.over(opError("publish", p.topic, context.Cause(p.inner)), onUsers)
 			p.room <- f
 			return context.Cause(p.inner)
 		}
@@ -228,11 +239,20 @@ func (p *publishStream) publish(ctx context.Context, f *inFlight, payload Payloa
 		f.ack <- Ack{Err: opError("publish", p.topic, err)}
 	}
 	p.flight <- f
+	if p.left.Load() {
+		p.abandon(onUsers)
+	}
 	return nil
 }
 
 // acknowledge hands the acknowledgements on until no more can come.
 func (p *publishStream) acknowledge() {
+	if p.s.interceptors != nil {
+		defer func() {
+			p.left.Store(true)
+			p.abandon(onFeeder)
+		}()
+	}
 	defer p.forget()
 	defer p.stop(ErrSessionClosed) // when Close was out of time
 	over := p.s.eng.Context()
@@ -316,7 +336,11 @@ func (p *publishStream) passAck(f *inFlight) bool {
 		}
 	}
 	if p.ctx.Err() != nil {
-		p.relay.Last(Ack{Err: opError("publish", p.topic, session.Canceled(p.ctx))})
+		ack = Ack{Err: opError("publish", p.topic, session.Canceled(p.ctx))}
+	}
+	f.acked(ack)
+	if p.ctx.Err() != nil {
+		p.relay.Last(ack)
 		return false
 	}
 	if ack.Err != nil {

@@ -35,6 +35,7 @@ type Registration struct {
 	over         chan struct{} // closed when what waits for a handler is to be refused
 	what         string        // its handler, for the log
 	reader       reader
+	relay        *handleRelay[*Invocation] // its channel, where the session has interceptors
 }
 
 // Register registers a procedure, or with [Match] a pattern, and waits for the
@@ -69,8 +70,8 @@ func (s *Session) Register(ctx context.Context, procedure string, options ...Reg
 	return r, nil
 }
 
-func (s *Session) register(ctx context.Context, procedure string, options []RegisterOption) (*Registration, error) {
-	ctx, err := session.Own(ctx)
+func (s *Session) register(ctx context.Context, procedure string, options []RegisterOption) (_ *Registration, err error) {
+	ctx, err = session.Own(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -97,10 +98,18 @@ func (s *Session) register(ctx context.Context, procedure string, options []Regi
 	if err := proto.CheckPattern(procedure, e.Match); err != nil {
 		return nil, err
 	}
-	if err := s.eng.Register(e); err != nil {
-		return nil, err
+	if s.interceptors != nil {
+		r.relay = newHandleRelay[*Invocation](ctx)
+		over, bad := s.seeHandle(ctx, OpRegister, procedure, e.Match, &e.Options)
+		if bad != nil {
+			return nil, bad
+		}
+		defer func() { over(err) }()
 	}
-	if err := <-e.Ready; err != nil {
+	if err = s.eng.Register(e); err == nil {
+		err = <-e.Ready
+	}
+	if err != nil {
 		return nil, err
 	}
 	return r, nil
@@ -118,6 +127,9 @@ func (r *Registration) Invocations() <-chan *Invocation {
 		r.s.eng.Log().Warn("a registration that is read by All was asked for its channel", "procedure", r.registration.URI)
 		return flow.Of[*Invocation]()
 	}
+	if r.relay != nil {
+		return r.relay.ch(r.s, r.feed)
+	}
 	return r.stream.Ch()
 }
 
@@ -134,7 +146,7 @@ func (r *Registration) All() iter.Seq2[*Invocation, error] {
 	if r == nil {
 		return noLoop[*Invocation]("registration")
 	}
-	return loop(&r.reader, &r.end, "registration", r.registration.URI, r.stream.Each)
+	return loop(&r.reader, &r.end, "registration", r.registration.URI, r.each)
 }
 
 // Procedure returns the procedure or pattern that was registered.
@@ -205,6 +217,7 @@ func (is *invocationSink) End(e session.End) {
 	close(is.done)
 	if e.Now {
 		close(is.over)
+		is.relay.cancel()
 	}
 	is.stream.Finish(nil, false, e.Now)
 }

@@ -20,6 +20,10 @@ type Session struct {
 	payloads seal.Codec
 	window   int       // of publishes that wait for their acknowledgement
 	ones     sync.Pool // of *oneCall
+
+	interceptors []Interceptor
+	seeing       *session.Tally // of interceptors that run on the goroutines of streams
+	address      func() string  // that was dialled last
 }
 
 // Details describes a joined session. It does not change; after a reconnect

@@ -37,13 +37,14 @@ type Event struct {
 	// Historic reports that the event comes from the broker's event history.
 	// See FromHistory.
 	Historic bool
+	restored bool  // no event: the subscription has been restored on a new link
+	size     int32 // with history: bytes, about
 	// Time is when a historic event was published, zero if the broker does not
 	// say.
 	Time time.Time
 
-	size     int32  // with history: bytes, about
-	restored bool   // no event: the subscription has been restored on a new link
-	stamp    uint64 // with history: the link it came on; of merged ones: its number
+	stamp uint64 // with history: the link it came on; of merged ones: its number
+	seen  *seen  // nil without interceptors
 }
 
 // Scan decodes the positional arguments of the event into the values that the
@@ -80,6 +81,16 @@ func (e Event) TrustLevel() (level int, ok bool) {
 	return int(n), ok
 }
 
+// Context returns the context that interceptors have made for the event, such as that of
+// its trace, and [context.Background] where the session has none. See
+// [WithInterceptors].
+func (e Event) Context() context.Context {
+	if e.seen == nil {
+		return context.Background()
+	}
+	return e.seen.context()
+}
+
 const (
 	eventChannel = 8
 	eventBytes   = 64 << 20
@@ -95,6 +106,7 @@ type Subscription struct {
 	gap          bool // the next event comes after a gap; actor only
 	replay       *replay
 	reader       reader
+	relay        *handleRelay[Event] // its channel, where the session has interceptors
 }
 
 // Subscribe subscribes to a topic, or with [Match] to a pattern, and waits for
@@ -126,8 +138,8 @@ func (s *Session) Subscribe(ctx context.Context, topic string, options ...Subscr
 	return sub, nil
 }
 
-func (s *Session) subscribe(ctx context.Context, topic string, options []SubscribeOption) (*Subscription, error) {
-	ctx, err := session.Own(ctx)
+func (s *Session) subscribe(ctx context.Context, topic string, options []SubscribeOption) (_ *Subscription, err error) {
+	ctx, err = session.Own(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -151,6 +163,14 @@ func (s *Session) subscribe(ctx context.Context, topic string, options []Subscri
 	}
 	if err := proto.CheckPattern(topic, e.Match); err != nil {
 		return nil, err
+	}
+	if s.interceptors != nil {
+		sub.relay = newHandleRelay[Event](ctx)
+		over, bad := s.seeHandle(ctx, OpSubscribe, topic, e.Match, &e.Options)
+		if bad != nil {
+			return nil, bad
+		}
+		defer func() { over(err) }()
 	}
 	if sub.replay != nil {
 		sub.replay.prepare(sub)
@@ -200,10 +220,31 @@ func (sub *Subscription) Events() <-chan Event {
 }
 
 func (sub *Subscription) events() <-chan Event {
+	if sub.relay != nil {
+		return sub.relay.ch(sub.s, sub.feed)
+	}
+	return sub.plain()
+}
+
+// plain is the channel of the events as they come.
+func (sub *Subscription) plain() <-chan Event {
 	if sub.replay != nil {
 		return sub.replay.relay.Ch()
 	}
 	return sub.stream.Ch()
+}
+
+// plainEach gives the events as they come.
+func (sub *Subscription) plainEach(yield func(*Event) bool) {
+	if sub.replay == nil {
+		sub.stream.Each(yield)
+		return
+	}
+	for ev := range sub.plain() { // they come out of a goroutine of its own
+		if !yield(&ev) {
+			return
+		}
+	}
 }
 
 // All returns an iterator over the events, which costs less for each of them than
@@ -220,15 +261,9 @@ func (sub *Subscription) All() iter.Seq2[Event, error] {
 	if sub == nil {
 		return noLoop[Event]("subscription")
 	}
-	each := sub.stream.Each
-	if sub.replay != nil { // its events come out of a goroutine of its own
-		each = func(yield func(*Event) bool) {
-			for ev := range sub.events() {
-				if !yield(&ev) {
-					return
-				}
-			}
-		}
+	each := sub.plainEach
+	if sub.relay != nil {
+		each = sub.each
 	}
 	return loop(&sub.reader, &sub.end, "subscription", sub.subscription.URI, each)
 }
@@ -321,6 +356,9 @@ func (es *eventSink) Shed(n int) session.Verdict { return es.stream.Shed(n) }
 func (es *eventSink) End(e session.End) {
 	(*Subscription)(es).setErr(e.Err)
 	es.stream.Finish(Event{}, false, e.Now)
+	if e.Now {
+		es.relay.cancel()
+	}
 	if es.replay != nil && e.Now {
 		es.replay.cancel()
 	}

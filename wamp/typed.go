@@ -7,7 +7,6 @@ import (
 	"reflect"
 
 	"github.com/connectanum/connectanum-go/wamp/codec"
-	"github.com/connectanum/connectanum-go/wamp/session"
 )
 
 // Call calls a procedure, waits for its final result and decodes that into a T: its
@@ -99,25 +98,16 @@ func (e emptyError) Error() string { return "the " + e.what + " is empty" }
 // ctx governs the call, as in [Session.Call].
 func Stream[T any](ctx context.Context, s *Session, procedure string, payload Payload, options ...CallOption) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
-		ctx, err := session.Own(ctx)
-		if err != nil {
-			yield(*new(T), opError("call", procedure, err))
-			return
-		}
-		ctx, cancel := context.WithCancel(ctx)
-		defer cancel()
-		for r := range s.openBlocks(ctx, procedure, payload, options).Each {
+		s.eachResult(ctx, procedure, payload, options, func(r *Result) bool {
 			var v T
 			err := r.Err
 			if err == nil && !r.Progress && r.NArgs() == 0 {
-				return
+				return false
 			}
 			if err == nil {
 				err = opError("call", procedure, r.Scan(&v))
 			}
-			if !yield(v, err) || err != nil {
-				return
-			}
-		}
+			return yield(v, err) && err == nil
+		})
 	}
 }

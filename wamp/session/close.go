@@ -39,6 +39,9 @@ var closedChan = func() <-chan struct{} {
 	return ch
 }()
 
+// aStream is left where a stream's goroutine does not end.
+const aStream = "a stream does not end"
+
 // errCloseTime is the cause of the end of a Close whose context has no deadline.
 var errCloseTime = errors.New("CloseTimeout has passed")
 
@@ -82,7 +85,7 @@ func (s *Session) shutDown(ctx context.Context, inside *Invocation, left []strin
 	if !feeders(waiting) {
 		s.hasten.Do(func() { close(s.hurry) })
 		if !within(ctx, feeders) {
-			left = append(left, "a stream does not end")
+			left = append(left, aStream)
 		}
 	}
 	rest := int64(0)
@@ -95,6 +98,9 @@ func (s *Session) shutDown(ctx context.Context, inside *Invocation, left []strin
 				left = append(left, what)
 			}
 		}
+	}
+	if !slices.Contains(left, aStream) && !within(ctx, feeders) { // who was in a user's code, see Tally.Outside
+		left = append(left, aStream)
 	}
 	gone := func(stop <-chan struct{}) bool { return closedWithin(s.gone, stop) }
 	if !gone(ctx.Done()) {

@@ -83,6 +83,27 @@ func (t *Tally) run(f func()) {
 	f()
 }
 
+// Outside runs a user's code on a goroutine of Session.Go or GoFeeder. Meanwhile Close
+// waits for that as for one of Tally.Go.
+func (t *Tally) Outside(f func()) {
+	t.n.Add(1)
+	t.s.handlers.n.Add(1)
+	t.s.feeders.leave()
+	defer func() { // also behind a panic or runtime.Goexit
+		t.s.feeders.n.Add(1)
+		t.s.handlers.leave()
+		t.left()
+	}()
+	f()
+}
+
+// Beside runs a user's code on a goroutine of nobody's.
+func (t *Tally) Beside(f func()) {
+	t.n.Add(1)
+	t.s.handlers.n.Add(1)
+	t.run(f)
+}
+
 func (t *Tally) left() {
 	if t.n.Add(-1) == 0 && t.closed.Load() {
 		t.s.box.enlist(t, false)

@@ -98,6 +98,10 @@ func canceledOffline(ctx context.Context, offline error) *CanceledError {
 // Canceled returns the error of an operation whose ctx has ended.
 func Canceled(ctx context.Context) error { return newCanceled(ctx) }
 
+// CanceledOffline is Canceled for what waited for a link, which was lost, or was not to be
+// had, because of offline.
+func CanceledOffline(ctx context.Context, offline error) error { return canceledOffline(ctx, offline) }
+
 func (e *CanceledError) Error() string {
 	s := prefix + bare(e.Err)
 	if e.Attempt != nil {

@@ -53,6 +53,10 @@ func (r *Relay[T]) Send(v T) bool {
 	return false
 }
 
+// Live reports whether the operation goes on, so that only Close has ended the wait for
+// its consumer.
+func (r *Relay[T]) Live() bool { return r.ctx.Err() == nil }
+
 // Cut sends the last value where Close is out of time and n values were not
 // sent. One more is lost for each that makes room.
 func (r *Relay[T]) Cut(n int, last func(n int) T) {

@@ -1,0 +1,190 @@
+package wamp
+
+import (
+	"context"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/connectanum/connectanum-go/wamp/codec"
+	"github.com/connectanum/connectanum-go/wamp/session"
+)
+
+// seen is an operation that the interceptors of its session have seen begin.
+type seen struct {
+	Op
+	s     *Session // nil while connecting
+	list  []Interceptor
+	ctxs  []context.Context // what each Begin has returned
+	mu    sync.Mutex        // of one operation: its interceptors are called one after another
+	ended bool
+}
+
+// where is the goroutine on which an interceptor is called.
+type where bool
+
+const (
+	onUsers  where = false // one of a user's, or one that runs users' code
+	onFeeder where = true  // one of a stream
+)
+
+// sees returns an operation that the session's interceptors are to see.
+func (s *Session) sees(op Op) *seen {
+	op.Session, op.Realm, op.Router = s, s.eng.Details().Realm, s.address()
+	return &seen{Op: op, s: s, list: s.interceptors}
+}
+
+// begin lets the interceptors see the beginning of the operation. It returns the context
+// that the last of them has returned.
+func (e *seen) begin(ctx context.Context, at where) (context.Context, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.Began, e.ctxs = time.Now(), make([]context.Context, 0, len(e.list))
+	if e.Pattern == "" {
+		e.Pattern, e.Match = e.URI, Exact
+	}
+	switch e.Kind {
+	case OpCall, OpPublish:
+		e.Sent, e.Attempts = 1, 1
+	case OpInvocation, OpEvent:
+		e.Received, e.ReceivedBytes = 1, e.Payload.Size()
+	}
+	returned := false
+	defer func() {
+		if !returned { // runtime.Goexit
+			e.end(errInterceptor, at)
+		}
+	}()
+	for _, i := range e.list {
+		next := ctx
+		err := e.call(at, func() (err error) { next, err = i.Begin(ctx, &e.Op); return err })
+		if err == nil && next != nil {
+			next, err = session.Own(next)
+		}
+		if err != nil {
+			e.end(err, at)
+			returned = true
+			return ctx, err
+		}
+		if next != nil {
+			ctx = next
+		}
+		e.ctxs = append(e.ctxs, ctx)
+	}
+	returned = true
+	return ctx, nil
+}
+
+// call calls a method of an interceptor.
+func (e *seen) call(at where, f func() error) (err error) {
+	run := func() {
+		defer func() {
+			if p := recover(); p != nil {
+				err = e.panicked(p)
+			}
+		}()
+		err = errInterceptor // where it calls runtime.Goexit
+		err = f()
+	}
+	if at == onFeeder {
+		e.s.seeing.Outside(run)
+	} else {
+		run()
+	}
+	return err
+}
+
+// mostStack is how much of a stack is kept.
+const mostStack = 16 << 10
+
+func (e *seen) panicked(p any) error {
+	stack := debug.Stack()
+	stack = stack[:min(len(stack), mostStack)]
+	if e.s != nil {
+		e.s.eng.Panicked("an interceptor", p, stack)
+	}
+	return &codec.PanicError{Value: p, Stack: stack}
+}
+
+// progress lets the interceptors see a part of the operation, which they may replace.
+// What goes to the user comes from the innermost on, what comes from it goes to there.
+func (e *seen) progress(p *Part, at where) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.ended {
+		return nil
+	}
+	if p.Sent {
+		e.Sent++
+		p.N = e.Sent
+	} else {
+		e.Received++
+		p.N = e.Received
+		e.ReceivedBytes += p.Size()
+		if e.Kind == OpCall {
+			e.Peer = Result{Details: p.Details}.Callee()
+		}
+	}
+	n := len(e.list)
+	for k := range n {
+		if p.Sent == (e.Kind == OpInvocation) {
+			k = n - 1 - k
+		}
+		if err := e.call(at, func() error { return e.list[k].Progress(e.ctxs[k], &e.Op, p) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// over tells the outcome, once.
+func (e *seen) over(err error, at where) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.end(err, at)
+}
+
+func (e *seen) end(err error, at where) {
+	if e.ended {
+		return
+	}
+	e.ended = true
+	for k := len(e.ctxs) - 1; k >= 0; k-- {
+		_ = e.call(at, func() error { e.list[k].End(e.ctxs[k], &e.Op, err); return nil })
+	}
+}
+
+// again notes that the operation is made once more.
+func (e *seen) again(resumed bool) {
+	e.mu.Lock()
+	e.Attempts++
+	if resumed {
+		e.Sent = 0
+	}
+	e.mu.Unlock()
+}
+
+// sized notes how many bytes a payload that is sent takes.
+func (e *seen) sized(n int) {
+	e.mu.Lock()
+	e.SentBytes += n
+	e.mu.Unlock()
+}
+
+// frozen is a payload as it is sent, which may be sent more than once, whatever becomes of
+// the values that it was made of.
+func (s *Session) frozen(p Payload) (Payload, error) {
+	c := s.eng.Codec()
+	if p.Empty() {
+		return p, nil
+	}
+	buf, n, err := p.Encode(c, nil)
+	if err != nil {
+		return p, s.noted(err)
+	}
+	q := Raw(c, buf[:n:n], buf[n:])
+	if p.IsLast() {
+		q = q.Last()
+	}
+	return q, nil
+}
