@@ -80,8 +80,10 @@ func (inv *Invocation) Context() context.Context {
 		return &inv.own
 	case more.ctx != nil:
 		return more.ctx
+	case more.limit != nil:
+		return more.limit.ctx
 	}
-	return inv.more.limit.ctx
+	return &inv.own
 }
 
 // Procedure returns the procedure that was called. With a pattern it is the one
