@@ -65,8 +65,12 @@ func (i *interceptor) describe(op *wamp.Op) (name string, kind trace.SpanKind, l
 		list = append(list, messagingSystem, semconv.MessagingOperationName("publish"), semconv.MessagingOperationTypeSend,
 			semconv.MessagingDestinationName(op.Pattern))
 	case wamp.OpEvent:
-		name, kind = "receive "+op.Pattern, trace.SpanKindConsumer
-		list = append(list, messagingSystem, semconv.MessagingOperationName("receive"), semconv.MessagingOperationTypeReceive)
+		verb, is := "receive", semconv.MessagingOperationTypeReceive
+		if op.Handled {
+			verb, is = "process", semconv.MessagingOperationTypeProcess
+		}
+		name, kind = verb+" "+op.Pattern, trace.SpanKindConsumer
+		list = append(list, messagingSystem, semconv.MessagingOperationName(verb), is)
 		if isPattern(op) {
 			list = append(list, semconv.MessagingDestinationTemplate(op.Pattern))
 		} else {

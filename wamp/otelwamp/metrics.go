@@ -58,7 +58,9 @@ func (i *instruments) record(ctx context.Context, op *wamp.Op, seconds float64, 
 		i.operation.RecordSet(ctx, seconds, set)
 		i.sent.AddSet(ctx, 1, set)
 	case wamp.OpEvent:
-		i.process.RecordSet(ctx, seconds, set)
+		if op.Handled {
+			i.process.RecordSet(ctx, seconds, set)
+		}
 		i.consumed.AddSet(ctx, 1, set)
 	default: // the others have spans only
 	}

@@ -66,13 +66,13 @@ func observe(session *wamp.Session, m metric.Meter, attributes []attribute.KeyVa
 	if err != nil {
 		return nil, err
 	}
-	stop = sync.OnceValue(func() error {
+	end := sync.OnceValue(func() error {
 		err := reg.Unregister()
 		o.count(context.WithoutCancel(session.Context()))
 		return err
 	})
-	over := context.AfterFunc(session.Context(), func() { _ = stop() })
-	return func() error { over(); return stop() }, nil
+	over := context.AfterFunc(session.Context(), func() { _ = end() })
+	return func() error { over(); return end() }, nil
 }
 
 // make makes the instruments.
