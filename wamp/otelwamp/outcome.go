@@ -143,7 +143,7 @@ func notSent(err error) bool {
 // what its method ErrorType returns.
 func typeOf(err error) string {
 	for {
-		op, is := err.(*wamp.OpError) //nolint:errorlint // each layer at a time
+		op, is := find[*wamp.OpError](err)
 		if !is || op.Err == nil {
 			return semconv.ErrorType(err).Value.AsString()
 		}
