@@ -68,6 +68,15 @@ type (
 	//   - [session.OutcomeUnknown.Reason] is how the connection ended, or the
 	//     [ClosedError] of the session. It is wrapped.
 	OutcomeUnknown = session.OutcomeUnknown
+	// RetryError is the error of a call that was made more than once, by [Retry] or
+	// [Resume].
+	//
+	//   - [session.RetryError.Attempts] is how many attempts were made.
+	//   - [session.RetryError.Err] is the error of the last one that has failed by
+	//     itself. It is wrapped.
+	//   - [session.RetryError.Ended] is why there was not another one, such as a
+	//     [CanceledError], where that is not the policy; nil otherwise. It is wrapped.
+	RetryError = session.RetryError
 	// CanceledError ends an operation whose context has ended. It matches the
 	// error of the context, the cause of the context, and [ErrCanceled] or,
 	// after a deadline, [ErrTimeout].

@@ -222,7 +222,14 @@ func (lc *longCall) again(resumed bool) error {
 // count says in the error of a call how often it was made.
 func (lc *longCall) count(end *Result) {
 	op, is := end.Err.(*OpError) //nolint:errorlint // that of this call
-	if !is || lc.attempts == 1 {
+	if !is {
+		return
+	}
+	if closed, is := op.Err.(*ClosedError); is && lc.resumes > 0 { //nolint:errorlint // that of this call
+		// The last attempt has not begun. The one before has.
+		op.Err = &OutcomeUnknown{Delivered: lc.delivered.Count, Reason: closed}
+	}
+	if lc.attempts == 1 {
 		return
 	}
 	if _, has := op.Err.(*RetryError); has { //nolint:errorlint // that of this call
@@ -245,11 +252,20 @@ func (lc *longCall) policy(err error) *RetryPolicy {
 		policy, on = &resumeRetry, retryable
 	}
 	for _, target := range on {
-		if policy != nil && errors.Is(err, target) {
+		if policy != nil && retryOn(err, target) {
 			return policy
 		}
 	}
 	return nil
+}
+
+// retryOn reports whether an error is one of those of Retry. One with a URI of the
+// application's is told by that.
+func retryOn(err, target error) bool {
+	if e, is := target.(*Error); is { //nolint:errorlint // it is what was given
+		return ErrorURI(err) == e.URI
+	}
+	return errors.Is(err, target)
 }
 
 // pause waits for the next attempt. It returns the error of the call if there is none.

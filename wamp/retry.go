@@ -91,36 +91,3 @@ func Retry(policy RetryPolicy, errs ...error) CallOption {
 
 // retryable are the errors of calls that nobody has carried out.
 var retryable = []error{ErrNoSuchProcedure, ErrNoAvailableCallee, ErrUnavailable}
-
-// RetryError is the error of a call that was made more than once. It wraps both of its
-// errors.
-type RetryError struct {
-	// Attempts is how many attempts were made.
-	Attempts int
-	// Err is the error of the last attempt.
-	Err error
-	// Ended is why there was not another one where that is not the policy: the
-	// CanceledError of the call's context, a TimeoutError or a ClosedError. It is nil
-	// otherwise.
-	Ended error
-}
-
-// Error returns the errors with the number of attempts.
-func (e *RetryError) Error() string {
-	times := fmt.Sprintf("%d attempts", e.Attempts)
-	if e.Attempts == 1 {
-		times = "1 attempt"
-	}
-	if e.Ended != nil {
-		return fmt.Sprintf("%v after %s, the last of which failed: %v", e.Ended, times, e.Err)
-	}
-	return fmt.Sprintf("%v, after %s", e.Err, times)
-}
-
-// Unwrap returns the errors.
-func (e *RetryError) Unwrap() []error {
-	if e.Ended != nil {
-		return []error{e.Ended, e.Err}
-	}
-	return []error{e.Err}
-}

@@ -193,3 +193,29 @@ func (e *ChunkTimeoutError) Is(target error) bool {
 
 // Timeout reports true, as for a net.Error.
 func (e *ChunkTimeoutError) Timeout() bool { return true }
+
+// RetryError is the error of a call that was made more than once.
+type RetryError struct {
+	// Attempts is how many attempts were made.
+	Attempts int
+	// Err is the error of the last attempt that has failed by itself.
+	Err error
+	// Ended is why there was not another one where that is not the policy; nil otherwise.
+	Ended error
+}
+
+func (e *RetryError) Error() string {
+	times := count(e.Attempts, "attempt", "attempts")
+	if e.Ended != nil {
+		return fmt.Sprintf("%s%s, after %s, the last of which failed: %s", prefix, bare(e.Ended), times, bare(e.Err))
+	}
+	return fmt.Sprintf("%s%s, after %s", prefix, bare(e.Err), times)
+}
+
+// Unwrap returns both errors.
+func (e *RetryError) Unwrap() []error {
+	if e.Ended != nil {
+		return []error{e.Ended, e.Err}
+	}
+	return []error{e.Err}
+}
