@@ -38,11 +38,12 @@ type rig struct {
 	traces *sdktrace.TracerProvider
 	reader *sdkmetric.ManualReader
 	meters *sdkmetric.MeterProvider
+	settle func() // waits until spans have ended
 }
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	g := &rig{t: t, spans: tracetest.NewInMemoryExporter(), reader: sdkmetric.NewManualReader()}
+	g := &rig{t: t, spans: tracetest.NewInMemoryExporter(), reader: sdkmetric.NewManualReader(), settle: synctest.Wait}
 	g.traces = sdktrace.NewTracerProvider(sdktrace.WithSyncer(g.spans))
 	g.meters = sdkmetric.NewMeterProvider(sdkmetric.WithReader(g.reader))
 	return g
@@ -84,7 +85,7 @@ func bubble(t *testing.T, f func(t *testing.T, serializer wamp.Option)) {
 // tree is the traces as text: each span below its parent, with its kind, its status and its
 // outcome. What making sessions and handles leaves behind is left out.
 func (g *rig) tree() string {
-	synctest.Wait()
+	g.settle()
 	all := g.spans.GetSpans()
 	slices.SortStableFunc(all, func(a, b tracetest.SpanStub) int { return a.StartTime.Compare(b.StartTime) })
 	all = slices.DeleteFunc(all, func(s tracetest.SpanStub) bool {
@@ -160,7 +161,7 @@ func attr(s tracetest.SpanStub, key attribute.Key) string {
 // span is the only span of that kind and name.
 func (g *rig) span(kind trace.SpanKind, name string) (found tracetest.SpanStub) {
 	g.t.Helper()
-	synctest.Wait()
+	g.settle()
 	n := 0
 	for _, s := range g.spans.GetSpans() {
 		if s.SpanKind == kind && s.Name == name {
@@ -241,7 +242,7 @@ func (g *rig) counts(want ...string) {
 	}
 }
 
-// wait waits for the first error.
+// final is the error of a call.
 func final(r wamp.Results) error { _, err := r.Final(); return err }
 
 func sortedKeys[V any](m map[string]V) []string {
