@@ -2,6 +2,7 @@ package otelwamp_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -10,11 +11,14 @@ import (
 	"testing/synctest"
 
 	"go.opentelemetry.io/otel/baggage"
+	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/connectanum/connectanum-go/wamp"
 	"github.com/connectanum/connectanum-go/wamp/codec"
 	"github.com/connectanum/connectanum-go/wamp/otelwamp"
+	"github.com/connectanum/connectanum-go/wamp/proto"
+	"github.com/connectanum/connectanum-go/wamp/seal"
 	"github.com/connectanum/connectanum-go/wamp/wamptest"
 )
 
@@ -199,6 +203,56 @@ func TestPayloadsStayAsTheyAre(t *testing.T) {
 	}
 }
 
+// sealed is a payload codec whose secret is that it is known to both.
+type sealed struct{}
+
+func (sealed) Seal(_ seal.About, p codec.Payload) (*seal.Opaque, error) {
+	list, err1 := p.Args()
+	kwargs, err2 := p.Kwargs()
+	data, err3 := codec.CBOR.AppendValue(nil, []any{list, kwargs})
+	return &seal.Opaque{Scheme: "x_test", Serializer: "cbor", Data: data}, errors.Join(err1, err2, err3)
+}
+
+func (sealed) Open(_ seal.About, o *seal.Opaque) (codec.Payload, error) {
+	parts, err := codec.CBOR.Elements(nil, o.Data)
+	if err != nil || len(parts) != 2 {
+		return codec.Payload{}, seal.ErrFormat
+	}
+	return codec.Raw(codec.CBOR, parts[0], parts[1]), nil
+}
+
+func (sealed) Plain(seal.About) error { return nil }
+
+// In a sealed payload the trace context is sealed too.
+func TestSealedPayloads(t *testing.T) {
+	bubble(t, func(t *testing.T, serializer wamp.Option) {
+		g := newRig(t)
+		r := wamptest.NewRouter(t, wamptest.WithReceive(func(_ wamp.ID, m *proto.Message) wamptest.Action {
+			if m.Type == proto.Call && m.Kwargs != nil {
+				t.Errorf("CALL has the keyword arguments %q", m.Kwargs)
+			}
+			return wamptest.Pass()
+		}))
+		s := join(t, r, serializer, g.seen(otelwamp.InKwargs("")), wamp.WithPayloadCodec(sealed{}))
+		handle(t, s, "com.example.sealed", func(_ context.Context, inv *wamp.Invocation) error {
+			kwargs, err := inv.Kwargs()
+			if err != nil || !reflect.DeepEqual(kwargs, map[string]any{"a": int64(1)}) || inv.NArgs() != 1 {
+				t.Errorf("the handler got %v, %v", kwargs, err)
+			}
+			return nil
+		})
+		ctx, over := g.root()
+		if err := final(s.Call(ctx, "com.example.sealed", wamp.Args(1).With("a", 1))); err != nil {
+			t.Error(err)
+		}
+		over()
+		g.wants(`
+			internal root
+				client com.example.sealed Unset ok
+					server com.example.sealed Unset ok`)
+	})
+}
+
 func TestFieldsOf(t *testing.T) {
 	long := strings.Repeat("x", 8193)
 	for i, tt := range []struct {
@@ -224,7 +278,7 @@ func FuzzTraceContext(f *testing.F) {
 			f.Add(uint8(slices.Index(codec.All(), c)), kwargs)
 		}
 	}
-	i := otelwamp.New(otelwamp.InKwargs(""))
+	i := otelwamp.New(otelwamp.InKwargs(""), otelwamp.WithPropagator(propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, propagation.Baggage{})))
 	f.Fuzz(func(t *testing.T, which uint8, kwargs []byte) {
 		c := codec.All()[int(which)%len(codec.All())]
 		p := wamp.Raw(c, nil, kwargs)

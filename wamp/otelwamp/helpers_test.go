@@ -152,7 +152,7 @@ func (g *rig) wants(want string) {
 func attr(s tracetest.SpanStub, key attribute.Key) string {
 	for _, a := range s.Attributes {
 		if a.Key == key {
-			return a.Value.Emit()
+			return a.Value.String()
 		}
 	}
 	return ""
@@ -226,7 +226,7 @@ func points[N int64 | float64](name string, list []metricdata.DataPoint[N]) (all
 func labels(set attribute.Set) string {
 	var list []string
 	for _, a := range set.ToSlice() {
-		list = append(list, string(a.Key)+"="+a.Value.Emit())
+		list = append(list, string(a.Key)+"="+a.Value.String())
 	}
 	return "{" + strings.Join(list, " ") + "} "
 }

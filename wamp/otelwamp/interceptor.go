@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/connectanum/connectanum-go/wamp"
+	"github.com/connectanum/connectanum-go/wamp/proto"
 )
 
 // interceptor makes a span and metrics of each operation.
@@ -163,7 +164,7 @@ func (i *interceptor) End(ctx context.Context, op *wamp.Op, err error) {
 	o.span.SetAttributes(v.attributes(op.Kind == wamp.OpCall || op.Kind == wamp.OpInvocation)...)
 	o.span.SetAttributes(endOf(op, v)...)
 	if v.errorType != "" {
-		o.span.SetStatus(codes.Error, short(err.Error()))
+		o.span.SetStatus(codes.Error, proto.Short(err.Error()))
 	}
 }
 
@@ -175,7 +176,7 @@ func endOf(op *wamp.Op, v verdict) []attribute.KeyValue {
 		list = append(list, keyCanceledBy.String(v.canceledBy))
 	}
 	if v.cause != nil {
-		list = append(list, keyCancelCause.String(short(v.cause.Error())))
+		list = append(list, keyCancelCause.String(proto.Short(v.cause.Error())))
 	}
 	if op.Attempts > 1 {
 		list = append(list, keyAttempts.Int(op.Attempts))
@@ -201,16 +202,6 @@ func endOf(op *wamp.Op, v verdict) []attribute.KeyValue {
 	default: // they carry nothing
 	}
 	return list
-}
-
-// mostText bounds a text that a peer may have written.
-const mostText = 512
-
-func short(s string) string {
-	if len(s) <= mostText {
-		return s
-	}
-	return s[:mostText] + "..."
 }
 
 // server is the address of a router as attributes.

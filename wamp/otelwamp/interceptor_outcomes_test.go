@@ -140,7 +140,7 @@ func TestOutcomesOfCalls(t *testing.T) {
 		},
 		"nobody reads": {
 			handler: func(_ context.Context, inv *wamp.Invocation) error {
-				for inv.Progress(wamp.Args(1)) == nil { //nolint:revive // as long as it may
+				for inv.Progress(wamp.Args(1)) == nil {
 				}
 				return nil
 			},
@@ -168,7 +168,7 @@ func TestOutcomesOfCalls(t *testing.T) {
 				ctx, over := g.root()
 				results := s.Call(ctx, procedure, wamp.Args(), tt.options...)
 				if name == "nobody reads" {
-					time.Sleep(time.Minute) //nolint:forbidigo // in fake time
+					time.Sleep(time.Minute)
 				}
 				if err := final(results); err == nil {
 					t.Error("the call ended well")

@@ -9,6 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/propagation"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 
@@ -132,7 +134,7 @@ func TestProgressiveBothWays(t *testing.T) {
 		handle(t, s, "com.example.double", func(_ context.Context, inv *wamp.Invocation) error {
 			n := 0
 			for chunk := range inv.Chunks() {
-				time.Sleep(time.Second) //nolint:forbidigo // in fake time
+				time.Sleep(time.Second)
 				if chunk.RawKwargs() != nil {
 					t.Errorf("a chunk has %q", chunk.RawKwargs())
 				}
@@ -182,4 +184,98 @@ func names(events []sdktrace.Event) (all []string) {
 		all = append(all, e.Name)
 	}
 	return all
+}
+
+// Spans and metrics go by the pattern; what was named is an attribute of the span.
+func TestPatterns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(t)
+		s := join(t, wamptest.NewRouter(t), g.seen(otelwamp.InKwargs("")))
+		handle(t, s, "com.example.shop.", echo, wamp.Match(wamp.Prefix))
+		sub := subscribe(t, s, "com..sold", wamp.Match(wamp.Wildcard))
+		for range 2 {
+			if err := final(s.Call(t.Context(), "com.example.shop.7", wamp.Args())); err != nil {
+				t.Error(err)
+			}
+		}
+		ack, err := s.Publish(t.Context(), "com.example.sold", wamp.Args("horse"), wamp.ExcludeMe(false), wamp.Acknowledge()).Wait()
+		if err != nil {
+			t.Fatal(err)
+		}
+		<-sub.Events()
+		id := fmt.Sprint(ack)
+		event := g.span(trace.SpanKindConsumer, "receive com..sold")
+		has(t, event, "messaging.destination.name", "com.example.sold", "messaging.destination.template", "com..sold", "wamp.match", "wildcard",
+			"messaging.message.id", id, "messaging.operation.name", "receive")
+		if size := attr(event, "messaging.message.body.size"); size == "" || size == "0" {
+			t.Errorf("messaging.message.body.size is %q", size)
+		}
+		has(t, g.span(trace.SpanKindProducer, "publish com.example.sold"), "messaging.message.id", id, "messaging.operation.type", "send")
+		g.counts("rpc.server.call.duration{rpc.method=com.example.shop. rpc.system.name=wamp} 2",
+			"rpc.client.call.duration{rpc.method=com.example.shop.7 rpc.system.name=wamp} 2",
+			"messaging.client.consumed.messages{messaging.destination.template=com..sold messaging.operation.name=receive messaging.operation.type=receive messaging.system=wamp} 1",
+			"messaging.client.operation.duration{messaging.destination.name=com.example.sold messaging.operation.name=publish messaging.operation.type=send messaging.system=wamp} 1")
+		found := false
+		for _, span := range g.spans.GetSpans() {
+			if span.SpanKind == trace.SpanKindServer {
+				found = true
+				has(t, span, "rpc.method", "com.example.shop.", "rpc.method_original", "com.example.shop.7", "wamp.match", "prefix")
+			}
+		}
+		if !found {
+			t.Error("there is no invocation")
+		}
+	})
+}
+
+// The providers are the global ones by default, and a nil option is none.
+func TestGlobalProviders(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(t)
+		before := otel.GetTracerProvider()
+		otel.SetTracerProvider(g.traces)
+		defer otel.SetTracerProvider(before)
+		s := join(t, wamptest.NewRouter(t), wamp.WithInterceptors(otelwamp.New(nil)))
+		s.Publish(t.Context(), "com.example.topic", wamp.Args())
+		g.span(trace.SpanKindProducer, "publish com.example.topic")
+	})
+}
+
+// An interceptor is for any operation, also one that it has not seen begin.
+func TestUnknownOperations(t *testing.T) {
+	i := otelwamp.New()
+	op := wamp.Op{Kind: wamp.OpCall}
+	if err := i.Progress(t.Context(), &op, &wamp.Part{}); err != nil {
+		t.Error(err)
+	}
+	i.End(t.Context(), &op, nil)
+}
+
+func BenchmarkCall(b *testing.B) {
+	r := wamptest.Start()
+	defer r.Close()
+	tracer := func(options ...otelwamp.Option) wamp.Option {
+		return wamp.WithInterceptors(otelwamp.New(append(options, otelwamp.WithTracerProvider(sdktrace.NewTracerProvider()),
+			otelwamp.WithPropagator(propagation.TraceContext{}))...))
+	}
+	for name, options := range map[string][]wamp.Option{
+		"plain": nil, "spans": {tracer()}, "kwarg": {tracer(otelwamp.InKwargs(""))}, "empty": {wamp.WithInterceptors(wamp.InterceptorFuncs{})},
+	} {
+		b.Run(name, func(b *testing.B) {
+			s, err := wamp.Connect(b.Context(), "", "realm1", append(options, wamp.WithTransport(r.Dial))...)
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer s.Close(context.WithoutCancel(b.Context()))
+			if _, err := s.Handle(b.Context(), "com.example.echo", echo); err != nil {
+				b.Fatal(err)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := wamp.Call[int](b.Context(), s, "com.example.echo", wamp.Args(1)); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
 }

@@ -105,7 +105,7 @@ func (o *observed) make(m metric.Meter) error {
 // collect is called by whoever collects metrics.
 func (o *observed) collect(ctx context.Context, to metric.Observer) error {
 	st := o.count(ctx)
-	if o.session.Err() != nil {
+	if over := o.session.Err() != nil; over {
 		return nil
 	}
 	to.ObserveInt64(o.open, 1, o.set)

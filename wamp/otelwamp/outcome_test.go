@@ -72,7 +72,7 @@ func TestServerOf(t *testing.T) {
 	} {
 		var list []string
 		for _, a := range otelwamp.ServerOf(router) {
-			list = append(list, fmt.Sprintf("{%s %s}", a.Key, a.Value.Emit()))
+			list = append(list, fmt.Sprintf("{%s %s}", a.Key, a.Value.String()))
 		}
 		if got := fmt.Sprint(list); got != want {
 			t.Errorf("%q: %s", router, got)
