@@ -105,8 +105,10 @@ func (o *observed) make(m metric.Meter) error {
 // collect is called by whoever collects metrics.
 func (o *observed) collect(ctx context.Context, to metric.Observer) error {
 	st := o.count(ctx)
-	if over := o.session.Err() != nil; over {
+	select {
+	case <-o.session.Done():
 		return nil
+	default:
 	}
 	to.ObserveInt64(o.open, 1, o.set)
 	to.ObserveInt64(o.queue, int64(st.QueuedBytes), o.set)
