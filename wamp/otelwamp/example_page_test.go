@@ -2,8 +2,11 @@ package otelwamp_test
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/connectanum/connectanum-go/wamp/otelwamp"
 )
 
 // The trace on the page is what the example prints, the Go is that of the package's
@@ -32,6 +35,19 @@ func TestPageShowsWhatIsThere(t *testing.T) {
 	}
 	if len(snippets) != 1 {
 		t.Errorf("the page has %d snippets", len(snippets))
+	}
+	files, err := filepath.Glob("*.go")
+	if err != nil || len(files) < 10 {
+		t.Fatal(files, err)
+	}
+	for _, name := range files {
+		text := read(name)
+		if of := "otel/semconv/v"; strings.Count(text, of) != strings.Count(text, of+otelwamp.SemconvVersion) && name != "example_page_test.go" {
+			t.Errorf("%s has another version of the semantic conventions than %s", name, otelwamp.SemconvVersion)
+		}
+	}
+	if !strings.Contains(page, "conventions "+otelwamp.SemconvVersion) {
+		t.Error("the page names another version of the semantic conventions")
 	}
 	keys := read("keys.go")
 	for _, line := range strings.Split(keys, "\n") {

@@ -162,14 +162,14 @@ func (i *interceptor) End(ctx context.Context, op *wamp.Op, err error) {
 		return
 	}
 	o.span.SetAttributes(v.attributes(op.Kind == wamp.OpCall || op.Kind == wamp.OpInvocation)...)
-	o.span.SetAttributes(endOf(op, v)...)
+	o.span.SetAttributes(i.endOf(op, v)...)
 	if v.errorType != "" {
 		o.span.SetStatus(codes.Error, proto.Short(err.Error()))
 	}
 }
 
 // endOf are the attributes of a span that are known at its end.
-func endOf(op *wamp.Op, v verdict) []attribute.KeyValue {
+func (i *interceptor) endOf(op *wamp.Op, v verdict) []attribute.KeyValue {
 	list := make([]attribute.KeyValue, 0, 8)
 	list = append(list, keyOutcome.String(v.outcome))
 	if v.canceledBy != "" {
@@ -187,6 +187,10 @@ func endOf(op *wamp.Op, v verdict) []attribute.KeyValue {
 		}
 	}
 	switch op.Kind {
+	case wamp.OpConnect:
+		if s := i.serverOf(op.Router); s != nil { // which was not known at the beginning
+			list = append(list, s.list...)
+		}
 	case wamp.OpCall, wamp.OpInvocation:
 		number(keyPartsSent, op.Sent)
 		number(keyPartsReceived, op.Received)

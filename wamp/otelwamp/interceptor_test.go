@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -12,6 +13,7 @@ import (
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/propagation"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/connectanum/connectanum-go/wamp"
@@ -239,6 +241,46 @@ func TestGlobalProviders(t *testing.T) {
 		s.Publish(t.Context(), "com.example.topic", wamp.Args())
 		g.span(trace.SpanKindProducer, "publish com.example.topic")
 	})
+}
+
+// An event whose handler runs between Begin and End is processed, not only received.
+func TestHandledEvents(t *testing.T) {
+	g := newRig(t)
+	g.settle = func() {}
+	i := otelwamp.New(g.options()...)
+	op := wamp.Op{Kind: wamp.OpEvent, URI: "com.example.topic", Pattern: "com.example.topic", Realm: "realm1", Handled: true, Began: time.Now()}
+	ctx, err := i.Begin(t.Context(), &op)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i.End(ctx, &op, errors.New("the handler's"))
+	span := g.span(trace.SpanKindConsumer, "process com.example.topic")
+	has(t, span, "messaging.operation.type", "process", "messaging.operation.name", "process", "wamp.outcome", "error", "error.type", "*errors.errorString")
+	g.counts("messaging.process.duration{error.type=*errors.errorString messaging.destination.name=com.example.topic messaging.operation.name=process messaging.operation.type=process messaging.system=wamp} 1")
+}
+
+// The address of the router is that which was dialled.
+func TestServerAddress(t *testing.T) {
+	g := newRig(t)
+	g.settle = func() {}
+	r := wamptest.NewRouter(t)
+	address, err := r.ListenWebSocket("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := wamp.Connect(t.Context(), address, "realm1", g.seen())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Publish(t.Context(), "com.example.topic", wamp.Args())
+	closeIt(t, s)
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, span := range []tracetest.SpanStub{g.span(trace.SpanKindClient, "connect"), g.span(trace.SpanKindProducer, "publish com.example.topic")} {
+		has(t, span, "server.address", "127.0.0.1", "server.port", u.Port(), "wamp.outcome", "ok", "wamp.realm", "realm1")
+	}
 }
 
 // An interceptor is for any operation, also one that it has not seen begin.
