@@ -86,7 +86,7 @@ func (c *config) connect(ctx context.Context, address string, options []Option) 
 
 // connectSeen is the rest of connect where there are interceptors.
 func (c *config) connectSeen(ctx context.Context) (s *Session, err error) {
-	e := &seen{Op: Op{Kind: OpConnect, Realm: c.Realm}, list: c.interceptors}
+	e := newSeen(nil, Op{Kind: OpConnect, Realm: c.Realm}, c.interceptors)
 	if ctx, err = e.begin(ctx, onUsers); err != nil {
 		return nil, err
 	}
@@ -95,7 +95,16 @@ func (c *config) connectSeen(ctx context.Context) (s *Session, err error) {
 	if e.Session = s; s != nil {
 		e.Realm = s.eng.Details().Realm
 	}
+	told := false
+	defer func() {
+		if !told && s != nil { // runtime.Goexit: nobody gets the session
+			ended, cancel := context.WithCancel(context.Background())
+			cancel()
+			_ = s.Close(ended)
+		}
+	}()
 	e.over(opError("connect", e.Router, err), onUsers)
+	told = true
 	return s, err
 }
 

@@ -3,7 +3,6 @@ package wamp
 import (
 	"context"
 	"runtime/debug"
-	"sync"
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp/codec"
@@ -16,7 +15,7 @@ type seen struct {
 	s     *Session // nil while connecting
 	list  []Interceptor
 	ctxs  []context.Context // what each Begin has returned
-	mu    sync.Mutex        // of one operation: its interceptors are called one after another
+	turn  chan struct{}     // capacity 1, full while one of its interceptors is called
 	ended bool
 }
 
@@ -31,14 +30,24 @@ const (
 // sees returns an operation that the session's interceptors are to see.
 func (s *Session) sees(op Op) *seen {
 	op.Session, op.Realm, op.Router = s, s.eng.Details().Realm, s.address()
-	return &seen{Op: op, s: s, list: s.interceptors}
+	return newSeen(s, op, s.interceptors)
+}
+
+func newSeen(s *Session, op Op, list []Interceptor) *seen {
+	return &seen{Op: op, s: s, list: list, turn: make(chan struct{}, 1)}
+}
+
+// alone waits until no interceptor of the operation is called, and returns what ends that.
+// It is no lock, since who waits for a user's code may have to wait long.
+func (e *seen) alone() (done func()) {
+	e.turn <- struct{}{}
+	return func() { <-e.turn }
 }
 
 // begin lets the interceptors see the beginning of the operation. It returns the context
 // that the last of them has returned.
 func (e *seen) begin(ctx context.Context, at where) (context.Context, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	defer e.alone()()
 	e.Began, e.ctxs = time.Now(), make([]context.Context, 0, len(e.list))
 	if e.Pattern == "" {
 		e.Pattern, e.Match = e.URI, Exact
@@ -109,8 +118,7 @@ func (e *seen) panicked(p any) error {
 // progress lets the interceptors see a part of the operation, which they may replace.
 // What goes to the user comes from the innermost on, what comes from it goes to there.
 func (e *seen) progress(p *Part, at where) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	defer e.alone()()
 	if e.ended {
 		return nil
 	}
@@ -139,8 +147,7 @@ func (e *seen) progress(p *Part, at where) error {
 
 // over tells the outcome, once.
 func (e *seen) over(err error, at where) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	defer e.alone()()
 	e.end(err, at)
 }
 
@@ -149,26 +156,31 @@ func (e *seen) end(err error, at where) {
 		return
 	}
 	e.ended = true
-	for k := len(e.ctxs) - 1; k >= 0; k-- {
-		_ = e.call(at, func() error { e.list[k].End(e.ctxs[k], &e.Op, err); return nil })
+	e.tell(len(e.ctxs)-1, err, at)
+}
+
+// tell tells the outcome to the interceptors from the one with index k on outward, whatever
+// one of them does.
+func (e *seen) tell(k int, err error, at where) {
+	if k < 0 {
+		return
 	}
+	defer e.tell(k-1, err, at) // also behind runtime.Goexit
+	_ = e.call(at, func() error { e.list[k].End(e.ctxs[k], &e.Op, err); return nil })
 }
 
 // again notes that the operation is made once more.
 func (e *seen) again(resumed bool) {
-	e.mu.Lock()
-	e.Attempts++
-	if resumed {
+	defer e.alone()()
+	if e.Attempts++; resumed {
 		e.Sent = 0
 	}
-	e.mu.Unlock()
 }
 
 // sized notes how many bytes a payload that is sent takes.
 func (e *seen) sized(n int) {
-	e.mu.Lock()
+	defer e.alone()()
 	e.SentBytes += n
-	e.mu.Unlock()
 }
 
 // frozen is a payload as it is sent, which may be sent more than once, whatever becomes of

@@ -44,10 +44,9 @@ func (s *Session) publishSeen(ctx context.Context, topic string, payload Payload
 
 // acked tells the outcome of a publish.
 func (e *seen) acked(a Ack, at where) {
-	e.mu.Lock()
+	defer e.alone()()
 	e.Publication = a.ID
-	e.mu.Unlock()
-	e.over(a.Err, at)
+	e.end(a.Err, at)
 }
 
 // see lets the interceptors see a publish of a stream, and returns what is sent.
@@ -83,12 +82,10 @@ func (f *inFlight) over(err error, at where) {
 
 // abandon tells the outcome of those of whose acknowledgements nobody hears.
 func (p *publishStream) abandon(at where) {
-	for {
-		select {
-		case f := <-p.flight:
-			f.over(opError("publish", p.topic, context.Cause(p.inner)), at)
-		default:
-			return
-		}
+	select {
+	case f := <-p.flight:
+		defer p.abandon(at) // also behind runtime.Goexit
+		f.over(opError("publish", p.topic, context.Cause(p.inner)), at)
+	default:
 	}
 }

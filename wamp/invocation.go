@@ -77,7 +77,6 @@ func (inv *Invocation) NArgs() int { return inv.Payload.NArgs() }
 func (inv *Invocation) Context() context.Context {
 	switch more := inv.more; {
 	case more == nil:
-		return &inv.own
 	case more.ctx != nil:
 		return more.ctx
 	case more.limit != nil:

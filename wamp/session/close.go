@@ -17,7 +17,7 @@ const (
 	// and for handlers to end.
 	graceTime = time.Second
 	// lingerTime is how long a connection that is torn down may still take to say
-	// why.
+	// why, and users' code to hear of what was cut.
 	lingerTime = 100 * time.Millisecond
 )
 
@@ -77,8 +77,9 @@ func (s *Session) shutDown(ctx context.Context, inside *Invocation, left []strin
 	within := func(first context.Context, ended func(stop <-chan struct{}) bool) bool {
 		return ended(first.Done()) || moment(ended)
 	}
+	second := grace.Done()
 	feeders := func(stop <-chan struct{}) bool { return s.feeders.wait(0, stop) }
-	waiting := grace.Done()
+	waiting := second
 	if s.letting.Load() { // they had their time
 		waiting = closedChan
 	}
@@ -86,6 +87,12 @@ func (s *Session) shutDown(ctx context.Context, inside *Invocation, left []strin
 		s.hasten.Do(func() { close(s.hurry) })
 		if !within(ctx, feeders) {
 			left = append(left, aStream)
+		}
+		// What they tell of it is users' code, which has had no time yet: see Outside.
+		if grace.Err() != nil {
+			var done context.CancelFunc
+			grace, done = context.WithTimeout(ctx, lingerTime)
+			defer done()
 		}
 	}
 	rest := int64(0)
@@ -110,7 +117,7 @@ func (s *Session) shutDown(ctx context.Context, inside *Invocation, left []strin
 	if !closedWithin(s.gone, closedChan) || s.stuck.Load() {
 		left = append(left, "the connection does not end")
 	}
-	s.cfg.logs.crew.wait(0, grace.Done())
+	s.cfg.logs.crew.wait(0, second)
 	if err == nil && left != nil && ctx.Err() != nil {
 		err = newCanceled(ctx)
 	}
