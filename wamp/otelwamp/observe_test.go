@@ -4,11 +4,13 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 
 	"github.com/connectanum/connectanum-go/wamp"
@@ -113,4 +115,62 @@ func TestReadersDoNotCountTwice(t *testing.T) {
 				"messaging.client.sent.messages{messaging.destination.name=com.example.topic messaging.operation.name=publish messaging.operation.type=send messaging.system=wamp} 3")
 		}
 	})
+}
+
+// registrations counts the callbacks that are registered.
+type registrations struct {
+	metric.MeterProvider
+	n *atomic.Int64
+}
+
+func (r registrations) Meter(name string, options ...metric.MeterOption) metric.Meter {
+	return countedMeter{r.MeterProvider.Meter(name, options...), r.n}
+}
+
+type countedMeter struct {
+	metric.Meter
+	n *atomic.Int64
+}
+
+func (m countedMeter) RegisterCallback(f metric.Callback, instruments ...metric.Observable) (metric.Registration, error) {
+	reg, err := m.Meter.RegisterCallback(f, instruments...)
+	m.n.Add(1)
+	return countedRegistration{reg, m.n}, err
+}
+
+type countedRegistration struct {
+	metric.Registration
+	n *atomic.Int64
+}
+
+func (r countedRegistration) Unregister() error {
+	r.n.Add(-1)
+	return r.Registration.Unregister()
+}
+
+// Nothing stays registered for a session that is over, however it ended.
+func TestCallbacksEndWithTheSession(t *testing.T) {
+	for name, end := range map[string]func(t *testing.T, r *wamptest.Router, s *wamp.Session){
+		"closed":  func(t *testing.T, _ *wamptest.Router, s *wamp.Session) { closeIt(t, s) },
+		"cut":     func(_ *testing.T, r *wamptest.Router, s *wamp.Session) { r.Cut(s.ID()) },
+		"goodbye": func(_ *testing.T, r *wamptest.Router, s *wamp.Session) { r.Kill(s.ID(), "com.example.enough") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				g := newRig(t)
+				var n atomic.Int64
+				r := wamptest.NewRouter(t)
+				s := join(t, r, wamp.WithInterceptors(otelwamp.New(otelwamp.WithMeterProvider(registrations{g.meters, &n}))))
+				if n.Load() != 1 {
+					t.Errorf("%d callbacks at the beginning", n.Load())
+				}
+				end(t, r, s)
+				synctest.Wait()
+				if n.Load() != 0 || s.Err() == nil {
+					t.Errorf("%d callbacks at the end, %v", n.Load(), s.Err())
+				}
+				g.counts("wamp.session.reconnects{wamp.realm=realm1} 0")
+			})
+		})
+	}
 }
