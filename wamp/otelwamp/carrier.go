@@ -105,10 +105,18 @@ func (p *place) again(ctx context.Context, payload wamp.Payload) wamp.Payload {
 }
 
 func (p *place) put(payload wamp.Payload, f fields) wamp.Payload {
-	if p.kwarg == "" || len(f) == 0 || payload.Opaque() {
+	if p.kwarg == "" || len(f) == 0 {
 		return payload
 	}
-	return payload.With(p.kwarg, map[string]any(f))
+	opened, err := payload.Open()
+	if err != nil {
+		return payload
+	}
+	with := opened.With(p.kwarg, map[string]any(f))
+	if opened.Codec() != nil && with.Codec() == nil { // what is encoded is opaque, or no dict
+		return payload
+	}
+	return with
 }
 
 // extract takes the trace context out of an invocation or event, and returns ctx with it.

@@ -91,6 +91,29 @@ func TestGarbageInTheTraceContext(t *testing.T) {
 	}
 }
 
+// Where both are there the keyword argument counts, unless it says nothing.
+func TestKwargAndOption(t *testing.T) {
+	other := strings.Replace(parent, "b7ad", "0000", 1)
+	for name, tt := range map[string]struct{ kwarg, want any }{
+		"both": {other, other}, "a number": {7, parent}, "empty": {map[string]any{}, parent}, "garbage": {[]byte(parent), parent},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				g := newRig(t)
+				r := wamptest.NewRouter(t, wamptest.WithForwardedOptions(otelwamp.DefaultOption))
+				peer, s := join(t, r), join(t, r, g.seen(otelwamp.InKwargs(""), otelwamp.InOptions()))
+				handle(t, s, "com.example.echo", echo)
+				if err := final(peer.Call(t.Context(), "com.example.echo", wamp.Args(1).With(otelwamp.DefaultKwarg, tt.kwarg), wamp.Set(otelwamp.DefaultOption, parent))); err != nil {
+					t.Fatal(err)
+				}
+				if id := g.span(trace.SpanKindServer, "com.example.echo").Parent.SpanID().String(); id != tt.want.(string)[36:52] {
+					t.Errorf("the parent is %s", id)
+				}
+			})
+		})
+	}
+}
+
 func nested(n int) (v any) {
 	for range n {
 		v = []any{v}
@@ -193,9 +216,17 @@ func TestPayloadsStayAsTheyAre(t *testing.T) {
 					t.Errorf("%d invocations have no parent", len(got)-2)
 				}
 				// What cannot be extended ends as it would without.
-				for name, p := range map[string]wamp.Payload{"no dict": wamp.Kwargs(5), "garbage": wamp.Raw(c, nil, []byte{0xc1, 0xff}), "a channel": wamp.Args(make(chan int))} {
-					if err := final(traced.Call(t.Context(), "com.example.keep", p)); err == nil {
-						t.Errorf("%s was sent", name)
+				opaque, err := c.AppendValue(nil, []byte("sealed"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				for name, p := range map[string]wamp.Payload{
+					"no dict": wamp.Kwargs(5), "garbage": wamp.Raw(c, nil, []byte{0xc1, 0xff}), "a channel": wamp.Args(make(chan int)),
+					"opaque": wamp.Raw(c, opaque, nil), "not opened": codec.Sealed(func() (codec.Payload, error) { return codec.Payload{}, errors.New("lost") }),
+				} {
+					without, with := final(plain.Call(t.Context(), "com.example.keep", p)), final(traced.Call(t.Context(), "com.example.keep", p))
+					if without == nil || with == nil || without.Error() != with.Error() {
+						t.Errorf("%s: %v, and with a trace %v", name, without, with)
 					}
 				}
 			})

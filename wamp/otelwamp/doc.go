@@ -77,10 +77,10 @@
 //
 // By default a trace ends at the router. [InKwargs] lets it go on by a keyword argument,
 // through any router, and [InOptions] by an option, where the router forwards that. Both
-// sides need the same. W3C Trace Context names two fields, traceparent and tracestate, and
-// says for HTTP how they travel: side by side, and all of them or none. A keyword argument
-// whose value is a dict of the fields keeps them together, takes one name from the
-// application instead of one for each, has room for baggage or the fields of another
+// sides need the same. W3C Trace Context has two fields, traceparent and tracestate, of
+// which the second means nothing without the first. A keyword argument whose value is a
+// dict of the fields keeps them together, under the names of W3C; it takes one name from
+// the application instead of one for each, has room for baggage or the fields of another
 // propagator, and is what propagators of other languages extract from as it is.
 //
 // Who can call can also say which trace it belongs to. What is no traceparent, or is too

@@ -59,9 +59,6 @@ func judge(kind wamp.OpKind, err error) verdict {
 func judgeInvocation(err error) verdict {
 	_, nested := find[*wamp.OpError](err) // of what the handler has called
 	if v, is := conclusion(err); is && !nested {
-		if v.canceledBy == "caller" { // by the handler's own word
-			v.canceledBy = ""
-		}
 		return v
 	}
 	uri := wamp.ErrorURI(err)
