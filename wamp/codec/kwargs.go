@@ -8,61 +8,58 @@ type entry struct {
 	value any
 }
 
-// pair is an entry of an encoded dict: its key, nil if that is no text, and where it
-// lies.
-type pair struct {
-	key        []byte
-	start, end int
-}
-
-// pairsOf returns the entries of a dict, none for nothing and for null. What is in their
-// values is not looked at.
-func pairsOf(f format, raw []byte) (pairs []pair, ok bool) {
-	if f.kind(raw) == kindNull || len(raw) == 0 {
-		return nil, true
+// eachEntry calls f with the entries of a dict, none for nothing and for null: the key, nil
+// if that is no text, and where the entry lies. What is in a value is not looked at. ok is
+// false where the entries cannot be told apart.
+func eachEntry(f format, raw []byte, each func(key []byte, start, end int)) (ok bool) {
+	if len(raw) == 0 || f.kind(raw) == kindNull {
+		return true
 	}
 	if f.kind(raw) != kindDict {
-		return nil, false
+		return false
 	}
-	pos, n := f.open(raw)
-	if n > 0 {
-		pairs = make([]pair, 0, min(n, 16))
-	}
+	pos, _ := f.open(raw)
 	for i := 0; ; i += 2 {
 		start, end, bad := f.next(raw, pos, i, true)
 		if bad != "" || start < 0 {
-			return pairs, bad == ""
+			return bad == ""
 		}
 		key, isText := f.str(raw[start:end])
 		if !isText {
 			key = nil
 		}
-		from, end, bad := f.next(raw, end, i+1, true)
-		if bad != "" || from < 0 {
-			return nil, false
+		value, end, bad := f.next(raw, end, i+1, true)
+		if bad != "" || value < 0 {
+			return false
 		}
-		pairs, pos = append(pairs, pair{key, start, end}), end
+		each(key, start, end)
+		pos = end
 	}
 }
 
-// appendPairs appends a dict of entries of raw, as they are, and of what is encoded in
-// more already, nil for nothing.
-func appendPairs(f format, dst, raw []byte, pairs []pair, more []byte) []byte {
-	n := len(pairs)
+// appendEntries appends a dict of the n entries of raw that are to be kept, as they are,
+// and of one that is encoded already, nil for none.
+func appendEntries(f format, dst, raw []byte, n int, keep func(key []byte) bool, more []byte) []byte {
 	if more != nil {
 		n++
 	}
 	dst = f.dictHead(dst, n)
-	for i, p := range pairs {
-		if i > 0 && f.text() {
+	first := true
+	put := func(entry []byte) {
+		if !first && f.text() {
 			dst = append(dst, ',')
 		}
-		dst = append(dst, raw[p.start:p.end]...)
+		first = false
+		dst = append(dst, entry...)
 	}
-	if more != nil && len(pairs) > 0 && f.text() {
-		dst = append(dst, ',')
+	eachEntry(f, raw, func(key []byte, start, end int) {
+		if keep(key) {
+			put(raw[start:end])
+		}
+	})
+	if more != nil {
+		put(more)
 	}
-	dst = append(dst, more...)
 	if f.text() {
 		dst = append(dst, '}')
 	}
@@ -73,8 +70,13 @@ func appendPairs(f format, dst, raw []byte, pairs []pair, more []byte) []byte {
 // false if it is no dict. The error is that the entry cannot be encoded.
 func putEntry(f format, raw []byte, e entry) (out []byte, ok bool, err error) {
 	raw = trim(f, raw)
-	pairs, ok := pairsOf(f, raw)
-	if !ok {
+	keep := func(key []byte) bool { return key == nil || string(key) != e.key }
+	n := 0
+	if !eachEntry(f, raw, func(key []byte, _, _ int) {
+		if keep(key) {
+			n++
+		}
+	}) {
 		return nil, false, nil
 	}
 	more, err := f.appendString(nil, e.key)
@@ -87,8 +89,7 @@ func putEntry(f format, raw []byte, e entry) (out []byte, ok bool, err error) {
 	if err != nil {
 		return nil, true, err
 	}
-	pairs = slices.DeleteFunc(pairs, func(p pair) bool { return string(p.key) == e.key })
-	return appendPairs(f, make([]byte, 0, len(raw)+len(more)+8), raw, pairs, more), true, nil
+	return appendEntries(f, make([]byte, 0, len(raw)+len(more)+8), raw, n, keep, more), true, nil
 }
 
 // withEntry is With of an encoded payload. ok is false where that does not do.
@@ -118,29 +119,22 @@ func (p Payload) Split(keys ...string) (rest, split Payload) {
 	}
 	f := q.codec.format()
 	raw := trim(f, q.kwargs())
-	pairs, ok := pairsOf(f, raw)
-	if !ok {
-		return p, Payload{}
-	}
-	var out, stay []pair
-	for _, e := range pairs {
-		if e.key != nil && slices.Contains(keys, string(e.key)) {
-			out = append(out, e)
+	out := func(key []byte) bool { return key != nil && slices.Contains(keys, string(key)) }
+	stay := func(key []byte) bool { return !out(key) }
+	n, gone, bytes := 0, 0, 0
+	if ok := eachEntry(f, raw, func(key []byte, start, end int) {
+		if n++; out(key) {
+			gone++
+			bytes += end - start
 		}
-	}
-	if out == nil {
+	}); !ok || gone == 0 {
 		return p, Payload{}
-	}
-	for _, e := range pairs {
-		if e.key == nil || !slices.Contains(keys, string(e.key)) {
-			stay = append(stay, e)
-		}
 	}
 	var kwargs []byte
-	if stay != nil {
-		kwargs = appendPairs(f, nil, raw, stay, nil)
+	if n > gone {
+		kwargs = appendEntries(f, make([]byte, 0, len(raw)-bytes+8), raw, n-gone, stay, nil)
 	}
 	rest = Raw(q.codec, q.args(), kwargs)
 	rest.last = p.last
-	return rest, Raw(q.codec, nil, appendPairs(f, nil, raw, out, nil))
+	return rest, Raw(q.codec, nil, appendEntries(f, make([]byte, 0, bytes+gone+8), raw, gone, out, nil))
 }

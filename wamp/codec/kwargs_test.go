@@ -37,13 +37,17 @@ func TestPayloadSplit(t *testing.T) {
 		"msgpack, map16": {codec.MsgPack, raw(t, "de0002a16101d9027472c0"), raw(t, "81a16101"), raw(t, "81d9027472c0")},
 		"cbor":           {codec.CBOR, raw(t, "a361611900016274726178616258024142"), raw(t, "a2616119000161625802414"+"2"), raw(t, "a16274726178")},
 		"cbor, open":     {codec.CBOR, raw(t, "bf6161017f61746172ff9f01ffff"), raw(t, "a1616101"), raw(t, "a17f61746172ff9f01ff")},
+		"cbor, many": {
+			codec.CBOR, append(append(raw(t, "b9012d"), bytes.Repeat(raw(t, "60f6"), 300)...), raw(t, "6161f6")...),
+			raw(t, "a16161f6"), append(raw(t, "b9012c"), bytes.Repeat(raw(t, "60f6"), 300)...),
+		},
 		"cbor, a number": {codec.CBOR, raw(t, "a201026274720a"), raw(t, "a10102"), raw(t, "a16274720a")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			args := []byte("the arguments")
 			p := codec.Raw(tt.c, args, tt.kwargs).Last()
 			before := bytes.Clone(tt.kwargs)
-			rest, split := p.Split("other", "tr")
+			rest, split := p.Split("other", "tr", "")
 			if !bytes.Equal(rest.RawKwargs(), tt.rest) || !bytes.Equal(rest.RawArgs(), args) || !rest.IsLast() || rest.Codec() != tt.c {
 				t.Errorf("what stays is %q %q", rest.RawArgs(), rest.RawKwargs())
 			}
