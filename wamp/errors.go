@@ -186,8 +186,8 @@ type (
 	//   - [codec.EncodeError.Err] is the error of a marshaler or a library, nil
 	//     if there was none. It is wrapped.
 	EncodeError = codec.EncodeError
-	// PanicError is the panic of a marshaler, an unmarshaler or a payload
-	// codec.
+	// PanicError is the panic of a marshaler, an unmarshaler, a payload codec or an
+	// [Interceptor], and to interceptors that of a handler.
 	//
 	//   - [codec.PanicError.Value] is what it panicked with. An error is
 	//     wrapped.

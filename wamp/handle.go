@@ -114,8 +114,11 @@ func (inv *Invocation) run(h Handler) {
 		}
 	}()
 	answered = inv.reg.s.eng.Guard(inv.reg.what, func() {
-		if inv.reg.s.interceptors != nil && !inv.see(onUsers, true) {
-			return
+		if inv.reg.s.interceptors != nil {
+			if !inv.see(onUsers, true) {
+				return
+			}
+			defer inv.seePanic()
 		}
 		if err := h(inv.Context(), inv); err != nil {
 			_, _ = inv.fail(err) // its methods are the user's too

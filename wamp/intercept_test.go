@@ -400,7 +400,7 @@ func TestInterceptOutcomes(t *testing.T) {
 		"error":         {func(context.Context, *wamp.Invocation) error { return wamp.ErrInvalidArgument }, nil, nil, is(wamp.ErrInvalidArgument), is(wamp.ErrInvalidArgument)},
 		"masked error":  {func(context.Context, *wamp.Invocation) error { return errors.New("x") }, nil, nil, is(wamp.ErrRuntimeError), func(err error) bool { return err.Error() == "x" }},
 		"decline":       {func(_ context.Context, inv *wamp.Invocation) error { return inv.Decline() }, nil, nil, is(wamp.ErrNoAvailableCallee), is(wamp.ErrUnavailable)},
-		"panic":         {func(context.Context, *wamp.Invocation) error { panic("no") }, nil, nil, is(wamp.ErrRuntimeError), func(err error) bool { return err != nil }},
+		"panic":         {func(context.Context, *wamp.Invocation) error { panic("no") }, nil, nil, is(wamp.ErrRuntimeError), func(err error) bool { var p *wamp.PanicError; return errors.As(err, &p) && p.Value == "no" }},
 		"Goexit":        {func(context.Context, *wamp.Invocation) error { runtime.Goexit(); return nil }, nil, nil, is(wamp.ErrRuntimeError), func(err error) bool { return err != nil }},
 		"cancelled":     {wait, func(x *world) { x.cancel() }, nil, own, interrupted},
 		"kill":          {wait, func(x *world) { x.cancel() }, []wamp.CallOption{wamp.CancelMode(wamp.Kill)}, own, interrupted},

@@ -2,10 +2,12 @@ package wamp
 
 import (
 	"context"
+	"runtime/debug"
 	"sync"
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp/internal/flow"
+	"github.com/connectanum/connectanum-go/wamp/proto"
 	"github.com/connectanum/connectanum-go/wamp/session"
 )
 
@@ -148,6 +150,15 @@ func (inv *Invocation) sees(p Payload, last bool) (Payload, error) {
 		inv.more.seen.sized(frozen.Size())
 	}
 	return part.Payload, nil
+}
+
+// seePanic tells the interceptors of the panic of a handler, which goes on.
+func (inv *Invocation) seePanic() {
+	if p := recover(); p != nil {
+		stack := debug.Stack()
+		_ = inv.end(proto.ErrURIRuntimeError, Payload{}, &PanicError{Value: p, Stack: stack[:min(len(stack), mostStack)]})
+		panic(p)
+	}
 }
 
 // seenOver tells the interceptors the outcome of an invocation: cause, where its context

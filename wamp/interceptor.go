@@ -57,7 +57,8 @@ const (
 	// OpInvocation is an invocation at the callee. The outcome is what it was answered
 	// with: nil, or the error of the handler as it was returned. Where it was not
 	// answered before its context ended, it is the cause of that: an Interrupt, an
-	// OutcomeUnknown after the loss of the connection, a ClosedError.
+	// OutcomeUnknown after the loss of the connection, a ClosedError. A handler that
+	// panics is a PanicError.
 	OpInvocation
 	// OpPublish is a publish, one of a publish stream too. The outcome is the error of
 	// its Ack; without an acknowledgement it is nil when the event is on its way.

@@ -316,10 +316,20 @@ func (lc *longCall) cut(err error) *OutcomeUnknown {
 		return nil
 	}
 	unknown.Delivered = lc.delivered.Count
-	if unknown.Links > 0 || lc.s.eng.Err() != nil {
+	if over := lc.s.eng.Err(); over != nil {
+		unknown.Reason = over
+		return nil
+	}
+	if unknown.Links > 0 {
 		return nil
 	}
 	return unknown
+}
+
+// over is the end of a call that was to be resumed, and whose session is over.
+func (lc *longCall) over() error {
+	<-lc.s.eng.Done()
+	return &OutcomeUnknown{Delivered: lc.delivered.Count, Reason: lc.s.eng.Err()}
 }
 
 // ask waits for the next connection, and asks the user for the payload with which the call
@@ -344,7 +354,7 @@ func (lc *longCall) ask(unknown *OutcomeUnknown) error {
 			}
 		})
 	}); err != nil {
-		return unknown
+		return lc.over()
 	}
 	late, stop := lc.late()
 	defer stop()
@@ -379,13 +389,13 @@ func (lc *longCall) joined(unknown *OutcomeUnknown) error {
 			case Joined:
 				return nil
 			case Closed:
-				return &OutcomeUnknown{Delivered: unknown.Delivered, Reason: lc.s.eng.Err()}
+				return lc.over()
 			case Reconnecting:
 				cause = st.Cause
 			case Connecting:
 			default: // the channel is closed: so is the session, or ctx has ended
 				if lc.ctx.Err() == nil {
-					return unknown
+					return lc.over()
 				}
 				return session.Canceled(lc.ctx)
 			}

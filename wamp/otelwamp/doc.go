@@ -47,7 +47,7 @@
 //	unknown        OutcomeUnknown             Error, outcome_unknown          Error, outcome_unknown
 //	slow_consumer  nobody read the results    Error, slow_consumer
 //	closed         the session is over        Error, session_closed           Error, session_closed
-//	panic          of an interceptor          Error, panic                    Error, panic
+//	panic          of the handler             Error, wamp.error.runtime_error Error, panic
 //	dropped        an event that nobody took  Unset
 //
 // wamp.cancel.cause is the cause of the context that has ended.

@@ -120,7 +120,7 @@ func TestOutcomesOfCalls(t *testing.T) {
 		"a panic": {
 			handler: func(context.Context, *wamp.Invocation) error { panic("oops") },
 			call:    ends{codes.Error, "error", proto.ErrURIRuntimeError, proto.ErrURIRuntimeError, ""},
-			callee:  ends{status: codes.Error},
+			callee:  ends{codes.Error, "panic", "panic", "", ""},
 		},
 		"too late": {
 			handler: work, options: []wamp.CallOption{wamp.Timeout(500 * time.Millisecond)},

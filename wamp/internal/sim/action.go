@@ -24,6 +24,7 @@ const (
 	Invoke      Kind = "invoke"      // a peer calls the registration Of, in N further chunks
 	Event       Kind = "event"       // a peer publishes to a topic
 	Stream      Kind = "stream"      // N publishes, Steps at once
+	Numbers     Kind = "numbers"     // a call whose results are the numbers up to N, one each After, and that is resumed
 	Follow      Kind = "follow"      // what the router has of How: "sessions" and others
 	Guest       Kind = "guest"       // a peer comes, and leaves After
 	Will        Kind = "will"        // a testament, How its scope

@@ -43,6 +43,7 @@ var kinds = map[Kind]kind{
 	Take:        {2, func(g *gen) (Action, bool) { return g.about(Take, Subscribe) }},
 	Event:       {24, makeEvent},
 	Stream:      {2, makeStream},
+	Numbers:     {3, makeNumbers},
 	Follow: {1, func(g *gen) (Action, bool) {
 		return g.begin(Action{Kind: Follow, How: g.one("sessions", "registrations", "subscriptions")}), true
 	}},
@@ -87,7 +88,7 @@ var kinds = map[Kind]kind{
 
 // order of kinds: a map has none, and a plan must follow from its seed.
 var order = []Kind{Call, Publish, Subscribe, Unsubscribe, Register, Unregister, Cancel, Chunk, Revoke, Take, Slow, Invoke,
-	Event, Stream, Follow, Guest, Will, Unwill, States, Interrupt, Together, Flush, Pump, Pass, Cut, Stall, Restart, Goodbye, NoDial, Refuse,
+	Event, Stream, Numbers, Follow, Guest, Will, Unwill, States, Interrupt, Together, Flush, Pump, Pass, Cut, Stall, Restart, Goodbye, NoDial, Refuse,
 	Mute, Deny, Breach, Odd, Check}
 
 // handed are the operations that a session takes in one turn with others.
@@ -488,12 +489,12 @@ func makeMute(g *gen) (Action, bool) {
 }
 
 func makeCancel(g *gen) (Action, bool) {
-	of := []Kind{Call, Call, Call, Publish, Subscribe, Register, Will, Unwill, Stream, Follow, States}
+	of := []Kind{Call, Call, Call, Publish, Subscribe, Register, Will, Unwill, Stream, Numbers, Numbers, Follow, States}
 	return g.about(Cancel, of[g.r.IntN(len(of))])
 }
 
 func makeSlow(g *gen) (Action, bool) {
-	of := []Kind{Call, Subscribe, Subscribe, Register}
+	of := []Kind{Call, Subscribe, Subscribe, Register, Numbers}
 	return g.about(Slow, of[g.r.IntN(len(of))])
 }
 

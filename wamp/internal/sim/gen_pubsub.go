@@ -27,6 +27,10 @@ func makeSubscribe(g *gen) (Action, bool) {
 	return g.begin(a), true
 }
 
+func makeNumbers(g *gen) (Action, bool) {
+	return g.begin(Action{Kind: Numbers, N: 1 + g.r.IntN(60), After: g.r.IntN(400)}), true
+}
+
 func makeStream(g *gen) (Action, bool) {
 	return g.begin(Action{Kind: Stream, Name: StreamTopic, How: g.one("", GoOn, Idempotent), N: 1 + g.r.IntN(40), Steps: g.r.IntN(9),
 		After: g.r.IntN(40)}), true

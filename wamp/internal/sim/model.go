@@ -198,6 +198,8 @@ type Model struct {
 
 // Counts are figures.
 type Counts struct {
+	// Numbered are streams of numbers that came to their end, Resumed how often one was resumed.
+	Numbered, Resumed                                                                          int
 	Cuts, Links, Operations, Events, Retained, Testaments, Historic, Streamed, Resent, Unknown int
 	// Breaches of the protocol, operations that the router has hung up on,
 	// acknowledgements that it has left out, requests that it has refused, odd
@@ -272,7 +274,7 @@ func (m *Model) Act(a Action) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.log.WriteString("+ " + a.String() + "\n")
-	if m.Exact && (a.Kind == Stream || a.Kind == Follow || a.Kind == Guest) {
+	if m.Exact && (a.Kind == Stream || a.Kind == Numbers || a.Kind == Follow || a.Kind == Guest) {
 		return false // the engine has no part in it
 	}
 	of := m.op(a.Of)
@@ -675,6 +677,8 @@ func (c *Counts) Add(o Counts) {
 	c.Testaments += o.Testaments
 	c.Historic += o.Historic
 	c.Streamed += o.Streamed
+	c.Numbered += o.Numbered
+	c.Resumed += o.Resumed
 	c.Resent += o.Resent
 	c.Unknown += o.Unknown
 	c.Breaches += o.Breaches

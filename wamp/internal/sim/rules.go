@@ -71,6 +71,7 @@ var truths = map[Kind]map[Outcome]func(m *Model, o *op, e End) string{
 	},
 	Publish: {Result: takenTrue, Error: deniedTrue, Canceled: canceledTrue, Closed: closedTrue, Unknown: unknownTrue, NotConnected: failFastTrue},
 	Stream:  {Canceled: canceledTrue, Closed: closedTrue, Unknown: unknownStream, NotConnected: failFastTrue},
+	Numbers: {Result: numbersTrue, Canceled: canceledTrue, Closed: closedTrue, Unknown: numbersCut, NotConnected: failFastTrue},
 	Follow: {Canceled: canceledTrue, Closed: closedTrue, Unknown: blameTrue, NotConnected: func(m *Model, o *op, e End) string {
 		if o.acked {
 			return "it was there already"

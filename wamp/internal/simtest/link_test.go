@@ -110,14 +110,15 @@ func (b *brittlePipe) Close() error {
 // and when it comes and goes.
 type linkSpy struct {
 	transport.Conn
-	w      *simWorld
-	parser codec.Parser        // the reader's
-	writes codec.Parser        // the writer's
-	link   int                 // 0 before WELCOME
-	id     proto.ID            // of the session
-	last   atomic.Uint64       // request that was written
-	asked  map[proto.ID][2]int // publishes of streams; under the world's lock
-	wire   *brittlePipe
+	w       *simWorld
+	parser  codec.Parser        // the reader's
+	writes  codec.Parser        // the writer's
+	link    int                 // 0 before WELCOME
+	id      proto.ID            // of the session
+	last    atomic.Uint64       // request that was written
+	asked   map[proto.ID][2]int // publishes of streams; under the world's lock
+	numbers map[proto.ID]bool   // calls of numbers; under the world's lock
+	wire    *brittlePipe
 }
 
 // Read implements transport.Conn.
@@ -192,6 +193,12 @@ func (s *linkSpy) read(data []byte) {
 			s.breach()
 			return
 		}
+		s.w.mu.Lock()
+		numbers := s.numbers[m.Request]
+		s.w.mu.Unlock()
+		if numbers {
+			w.Helped(s.link)
+		}
 		w.Came(s.link, m.Request, m.Options.Bool("progress"))
 		if m.Type == proto.Error && m.RequestType != proto.Call {
 			s.w.acknowledged(s)
@@ -228,6 +235,13 @@ func (s *linkSpy) written(m *proto.Message) {
 			if m.URI == "wamp.session.add_testament" {
 				w.Written(willOf(p), s.link, m.Request)
 			}
+			return
+		}
+		if m.URI == sim.NumbersURI {
+			s.w.mu.Lock()
+			s.numbers[m.Request] = true
+			s.w.mu.Unlock()
+			w.NumbersWritten(simNumbers(p)[3], s.link)
 			return
 		}
 		v := simNumbers(p)
@@ -301,7 +315,7 @@ func (w *simWorld) dial(ctx context.Context, protocols []transport.Protocol) (tr
 		w.bridge(server, up)
 	}
 	return &linkSpy{Conn: conn, w: w, parser: w.codec.NewParser(codec.Limits{}), writes: w.codec.NewParser(codec.Limits{}), wire: wire,
-		asked: map[proto.ID][2]int{}}, nil
+		asked: map[proto.ID][2]int{}, numbers: map[proto.ID]bool{}}, nil
 }
 
 // bridge carries messages between the far end of a pipe and the router. The

@@ -82,6 +82,8 @@ func (w *simWorld) begin(a sim.Action) {
 		go w.invoke(o, a)
 	case sim.Stream:
 		go w.stream(o, a)
+	case sim.Numbers:
+		go w.numbers(o, a)
 	case sim.Follow:
 		go w.follow(o, a)
 	case sim.Guest:

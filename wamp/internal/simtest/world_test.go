@@ -124,6 +124,7 @@ func newSimWorld(t *testing.T, seed uint64, setup sim.Action) *simWorld {
 	for n := range 4 {
 		sessiontest.Handle(t, w.peer, sim.ProcedureURI(n), w.callee, wamp.Concurrency(1<<20))
 	}
+	sessiontest.Handle(t, w.peer, sim.NumbersURI, countOn, wamp.Concurrency(1<<20))
 	wills := sessiontest.Subscribe(t, w.peer, sim.TopicURI(sim.WillTopic)) // the hook sees what comes
 	go func() {                                                            // ends with the peer
 		for range wills.Events() {
