@@ -4,10 +4,11 @@
 . "$(dirname "$0")/lib.sh"
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-fuzz() { go test -run '^$' -fuzz "^$2\$" -fuzztime "${FUZZTIME:-5s}" "$1" 2>&1 | tee "$log"; }
+# in the folder of the package, which may be one of a nested module
+fuzz() { (cd "$1" && go test -run '^$' -fuzz "^$2\$" -fuzztime "${FUZZTIME:-5s}" .) 2>&1 | tee "$log"; }
 n=0
 for package in $(grep -rlE --include='*_test.go' '^func Fuzz' . | xargs -r -n1 dirname | sort -u); do
-  targets=$(go test -list '^Fuzz' "$package")
+  targets=$(cd "$package" && go test -list '^Fuzz' .)
   for target in $(grep '^Fuzz' <<<"$targets"); do
     echo "--- $package $target"
     # The go command sometimes takes its own deadline for a failure, with no input to show for it; then once more.

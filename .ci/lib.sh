@@ -4,3 +4,14 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 fail() { echo "$(basename "$0"): $*" >&2; exit 1; }
 need() { local c; for c; do command -v "$c" >/dev/null || fail "$c is needed and not there"; done; }
 need go
+# The modules inside of this one, each with a go.mod of its own: ./... does not reach them.
+mapfile -t nested < <(find . -mindepth 2 -name go.mod -not -path '*/testdata/*' | sort | xargs -r -n1 dirname)
+[ ${#nested[@]} -gt 0 ] || fail "no nested module found"
+each() { # command: in this module, and then in each of the nested ones
+  local m
+  "$@"
+  for m in "${nested[@]}"; do
+    echo "--- $m"
+    (cd "$m" && "$@")
+  done
+}

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# go.mod and go.sum hold what is needed, and nothing else.
+# go.mod and go.sum hold what is needed, and nothing else, of each module.
 . "$(dirname "$0")/lib.sh"
-go mod tidy -diff
-go mod verify
+each go mod tidy -diff
+each go mod verify

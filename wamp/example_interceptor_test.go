@@ -164,7 +164,7 @@ func ExampleWithInterceptors_metrics() {
 	// Output: {"call.failed": 3, "connect.done": 1, "publish.done": 1}
 }
 
-// A validator of what a stream brings: what is not valid ends the call, and the callee is
+// A validator of what a stream brings, without Begin and End: what is not valid ends the call, and the callee is
 // told to stop. It is an Interceptor of its own type.
 func ExampleWithInterceptors_validation() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)

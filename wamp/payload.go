@@ -30,6 +30,7 @@ import (
 //   - [codec.Payload.NArgs] returns the number of positional arguments.
 //   - [codec.Payload.Text] returns the beginning of the first argument if that is
 //     a string.
+//   - [codec.Payload.Split] takes keyword arguments out, without decoding.
 //   - [codec.Payload.Empty], [codec.Payload.Size], [codec.Payload.IsLast] and
 //     [codec.Payload.Opaque] describe it.
 //   - [codec.Payload.Open] opens a sealed payload (see [WithPayloadCodec]).

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -31,7 +32,8 @@ type Payload struct {
 // keywords are the keyword arguments of a payload of Go values.
 type keywords struct {
 	v      any
-	err    error // why they cannot be encoded
+	more   []entry // added to v
+	err    error   // why they cannot be encoded
 	sealed *sealed
 }
 
@@ -139,9 +141,23 @@ func (p *Payload) kwargs() []byte {
 	return p.raw[p.nargs:]
 }
 
-// With returns p with a keyword argument added or replaced. The map that p was
-// made of is not changed.
+// With returns p with a keyword argument added or replaced. The map or struct that p was
+// made of is not changed, and what is encoded already stays as it is.
 func (p Payload) With(key string, value any) Payload {
+	if q, err := p.Open(); err == nil {
+		p = q
+	}
+	switch {
+	case p.closed(): // it cannot be opened
+	case !p.made && p.codec != nil:
+		if q, ok := p.withEntry(entry{key, value}); ok {
+			return q
+		}
+	case p.kw != nil && p.kw.err == nil && !p.kw.isMap():
+		next := p
+		next.kw = &keywords{v: p.kw.v, more: append(slices.Clone(p.kw.more), entry{key, value})}
+		return next
+	}
 	m, err := p.kwMap()
 	if m = maps.Clone(m); m == nil {
 		m = make(map[string]any, 1)
@@ -174,10 +190,17 @@ func (p Payload) kwMap() (map[string]any, error) {
 	if p.kw == nil {
 		return nil, nil
 	}
-	if m, ok := p.kw.v.(map[string]any); ok || p.kw.v == nil {
+	if p.kw.isMap() {
+		m, _ := p.kw.v.(map[string]any)
 		return m, nil
 	}
 	return p.Kwargs()
+}
+
+// isMap reports whether the keyword arguments are a map of anything, or nothing.
+func (k *keywords) isMap() bool {
+	_, is := k.v.(map[string]any)
+	return (is || k.v == nil) && k.more == nil
 }
 
 // Last returns p, marked as the last chunk of a progressive call.
@@ -245,7 +268,7 @@ func (p Payload) Encode(c Codec, dst []byte) (buf []byte, args int, err error) {
 		}
 		args = len(dst) - start
 		if p.kw != nil {
-			dst, err = appendKwargs(f, dst, p.kw.v)
+			dst, err = p.kw.append(f, dst)
 		}
 	case p.codec == nil:
 		return dst, 0, nil
@@ -270,6 +293,23 @@ func (p Payload) Encode(c Codec, dst []byte) (buf []byte, args int, err error) {
 		return dst[:start], 0, err
 	}
 	return dst, args, nil
+}
+
+// append appends the keyword arguments, or nothing if there are none.
+func (k *keywords) append(f format, dst []byte) ([]byte, error) {
+	start := len(dst)
+	dst, err := appendKwargs(f, dst, k.v)
+	for _, e := range k.more {
+		if err != nil {
+			return dst, err
+		}
+		kwargs, _, bad := putEntry(f, dst[start:], e)
+		if bad != nil {
+			return dst[:start], encodeError(f, bad, pathKwargs)
+		}
+		dst = append(dst[:start], kwargs...)
+	}
+	return dst, err
 }
 
 // appendKwargs appends v, which must make a dict, or nothing if it is empty.

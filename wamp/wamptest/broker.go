@@ -186,7 +186,7 @@ func (b *broker) discloses(options proto.Dict) bool {
 // publicationOf is what a session publishes, now or by a testament.
 func (b *broker) publicationOf(s *session, topic string, payload *content, options proto.Dict) *publication {
 	e := &publication{id: b.router.newID(nil), topic: topic, by: s, payload: payload, to: receiversOf(&b.router.cfg, s, options)}
-	e.details = b.router.passthru(proto.Broker, options)
+	e.details = append(b.router.handedOn(options), b.router.passthru(proto.Broker, options)...)
 	if b.discloses(options) {
 		e.disclosed = append(disclosure(proto.KeyPublisher, s), e.details...)
 	}

@@ -169,6 +169,7 @@ func (d *dealer) details(inv *invocation) (details proto.Dict) {
 	if ms := d.forward(inv); ms > 0 {
 		add(proto.KeyTimeout, ms)
 	}
+	details = append(details, d.router.handedOn(c.options)...)
 	return append(details, d.router.passthru(proto.Dealer, c.options)...)
 }
 

@@ -190,6 +190,7 @@ func WithoutDisclosure() Option { return optionFunc(func(c *config) { c.noDisclo
 //     wamp.error.no_auth_method, and a client that names a method which is not
 //     known is turned away.
 //   - A RawSocket PING ends the connection. NaN is written into JSON.
+//   - The option transaction_hash is handed on.
 //   - With WithHistory it gives the newest events first, knows a limit only, and
 //     has names of its own for them.
 //
@@ -210,6 +211,7 @@ func CrossbarQuirks() Option {
 		c.crossbar, c.roles, c.announced = true, r, r
 		c.sharing |= SameProcedure
 		c.looseJSON = true
+		c.forwarded = append(c.forwarded, proto.KeyTransactionHash)
 	})
 }
 

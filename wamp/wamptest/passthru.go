@@ -1,6 +1,7 @@
 package wamptest
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/connectanum/connectanum-go/wamp/proto"
@@ -37,4 +38,15 @@ func (r *Router) passthru(role proto.Role, options proto.Dict) (keys proto.Dict)
 		}
 	}
 	return keys
+}
+
+// handedOn returns, of the options of a CALL or PUBLISH, those that WithForwardedOptions
+// names.
+func (r *Router) handedOn(options proto.Dict) (details proto.Dict) {
+	for _, e := range options {
+		if slices.Contains(r.cfg.forwarded, e.Key) {
+			details = append(details, e)
+		}
+	}
+	return details
 }

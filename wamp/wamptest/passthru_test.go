@@ -142,3 +142,25 @@ func TestMetaEventsReachWhoAsked(t *testing.T) {
 		}
 	})
 }
+
+// The keys that are named are handed on, whatever their value, and no others.
+func TestForwardedOptions(t *testing.T) {
+	bubble(t, func(t *testing.T, r *wamptest.Router) {
+		a, b := join(t, r), join(t, r)
+		b.subscribe("com.example.topic")
+		b.register("com.example.proc")
+		keys := options("x_a", map[string]any{"k": "v"}, "x_b", 1, "x_c", "none", "disclose_me", true)
+		a.publish("com.example.topic", keys, "x")
+		a.call("com.example.proc", keys, "x")
+		for _, m := range []*proto.Message{b.expect(proto.Event), b.expect(proto.Invocation)} {
+			if n, _ := m.Options.Int("x_b"); m.Options.Dict("x_a")["k"] != "v" || n != 1 || m.Options.Has("x_c") || m.Options.Has("disclose_me") {
+				t.Errorf("%s: %v", m.Type, m.Options.Map())
+			}
+			if m.Type == proto.Invocation {
+				b.send(&proto.Message{Type: proto.Yield, Request: m.Request})
+			}
+		}
+		a.expect(proto.Result)
+		settled(t, r, a, b)
+	}, wamptest.WithForwardedOptions("x_a", "x_b"))
+}

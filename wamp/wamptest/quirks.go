@@ -25,6 +25,7 @@ type quirks struct {
 	lateChunks    bool
 	binaryAsText  bool
 	looseJSON     bool
+	forwarded     []string
 }
 
 // Sharing says which handles of one session have the same id.
@@ -166,3 +167,11 @@ func WithBinaryAsText() Option { return optionFunc(func(c *config) { c.binaryAsT
 // NaN, Infinity, -Infinity. Seen at Crossbar, and part of CrossbarQuirks. By
 // default, such a payload is refused for a client of JSON.
 func WithLooseJSON() Option { return optionFunc(func(c *config) { c.looseJSON = true }) }
+
+// WithForwardedOptions hands options of CALL and PUBLISH that have one of the keys on, as
+// details of the INVOCATION and of the EVENTs. By default, options that the router does not
+// know go no further, as at most routers. Seen at Crossbar: transaction_hash, which is
+// part of CrossbarQuirks.
+func WithForwardedOptions(keys ...string) Option {
+	return optionFunc(func(c *config) { c.forwarded = append(c.forwarded, keys...) })
+}

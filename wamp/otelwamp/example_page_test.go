@@ -1,0 +1,60 @@
+package otelwamp_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/connectanum/connectanum-go/wamp/otelwamp"
+)
+
+// The trace on the page is what the example prints, the Go is that of the package's
+// comment, and the names on the page are there.
+func TestPageShowsWhatIsThere(t *testing.T) {
+	read := func(name string) string {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	page, example := read("../../docs/interceptors.md"), read("example_test.go")
+	_, page, _ = strings.Cut(page, "\n## Tracing\n")
+	_, shown, _ := strings.Cut(page, "```text\n")
+	shown, _, _ = strings.Cut(shown, "```")
+	if strings.Count(shown, "\n") < 8 || !strings.Contains(example, "// "+strings.ReplaceAll(strings.TrimSpace(shown), "\n", "\n\t// ")) {
+		t.Errorf("the page shows another trace:\n%s", shown)
+	}
+	snippets := strings.Split(page, "```go\n")[1:]
+	for _, s := range snippets {
+		s, _, _ = strings.Cut(s, "```")
+		if !strings.Contains(read("otelwamp.go"), strings.TrimSpace(s)) {
+			t.Errorf("the page has\n%s", s)
+		}
+	}
+	if len(snippets) != 1 {
+		t.Errorf("the page has %d snippets", len(snippets))
+	}
+	files, err := filepath.Glob("*.go")
+	if err != nil || len(files) < 10 {
+		t.Fatal(files, err)
+	}
+	for _, name := range files {
+		text := read(name)
+		if of := "otel/semconv/v"; strings.Count(text, of) != strings.Count(text, of+otelwamp.SemconvVersion) && name != "example_page_test.go" {
+			t.Errorf("%s has another version of the semantic conventions than %s", name, otelwamp.SemconvVersion)
+		}
+	}
+	if !strings.Contains(page, "conventions "+otelwamp.SemconvVersion) {
+		t.Error("the page names another version of the semantic conventions")
+	}
+	keys := read("keys.go")
+	for _, line := range strings.Split(keys, "\n") {
+		_, name, _ := strings.Cut(line, `"wamp.`)
+		name, _, quoted := strings.Cut(name, `"`)
+		if short := name[strings.LastIndex(name, ".")+1:]; quoted && !strings.Contains(page, short) {
+			t.Errorf("the page has no wamp.%s", name)
+		}
+	}
+}
