@@ -120,6 +120,14 @@ func (m *Model) HeardRevoked(name int) {
 	}
 }
 
+// Lingers says that a subscription has a handler: what has come is handled behind its end,
+// unless its user has ended it.
+func (m *Model) Lingers(n int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.op(n).lingers = true
+}
+
 // EventCame says that a subscription was given an event: its number and link
 // are in the tag. gap: it says that events may have been missed before it;
 // lost: how many its stream has dropped.
@@ -138,7 +146,7 @@ func (m *Model) ofTopic(o *op, got Tag) bool {
 		m.broken(OwnAnswer, "subscription %d got what is not an event of its topic: %v", o.Op, got)
 		return false
 	}
-	if o.ended > 0 {
+	if o.ended > 0 && !(o.lingers && o.outcome != Left && o.outcome != Canceled) {
 		m.broken(EndsOnce, "subscription %d got an event after its end", o.Op)
 	}
 	if m.Exact && got.Run != m.link {

@@ -128,7 +128,7 @@ func Plan(seed uint64, cuts int) []Action {
 
 // setup is what holds for a whole life.
 func (g *gen) setup() Action {
-	a := Action{Kind: Setup, Policy: g.one("", "", LogBlocks, LogPanics, LogCalls), After: g.r.IntN(2)}
+	a := Action{Kind: Setup, Policy: g.one("", "", LogBlocks, LogPanics, LogCalls), After: g.r.IntN(2), Up: g.r.IntN(2)}
 	if g.r.IntN(4) == 0 {
 		a.How = FailFast
 	}

@@ -77,6 +77,7 @@ type op struct {
 	leaving   bool // Unsubscribe or Unregister was asked for
 	slow      bool
 	stuck     bool // its consumer does not read any more
+	lingers   bool // it has a handler
 	writes    []write
 	wrote     time.Duration
 	waits     [2]bool // for a window, perhaps

@@ -80,7 +80,7 @@ var truths = map[Kind]map[Outcome]func(m *Model, o *op, e End) string{
 	}},
 	Will:   {Result: takenTrue, Error: deniedTrue, Canceled: canceledTrue, Closed: closedTrue, Unknown: blameTrue, NotConnected: failFastTrue},
 	Unwill: {Result: flushedTrue, Canceled: canceledTrue, Closed: closedTrue, Unknown: blameTrue, NotConnected: failFastTrue},
-	Subscribe: {Error: deniedTrue, Canceled: canceledTrue, Closed: closedTrue, Left: leftTrue, TooSlow: slowTrue, Revoked: goneTrue,
+	Subscribe: {Error: deniedTrue, Canceled: canceledTrue, Closed: closedTrue, Left: leftTrue, Drained: drainedTrue, TooSlow: slowTrue, Revoked: goneTrue,
 		Unknown: blameTrue, Silent: silentTrue, NotConnected: failFastTrue},
 	Register: {Error: deniedTrue, Canceled: canceledTrue, Closed: closedTrue, Left: leftTrue, Drained: drainedTrue, Revoked: revokedTrue,
 		Unknown: blameTrue, Silent: silentTrue, NotConnected: failFastTrue},

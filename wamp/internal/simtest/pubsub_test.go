@@ -1,6 +1,7 @@
 package simtest_test
 
 import (
+	"context"
 	"iter"
 	"testing/synctest"
 	"time"
@@ -98,6 +99,10 @@ func simSubscribeOptions(a sim.Action) []wamp.SubscribeOption {
 }
 
 func (w *simWorld) subscribe(o *simOp, a sim.Action) {
+	if a.Op%3 == 0 {
+		w.consume(o, a)
+		return
+	}
 	sub, err := w.s.Subscribe(o.ctx, sim.TopicURI(a.Name), simSubscribeOptions(a)...)
 	if err != nil {
 		w.m.Ended(a.Op, simEnd(err, wamp.Payload{}))
@@ -108,17 +113,48 @@ func (w *simWorld) subscribe(o *simOp, a sim.Action) {
 	w.mu.Unlock()
 	w.m.Acked(a.Op)
 	for ev := range simEvents(sub, a.Op) {
-		tag := sim.TagOf(simNumbers(ev.Payload))
-		if a.How == sim.History {
-			w.m.HistoryCame(a.Op, tag, ev.AfterGap, int(ev.Lost))
-		} else if ev.Retained {
-			w.m.RetainedCame(a.Op, tag, ev.AfterGap)
-		} else {
-			w.m.EventCame(a.Op, tag, ev.AfterGap, int(ev.Lost))
-		}
+		w.eventCame(a, ev)
 		w.pause(o)
 	}
 	w.m.Ended(a.Op, simEnd(sub.Err(), wamp.Payload{}))
+}
+
+func (w *simWorld) eventCame(a sim.Action, ev wamp.Event) {
+	tag := sim.TagOf(simNumbers(ev.Payload))
+	if a.How == sim.History {
+		w.m.HistoryCame(a.Op, tag, ev.AfterGap, int(ev.Lost))
+	} else if ev.Retained {
+		w.m.RetainedCame(a.Op, tag, ev.AfterGap)
+	} else {
+		w.m.EventCame(a.Op, tag, ev.AfterGap, int(ev.Lost))
+	}
+}
+
+// consume is subscribe with a handler, of which one runs at a time.
+func (w *simWorld) consume(o *simOp, a sim.Action) {
+	handles := make(chan struct{}, 1) // full while one runs, and before the model knows of the subscription
+	handles <- struct{}{}
+	sub, err := w.s.SubscribeFunc(o.ctx, sim.TopicURI(a.Name), func(_ context.Context, ev wamp.Event) error {
+		handles <- struct{}{}
+		w.eventCame(a, ev)
+		<-handles
+		w.pause(o)
+		return nil
+	}, simSubscribeOptions(a)...)
+	if err != nil {
+		w.m.Ended(a.Op, simEnd(err, wamp.Payload{}))
+		return
+	}
+	w.mu.Lock()
+	o.sub = sub
+	w.mu.Unlock()
+	w.m.Lingers(a.Op)
+	w.m.Acked(a.Op)
+	<-handles
+	<-sub.Done()
+	handles <- struct{}{}
+	w.m.Ended(a.Op, simEnd(sub.Err(), wamp.Payload{}))
+	<-handles
 }
 
 // simEvents are the events of a subscription, read in one way or the other.

@@ -54,6 +54,7 @@ type simWorld struct {
 
 	queue      int           // acknowledgements that the router keeps for the session
 	sequential bool          // operations are handed over one after the other
+	seen       simSeen       // by the session's interceptor
 	letGo      chan struct{} // closed when handlers that never end may
 
 	gather   int          // so many operations are to reach the session in one turn
@@ -88,11 +89,17 @@ type registered interface {
 	Unregister(ctx context.Context) error
 }
 
+// subscribed is a subscription with a handler, or with a channel.
+type subscribed interface {
+	Err() error
+	Unsubscribe(ctx context.Context) error
+}
+
 // simOp is an operation with its context.
 type simOp struct {
 	ctx    context.Context
 	cancel context.CancelFunc
-	sub    *wamp.Subscription
+	sub    subscribed
 	reg    registered
 	chunks chan wamp.Payload // of a progressive call
 	sent   int               // chunks behind the first
@@ -136,6 +143,9 @@ func newSimWorld(t *testing.T, seed uint64, setup sim.Action) *simWorld {
 	options := []wamp.Option{wamp.WithTransport(w.dial), wamp.WithReconnect(policy), wamp.WithSerializers(w.codec), wamp.WithOutbound(1000),
 		wamp.WithAuth(authn.Ticket(sim.SelfID, simTicket, authn.AllowPlaintext())), wamp.WithWindow(windows[0], windows[1]),
 		wamp.WithKeepalive(wamp.Keepalive{Interval: 3 * time.Second, Timeout: 2 * time.Second, RawSocket: true})}
+	if setup.Kind == sim.Setup && setup.Up > 0 {
+		options = append(options, wamp.WithInterceptors(&w.seen))
+	}
 	if setup.Policy != "" {
 		options = append(options, wamp.WithLogger(slog.New(&simLogger{w: w, how: setup.Policy})))
 	}
@@ -163,6 +173,7 @@ func (w *simWorld) end() {
 	close(w.letGo)
 	w.router.SetHook(nil)
 	sessiontest.Close(w.t, w.s)
+	w.seen.judge(w)
 	close(w.over)
 	for _, o := range w.ops {
 		o.cancel()
