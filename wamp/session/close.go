@@ -104,7 +104,7 @@ func (s *Session) shutDown(ctx context.Context, inside *Invocation, left []strin
 	if !closedWithin(s.gone, closedChan) || s.stuck.Load() {
 		left = append(left, "the connection does not end")
 	}
-	s.cfg.logs.crew.wait(0, grace.Done())
+	s.cfg.log.crew.wait(0, grace.Done())
 	if err == nil && left != nil && ctx.Err() != nil {
 		err = newCanceled(ctx)
 	}
@@ -173,6 +173,7 @@ func (o *closeOp) refuse(error) {}
 
 func (o *closeOp) apply(c *core) {
 	c.closing = true
+	c.isLeft(Closed, &ClosedError{})
 	c.closeNow = c.closeNow || o.now
 }
 

@@ -227,11 +227,20 @@ type logText struct{ err error }
 // LogValue implements slog.LogValuer.
 func (t logText) LogValue() slog.Value {
 	if t.err == nil || allKnown(t.err) {
-		return slog.StringValue(bare(t.err))
+		return slog.StringValue(cut(bare(t.err)))
 	}
 	text := fmt.Sprintf("an error of type %T, whose Error ends its goroutine", t.err)
 	apart(func() { text = bare(t.err) })
-	return slog.StringValue(text)
+	return slog.StringValue(cut(text))
+}
+
+// cut bounds what others say in the log.
+func cut(s string) string {
+	const most = 2000
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "..."
 }
 
 // resolve returns a record with the texts of its errors.

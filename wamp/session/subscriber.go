@@ -178,11 +178,11 @@ func (c *core) deliverTo(s *Subscription, m *proto.Message) {
 func (c *core) judge(s *Subscription, v Verdict) {
 	switch v {
 	case Gate:
-		c.gate("topic", s.URI)
+		c.gate(ofSubscription, s.URI, s.Sink)
 	case Dropped:
-		c.dropped(&s.slow, "topic", s.URI, s.Sink.(Lossy).Lost())
+		c.dropped(&s.slow, ofSubscription, s.URI, s.Sink.(Lossy).Lost())
 	case Overflow:
-		c.overflowed("topic", s.URI)
+		c.overflowed(ofSubscription, s.URI)
 		s.drop(c, ErrSlowConsumer, false)
 	case Taken:
 	}

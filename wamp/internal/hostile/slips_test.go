@@ -27,7 +27,7 @@ func TestHandlersThatSlip(t *testing.T) {
 		uri     string
 		log     []string
 	}{
-		"panics":  {func(context.Context, *wamp.Invocation) error { panic("a slip") }, proto.ErrURIRuntimeError, []string{"ERROR", "com.example.slip panicked", "a slip", "slips_test.go"}},
+		"panics":  {func(context.Context, *wamp.Invocation) error { panic("a slip") }, proto.ErrURIRuntimeError, []string{"ERROR", "user code panicked", "com.example.slip", "a slip", "slips_test.go"}},
 		"nil map": {func(context.Context, *wamp.Invocation) error { nilMap()["a"] = 1; return nil }, proto.ErrURIRuntimeError, []string{"ERROR", "nil map"}},
 		"goexits": {func(context.Context, *wamp.Invocation) error { runtime.Goexit(); return nil }, proto.ErrURIRuntimeError, []string{"ERROR", "runtime.Goexit", "slips_test.go"}},
 		"error":   {func(context.Context, *wamp.Invocation) error { return errors.New("database is down") }, proto.ErrURIRuntimeError, []string{"WARN", "masked", "com.example.slip", "database is down"}},
@@ -136,7 +136,7 @@ func TestFaultsWithoutLogger(t *testing.T) {
 		t.Error(err)
 	}
 	closeIt(t, s)
-	if text := log.String(); !strings.Contains(text, "com.example.slip panicked") || strings.Contains(text, "session joined") {
+	if text := log.String(); !strings.Contains(text, "user code panicked") || strings.Contains(text, "session joined") {
 		t.Errorf("logged %q", text)
 	}
 }
