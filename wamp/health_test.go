@@ -66,7 +66,7 @@ func TestHealthWithoutConnection(t *testing.T) {
 			}
 		}
 		dial := func(ctx context.Context, p []transport.Protocol) (transport.Conn, error) { pause(); return r.Dial(ctx, p) }
-		ticket := authn.Provider(func(context.Context, authn.Question) (string, error) { pause(); return "secret", nil })
+		ticket := func(context.Context, authn.Request) (string, error) { pause(); return "secret", nil }
 		s, err := wamp.Connect(t.Context(), "", "realm1", wamp.WithTransport(dial), wamp.WithAuth(authn.Ticket("joe", ticket)),
 			wamp.WithReconnect(wamp.Backoff{Min: 2 * time.Second, Max: 2 * time.Second}))
 		if err != nil {
@@ -114,28 +114,28 @@ func TestHealthWhileAPolicyIsAsked(t *testing.T) {
 // A consumer who holds the connection back makes a session unready after a while, and one
 // that is slow now and then does not.
 func TestHealthHeldBack(t *testing.T) {
-	for name, keep := range map[string]wamp.Option{"alone": wamp.Agent("x"), "with keepalive": wamp.WithKeepalive(wamp.Keepalive{Interval: time.Hour})} {
+	for name, keep := range map[string]wamp.Option{"alone": wamp.WithAgent("x"), "with keepalive": wamp.WithKeepalive(wamp.Keepalive{Interval: time.Hour})} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := wamptest.NewRouter(t)
 				s, p := join(t, r, keep), join(t, r)
 				sub := subscribe(t, s, "com.example.topic", wamp.OverflowBlock(), wamp.Buffer(4, 0))
 				held := time.Now()
-				publish(t, p, "com.example.topic", 0, 80)
+				publish(t, p, "com.example.topic", 0, 100)
 				well(t, s)
 				<-time.After(5*time.Second - 1)
 				well(t, s)
 				<-time.After(1)
 				want(t, ill(t, s, wamp.ErrHeldBack, "a slow consumer holds the connection back since"), wamp.HealthError{Phase: wamp.Joined, Since: held})
-				for range 80 {
+				for range 100 {
 					<-sub.Events()
 				}
 				well(t, s)
 				for range 20 {
-					publish(t, p, "com.example.topic", 0, 80)
+					publish(t, p, "com.example.topic", 0, 100)
 					<-time.After(time.Second)
 					well(t, s)
-					for range 80 {
+					for range 100 {
 						<-sub.Events()
 					}
 				}

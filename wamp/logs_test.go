@@ -321,6 +321,7 @@ var logRows = []struct {
 			}
 			synctest.Wait()
 		}
+		closeIt(g.T, g.s) // before the context ends under which it is twice
 	}, nil},
 }
 

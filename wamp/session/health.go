@@ -7,8 +7,8 @@ import (
 )
 
 // health is what probes look at. The actor writes it, but for pong; anybody reads it,
-// since a probe waits for nobody. Times are since the epoch of the core's timers, zero
-// for none.
+// since a probe waits for nobody. Times are since the epoch of the core's timers plus one,
+// zero for none.
 type health struct {
 	over    atomic.Pointer[HealthError] // the session is being left, or is over
 	down    atomic.Pointer[HealthError] // there is no connection
@@ -75,8 +75,9 @@ func (e *HealthError) Is(target error) bool {
 // Unwrap returns the cause.
 func (e *HealthError) Unwrap() error { return e.Cause }
 
-// since is a time as health has it.
-func (c *core) since(at time.Time) int64 { return max(int64(at.Sub(c.timers.epoch)), 1) }
+// since is a time as health has it, and at the reverse.
+func (c *core) since(at time.Time) int64 { return int64(at.Sub(c.timers.epoch)) + 1 }
+func (c *core) at(since int64) time.Time { return c.timers.epoch.Add(time.Duration(since - 1)) }
 
 // isDown says that there is no connection.
 func (c *core) isDown(phase Phase, attempt int, cause error) {
@@ -119,7 +120,7 @@ func (s *Session) Healthy() error {
 	}
 	now := time.Now()
 	joined := func(since int64, missing int, cause error) error {
-		return &HealthError{Phase: Joined, Since: c.timers.epoch.Add(time.Duration(since)), Missing: missing, Cause: cause}
+		return &HealthError{Phase: Joined, Since: c.at(since), Missing: missing, Cause: cause}
 	}
 	older := func(since int64, than time.Duration) bool { return c.since(now)-since > int64(than) }
 	pong := h.pong.Load()
