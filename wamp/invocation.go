@@ -251,7 +251,7 @@ func errorText(err error) (text string) {
 	if err == nil {
 		return "nil"
 	}
-	return err.Error()
+	return session.Redact(err)
 }
 
 var errPanics = errors.New("one of its methods has panicked")

@@ -221,7 +221,21 @@ func (j *journal) fault(what string, p any) {
 
 func (j *journal) panicked(what string, p any, stack string) {
 	j.faults.Add(1)
-	j.write(RecordPanic, slog.String("code", what), slog.String("panic", fmt.Sprint(p)), slog.String("stack", stack))
+	j.write(RecordPanic, slog.String("code", what), slog.String("panic", panicText(p)), slog.String("stack", stack))
+}
+
+// panicText is the text of what a user's code has panicked with, as that of an error.
+func panicText(p any) (text string) {
+	err, is := p.(error)
+	if !is {
+		return fmt.Sprint(p)
+	}
+	defer func() {
+		if recover() != nil {
+			text = textOf(err)
+		}
+	}()
+	return Redact(err)
 }
 
 // stuck writes and counts a user's code that has not returned.
