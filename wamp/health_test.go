@@ -65,7 +65,10 @@ func TestHealthWithoutConnection(t *testing.T) {
 			default:
 			}
 		}
-		dial := func(ctx context.Context, p []transport.Protocol) (transport.Conn, error) { pause(); return r.Dial(ctx, p) }
+		dial := func(ctx context.Context, p []transport.Protocol) (transport.Conn, error) {
+			pause()
+			return r.Dial(ctx, p)
+		}
 		ticket := func(context.Context, authn.Request) (string, error) { pause(); return "secret", nil }
 		s, err := wamp.Connect(t.Context(), "", "realm1", wamp.WithTransport(dial), wamp.WithAuth(authn.Ticket("joe", ticket)),
 			wamp.WithReconnect(wamp.Backoff{Min: 2 * time.Second, Max: 2 * time.Second}))

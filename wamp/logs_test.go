@@ -450,10 +450,10 @@ func TestRecordsAreDocumented(t *testing.T) {
 	told := map[string]string{}
 	for _, m := range logLine.FindAllStringSubmatch(string(page), -1) {
 		attrs := strings.Fields(strings.NewReplacer("`", "", ",", "").Replace(m[4]))
-		told["wamp: "+m[1]] = fmt.Sprint(m[2], m[3] == "*", attrs)
+		told["wamp: "+m[1]] = fmt.Sprintln(m[2], m[3] == "*", attrs)
 	}
 	for kind := range session.NumRecords {
-		if want, got := fmt.Sprint(kind.Level(), kind.Fault(), kind.Attrs()), told[kind.String()]; got != want {
+		if want, got := fmt.Sprintln(kind.Level(), kind.Fault(), kind.Attrs()), told[kind.String()]; got != want {
 			t.Errorf("%s: the page says %q, want %q", kind, got, want)
 		}
 		delete(told, kind.String())

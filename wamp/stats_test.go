@@ -2,6 +2,10 @@ package wamp_test
 
 import (
 	"context"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -162,4 +166,44 @@ func TestStatsOfQueues(t *testing.T) {
 			t.Errorf("%d operations in the mailbox, %d bytes", st.Mailbox, st.QueuedBytes)
 		}
 	})
+}
+
+// counterLine is a row of the table of counters in docs/logs.md, and counterName a name in
+// its first column.
+var (
+	counterLine = regexp.MustCompile("(?m)^\\| (`[A-Z][^|]*) \\|")
+	counterName = regexp.MustCompile("`([A-Za-z.]+)`")
+)
+
+// The page has every counter, and no other.
+func TestCountersAreDocumented(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join("..", "docs", "logs.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(page), "## The counters")
+	table, _, _ = strings.Cut(table, "## Is it ready")
+	told := map[string]bool{}
+	for _, row := range counterLine.FindAllStringSubmatch(table, -1) {
+		for _, m := range counterName.FindAllStringSubmatch(row[1], -1) {
+			told[m[1]] = true
+		}
+	}
+	var look func(prefix string, ty reflect.Type)
+	look = func(prefix string, ty reflect.Type) {
+		for f := range ty.Fields() {
+			if f.Type.Kind() == reflect.Struct {
+				look(f.Name+".", f.Type)
+				continue
+			}
+			if !told[prefix+f.Name] {
+				t.Errorf("the page does not name %s%s", prefix, f.Name)
+			}
+			delete(told, prefix+f.Name)
+		}
+	}
+	look("", reflect.TypeFor[wamp.Stats]())
+	if len(told) > 0 {
+		t.Errorf("the page has counters that are not there: %v", told)
+	}
 }
