@@ -33,17 +33,11 @@ type journal struct {
 	faults atomic.Uint64
 	crew   crew
 
-	mu      sync.Mutex // held for a moment, and never across a call
-	entries []logEntry // memory only while there are some: most sessions log little
+	mu      sync.Mutex    // held for a moment, and never across a call
+	entries []slog.Record // memory only while there are some: most sessions log little
 	running bool
 	dropped uint64
 	rates   [NumRecords]*recordRate
-}
-
-// logEntry is a record that waits.
-type logEntry struct {
-	kind   Record
-	record slog.Record
 }
 
 // recordRate bounds the records of a kind.
@@ -78,12 +72,13 @@ func newJournal(l *slog.Logger) *journal {
 // it is taken out of the queue.
 func (j *journal) write(kind Record, attrs ...slog.Attr) {
 	k := &recordKinds[kind]
-	if j.quiet && !k.fault {
+	now := time.Now()
+	leftOut, ok := j.admits(kind, now)
+	if !ok {
 		return
 	}
 	var pc [1]uintptr
 	runtime.Callers(2, pc[:])
-	now := time.Now()
 	r := slog.NewRecord(now, k.level, prefix+k.message, pc[0])
 	for i, a := range attrs {
 		if a.Value.Kind() == slog.KindString && a.Key != "stack" {
@@ -91,17 +86,27 @@ func (j *journal) write(kind Record, attrs ...slog.Attr) {
 		}
 	}
 	r.AddAttrs(attrs...)
+	if leftOut > 0 {
+		r.AddAttrs(slog.Uint64("left_out", leftOut))
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.put(r)
+}
+
+// admits reports whether a record of a kind may be written now, and how many were left
+// out before it.
+func (j *journal) admits(kind Record, now time.Time) (leftOut uint64, ok bool) {
+	if j.quiet && !recordKinds[kind].fault {
+		return 0, false
+	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	rate := j.rate(kind)
-	if !rate.take(now) {
-		return
+	if ok = rate.take(now); ok {
+		leftOut, rate.leftOut = rate.leftOut, 0
 	}
-	if rate.leftOut > 0 {
-		r.AddAttrs(slog.Uint64("left_out", rate.leftOut))
-		rate.leftOut = 0
-	}
-	j.put(logEntry{kind, r})
+	return leftOut, ok
 }
 
 // rate is that of a kind. The caller has the lock.
@@ -135,14 +140,14 @@ func (j *journal) last() {
 		r := slog.NewRecord(time.Now(), k.level, prefix+k.message, 0)
 		r.AddAttrs(slog.String("record", recordKinds[kind].message), slog.Uint64("left_out", rate.leftOut))
 		rate.leftOut = 0
-		j.put(logEntry{RecordLeftOut, r})
+		j.put(r)
 	}
 }
 
 // put queues a record. The caller has the lock.
-func (j *journal) put(e logEntry) {
+func (j *journal) put(r slog.Record) {
 	if len(j.entries) < logRecords {
-		j.entries = append(j.entries, e)
+		j.entries = append(j.entries, r)
 	} else {
 		j.dropped++
 	}
@@ -168,43 +173,44 @@ func (j *journal) run() {
 		}
 	}()
 	for {
-		e, dropped, ok := j.next()
+		r, dropped, ok := j.next()
 		if !ok {
 			done = true
 			return
 		}
-		e.write(j.to, dropped)
+		j.handOn(r, dropped)
 	}
 }
 
 // next takes the oldest record out, and how many were dropped since it was last asked.
-func (j *journal) next() (e logEntry, dropped uint64, ok bool) {
+func (j *journal) next() (r slog.Record, dropped uint64, ok bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if len(j.entries) == 0 {
 		j.entries, j.running = nil, false
-		return e, 0, false
+		return r, 0, false
 	}
-	e, dropped = j.entries[0], j.dropped
-	j.entries[0], j.dropped = logEntry{}, 0
+	r, dropped = j.entries[0], j.dropped
+	j.entries[0], j.dropped = slog.Record{}, 0
 	j.entries = j.entries[1:]
-	return e, dropped, true
+	return r, dropped, true
 }
 
-// write hands a record on. A logger that panics loses it, and nothing else.
-func (e *logEntry) write(h slog.Handler, dropped uint64) {
+// handOn gives a record to the logger. One that panics loses it, and nothing else.
+func (j *journal) handOn(r slog.Record, dropped uint64) {
 	defer func() { _ = recover() }() // there is nobody left to tell
+	h := j.to
 	if h == nil {
 		h = slog.Default().Handler()
 	}
 	ctx := context.Background()
 	if k := &recordKinds[RecordSlowLogger]; dropped > 0 && h.Enabled(ctx, k.level) {
-		lost := slog.NewRecord(e.record.Time, k.level, prefix+k.message, 0)
+		lost := slog.NewRecord(r.Time, k.level, prefix+k.message, 0)
 		lost.AddAttrs(slog.Uint64("dropped", dropped))
 		_ = h.Handle(ctx, lost)
 	}
-	if h.Enabled(ctx, e.record.Level) {
-		_ = h.Handle(ctx, resolve(e.record))
+	if h.Enabled(ctx, r.Level) {
+		_ = h.Handle(ctx, resolve(r))
 	}
 }
 
