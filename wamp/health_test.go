@@ -10,6 +10,7 @@ import (
 
 	"github.com/connectanum/connectanum-go/wamp"
 	"github.com/connectanum/connectanum-go/wamp/authn"
+	"github.com/connectanum/connectanum-go/wamp/proto"
 	"github.com/connectanum/connectanum-go/wamp/transport"
 	"github.com/connectanum/connectanum-go/wamp/wamptest"
 )
@@ -162,13 +163,41 @@ func TestHealthRestoring(t *testing.T) {
 		want(t, ill(t, s, wamp.ErrRestoring, "2 registrations and subscriptions are not back"), wamp.HealthError{Phase: wamp.Joined, Since: back, Missing: 2})
 		<-time.After(30 * time.Second)
 		well(t, s)
-		r.Cut(s.ID()) // and of what is gone for good nothing is missing
-		other := join(t, r)
-		<-time.After(500 * time.Millisecond)
-		r.Refuse(1, "com.example.no")
-		<-time.After(time.Minute)
+		r.SetHook(func(x *wamptest.Exchange) wamptest.Action { // a router that takes its time
+			if x.Sent && (x.Message.Type == proto.Registered || x.Message.Type == proto.Subscribed) {
+				return wamptest.Hold(3 * time.Second)
+			}
+			return wamptest.Pass()
+		})
+		<-time.After(10 * time.Second)
+		r.Cut(s.ID())
+		<-time.After(time.Second)
+		back = time.Now()
+		want(t, ill(t, s, wamp.ErrRestoring, "3 registrations and subscriptions are not back"), wamp.HealthError{Phase: wamp.Joined, Since: back, Missing: 3})
+		<-time.After(30 * time.Second)
 		well(t, s)
-		_ = other
+	})
+}
+
+// What the router has refused for good is not missing.
+func TestHealthWithoutWhatHasEnded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := wamptest.NewRouter(t)
+		s := join(t, r, wamp.WithReconnect(wamp.Backoff{Min: time.Second, Max: time.Second}))
+		sub := subscribe(t, s, "com.example.topic")
+		handle(t, s, "com.example.echo", echo)
+		r.SetHook(func(x *wamptest.Exchange) wamptest.Action {
+			if x.Sent && x.Message.Type == proto.Subscribed {
+				return wamptest.Replace(&proto.Message{Type: proto.Error, RequestType: proto.Subscribe, Request: x.Message.Request, URI: proto.ErrURINotAuthorized})
+			}
+			return wamptest.Pass()
+		})
+		r.Cut(s.ID())
+		<-time.After(2 * time.Second)
+		well(t, s)
+		if !errors.Is(sub.Err(), wamp.ErrNotAuthorized) {
+			t.Errorf("the subscription has ended by %v", sub.Err())
+		}
 	})
 }
 
