@@ -21,8 +21,8 @@ var (
 //   - [session.HealthError.Since] is when that began: the loss of the
 //     connection, the login after which handles are missing, the moment from
 //     which the connection is held back, the last pong, or the end.
-//   - [session.HealthError.Attempt] counts the attempts to reconnect, from 1; it is
-//     0 before the first is planned.
+//   - [session.HealthError.Attempt] is the number of the attempt to reconnect that
+//     follows or is under way, from 1, and 0 where there is a connection.
 //   - [session.HealthError.Login] reports that the attempt has a connection and
 //     logs in.
 //   - [session.HealthError.Missing] is how many registrations and subscriptions

@@ -100,16 +100,20 @@ func TestHealthWithoutConnection(t *testing.T) {
 	})
 }
 
-// A policy of the user's that is being asked has no attempt planned yet.
+// A policy of the user's that is being asked may say that there is no other attempt.
 func TestHealthWhileAPolicyIsAsked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := wamptest.NewRouter(t)
 		policy := quick()
 		policy.Redial = func(error) bool { <-time.After(time.Second); return true }
+		policy.Min, policy.Max = time.Second, time.Second
 		s := join(t, r, wamp.WithReconnect(policy))
 		down := time.Now()
+		r.RefuseDials(1, errors.New("no route"))
 		r.Cut(s.ID())
-		want(t, ill(t, s, wamp.ErrNotConnected, ": connection lost"), wamp.HealthError{Phase: wamp.Reconnecting, Since: down})
+		want(t, ill(t, s, wamp.ErrNotConnected, "attempt 1 follows: connection lost"), wamp.HealthError{Phase: wamp.Reconnecting, Since: down, Attempt: 1})
+		<-time.After(2500 * time.Millisecond)
+		want(t, ill(t, s, wamp.ErrNotConnected, "attempt 2 follows: no route"), wamp.HealthError{Phase: wamp.Reconnecting, Since: down, Attempt: 2})
 		<-time.After(time.Minute)
 		well(t, s)
 	})

@@ -331,8 +331,7 @@ type nothing struct{}
 func (nothing) Deliver(*proto.Message) session.Verdict { return session.Taken }
 func (nothing) End(session.End)                        {}
 
-// heldBack lets two consumers hold the connection back for d, one of them for a moment
-// only.
+// heldBack lets two consumers hold the connection back, the second one for d.
 func heldBack(g *logRig, d time.Duration) {
 	s, p := g.join(), join(g.T, g.router)
 	first := subscribe(g.T, s, "com.example.first", wamp.OverflowBlock(), wamp.Buffer(4, 0))

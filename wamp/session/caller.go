@@ -385,7 +385,7 @@ func (c *core) onResult(m *proto.Message) {
 func (c *core) judgeCall(call *Call, v Verdict) {
 	switch v {
 	case Gate:
-		c.gate(ofCall, call.URI, call.Sink)
+		c.gate(ofCall, call.URI)
 	case Overflow:
 		c.overflowed(ofCall, call.URI)
 		c.cancelCall(call, call.Mode)

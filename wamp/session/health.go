@@ -27,7 +27,8 @@ type HealthError struct {
 	// handles are missing, the moment from which the connection is held back, the last
 	// pong, or the end.
 	Since time.Time
-	// Attempt counts the attempts to reconnect, from 1; 0 where there was none yet.
+	// Attempt is the number of the attempt to reconnect that follows or is under
+	// way, from 1; 0 where there is a connection.
 	Attempt int
 	// Login reports that the attempt has a connection and logs in.
 	Login bool
@@ -48,8 +49,6 @@ func (e *HealthError) Error() string {
 		return fmt.Sprintf("%snot connected since %s, attempt %d logs in: %s", prefix, since, e.Attempt, bare(e.Cause))
 	case e.Phase == Connecting:
 		return fmt.Sprintf("%snot connected since %s, attempt %d connects: %s", prefix, since, e.Attempt, bare(e.Cause))
-	case e.Phase == Reconnecting && e.Attempt == 0:
-		return fmt.Sprintf("%snot connected since %s: %s", prefix, since, bare(e.Cause))
 	case e.Phase == Reconnecting:
 		return fmt.Sprintf("%snot connected since %s, attempt %d follows: %s", prefix, since, e.Attempt, bare(e.Cause))
 	case e.Missing > 0:

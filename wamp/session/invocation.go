@@ -198,7 +198,7 @@ const mostTries = 16
 func (c *core) judgeProcedure(r *Registration, v Verdict) {
 	switch v {
 	case Gate:
-		c.gate(ofRegistration, r.URI, r.Sink)
+		c.gate(ofRegistration, r.URI)
 	case Dropped:
 		if l, ok := r.Sink.(Lossy); ok {
 			n := l.Lost()
@@ -250,7 +250,7 @@ func (c *core) onChunk(inv *Invocation, m *proto.Message) {
 func (c *core) judgeChunks(inv *Invocation, v Verdict) bool {
 	switch v {
 	case Gate:
-		c.gate(ofChunks, inv.reg.URI, inv.Chunks)
+		c.gate(ofChunks, inv.reg.URI)
 	case Overflow:
 		c.overflowed(ofChunks, inv.reg.URI)
 		c.forget(inv)

@@ -82,7 +82,7 @@ func (c *core) lose(reason error) {
 	if l.downAt.Sub(l.joinedAt) >= l.policy.Hold || l.attempt == 0 {
 		l.begin(l.downAt)
 	}
-	c.isDown(Reconnecting, 0, reason)
+	c.isDown(Reconnecting, l.attempt+1, reason)
 	c.logLoss(reason)
 	c.notes.linkDown(c)
 	c.suspend(reason)
@@ -170,7 +170,7 @@ func (c *core) dialFailed(err error) {
 		return
 	}
 	l.cause = err
-	c.isDown(Reconnecting, l.attempt, err)
+	c.isDown(Reconnecting, l.attempt+1, err)
 	c.notes.failures.tell(c.cfg, c.host.now(), l.attempt, err)
 	c.plan(err, l.failed(c.host.now(), err, true))
 }

@@ -26,7 +26,8 @@ type notes struct {
 	held     *timer // logs that a consumer holds the link back
 	heldFrom time.Time
 	heldTold bool
-	holders  []holder
+	heldBy   consumer
+	heldURI  string
 
 	waitTimer *timer
 	failures  failures
@@ -128,57 +129,22 @@ func (c *core) overflowed(of consumer, uri string) {
 	c.log.write(RecordOverflow, of.attrs(uri)...)
 }
 
-// holder is a stream that has held the link back.
-type holder struct {
-	of   consumer
-	uri  string
-	sink any // a Hoarder, which keeps something for as long as it does
-}
-
-func (h holder) holds() bool {
-	s, ok := h.sink.(Hoarder)
-	return !ok || s.Held() > 0
-}
-
-// mostHolders is how many of the streams that hold the link back are known: who they
-// are is only told.
-const mostHolders = 8
-
-// gate notes that a stream holds the link back.
-func (c *core) gate(of consumer, uri string, sink any) {
-	c.gates++
+// gate notes that a stream holds the link back. Others do so beside it where they take
+// the same event.
+func (c *core) gate(of consumer, uri string) {
+	if c.gates++; c.gates > 1 {
+		return
+	}
 	n := &c.notes
-	if c.gates == 1 {
-		n.heldFrom, n.heldTold = c.host.now(), false
-		c.health.held.Store(c.since(n.heldFrom))
-		n.held = c.timerNow(heldAfter, n.holding)
-	}
-	if len(n.holders) == mostHolders {
-		kept := n.holders[:0]
-		for _, h := range n.holders {
-			if h.holds() {
-				kept = append(kept, h)
-			}
-		}
-		clear(n.holders[len(kept):])
-		n.holders = kept
-	}
-	if len(n.holders) < mostHolders {
-		n.holders = append(n.holders, holder{of, uri, sink})
-	}
+	n.heldFrom, n.heldBy, n.heldURI, n.heldTold = c.host.now(), of, uri, false
+	c.health.held.Store(c.since(n.heldFrom))
+	n.held = c.timerNow(heldAfter, n.holding)
 }
 
 // holding logs that the link has been held back for long, and by whom.
 func (n *notes) holding(c *core) {
 	n.held, n.heldTold = nil, true
-	by := n.holders[0]
-	for _, h := range n.holders {
-		if h.holds() {
-			by = h
-			break
-		}
-	}
-	c.log.write(RecordHeld, append(by.of.attrs(by.uri), slog.Duration("held", heldAfter), slog.Int("streams", c.gates))...)
+	c.log.write(RecordHeld, append(n.heldBy.attrs(n.heldURI), slog.Duration("held", heldAfter), slog.Int("streams", c.gates))...)
 }
 
 // ungate notes that a stream has room again.
@@ -190,8 +156,6 @@ func (c *core) ungate() {
 	c.health.held.Store(0)
 	c.timers.stop(n.held)
 	n.held = nil
-	clear(n.holders)
-	n.holders = n.holders[:0]
 	if n.heldTold {
 		n.heldTold = false
 		c.log.write(RecordFree, slog.Duration("held", c.host.now().Sub(n.heldFrom)))

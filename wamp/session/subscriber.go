@@ -178,7 +178,7 @@ func (c *core) deliverTo(s *Subscription, m *proto.Message) {
 func (c *core) judge(s *Subscription, v Verdict) {
 	switch v {
 	case Gate:
-		c.gate(ofSubscription, s.URI, s.Sink)
+		c.gate(ofSubscription, s.URI)
 	case Dropped:
 		c.dropped(&s.slow, ofSubscription, s.URI, s.Sink.(Lossy).Lost())
 	case Overflow:
