@@ -330,3 +330,24 @@ func BenchmarkServe(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkHealthy and BenchmarkStats look at a session that works.
+func BenchmarkHealthy(b *testing.B) {
+	s := benchSessions(b, 1)[0]
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := s.Healthy(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkStats(b *testing.B) {
+	s := benchSessions(b, 1)[0]
+	b.ReportAllocs()
+	for b.Loop() {
+		if st := s.Stats(); st.Reconnects > 0 {
+			b.Fatal(st)
+		}
+	}
+}

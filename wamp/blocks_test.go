@@ -496,7 +496,7 @@ func TestChannelBehindAllIsLogged(t *testing.T) {
 			t.Errorf("an invocation, or %v", reg.Err())
 		}
 		synctest.Wait()
-		log.Has(t, "a subscription that is read by All was asked for its channel", "topic=com.example.topic")
-		log.Has(t, "a registration that is read by All was asked for its channel", "procedure=com.example.proc")
+		log.Has(t, "read by All", "topic=com.example.topic")
+		log.Has(t, "read by All", "procedure=com.example.proc")
 	})
 }

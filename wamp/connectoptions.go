@@ -4,7 +4,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
@@ -124,15 +123,6 @@ func WithTransport(dial transport.Dialer) Option {
 		c.dialer = dial
 		return nil
 	})
-}
-
-// WithLogger sets the logger of the session. Payloads and secrets are never
-// logged. Default: only what goes wrong in the user's code is logged, to
-// [slog.Default]: panics with their stacks, handlers that do not end, answers
-// that could not be sent, and errors of handlers that were not passed on, with
-// their text.
-func WithLogger(l *slog.Logger) Option {
-	return optionFunc(func(c *config) error { c.Logger = l; return nil })
 }
 
 // WithPayloadCodec seals and opens the payloads of the session with a codec, such

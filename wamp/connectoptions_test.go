@@ -177,23 +177,23 @@ func TestLog(t *testing.T) {
 		var log logged
 		r := wamptest.NewRouter(t)
 		s := join(t, r, log.Option(), wamp.WithReconnect(wamp.Backoff{Min: 20 * time.Second, Max: 20 * time.Second}))
-		log.Has(t, "INFO", "session joined", "protocol=wamp.2.cbor")
+		log.Has(t, "INFO", "session joined", "subprotocol=wamp.2.cbor")
 		sub := subscribe(t, s, "com.example.topic")
 		handle(t, s, "com.example.echo", echo)
 		r.Cut(s.ID())
 		synctest.Wait()
-		log.Has(t, "WARN", "connection is lost", "reason=")
-		log.Has(t, "INFO", "session reconnecting", "attempt=1")
+		log.Has(t, "WARN", "connection lost", "error=")
+		log.Has(t, "DEBUG", "connecting", "attempt=1")
 		results := s.Call(t.Context(), "com.example.echo", wamp.Args(1))
 		<-time.After(6 * time.Second)
-		log.Has(t, "WARN", "wait for a connection", "waiting=1", "cause=")
+		log.Has(t, "WARN", "wait for a connection", "waiting=1", "error=")
 		if _, err := results.Final(); err != nil {
 			t.Error(err)
 		}
 		<-time.After(time.Second)
-		log.Has(t, "INFO", "session is back", "handles=2")
+		log.Has(t, "INFO", "session restored", "handles=2")
 		r.RevokeSubscription(sub.ID(), "com.example.reason")
-		log.Has(t, "WARN", "a subscription has ended", "com.example.topic", "com.example.reason")
+		log.Has(t, "WARN", "subscription ended", "com.example.topic", "com.example.reason")
 		if n := strings.Count(log.String(), "wait for a connection"); n != 1 {
 			t.Errorf("%d records of what waited", n)
 		}

@@ -175,7 +175,7 @@ func TestOn(t *testing.T) {
 						t.Errorf("%s, want %s", v, want)
 					}
 				}
-				log.Has(t, "level=WARN", "a handler of events returned an error", "topic=com.example.topic", "events=1", "wamp: event com.example.topic: args[0]")
+				log.Has(t, "level=WARN", "handler of an event returned an error", "topic=com.example.topic", "events=1", "wamp: event com.example.topic: args[0]")
 				<-time.After(time.Minute)
 				log.Has(t, "level=WARN", "topic=com.example.topic", "the event is empty")
 				if n := ticks.Load(); n != 4 {
@@ -226,7 +226,7 @@ func TestSubscribeFuncErrorsAreLogged(t *testing.T) {
 				if records < 3 || records > 5 || sum != 301 {
 					t.Errorf("%d records, of %d errors\n%s", records, sum, log.String())
 				}
-				log.Has(t, "level=WARN", "topic=com.example.topic", `last="number 300 is wrong"`)
+				log.Has(t, "level=WARN", "topic=com.example.topic", `error="number 300 is wrong"`)
 				if name == "time" {
 					empty(t, s)
 				}
@@ -425,7 +425,7 @@ func TestSubscribeFuncOwnContext(t *testing.T) {
 		if _, err := s.SubscribeFunc(ownContext{inner}, "com.example.topic", wait); err != nil {
 			t.Fatal(err)
 		}
-		v, err := s.SubscribeFunc(endless{t.Context(), make(chan struct{})}, "com.example.other", wait)
+		v, err := s.SubscribeFunc(endlessStream{t.Context(), make(chan struct{})}, "com.example.other", wait)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync/atomic"
 	"time"
 
@@ -257,8 +258,8 @@ func (inv *Invocation) fail(err error) (bad, masked error) {
 	looked = true
 	bad = inv.end(uri, payload, err)
 	if masked != nil && bad == nil {
-		s.eng.Faults().Warn("an error was masked for the caller", "procedure", inv.Procedure(), "caller",
-			uint64(inv.Caller().Session), "error", errorText(err), "because", errorText(masked))
+		s.eng.Note(session.RecordMasked, slog.String("procedure", inv.Procedure()), slog.Uint64("caller", uint64(inv.Caller().Session)),
+			slog.String("error", errorText(err)), slog.String("because", errorText(masked)))
 	}
 	return bad, masked
 }
@@ -273,7 +274,7 @@ func errorText(err error) (text string) {
 	if err == nil {
 		return "nil"
 	}
-	return err.Error()
+	return session.Redact(err)
 }
 
 var errPanics = errors.New("one of its methods has panicked")
@@ -394,7 +395,7 @@ func (inv *Invocation) end(uri string, p Payload, outcome error) error {
 	if err := answer(); bad == nil {
 		return err
 	}
-	inv.reg.s.eng.Faults().Error("an answer was not sent", "procedure", inv.Procedure(), "error", errorText(bad))
+	inv.reg.s.eng.Note(session.RecordUnsent, slog.String("procedure", inv.Procedure()), slog.String("error", errorText(bad)))
 	return bad
 }
 

@@ -113,7 +113,7 @@ func TestHandlerErrors(t *testing.T) {
 						t.Errorf("%v, want %s", err, want)
 					}
 					if row.logs {
-						log.Has(t, "level=WARN", "an error was masked for the caller", "procedure="+procedure, "caller=", "error=")
+						log.Has(t, "level=WARN", "error masked for the caller", "procedure="+procedure, "caller=", "error=")
 						if because := "it was received"; name != "something else" {
 							log.Has(t, because)
 						}

@@ -312,7 +312,7 @@ func TestOpenStreamUnread(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, s, callee := slowRig(t)
 		partly(t, callee)
-		parent := endless{t.Context(), make(chan struct{})} // a goroutine waits for it, for each that derives from it
+		parent := endlessStream{t.Context(), make(chan struct{})} // a goroutine waits for it, for each that derives from it
 		for _, n := range []int{0, 10} {
 			wamp.OpenStream[int, int](parent, s, "com.example.part", wamp.Args(n))
 		}
@@ -414,12 +414,12 @@ func TestOpenCall(t *testing.T) {
 	})
 }
 
-// endless is a context of a user's own type, which does not end.
-type endless struct {
+// endlessStream is a context of a user's own type, which does not end.
+type endlessStream struct {
 	context.Context
 	done chan struct{}
 }
 
-func (c endless) Done() <-chan struct{} { return c.done }
-func (c endless) Err() error            { return nil }
-func (c endless) Value(any) any         { return nil }
+func (c endlessStream) Done() <-chan struct{} { return c.done }
+func (c endlessStream) Err() error            { return nil }
+func (c endlessStream) Value(any) any         { return nil }

@@ -3,6 +3,7 @@ package wamp
 import (
 	"context"
 	"iter"
+	"log/slog"
 	"sync/atomic"
 	"time"
 
@@ -125,7 +126,7 @@ func (s *Session) register(ctx context.Context, procedure string, options []Regi
 // Err returns nil; that is logged.
 func (r *Registration) Invocations() <-chan *Invocation {
 	if !r.reader.byChannel() {
-		r.s.eng.Log().Warn("a registration that is read by All was asked for its channel", "procedure", r.registration.URI)
+		r.s.eng.Note(session.RecordTwoReaders, slog.String("procedure", r.registration.URI))
 		return flow.Of[*Invocation]()
 	}
 	if r.relay != nil {

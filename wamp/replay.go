@@ -3,6 +3,7 @@ package wamp
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"sync/atomic"
 
@@ -291,7 +292,7 @@ func (p *replay) missed() (events []Event, answered bool) {
 	}
 	if err != nil {
 		if p.ctx.Err() == nil {
-			p.sub.s.eng.Log().Warn("the event history was not to be had after a reconnect", "topic", p.sub.subscription.URI, "error", err)
+			p.sub.s.eng.Note(session.RecordHistory, slog.String("topic", p.sub.subscription.URI), session.Failed(err))
 		}
 		return nil, false
 	}

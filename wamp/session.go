@@ -42,28 +42,6 @@ type Session struct {
 //   - [session.Details.Welcome] are the details of the WELCOME message.
 type Details = session.Details
 
-// Stats are the counters of a session, over all its connections.
-//
-//   - [session.Stats.Sent] and [session.Stats.Received] count messages.
-//   - [session.Stats.Late] counts answers to requests that were already over.
-//   - [session.Stats.Dropped] counts messages that reached nobody: those that
-//     were dropped because a consumer was slow, and those for a subscription or
-//     session that was being left.
-//   - [session.Stats.Overflowed] counts streams that ended with
-//     [ErrSlowConsumer].
-//   - [session.Stats.Refused] counts invocations that were answered with
-//     wamp.error.unavailable because they found no room, or nobody to take
-//     them.
-//   - [session.Stats.Odd] counts messages that were accepted although an option
-//     or detail in them was not valid.
-//   - [session.Stats.Faults] counts panics, calls of runtime.Goexit and
-//     handlers that did not end, in the user's code.
-//   - [session.Stats.Waited] counts operations that waited for outbound room.
-//   - [session.Stats.Reconnects] counts the connections after the first.
-//   - [session.Stats.QueuedBytes] is how many bytes are waiting to be written.
-//   - [session.Stats.Tables] are the sizes of the session's tables.
-type Stats = session.Stats
-
 // State is one state in the life of a session, see [Session.States].
 //
 //   - [session.State.Phase] is the phase of the session.
@@ -82,8 +60,8 @@ type Phase = session.Phase
 
 // The phases of a session.
 const (
-	// Connecting is the phase before the first login. It appears only in the
-	// log.
+	// Connecting is the phase of an attempt to connect that is under way. Only a
+	// HealthError has it: for States it is a part of Reconnecting.
 	Connecting = session.Connecting
 	// Joined is the phase in which the session has a connection.
 	Joined = session.Joined
@@ -124,9 +102,6 @@ func (s *Session) Done() <-chan struct{} { return s.eng.Done() }
 // Err returns why the session is over: a [ClosedError], which wraps the reason
 // and wraps none after [Session.Close]. It returns nil while the session lives.
 func (s *Session) Err() error { return s.eng.Err() }
-
-// Stats returns the counters of the session.
-func (s *Session) Stats() Stats { return s.eng.Stats() }
 
 // Ping asks the router for an answer and returns the round-trip time. It sends
 // a ping on a WebSocket, and makes a call, of which any answer counts, where
@@ -218,18 +193,3 @@ func (s *Session) leave(ctx context.Context, op string, end func(context.Context
 // guarded runs a user's code and reports whether it has returned: see
 // session.Session.Guard.
 func (s *Session) guarded(what string, f func()) bool { return s.eng.Guard(what, f) }
-
-// Tables are the sizes of a session's tables, as part of [Stats].
-//
-//   - [session.Tables.Requests] and [session.Tables.Invocations] are those in
-//     progress.
-//   - [session.Tables.Subscriptions] and [session.Tables.Registrations] are
-//     those of the router, [session.Tables.Handles] and
-//     [session.Tables.Procedures] the user's, several of which may share one of
-//     the router's.
-//   - [session.Tables.Watches] and [session.Tables.Timers] are contexts that
-//     are watched, and timers.
-//   - [session.Tables.Parked] are operations that wait for a connection.
-//   - [session.Tables.Queued] are requests that wait for a place in the window
-//     of [WithWindow].
-type Tables = session.Tables

@@ -3,6 +3,7 @@ package wamp
 import (
 	"context"
 	"iter"
+	"log/slog"
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp/codec"
@@ -218,7 +219,7 @@ func initEvents(st *flow.Stream[Event], s *Session, ctx context.Context) { //nol
 // returns nil; that is logged.
 func (sub *Subscription) Events() <-chan Event {
 	if !sub.reader.byChannel() {
-		sub.s.eng.Log().Warn("a subscription that is read by All was asked for its channel", "topic", sub.subscription.URI)
+		sub.s.eng.Note(session.RecordTwoReaders, slog.String("topic", sub.subscription.URI))
 		return flow.Of[Event]()
 	}
 	return sub.events()

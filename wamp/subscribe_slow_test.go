@@ -276,7 +276,7 @@ func TestSlowConsumersAreLogged(t *testing.T) {
 			t.Error("a gate is logged at once")
 		}
 		<-time.After(2 * time.Second)
-		log.Has(t, "WARN", "holds the connection back", "com.example.gated")
+		log.Has(t, "WARN", "connection held back", "com.example.gated")
 		log.Has(t, "WARN", "slow consumer", "com.example.full")
 		for range 100 {
 			<-gated.Events()

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"log/slog"
 	"runtime"
 	"time"
 
@@ -273,7 +274,10 @@ func (s *Session) finish(late []op) {
 	closed := &ClosedError{Reason: c.reason}
 	st := c.statsNow()
 	data, ctl := s.box.close(closed)
-	st.QueuedBytes, st.Waited = 0, s.box.waited
+	st.Waited = s.box.waited
+	if l := s.link; l != nil {
+		st.BytesReceived += l.in.bytes()
+	}
 	s.stats.Store(&st)
 	for _, ops := range [][]op{late, ctl, data} {
 		for _, o := range ops {
@@ -334,7 +338,7 @@ func (s *Session) consult(f func() op, otherwise op) {
 func (s *Session) crowded() (n int, since time.Time) { return s.box.crowded(), s.box.waitingSince() }
 
 func (s *Session) mistake(what string) {
-	s.cfg.faults.Error("a mistake of this library: " + what)
+	s.cfg.log.write(RecordMistake, slog.String("error", what))
 }
 
 func (s *Session) sessionEnded() {}
@@ -343,7 +347,7 @@ func (s *Session) sessionEnded() {}
 func (s *Session) linkUp(j *joiner) {
 	s.details.Store(j.details)
 	s.maxSend.Store(int64(j.maxSend))
-	l := newLink(s.ctx, j, &s.box, s.core.notes.fault)
+	l := newLink(s.ctx, j, &s.box, s.cfg.log.fault)
 	s.link = l
 	l.start()
 	if k := s.cfg.Keepalive; k.Interval > 0 {
@@ -357,6 +361,7 @@ func (s *Session) linkUp(j *joiner) {
 func (s *Session) linkDown(last bool, cause error) {
 	l, c := s.link, s.core
 	s.link = nil
+	c.stats.BytesReceived += l.in.bytes()
 	clear(s.msgs)
 	s.msgs, s.pos = s.msgs[:0], 0
 	s.box.setOffline(cause)

@@ -163,6 +163,9 @@ func (call *Call) limit(c *core) int64 {
 func (call *Call) apply(c *core) {
 	c.outCost += call.size()
 	call.chunked = call.More
+	if !call.engines {
+		c.stats.Calls++
+	}
 	if call.Ctx.Err() != nil {
 		call.end(End{Err: newCanceled(call.Ctx), Now: true})
 		return
@@ -352,6 +355,9 @@ func (c *core) onResult(m *proto.Message) {
 		return
 	}
 	c.life.heard(r)
+	if !r.engines {
+		c.stats.Results++
+	}
 	if odd(m, proto.OddProgress) {
 		c.cancelCall(r, r.Mode)
 		r.finish(c, End{Err: oddError(m)})
@@ -379,9 +385,9 @@ func (c *core) onResult(m *proto.Message) {
 func (c *core) judgeCall(call *Call, v Verdict) {
 	switch v {
 	case Gate:
-		c.gate("call", call.URI)
+		c.gate(ofCall, call.URI)
 	case Overflow:
-		c.overflowed("call", call.URI)
+		c.overflowed(ofCall, call.URI)
 		c.cancelCall(call, call.Mode)
 		call.finish(c, End{Err: ErrSlowConsumer})
 	case Taken, Dropped:

@@ -117,7 +117,7 @@ func (s *Session) shutDown(ctx context.Context, inside *Within, left []string) e
 	if !closedWithin(s.gone, closedChan) || s.stuck.Load() {
 		left = append(left, "the connection does not end")
 	}
-	s.cfg.logs.crew.wait(0, second)
+	s.cfg.log.crew.wait(0, second)
 	if err == nil && left != nil && ctx.Err() != nil {
 		err = newCanceled(ctx)
 	}
@@ -186,6 +186,7 @@ func (o *closeOp) refuse(error) {}
 
 func (o *closeOp) apply(c *core) {
 	c.closing = true
+	c.isLeft(Closed, &ClosedError{})
 	c.closeNow = c.closeNow || o.now
 }
 

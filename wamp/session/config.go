@@ -60,15 +60,12 @@ type Config struct {
 // change.
 type settings struct {
 	Config
-	faults *slog.Logger // of users' code
-	logs   *logQueue
+	log *journal
 }
 
 func newSettings(cfg Config) *settings {
 	cfg.setDefaults()
-	s := &settings{Config: cfg}
-	s.setLoggers()
-	return s
+	return &settings{Config: cfg, log: newJournal(cfg.Logger)}
 }
 
 func (cfg *Config) setDefaults() {

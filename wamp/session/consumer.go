@@ -65,7 +65,7 @@ type consumedOp struct {
 	sub *Subscription
 }
 
-func (o *consumedOp) refuse(error) { o.sub.failed.log(o.s.cfg.faults, o.sub.URI) }
+func (o *consumedOp) refuse(error) { o.sub.failed.log(o.s.cfg.log, o.sub.URI) }
 
 func (o *consumedOp) apply(c *core) {
 	delete(c.consumers, o.sub)
@@ -108,8 +108,8 @@ func HandlersRun(topic string) string { return "handlers of events of " + topic 
 // failedEvery is how often errors of one subscription's handlers are logged.
 const failedEvery = time.Second
 
-// failures are what the handlers of a subscription have returned.
-type failures struct {
+// eventErrors are what the handlers of a subscription have returned.
+type eventErrors struct {
 	n    atomic.Uint64          // since the last record
 	text atomic.Pointer[string] // of the last one
 	told atomic.Bool            // the actor knows that there are some
@@ -136,16 +136,16 @@ type failedOp struct {
 }
 
 func (o *failedOp) refuse(error) {
-	o.sub.failed.log(o.s.cfg.faults, o.sub.URI)
+	o.sub.failed.log(o.s.cfg.log, o.sub.URI)
 	o.sub.failed.told.Store(false)
 }
 
 func (o *failedOp) apply(c *core) { o.sub.failed.tell(c, o.sub) }
 
 // tell logs what there is, and waits for more.
-func (f *failures) tell(c *core, sub *Subscription) {
+func (f *eventErrors) tell(c *core, sub *Subscription) {
 	f.timer = nil
-	for !f.log(c.notes.sink, sub.URI) {
+	for !f.log(c.log, sub.URI) {
 		f.told.Store(false)
 		if f.n.Load() == 0 || !f.told.CompareAndSwap(false, true) {
 			return
@@ -155,8 +155,8 @@ func (f *failures) tell(c *core, sub *Subscription) {
 }
 
 // tellLast logs what there is where nothing more comes.
-func (f *failures) tellLast(c *core, sub *Subscription) {
-	f.log(c.notes.sink, sub.URI)
+func (f *eventErrors) tellLast(c *core, sub *Subscription) {
+	f.log(c.log, sub.URI)
 	if f.timer != nil {
 		c.timers.stop(f.timer)
 		f.timer = nil
@@ -164,11 +164,11 @@ func (f *failures) tellLast(c *core, sub *Subscription) {
 }
 
 // log reports whether there was something to log.
-func (f *failures) log(to *slog.Logger, topic string) bool {
+func (f *eventErrors) log(to *journal, topic string) bool {
 	n := f.n.Swap(0)
 	if n == 0 {
 		return false
 	}
-	to.Warn("a handler of events returned an error", "topic", topic, "events", n, "last", *f.text.Load())
+	to.write(RecordEventError, slog.String("topic", topic), slog.Uint64("events", n), slog.String("error", *f.text.Load()))
 	return true
 }

@@ -2,7 +2,6 @@ package session
 
 import (
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp/codec"
@@ -17,7 +16,7 @@ import (
 type core struct {
 	cfg  *settings
 	host host
-	log  *slog.Logger
+	log  *journal
 
 	// what the current session is; set by joined.
 	codec   codec.Codec
@@ -64,6 +63,7 @@ type core struct {
 	life       life
 	blame      blame
 	notes      notes
+	health     health
 	memory     memory
 	order      uint64 // of handles, one after the other
 	drains     []*drainOp
@@ -125,7 +125,7 @@ type request interface {
 
 func newCore(cfg *settings, h host) *core {
 	c := &core{
-		cfg: cfg, host: h, log: cfg.Logger, state: proto.StateClosed,
+		cfg: cfg, host: h, log: cfg.log, state: proto.StateClosed,
 		out:        new(transport.Batch),
 		outSeq:     1,
 		topics:     map[topicKey]*topic{},
@@ -137,7 +137,6 @@ func newCore(cfg *settings, h host) *core {
 	c.handleWindow.init(cfg.Windows.Handles)
 	c.ackWindow.init(cfg.Windows.Publishes)
 	c.life.policy = cfg.Reconnect
-	c.notes.sink = cfg.faults
 	c.memory.limit = cfg.Memory
 	return c
 }
@@ -167,6 +166,7 @@ func (c *core) joined(d *Details, cd codec.Codec, maxSend int) {
 	if again {
 		c.restore()
 	}
+	c.isUp()
 }
 
 // need reports the error of a missing feature, nil if the router has it.
@@ -245,12 +245,14 @@ func (c *core) emit(m *proto.Message) error {
 // finishMessage ends the message at the end of the batch, or takes it out where the
 // peer would not take it.
 func (c *core) finishMessage(t proto.MessageType) error {
-	if n := c.out.Size(); n > c.maxSend {
+	n := c.out.Size()
+	if n > c.maxSend {
 		c.out.Discard()
 		return tooBig(t, n, c.maxSend)
 	}
 	c.out.End()
 	c.stats.Sent++
+	c.stats.BytesSent += uint64(n)
 	return nil
 }
 
@@ -261,7 +263,7 @@ func tooBig(t proto.MessageType, size, limit int) error {
 // emitControl appends a small message of our own making; it always encodes.
 func (c *core) emitControl(m *proto.Message) {
 	if err := c.emit(m); err != nil {
-		c.log.Error("cannot encode", "message", m.Type.String(), "error", err)
+		c.host.mistake("cannot encode " + m.Type.String() + ": " + err.Error())
 	}
 }
 
@@ -328,6 +330,7 @@ func (c *core) receive(m *proto.Message) {
 	case proto.Result:
 		c.onResult(m)
 	case proto.Event:
+		c.stats.Events++
 		c.onEvent(m)
 	case proto.Invocation:
 		c.onInvocation(m)
@@ -410,6 +413,9 @@ func (c *core) onError(m *proto.Message) {
 	}
 	if r := c.answered(m, m.RequestType); r != nil {
 		c.life.heard(r)
+		if r.users() {
+			c.stats.Errors++
+		}
 		c.requests.Delete(m.Request)
 		r.fail(c, newError(c.codec, m))
 	}
@@ -474,6 +480,7 @@ func (c *core) end(reason error) {
 		o.refuse(closed)
 	}
 	c.drains = nil
+	c.isLeft(Closed, closed)
 	c.setState(State{Phase: Closed, Cause: reason})
 	c.host.sessionEnded()
 }

@@ -34,6 +34,7 @@ func (o *drainOp) refuse(error) { close(o.done) }
 
 func (o *drainOp) apply(c *core) {
 	c.draining = true
+	c.isLeft(Joined, ErrDraining)
 	for _, r := range c.registrations.all() {
 		r.drop(c, ErrDraining, false)
 	}

@@ -137,6 +137,12 @@ var (
 	ErrNotConnected = failure("not connected")
 	// ErrPongTimeout is the reason of a LinkError when a pong was missed.
 	ErrPongTimeout = errors.New("no pong in time")
+	// ErrHeldBack is the cause of a HealthError while a consumer that does not
+	// read holds the connection back.
+	ErrHeldBack = failure("a slow consumer holds the connection back")
+	// ErrRestoring is the cause of a HealthError while registrations and
+	// subscriptions are not back after a reconnect.
+	ErrRestoring = failure("registrations and subscriptions are not back")
 	// ErrDraining is the end of a registration whose session is drained, and
 	// refuses one that comes later.
 	ErrDraining = failure("the session is being drained")

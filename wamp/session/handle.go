@@ -137,15 +137,18 @@ var (
 
 // handleKind is what tells subscriptions and registrations apart.
 type handleKind struct {
-	name     string            // in the log
-	patterns Need              // of a match that is not exact
-	leave    proto.MessageType // ends it at the router
-	left     error             // the end that its user asks for
+	name      string            // in errors
+	patterns  Need              // of a match that is not exact
+	leave     proto.MessageType // ends it at the router
+	left      error             // the end that its user asks for
+	key       string            // of its URI in the log
+	ended     Record            // by itself
+	leftByCtx Record            // by its context
 }
 
 var (
-	subscriptionKind = handleKind{"subscription", topicsNeed, proto.Unsubscribe, ErrUnsubscribed}
-	registrationKind = handleKind{"registration", patternsNeed, proto.Unregister, ErrUnregistered}
+	subscriptionKind = handleKind{"subscription", topicsNeed, proto.Unsubscribe, ErrUnsubscribed, "topic", RecordSubscriptionEnded, RecordSubscriptionLeft}
+	registrationKind = handleKind{"registration", patternsNeed, proto.Unregister, ErrUnregistered, "procedure", RecordRegistrationEnded, RecordRegistrationLeft}
 )
 
 // Asked reports whether the end of a handle is what its user has asked for, which is
@@ -255,7 +258,7 @@ func (c *core) over(h handled, err error, now, back bool) {
 	}
 	b.slow.tellLast(c)
 	if known {
-		c.logHandle(h.kind().name, b.URI, err, now)
+		c.logHandle(h, err, now)
 	} else {
 		b.Ready <- err
 	}

@@ -14,7 +14,8 @@ type inbox struct {
 	mu    sync.Mutex
 	msgs  []proto.Message
 	size  int
-	err   error // how the link ended, after msgs
+	total uint64 // bytes of all that has come
+	err   error  // how the link ended, after msgs
 	ended bool
 	room  chan struct{} // closed when there is room; nil if the reader does not wait
 }
@@ -32,6 +33,7 @@ func (b *inbox) put(msgs []proto.Message, size int, stop <-chan struct{}) (next 
 		if len(b.msgs) == 0 {
 			b.msgs, msgs = msgs, b.msgs
 			b.size = size
+			b.total += uint64(size)
 			b.mu.Unlock()
 			b.door.ring()
 			return msgs[:0], true
@@ -39,6 +41,7 @@ func (b *inbox) put(msgs []proto.Message, size int, stop <-chan struct{}) (next 
 		if len(b.msgs) < inboxMessages && b.size < inboxBytes {
 			b.msgs = append(b.msgs, msgs...)
 			b.size += size
+			b.total += uint64(size)
 			b.mu.Unlock()
 			b.door.ring()
 			clear(msgs)
@@ -102,4 +105,19 @@ func (b *inbox) full() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.room != nil
+}
+
+// stats adds what has come on this link, and what waits.
+func (b *inbox) stats(st *Stats) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	st.BytesReceived += b.total
+	st.Inbox += len(b.msgs)
+}
+
+// bytes is how much has come.
+func (b *inbox) bytes() uint64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.total
 }

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"log/slog"
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp/proto"
@@ -92,9 +93,9 @@ func (inv *Invocation) expire(c *core) {
 		c.awaitAnswer(inv, timedOut)
 		return
 	}
-	c.notes.faults.Add(1)
-	c.notes.sink.Error("a handler has not ended "+overdueTime.String()+" after its context, its caller was answered",
-		"procedure", inv.reg.URI, "answer", inv.overdue.uri())
+	c.log.faults.Add(1)
+	c.log.write(RecordOverdue, slog.String("procedure", inv.reg.URI), slog.Duration("after", overdueTime),
+		slog.String("answer", inv.overdue.uri()))
 	c.forget(inv)
 	c.sendError(inv.Request, inv.overdue.uri())
 }
@@ -151,6 +152,7 @@ func (c *core) onInvocation(m *proto.Message) {
 		c.stats.Dropped++
 		return
 	}
+	c.stats.Invocations++
 	p := c.procedures[m.ID]
 	if p == nil {
 		c.decline(m)
@@ -177,7 +179,7 @@ func (c *core) onInvocation(m *proto.Message) {
 	}
 	if verdict == Overflow {
 		c.decline(m)
-		c.slowly(&r.slow, "procedure", r.URI, 1)
+		c.slowly(&r.slow, ofRegistration, r.URI, 1)
 		return
 	}
 	c.judgeProcedure(r, verdict)
@@ -196,12 +198,12 @@ const mostTries = 16
 func (c *core) judgeProcedure(r *Registration, v Verdict) {
 	switch v {
 	case Gate:
-		c.gate("procedure", r.URI)
+		c.gate(ofRegistration, r.URI)
 	case Dropped:
 		if l, ok := r.Sink.(Lossy); ok {
 			n := l.Lost()
 			c.stats.Refused += n
-			c.slowly(&r.slow, "procedure", r.URI, n)
+			c.slowly(&r.slow, ofRegistration, r.URI, n)
 		}
 	case Taken, Overflow:
 	}
@@ -248,9 +250,9 @@ func (c *core) onChunk(inv *Invocation, m *proto.Message) {
 func (c *core) judgeChunks(inv *Invocation, v Verdict) bool {
 	switch v {
 	case Gate:
-		c.gate("procedure", inv.reg.URI)
+		c.gate(ofChunks, inv.reg.URI)
 	case Overflow:
-		c.overflowed("procedure", inv.reg.URI)
+		c.overflowed(ofChunks, inv.reg.URI)
 		inv.interrupt(ErrSlowConsumer) // as above
 		c.forget(inv)
 		c.sendError(inv.Request, proto.ErrURIUnavailable)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp/authn"
@@ -33,13 +35,14 @@ type joiner struct {
 }
 
 // abandon tears the connection down and waits for nobody: it may be a user's.
-func (j *joiner) abandon() { go closeNow(j.conn, j.cfg.fault) } // ends with CloseNow
+func (j *joiner) abandon() { go closeNow(j.conn, j.cfg.log.fault) } // ends with CloseNow
 
 // connector makes the connections of a session, one attempt at a time.
 type connector struct {
 	cfg       *settings
 	protocols []transport.Protocol // those that are offered
 	turn      int                  // the part of a Sequence to begin with
+	login     atomic.Bool          // an attempt has a connection
 }
 
 // first makes the first connection: once, or again and again under ctx
@@ -47,6 +50,7 @@ type connector struct {
 func (d *connector) first(ctx context.Context) (*joiner, error) {
 	cfg, p := d.cfg, d.cfg.Reconnect
 	r := retry{policy: p, attempt: 1, since: time.Now()}
+	var failing failures
 	for {
 		j, err := d.connect(ctx, 0)
 		if err == nil || p == nil || !p.Initial {
@@ -64,7 +68,8 @@ func (d *connector) first(ctx context.Context) (*joiner, error) {
 		if gaveUp != nil {
 			return nil, gaveUp
 		}
-		cfg.Logger.Info("connecting", "address", cfg.address(), "attempt", attempt, "delay", delay, "cause", logText{err})
+		failing.tell(cfg, time.Now(), attempt, err)
+		cfg.log.write(RecordConnecting, slog.Int("attempt", r.attempt), slog.Duration("delay", delay), failed(err))
 		t := time.NewTimer(delay)
 		select {
 		case <-t.C:
@@ -93,7 +98,7 @@ func (d *connector) connect(ctx context.Context, rejoin int) (*joiner, error) {
 	cfg := d.cfg
 	var turns []authn.Authenticator
 	if s, ok := cfg.Auth.(authn.Sequence); ok {
-		guard("a login", cfg.fault, func() { turns = s.Turns() })
+		guard("a login", cfg.log.fault, func() { turns = s.Turns() })
 	}
 	if len(turns) == 0 {
 		return d.connectAs(ctx, cfg.Auth, rejoin)
@@ -112,7 +117,7 @@ func (d *connector) connect(ctx context.Context, rejoin int) (*joiner, error) {
 			return j, nil
 		}
 		next := false
-		guard("a login", cfg.fault, func() { next = authn.TryNext(err) }) // it looks at errors of the user's
+		guard("a login", cfg.log.fault, func() { next = authn.TryNext(err) }) // it looks at errors of the user's
 		if !next || len(turns) == 1 {
 			return nil, err
 		}
@@ -131,13 +136,15 @@ func (d *connector) connectAs(ctx context.Context, auth authn.Authenticator, rej
 	if err != nil {
 		return nil, err
 	}
+	d.login.Store(true)
+	defer d.login.Store(false)
 	login, cancel := context.WithTimeoutCause(ctx, cfg.LoginTimeout, ErrLoginTimeout)
 	defer cancel()
 	j := &joiner{cfg: cfg, auth: auth, conn: conn, state: proto.StateJoining}
 	// The connection knows nothing of ctx, and a provider need not look at it: when
 	// that ends the connection is torn down, and nobody is waited for.
 	err, late := within(login, func() error { return j.guardedJoin(login, rejoin) }, func() {
-		closeNow(conn, cfg.fault)
+		closeNow(conn, cfg.log.fault)
 	})
 	if late {
 		err = context.Cause(login)
@@ -202,11 +209,11 @@ func dial(ctx context.Context, cfg *settings, protocols []transport.Protocol) (t
 			case result <- d:
 			case <-gone:
 				if d.conn != nil {
-					closeNow(d.conn, cfg.fault)
+					closeNow(d.conn, cfg.log.fault)
 				}
 			}
 		}()
-		guard("a dialer", cfg.fault, func() { d.conn, d.err = cfg.Dial(dialing, protocols) })
+		guard("a dialer", cfg.log.fault, func() { d.conn, d.err = cfg.Dial(dialing, protocols) })
 		d.err = outside(d.err)
 		if d.err == nil && d.conn == nil {
 			d.err = errors.New("the dialer has returned no connection")
@@ -224,7 +231,7 @@ func dial(ctx context.Context, cfg *settings, protocols []transport.Protocol) (t
 		}
 		if d.err == nil {
 			if conn := d.conn; conn != nil {
-				go closeNow(conn, cfg.fault) // ends with CloseNow
+				go closeNow(conn, cfg.log.fault) // ends with CloseNow
 			}
 			d.conn, d.err = nil, context.Cause(dialing)
 		}
@@ -257,7 +264,7 @@ func (j *joiner) hangUp(err error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), shutTime)
 	defer cancel()
-	_, _ = within(ctx, func() error { closeInOrder(ctx, j.conn, j.cfg.fault); return nil }, func() { closeNow(j.conn, j.cfg.fault) })
+	_, _ = within(ctx, func() error { closeInOrder(ctx, j.conn, j.cfg.log.fault); return nil }, func() { closeNow(j.conn, j.cfg.log.fault) })
 }
 
 // ctxError says that ctx was the reason where it was, and in which phase of an
@@ -286,7 +293,7 @@ func ctxError(ctx context.Context, err error, phase string) error {
 // guardedJoin is join, where the authenticator is a user's code.
 func (j *joiner) guardedJoin(ctx context.Context, rejoin int) (err error) {
 	err = &LinkError{Err: errors.New("a login or a connection panicked")}
-	guard("a login or a connection", j.cfg.fault, func() { j.details, err = j.join(ctx, rejoin) })
+	guard("a login or a connection", j.cfg.log.fault, func() { j.details, err = j.join(ctx, rejoin) })
 	return err
 }
 

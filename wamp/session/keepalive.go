@@ -68,6 +68,7 @@ func (l *link) keep(s *Session, k Keepalive) {
 		switch {
 		case err == nil:
 			s.rtt.add(time.Since(start))
+			s.ponged()
 		case l.ctx.Err() != nil:
 			return
 		case Is(err, context.DeadlineExceeded):
@@ -79,6 +80,7 @@ func (l *link) keep(s *Session, k Keepalive) {
 		case Is(err, ErrSessionClosed):
 			return
 		case Is(err, transport.ErrNoPing): // nor a dealer: nothing can be asked
+			s.ponged()
 		default:
 			l.lost(err)
 			return

@@ -86,5 +86,6 @@ func (c *core) adopt(t proto.MessageType, whole []byte, at int, again bool) erro
 	}
 	c.out.Adopt(whole[start-transport.Headroom:], written)
 	c.stats.Sent++
+	c.stats.BytesSent += uint64(len(whole) - start)
 	return nil
 }

@@ -82,6 +82,7 @@ func (c *core) lose(reason error) {
 	if l.downAt.Sub(l.joinedAt) >= l.policy.Hold || l.attempt == 0 {
 		l.begin(l.downAt)
 	}
+	c.isDown(Reconnecting, l.attempt+1, reason)
 	c.logLoss(reason)
 	c.notes.linkDown(c)
 	c.suspend(reason)
@@ -113,11 +114,11 @@ func (c *core) plan(cause error, again bool) {
 	l.plans++
 	rules := &plannedOp{l.plans, cause, again, rand.Float64()}
 	l.timer = c.timerNow(c.cfg.DialTimeout, func(c *core) {
-		c.notes.stuck(policyCode, c.cfg.DialTimeout)
+		c.log.stuck(policyCode, c.cfg.DialTimeout)
 		rules.apply(c)
 	})
 	c.host.consult(func() op {
-		again, random := p.decide(cause, again, c.notes.fault)
+		again, random := p.decide(cause, again, c.log.fault)
 		return &plannedOp{rules.plan, cause, again, random}
 	}, rules)
 }
@@ -155,7 +156,11 @@ func (c *core) planned(cause error, again bool, random float64) {
 		return
 	}
 	c.setState(State{Phase: Reconnecting, Attempt: l.attempt, Delay: delay, Cause: cause})
-	l.timer = c.timerNow(delay, func(c *core) { c.host.dial(l.attempt) })
+	c.isDown(Reconnecting, l.attempt, cause)
+	l.timer = c.timerNow(delay, func(c *core) {
+		c.isDown(Connecting, l.attempt, cause)
+		c.host.dial(l.attempt)
+	})
 }
 
 // dialFailed is an attempt that came to nothing.
@@ -165,6 +170,8 @@ func (c *core) dialFailed(err error) {
 		return
 	}
 	l.cause = err
+	c.isDown(Reconnecting, l.attempt+1, err)
+	c.notes.failures.tell(c.cfg, c.host.now(), l.attempt, err)
 	c.plan(err, l.failed(c.host.now(), err, true))
 }
 
@@ -260,7 +267,7 @@ func (c *core) restore() {
 		all = append(all, handle{order, func() { c.subscribeAgain(s) }})
 	}
 	slices.SortFunc(all, func(a, b handle) int { return cmp.Compare(a.order, b.order) })
-	c.notes.restoring(len(all))
+	c.notes.restoring(c, len(all))
 	for _, h := range all {
 		h.again()
 	}
@@ -316,6 +323,7 @@ func (c *core) takenAgain(r *Registration, err *Error) bool {
 	if r.restored == 0 || !Is(err, ErrProcedureAlreadyExists) || r.phase == handleOver {
 		return false
 	}
+	c.notes.taken(c, r, err)
 	delay := min(againFloor<<min(r.restored-1, 10), againCeiling)
 	r.restored++
 	c.timers.stop(r.timer)

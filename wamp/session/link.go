@@ -21,7 +21,7 @@ type link struct {
 	parser codec.Parser
 	in     inbox
 	box    *mailbox
-	log    *slog.Logger
+	log    *journal
 	fault  func(what string, p any)
 
 	work    chan *transport.Batch // to the writer, capacity 1; closed to stop it
@@ -49,7 +49,7 @@ const keepBatch = 1 << 20
 
 func newLink(ctx context.Context, j *joiner, box *mailbox, fault func(string, any)) *link {
 	l := &link{
-		conn: j.conn, parser: j.parser, box: box, log: j.cfg.Logger, fault: fault, risky: j.risky,
+		conn: j.conn, parser: j.parser, box: box, log: j.cfg.log, fault: fault, risky: j.risky,
 		work: make(chan *transport.Batch, 1), stop: make(chan struct{}), written: make(chan struct{}), spare: new(transport.Batch),
 	}
 	l.in.door = box.door
@@ -299,7 +299,7 @@ func (l *link) shut(hurry <-chan struct{}, orderly bool, limit time.Duration) bo
 	if l.done.wait(0, all.Done()) {
 		return true
 	}
-	l.log.Warn("a connection does not end, it is left behind")
+	l.log.write(RecordLeftBehind, slog.Duration("after", limit))
 	return false
 }
 

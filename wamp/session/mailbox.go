@@ -439,8 +439,8 @@ func (m *mailbox) close(err error) (data, ctl []op) {
 	return data, ctl
 }
 
-func (m *mailbox) stats() (used int, waited uint64) {
+func (m *mailbox) stats(st *Stats) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.used, m.waited
+	st.QueuedBytes, st.Waited, st.Mailbox = m.used, m.waited, len(m.data.entries)+m.line.len()
 }

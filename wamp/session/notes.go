@@ -1,18 +1,14 @@
 package session
 
 import (
-	"context"
-	"fmt"
 	"log/slog"
-	"sync/atomic"
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp/proto"
 )
 
-// This file is what the core tells of itself: the log, at rates that a flood of
-// the same cannot raise, and the counters that goroutines beside the actor
-// write.
+// This file is what the core tells of itself in the log, at rates that a flood of
+// the same cannot raise.
 
 const (
 	oddEvery  = time.Minute     // odd messages are logged once in so long
@@ -21,44 +17,25 @@ const (
 	waitAfter = 5 * time.Second // operations that wait for a link for so long
 )
 
-// notes is the core's part of the log. Actor only, but for faults and fault.
+// notes is the core's part of the log. Actor only.
 type notes struct {
-	sink   *slog.Logger // of faults
-	faults atomic.Uint64
-
 	oddTimer *timer
 	odds     uint64 // since the last record
 	oddText  string
 
-	held *timer // logs that a consumer holds the link back
+	held     *timer // logs that a consumer holds the link back
+	heldFrom time.Time
+	heldTold bool
+	heldBy   consumer
+	heldURI  string
 
 	waitTimer *timer
+	failures  failures
 
 	handles   int // that are being restored
 	back      int // of those
+	lost      int // of those, that have ended
 	rejoining bool
-}
-
-// fault logs and counts what users' code must not do: a panic, or where p is nil
-// a runtime.Goexit.
-func (n *notes) fault(what string, p any) {
-	if p == nil {
-		n.faults.Add(1)
-		n.sink.Error(what+" called runtime.Goexit", "stack", stackOf())
-		return
-	}
-	n.panicked(what, p, stackOf())
-}
-
-// stuck logs and counts a user's code that has not returned.
-func (n *notes) stuck(what string, after time.Duration) {
-	n.faults.Add(1)
-	n.sink.Error(what+" has not returned", "after", after)
-}
-
-func (n *notes) panicked(what string, p any, stack string) {
-	n.faults.Add(1)
-	n.sink.Error(what+" panicked", "panic", fmt.Sprint(p), "stack", stack)
 }
 
 // odd reports whether a message had such an oddity.
@@ -81,28 +58,46 @@ func (n *notes) oddNow(c *core) {
 	if n.odds == 0 {
 		return
 	}
-	c.log.Warn("the router sends what it must not; it was left out", "messages", n.odds, "last", n.oddText)
+	c.log.write(RecordOdd, slog.Uint64("messages", n.odds), slog.String("error", n.oddText))
 	n.odds = 0
 	n.oddTimer = c.timerNow(oddEvery, n.oddNow)
+}
+
+// consumer says of a stream whose consumer is slow what it has to do with.
+type consumer struct {
+	key    string // of the attribute that has the URI
+	stream string
+}
+
+var (
+	ofSubscription = consumer{"topic", "subscription"}
+	ofCall         = consumer{"procedure", "call"}
+	ofRegistration = consumer{"procedure", "registration"}
+	ofChunks       = consumer{"procedure", "chunks"}
+)
+
+func (k consumer) attrs(uri string) []slog.Attr {
+	return []slog.Attr{slog.String(k.key, uri), slog.String("stream", k.stream)}
 }
 
 // slowConsumer is what is told of a stream that loses messages because nobody
 // reads it.
 type slowConsumer struct {
-	what, uri string
-	lost      uint64 // since the last record
-	timer     *timer
+	of    consumer
+	uri   string
+	lost  uint64 // since the last record
+	timer *timer
 }
 
 // dropped notes that a stream has lost n messages to its policy.
-func (c *core) dropped(s *slowConsumer, what, uri string, n uint64) {
+func (c *core) dropped(s *slowConsumer, of consumer, uri string, n uint64) {
 	c.stats.Dropped += n
-	c.slowly(s, what, uri, n)
+	c.slowly(s, of, uri, n)
 }
 
 // slowly notes that n messages found no room at a consumer.
-func (c *core) slowly(s *slowConsumer, what, uri string, n uint64) {
-	s.what, s.uri = what, uri
+func (c *core) slowly(s *slowConsumer, of consumer, uri string, n uint64) {
+	s.of, s.uri = of, uri
 	if s.lost += n; s.timer == nil {
 		s.tell(c)
 	}
@@ -113,7 +108,7 @@ func (s *slowConsumer) tell(c *core) {
 	if s.lost == 0 {
 		return
 	}
-	c.log.Warn("a slow consumer: there was no room", s.what, s.uri, "messages", s.lost)
+	c.log.write(RecordSlow, append(s.of.attrs(s.uri), slog.Uint64("messages", s.lost))...)
 	s.lost = 0
 	s.timer = c.timerNow(slowEvery, s.tell)
 }
@@ -129,30 +124,41 @@ func (s *slowConsumer) tellLast(c *core) {
 }
 
 // overflowed logs a stream that ended because nobody reads it.
-func (c *core) overflowed(what, uri string) {
+func (c *core) overflowed(of consumer, uri string) {
 	c.stats.Overflowed++
-	c.log.Warn("a slow consumer's stream has ended", what, uri)
+	c.log.write(RecordOverflow, of.attrs(uri)...)
 }
 
-// gate notes that a stream holds the link back.
-func (c *core) gate(what, uri string) {
-	c.gates++
-	if c.notes.held != nil {
+// gate notes that a stream holds the link back. Others do so beside it where they take
+// the same event.
+func (c *core) gate(of consumer, uri string) {
+	if c.gates++; c.gates > 1 {
 		return
 	}
-	c.notes.held = c.timerNow(heldAfter, func(c *core) {
-		c.notes.held = nil
-		if c.gates > 0 {
-			c.log.Warn("a consumer that does not read holds the connection back", what, uri, "for", heldAfter)
-		}
-	})
+	n := &c.notes
+	n.heldFrom, n.heldBy, n.heldURI, n.heldTold = c.host.now(), of, uri, false
+	c.health.held.Store(c.since(n.heldFrom))
+	n.held = c.timerNow(heldAfter, n.holding)
+}
+
+// holding logs that the link has been held back for long, and by whom.
+func (n *notes) holding(c *core) {
+	n.held, n.heldTold = nil, true
+	c.log.write(RecordHeld, append(n.heldBy.attrs(n.heldURI), slog.Duration("held", heldAfter), slog.Int("streams", c.gates))...)
 }
 
 // ungate notes that a stream has room again.
 func (c *core) ungate() {
-	if c.gates--; c.gates == 0 && c.notes.held != nil {
-		c.timers.stop(c.notes.held)
-		c.notes.held = nil
+	if c.gates--; c.gates > 0 {
+		return
+	}
+	n := &c.notes
+	c.health.held.Store(0)
+	c.timers.stop(n.held)
+	n.held = nil
+	if n.heldTold {
+		n.heldTold = false
+		c.log.write(RecordFree, slog.Duration("held", c.host.now().Sub(n.heldFrom)))
 	}
 }
 
@@ -170,8 +176,7 @@ func (n *notes) waits(c *core) {
 	again := waitAfter
 	if waiting > 0 {
 		if again -= c.host.now().Sub(since); again <= 0 {
-			c.log.Warn("operations wait for a connection", "waiting", waiting, "down", c.host.now().Sub(c.life.downAt),
-				"cause", logText{c.life.cause})
+			c.log.write(RecordWaiting, slog.Int("waiting", waiting), slog.Duration("down", c.host.now().Sub(c.life.downAt)), failed(c.life.cause))
 			return
 		}
 	}
@@ -182,10 +187,39 @@ func (n *notes) waits(c *core) {
 func (n *notes) linkUp(c *core) {
 	c.timers.stop(n.waitTimer)
 	n.waitTimer = nil
+	n.failures = failures{}
+}
+
+// failures are attempts to connect that came to nothing, one after the other: a router
+// may be down for a day.
+type failures struct {
+	next  time.Time // no record before that
+	pause time.Duration
+}
+
+// failuresEvery is the pause between two records of failed attempts at first: each is
+// twice as long as the one before, up to mostFailures.
+const (
+	failuresEvery = time.Minute
+	mostFailures  = time.Hour
+)
+
+// tell logs that an attempt has failed.
+func (f *failures) tell(cfg *settings, now time.Time, attempt int, err error) {
+	if now.Before(f.next) {
+		cfg.log.leaveOut(RecordAttemptFailed)
+		return
+	}
+	f.pause = min(max(2*f.pause, failuresEvery), mostFailures)
+	f.next = now.Add(f.pause)
+	cfg.log.write(RecordAttemptFailed, append(cfg.addressAttr(), slog.Int("attempt", attempt), failed(err))...)
 }
 
 // restoring begins to count the handles that come back.
-func (n *notes) restoring(handles int) { n.handles, n.back, n.rejoining = handles, 0, true }
+func (n *notes) restoring(c *core, handles int) {
+	n.handles, n.back, n.lost, n.rejoining = handles, 0, 0, true
+	c.health.missing.Store(int64(handles))
+}
 
 // cameBack counts a handle that is back, or gone for good.
 func (n *notes) cameBack(c *core, back bool) {
@@ -193,61 +227,90 @@ func (n *notes) cameBack(c *core, back bool) {
 		return
 	}
 	n.handles--
+	c.health.missing.Store(int64(n.handles))
 	if back {
 		n.back++
+	} else {
+		n.lost++
 	}
 	n.restored(c)
 }
 
 // restored logs that everything is back.
 func (n *notes) restored(c *core) {
-	if n.rejoining && n.handles <= 0 {
-		n.rejoining = false
-		c.log.Info("the session is back", "handles", n.back, "took", c.host.now().Sub(c.life.joinedAt),
-			"down", c.life.joinedAt.Sub(c.life.downAt))
+	if !n.rejoining || n.handles > 0 {
+		return
+	}
+	n.rejoining = false
+	attrs := []slog.Attr{slog.Uint64("session", uint64(c.details.Session)), slog.Int("handles", n.back)}
+	if n.lost > 0 {
+		attrs = append(attrs, slog.Int("ended", n.lost))
+	}
+	l := &c.life
+	c.log.write(RecordRestored, append(attrs, slog.Duration("down", l.joinedAt.Sub(l.downAt)), slog.Duration("took", c.host.now().Sub(l.downAt)))...)
+}
+
+// taken logs that a procedure is somebody else's after a reconnect, once for each.
+func (n *notes) taken(c *core, r *Registration, err error) {
+	if r.restored == 1 {
+		c.log.write(RecordTaken, slog.String("procedure", r.URI), failed(err))
 	}
 }
 
 // tooBig logs that a message that nobody waits for was too big for the router.
 func (n *notes) tooBig(c *core, size int, reason error) {
-	c.log.Warn("the router closed the connection for a message that was too big: a publish or an answer", "bytes", size,
-		"cause", logText{reason})
+	c.log.write(RecordTooBig, slog.Int("bytes", size), failed(reason))
+}
+
+// addressAttr is the attribute of the address, if there is one.
+func (cfg *Config) addressAttr() []slog.Attr {
+	if a := cfg.address(); a != "" {
+		return []slog.Attr{slog.String("address", a)}
+	}
+	return nil
 }
 
 // logState logs a change of the session's state.
 func (c *core) logState(s State) {
-	attrs := []any{"phase", s.Phase.String()}
-	if a := c.cfg.address(); a != "" && s.Phase != Closed {
-		attrs = append(attrs, "address", a)
-	}
+	session := slog.Uint64("session", uint64(c.details.Session))
 	switch s.Phase {
 	case Joined:
-		attrs = append(attrs, "session", uint64(s.Details.Session), "protocol", s.Details.Protocol, "authid", s.Details.AuthID)
+		d, attrs := s.Details, c.cfg.addressAttr()
+		if c.life.links > 1 {
+			attrs = append(attrs, slog.Int("attempt", c.life.attempt))
+		}
+		c.log.write(RecordJoined, append(attrs, slog.String("realm", d.Realm), session, slog.String("subprotocol", d.Protocol),
+			slog.String("authid", d.AuthID), slog.String("authrole", d.AuthRole), slog.String("authmethod", d.AuthMethod))...)
 	case Reconnecting:
-		attrs = append(attrs, "attempt", s.Attempt, "delay", s.Delay)
+		c.log.write(RecordConnecting, slog.Int("attempt", s.Attempt), slog.Duration("delay", s.Delay), failed(s.Cause))
+	case Closed:
+		if s.Cause == nil {
+			c.log.write(RecordClosed, session)
+		} else {
+			c.log.write(RecordEnded, append(c.cfg.addressAttr(), session, failed(s.Cause))...)
+		}
+		c.log.last()
+	case Connecting:
 	}
-	if s.Cause != nil {
-		attrs = append(attrs, "cause", logText{s.Cause})
-	}
-	c.log.Info("session "+s.Phase.String(), attrs...)
 }
 
 // logLoss logs that the link is lost.
 func (c *core) logLoss(reason error) {
-	c.log.Warn("the connection is lost", "address", c.cfg.address(), "reason", logText{reason}, "session", uint64(c.details.Session))
+	c.log.write(RecordLost, append(c.cfg.addressAttr(), slog.Uint64("session", uint64(c.details.Session)),
+		slog.Duration("up", c.life.downAt.Sub(c.life.joinedAt)), failed(reason))...)
 }
 
 // logHandle logs a registration or subscription that has ended by itself, or by
-// its context. The user's own calls, and the end of the session, need no record.
-func (c *core) logHandle(what, uri string, err error, now bool) {
-	if c.ended || Asked(err) {
+// its context. The user's own calls, and the end of the session, need no record, and
+// that of a slow consumer has one.
+func (c *core) logHandle(h handled, err error, now bool) {
+	if c.ended || Asked(err) || err == ErrSlowConsumer {
 		return
 	}
-	level := slog.LevelWarn
-	if now {
-		if _, canceled := err.(*CanceledError); canceled { //nolint:errorlint // its own, not one that is wrapped
-			level = slog.LevelInfo
-		}
+	kind, b := h.kind(), h.handle()
+	rec := kind.ended
+	if _, canceled := err.(*CanceledError); canceled && now { //nolint:errorlint // its own, not one that is wrapped
+		rec = kind.leftByCtx
 	}
-	c.log.Log(context.Background(), level, "a "+what+" has ended", "uri", uri, "reason", logText{err})
+	c.log.write(rec, slog.String(kind.key, b.URI), slog.String("match", string(b.Match)), failed(err))
 }

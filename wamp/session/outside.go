@@ -5,6 +5,9 @@ import (
 	"log/slog"
 	"reflect"
 	"strings"
+
+	"github.com/connectanum/connectanum-go/wamp/codec"
+	"github.com/connectanum/connectanum-go/wamp/proto"
 )
 
 // An error that came from a user's code is code of the user's itself: its Error,
@@ -242,11 +245,41 @@ type logText struct{ err error }
 // LogValue implements slog.LogValuer.
 func (t logText) LogValue() slog.Value {
 	if t.err == nil || allKnown(t.err) {
-		return slog.StringValue(bare(t.err))
+		return slog.StringValue(cut(bare(t.err)))
 	}
 	text := fmt.Sprintf("an error of type %T, whose Error ends its goroutine", t.err)
 	apart(func() { text = bare(t.err) })
-	return slog.StringValue(text)
+	return slog.StringValue(cut(text))
+}
+
+// Redact is the text of a user's error for the log, without what the errors of this
+// library in it quote of a payload: the text of an Error, the value of a ScanError. It
+// is for goroutines that may run a user's code.
+func Redact(err error) string {
+	text := err.Error()
+	every(err, func(e error) bool {
+		switch e := e.(type) { //nolint:errorlint // every looks into them
+		case *Error:
+			if e != nil {
+				text = strings.ReplaceAll(text, bare(e), proto.Short(e.URI))
+			}
+		case *codec.ScanError:
+			if e != nil {
+				text = strings.ReplaceAll(text, e.Error(), e.Path+" does not fit "+e.Type)
+			}
+		}
+		return false
+	})
+	return text
+}
+
+// cut bounds what others say in the log.
+func cut(s string) string {
+	const most = 2000
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "..."
 }
 
 // resolve returns a record with the texts of its errors.

@@ -97,7 +97,7 @@ const policyCode = "Backoff.Redial or Backoff.Random"
 // DialTimeout, or beyond ctx.
 func (r *Reconnect) asked(ctx context.Context, cfg *settings, cause error, again bool) (bool, float64) {
 	if !r.consults() {
-		return r.decide(cause, again, cfg.fault)
+		return r.decide(cause, again, cfg.log.fault)
 	}
 	t := time.NewTimer(cfg.DialTimeout)
 	defer t.Stop()
@@ -109,14 +109,14 @@ func (r *Reconnect) asked(ctx context.Context, cfg *settings, cause error, again
 	go func() { // ends with the user's code
 		a := answer{again, rand.Float64()}
 		defer func() { said <- a }() // also behind runtime.Goexit
-		a.again, a.random = r.decide(cause, again, cfg.fault)
+		a.again, a.random = r.decide(cause, again, cfg.log.fault)
 	}()
 	select {
 	case a := <-said:
 		return a.again, a.random
 	case <-ctx.Done():
 	case <-t.C:
-		(&notes{sink: cfg.faults}).stuck(policyCode, cfg.DialTimeout)
+		cfg.log.stuck(policyCode, cfg.DialTimeout)
 	}
 	return again, rand.Float64()
 }

@@ -81,6 +81,7 @@ func (p *Publish) pending(c *core) bool {
 }
 
 func (p *Publish) apply(c *core) {
+	c.stats.Publishes++
 	if !c.life.waiting && c.state == proto.StateEstablished && c.holds(p) {
 		c.queuePublish(p) // its bytes count until it is sent
 		return
@@ -131,6 +132,7 @@ func (c *core) publishOnce(topic string, rest []byte) {
 		kept.apply(c)
 		return
 	}
+	c.stats.Publishes++
 	c.outCost += restCost(rest)
 	if c.needRole(proto.Broker) != nil {
 		return

@@ -18,7 +18,7 @@ type Session struct {
 	cfg   *settings
 	door  doorbell
 	box   mailbox
-	dials connector // of the one attempt at a time
+	dials *connector // of the one attempt at a time
 
 	ctx    context.Context // root of everything the session starts
 	cancel context.CancelCauseFunc
@@ -57,7 +57,7 @@ type Session struct {
 // Connect dials, joins and starts the session. ctx bounds that and owns
 // nothing afterwards.
 func Connect(ctx context.Context, cfg Config) (*Session, error) {
-	dials := connector{cfg: newSettings(cfg), protocols: cfg.Protocols}
+	dials := &connector{cfg: newSettings(cfg), protocols: cfg.Protocols}
 	j, err := dials.first(ctx)
 	if err != nil {
 		return nil, err
@@ -241,13 +241,13 @@ func (s *Session) GoProducer(f func()) error {
 // logged and counted as one of what; so is a runtime.Goexit, behind which only
 // deferred functions run.
 func (s *Session) Guard(what string, f func()) (returned bool) {
-	return guard(what, s.core.notes.fault, f)
+	return guard(what, s.cfg.log.fault, f)
 }
 
 // Panicked logs and counts a panic of a user's code that was recovered elsewhere
 // and became an error.
 func (s *Session) Panicked(what string, p any, stack []byte) {
-	s.core.notes.panicked(what, p, string(stack))
+	s.cfg.log.panicked(what, p, string(stack))
 }
 
 // PublishOnce hands a publish over of which nobody is told more: what stands against
@@ -308,6 +308,7 @@ func (s *Session) Ping(ctx context.Context) (time.Duration, error) {
 	}
 	d := time.Since(start)
 	s.rtt.add(d)
+	s.ponged()
 	return d, nil
 }
 

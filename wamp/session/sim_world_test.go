@@ -106,13 +106,12 @@ func newWorld(setup sim.Action) *world {
 	w.m = sim.NewModel(func() time.Duration { return w.clock })
 	w.m.Exact = true
 	w.router = sim.NewRouter(w.m, w.toClient, w.at, func(int) { w.lose(errors.New("the router hangs up"), 0) })
-	cfg := Config{Auth: noAuth{}, Reconnect: &Reconnect{Max: time.Second, Random: func() float64 { return 0.5 }}}
+	cfg := Config{Auth: noAuth{}, Logger: slog.New(slog.DiscardHandler), Reconnect: &Reconnect{Max: time.Second, Random: func() float64 { return 0.5 }}}
 	windows := setup.Windows()
 	cfg.Windows = Windows{Handles: windows[0], Publishes: windows[1]}
 	w.router.OneID = setup.Kind == sim.Setup && setup.To == sim.OneID
 	w.router.Queue = windows[0] + windows[1] + 8 // as 64 is to 32 and 24
 	w.core = newCore(newSettings(cfg), w)
-	w.core.notes.sink = slog.New(slog.DiscardHandler)
 	w.joined()
 	return w
 }

@@ -9,8 +9,8 @@ import (
 // Phase is the phase of a session.
 type Phase uint8
 
-// The phases of a session. Nobody can listen yet while it is Connecting for
-// the first time: that one is in the log only.
+// The phases of a session. Connecting is an attempt that is under way: States counts
+// it to Reconnecting, or nobody can listen yet; a HealthError tells it.
 const (
 	Connecting Phase = iota + 1
 	Joined

@@ -17,7 +17,11 @@ type statsOp struct {
 
 func (o *statsOp) apply(c *core) {
 	st := c.statsNow()
-	st.QueuedBytes, st.Waited = o.s.box.stats()
+	o.s.box.stats(&st)
+	if l := o.s.link; l != nil {
+		l.in.stats(&st)
+		st.Inbox += len(o.s.msgs) - o.s.pos
+	}
 	o.done <- st
 }
 
@@ -27,8 +31,9 @@ func (o *statsOp) refuse(error) { o.done <- *o.s.stats.Load() }
 func (c *core) statsNow() Stats {
 	st := c.stats
 	st.Tables = c.tables()
-	st.Faults = c.notes.faults.Load()
+	st.Faults = c.log.faults.Load()
 	st.Reconnects = uint64(max(c.life.links-1, 0))
+	st.HeldBytes = c.memory.held.Load()
 	return st
 }
 
@@ -56,8 +61,25 @@ type Tables struct {
 
 // Stats are the counters of a session, over all its connections.
 type Stats struct {
-	// Sent and Received count messages.
+	// Sent and Received count messages after the login, those of the library's
+	// own included. What is sent counts when it is queued to be written.
 	Sent, Received uint64
+	// BytesSent and BytesReceived are the bytes of these messages, without what a
+	// transport puts around them.
+	BytesSent, BytesReceived uint64
+	// Calls counts the calls that were begun, those of the meta API included.
+	Calls uint64
+	// Results counts the results of calls that arrived, progressive and last ones.
+	Results uint64
+	// Errors counts the errors by which the router or a peer ended an operation.
+	Errors uint64
+	// Publishes counts the events that were published, one by one or by a stream.
+	Publishes uint64
+	// Events counts the events that arrived. One may be for several
+	// subscriptions.
+	Events uint64
+	// Invocations counts the invocations that arrived, not their further chunks.
+	Invocations uint64
 	// Late counts answers to requests that were already over.
 	Late uint64
 	// Dropped counts messages that reached nobody: those that were dropped
@@ -81,6 +103,14 @@ type Stats struct {
 	Reconnects uint64
 	// QueuedBytes is how many bytes are waiting to be written.
 	QueuedBytes int
+	// HeldBytes is how many bytes streams keep that their consumers have not read.
+	HeldBytes int64
+	// Mailbox counts the operations that the session has not begun, those that
+	// wait for room to be written included.
+	Mailbox int
+	// Inbox counts the messages that have arrived and that the session has not
+	// looked at.
+	Inbox int
 	// Tables are the sizes of the session's tables.
 	Tables Tables
 }

@@ -25,7 +25,7 @@ type Subscription struct {
 	gap   bool                 // a link was lost since its last event
 	calls []*Call              // that wait in life.behind for it, and some that have left
 
-	failed failures // what the handlers of the Consumer have returned
+	failed eventErrors // what the handlers of the Consumer have returned
 }
 
 func (s *Subscription) kind() *handleKind                     { return &subscriptionKind }
@@ -184,11 +184,11 @@ func (c *core) deliverTo(s *Subscription, m *proto.Message) {
 func (c *core) judge(s *Subscription, v Verdict) {
 	switch v {
 	case Gate:
-		c.gate("topic", s.URI)
+		c.gate(ofSubscription, s.URI)
 	case Dropped:
-		c.dropped(&s.slow, "topic", s.URI, s.Sink.(Lossy).Lost())
+		c.dropped(&s.slow, ofSubscription, s.URI, s.Sink.(Lossy).Lost())
 	case Overflow:
-		c.overflowed("topic", s.URI)
+		c.overflowed(ofSubscription, s.URI)
 		s.drop(c, ErrSlowConsumer, false)
 	case Taken:
 	}

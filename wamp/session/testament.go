@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"log/slog"
 	"slices"
 
 	"github.com/connectanum/connectanum-go/wamp/proto"
@@ -96,6 +97,6 @@ func (a *againSink) End(e End) {
 	if a.c.ended || is && lost.Links == 0 {
 		return
 	}
-	a.c.log.Warn("a testament could not be set again", "scope", string(a.testament.Scope), "error", logText{e.Err})
+	a.c.log.write(RecordTestament, slog.String("scope", string(a.testament.Scope)), failed(e.Err))
 	a.c.testaments.all.remove(a.testament.at)
 }

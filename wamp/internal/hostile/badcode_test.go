@@ -107,7 +107,7 @@ func TestBadErrorAsCause(t *testing.T) {
 				t.Errorf("operation %d: no error", i)
 			}
 		}
-		log.Has(t, "INFO", "registration", "com.example.own")
+		log.Has(t, "DEBUG", "registration ended with its context", "com.example.own")
 		answers(t, s)
 	})
 }
@@ -240,7 +240,7 @@ func TestBadErrorOfConnections(t *testing.T) {
 				if answers(t, s); s.ID() == id {
 					t.Error("it did not come back")
 				}
-				log.Has(t, "the connection is lost")
+				log.Has(t, "connection lost")
 				if where != "dialer" && where != "provider" && s.Err() != nil {
 					t.Error("it has ended")
 				}

@@ -284,7 +284,7 @@ func TestWorkerBehindProxyDies(t *testing.T) {
 			<-time.After(away + time.Minute)
 			alive(t, s)
 		}
-		log.Has(t, "WARN", "connection is lost", "wamp.close.normal")
+		log.Has(t, "WARN", "connection lost", "wamp.close.normal")
 		r.LoseWorker(10 * time.Minute)
 		<-time.After(10 * time.Minute)
 		if err := s.Err(); !errors.Is(err, wamp.ErrAuthenticationFailed) {

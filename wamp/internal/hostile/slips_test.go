@@ -27,7 +27,7 @@ func TestHandlersThatSlip(t *testing.T) {
 		uri     string
 		log     []string
 	}{
-		"panics":  {func(context.Context, *wamp.Invocation) error { panic("a slip") }, proto.ErrURIRuntimeError, []string{"ERROR", "com.example.slip panicked", "a slip", "slips_test.go"}},
+		"panics":  {func(context.Context, *wamp.Invocation) error { panic("a slip") }, proto.ErrURIRuntimeError, []string{"ERROR", "user code panicked", "com.example.slip", "a slip", "slips_test.go"}},
 		"nil map": {func(context.Context, *wamp.Invocation) error { nilMap()["a"] = 1; return nil }, proto.ErrURIRuntimeError, []string{"ERROR", "nil map"}},
 		"goexits": {func(context.Context, *wamp.Invocation) error { runtime.Goexit(); return nil }, proto.ErrURIRuntimeError, []string{"ERROR", "runtime.Goexit", "slips_test.go"}},
 		"error":   {func(context.Context, *wamp.Invocation) error { return errors.New("database is down") }, proto.ErrURIRuntimeError, []string{"WARN", "masked", "com.example.slip", "database is down"}},
@@ -41,26 +41,26 @@ func TestHandlersThatSlip(t *testing.T) {
 		"Error panics":   {func(context.Context, *wamp.Invocation) error { return panickingError{} }, proto.ErrURIRuntimeError, []string{"WARN", "masked", "panics"}},
 		"fails with nil": {func(_ context.Context, inv *wamp.Invocation) error { return inv.Fail(nil) }, proto.ErrURIRuntimeError, nil},
 		"bad payload": {func(_ context.Context, inv *wamp.Invocation) error { return inv.Return(wamp.Args(make(chan int))) }, proto.ErrURIInvalidPayload,
-			[]string{"ERROR", "an answer was not sent", "com.example.slip", "args[0]"}},
+			[]string{"ERROR", "answer not sent", "com.example.slip", "args[0]"}},
 		"bad error payload": {func(context.Context, *wamp.Invocation) error {
 			return wamp.NewError("com.example.own", wamp.Args(make(chan int)))
 		}, proto.ErrURIInvalidPayload,
-			[]string{"ERROR", "an answer was not sent"}},
+			[]string{"ERROR", "answer not sent"}},
 		"contains itself": {func(_ context.Context, inv *wamp.Invocation) error {
 			loop := &tree{}
 			loop.Child = []*tree{{Parent: loop}}
 			return inv.Return(wamp.Args(loop))
-		}, proto.ErrURIInvalidPayload, []string{"ERROR", "an answer was not sent", "com.example.slip"}},
+		}, proto.ErrURIInvalidPayload, []string{"ERROR", "answer not sent", "com.example.slip"}},
 		"marshaler panics": {func(_ context.Context, inv *wamp.Invocation) error {
 			return inv.Return(wamp.Args(panickingMarshaler{}))
-		}, proto.ErrURIInvalidPayload, []string{"ERROR", "marshaler panicked", "slips_test.go"}},
+		}, proto.ErrURIInvalidPayload, []string{"ERROR", "user code panicked", "a marshaler", "slips_test.go"}},
 		"marshaler goexits": {func(_ context.Context, inv *wamp.Invocation) error { return inv.Return(wamp.Args(exitingMarshaler{})) }, proto.ErrURIInvalidPayload, nil},
 		"marshaler of an error panics": {func(context.Context, *wamp.Invocation) error {
 			return wamp.NewError("com.example.own", wamp.Args(panickingMarshaler{}))
 		}, proto.ErrURIInvalidPayload, nil},
 		"progress panics": {func(_ context.Context, inv *wamp.Invocation) error {
 			return inv.Progress(wamp.Args(panickingMarshaler{}))
-		}, proto.ErrURIRuntimeError, []string{"ERROR", "marshaler panicked", "slips_test.go"}},
+		}, proto.ErrURIRuntimeError, []string{"ERROR", "user code panicked", "a marshaler", "slips_test.go"}},
 		"progress exits": {func(_ context.Context, inv *wamp.Invocation) error {
 			return inv.Progress(wamp.Args(exitingMarshaler{}))
 		}, proto.ErrURIRuntimeError, nil},
@@ -89,7 +89,7 @@ func TestHandlersThatSlip(t *testing.T) {
 					log.Has(t, tt.log...)
 				}
 				synctest.Wait()
-				if faults := s.Stats().Faults; (faults > 0) != strings.Contains(log.String(), "ERROR") && !strings.Contains(log.String(), "an answer was not sent") {
+				if faults := s.Stats().Faults; (faults > 0) != strings.Contains(log.String(), "ERROR") && !strings.Contains(log.String(), "answer not sent") {
 					t.Errorf("%d faults were counted", faults)
 				}
 				if err := endsWithin(t, "Drain", 0, func() error { return s.Drain(context.Background()) }); err != nil {
@@ -136,7 +136,7 @@ func TestFaultsWithoutLogger(t *testing.T) {
 		t.Error(err)
 	}
 	closeIt(t, s)
-	if text := log.String(); !strings.Contains(text, "com.example.slip panicked") || strings.Contains(text, "session joined") {
+	if text := log.String(); !strings.Contains(text, "user code panicked") || strings.Contains(text, "session joined") {
 		t.Errorf("logged %q", text)
 	}
 }

@@ -80,7 +80,7 @@ func TestWorkerKilled(t *testing.T) {
 		if workerOf(t, c.s.Details()) == dead || !hit && c.s.ID() != c.was.Session {
 			t.Errorf("client %d is session %d at worker %d, and was %d at %d", i, c.s.ID(), workerOf(t, c.s.Details()), c.was.Session, workerOf(t, c.was))
 		}
-		if hit && !c.log.has("wamp: the connection is lost", proto.CloseURINormal) {
+		if hit && !c.log.has("wamp: connection lost", proto.CloseURINormal) {
 			t.Errorf("client %d was not told wamp.close.normal: %v", i, c.log)
 		}
 		if !hit {
@@ -92,8 +92,8 @@ func TestWorkerKilled(t *testing.T) {
 		if _, err := c.call.Final(); hit != errors.As(err, &unknown) || !hit && err != nil {
 			t.Errorf("client %d: the call that was under way: %v", i, err)
 		}
-		goodbyes += c.log.count("wamp: the connection is lost", proto.CloseURINormal)
-		refusals += c.log.count("wamp: session reconnecting", "authentication_failed")
+		goodbyes += c.log.count("wamp: connection lost", proto.CloseURINormal)
+		refusals += c.log.count("wamp: connecting", "authentication_failed")
 	}
 	if goodbyes < len(workers[dead]) || refusals == 0 {
 		t.Errorf("%d GOODBYEs and %d refusals, with %d sessions at the worker", goodbyes, refusals, len(workers[dead]))
