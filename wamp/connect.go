@@ -98,7 +98,7 @@ func (c *config) connectSeen(ctx context.Context) (s *Session, err error) {
 	told := false
 	defer func() {
 		if !told && s != nil { // runtime.Goexit: nobody gets the session
-			ended, cancel := context.WithCancel(context.Background())
+			ended, cancel := context.WithCancel(context.WithoutCancel(ctx))
 			cancel()
 			_ = s.Close(ended)
 		}

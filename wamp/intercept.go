@@ -66,7 +66,7 @@ func (e *seen) begin(ctx context.Context, at where) (context.Context, error) {
 	}()
 	for _, i := range e.list {
 		next := ctx
-		err := e.call(at, func() (err error) { next, err = i.Begin(ctx, &e.Op); return err })
+		err := e.call(at, func() (err error) { next, err = i.Begin(ctx, &e.Op); return err }) //nolint:fatcontext // each derives from the one before
 		if err == nil && next != nil {
 			next, err = session.Own(next)
 		}
@@ -76,7 +76,7 @@ func (e *seen) begin(ctx context.Context, at where) (context.Context, error) {
 			return ctx, err
 		}
 		if next != nil {
-			ctx = next
+			ctx = next //nolint:fatcontext // as above
 		}
 		e.ctxs = append(e.ctxs, ctx)
 	}

@@ -59,7 +59,7 @@ func (p *publishStream) see(f *inFlight, payload Payload) (Payload, error) {
 	if err != nil {
 		return payload, err
 	}
-	f.pub.Ctx = ctx
+	f.pub.Ctx = ctx //nolint:fatcontext // of this publish
 	if payload, err = p.s.frozen(f.seen.Payload); err == nil {
 		f.seen.sized(payload.Size())
 	}

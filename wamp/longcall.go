@@ -317,8 +317,8 @@ func (lc *longCall) cut(err error) *OutcomeUnknown {
 		return nil
 	}
 	unknown.Delivered = lc.delivered.Count
-	if over := lc.s.eng.Err(); over != nil {
-		unknown.Reason = over
+	if lc.s.eng.Err() != nil {
+		unknown.Reason = lc.s.eng.Err()
 		return nil
 	}
 	if unknown.Links > 0 {

@@ -87,7 +87,7 @@ func (e Event) TrustLevel() (level int, ok bool) {
 // [WithInterceptors].
 func (e Event) Context() context.Context {
 	if e.seen == nil {
-		return context.Background()
+		return context.Background() //nolint:forbidigo // nobody waits for it
 	}
 	return e.seen.context()
 }
