@@ -317,11 +317,11 @@ func (lc *longCall) cut(err error) *OutcomeUnknown {
 		return nil
 	}
 	unknown.Delivered = lc.delivered.Count
-	if lc.s.eng.Err() != nil {
-		unknown.Reason = lc.s.eng.Err()
-		return nil
+	over := lc.s.eng.Err()
+	if over != nil {
+		unknown.Reason = over
 	}
-	if unknown.Links > 0 {
+	if over != nil || unknown.Links > 0 {
 		return nil
 	}
 	return unknown
