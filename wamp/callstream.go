@@ -2,6 +2,7 @@ package wamp
 
 import (
 	"context"
+	"sync/atomic"
 
 	"github.com/connectanum/connectanum-go/wamp/internal/flow"
 	"github.com/connectanum/connectanum-go/wamp/proto"
@@ -121,7 +122,18 @@ type producer struct {
 	ended  bool            // the last chunk was sent
 	failed error           // the call could not be handed over
 	seen   *seen           // nil without interceptors
+
+	// With interceptors.
+	bound  context.CancelCauseFunc // ends the stream's context
+	unbind atomic.Pointer[func() bool]
+	claim  atomic.Int32 // who begins or ends the call
 }
+
+const (
+	unclaimed int32 = iota
+	claimedByProducer
+	claimedByEnd
+)
 
 // produceLong is CallFunc where the session has interceptors. Those see the call begin with
 // its first chunk. It refuses to make it more than once.
@@ -134,13 +146,29 @@ func (s *Session) produceLong(like *callStream, procedure string, produce func(c
 		like.ended()
 		return flow.Of(Result{Err: opError("call", procedure, err)})
 	}
-	lc := &longCall{s: s, outer: like.call.Ctx, at: onFeeder, procedure: procedure, options: options, attempts: 1}
+	lc := &longCall{s: s, at: onFeeder, procedure: procedure, options: options, attempts: 1}
+	outer, bound := context.WithCancelCause(like.call.Ctx) // ends with the context that Begin returns, too
+	lc.outer = outer
 	lc.ctx, lc.cancel = context.WithCancelCause(lc.outer)
 	lc.seen = s.sees(Op{Kind: OpCall, URI: procedure, Options: like.call.Options, Progressive: like.call.Progressive})
-	lc.after = like.ended
 	cs := lc.open()
-	p := &producer{s: s, cs: cs, seen: lc.seen}
+	p := &producer{s: s, cs: cs, seen: lc.seen, bound: bound}
 	p.ctx, cs.over = context.WithCancelCause(cs.Context())
+	over := s.eng.Context()
+	forget := context.AfterFunc(over, func() { // a producer may take its time
+		if p.claim.CompareAndSwap(unclaimed, claimedByEnd) {
+			cs.over(context.Cause(over))
+			cs.refuse(context.Cause(over))
+		}
+	})
+	lc.after = func() {
+		forget()
+		if unbind := p.unbind.Load(); unbind != nil {
+			(*unbind)()
+		}
+		bound(nil)
+		like.ended()
+	}
 	if err := s.eng.GoProducer(func() { p.run(produce) }); err != nil {
 		cs.over(err)
 		cs.refuse(err)
@@ -167,10 +195,14 @@ func (p *producer) see(payload Payload) (Payload, error) {
 		if err != nil {
 			return payload, err
 		}
+		if own := p.cs.call.Ctx; own != p.cs.Context() {
+			unbind := context.AfterFunc(own, func() { p.bound(context.Cause(own)) })
+			p.unbind.Store(&unbind)
+		}
 		p.cs.Bind(p.cs.call.Ctx)
 		payload, p.cs.call.Options = p.seen.Payload, p.seen.Options
 	}
-	payload, err := p.s.frozen(payload)
+	payload, err := p.s.frozen(p.cs.call.URI, payload)
 	p.seen.sized(payload.Size())
 	if last {
 		payload = payload.Last()
@@ -220,6 +252,9 @@ func (p *producer) send(payload Payload) error {
 	last := payload.IsLast()
 	var refused error
 	if p.seen != nil {
+		if !p.begun && !p.claim.CompareAndSwap(unclaimed, claimedByProducer) {
+			return ErrCallEnded
+		}
 		if payload, refused = p.see(payload); refused != nil && p.begun {
 			return refused
 		}

@@ -391,6 +391,7 @@ var (
 	errProducer    = errors.New("the producer panicked or called runtime.Goexit")
 	errHandler     = errors.New("the handler panicked or called runtime.Goexit")
 	errInterceptor = errors.New("an interceptor called runtime.Goexit")
+	errGoexit      = errors.New("a marshaler called runtime.Goexit")
 )
 
 // opError says of which operation an error is; nil stays nil.

@@ -58,7 +58,7 @@ func (e *seen) begin(ctx context.Context, at where) (context.Context, error) {
 	case OpInvocation, OpEvent:
 		e.Received, e.ReceivedBytes = 1, e.Payload.Size()
 	}
-	returned := false
+	first, returned := ctx, false
 	defer func() {
 		if !returned { // runtime.Goexit
 			e.end(errInterceptor, at)
@@ -68,20 +68,25 @@ func (e *seen) begin(ctx context.Context, at where) (context.Context, error) {
 		next := ctx
 		err := e.call(at, func() (err error) { next, err = i.Begin(ctx, &e.Op); return err }) //nolint:fatcontext // each derives from the one before
 		if err == nil && next != nil {
-			next, err = session.Own(next)
+			_, err = session.Own(next)
 		}
 		if err != nil {
 			e.end(err, at)
 			returned = true
-			return ctx, err
+			return first, err
 		}
 		if next != nil {
 			ctx = next //nolint:fatcontext // as above
 		}
 		e.ctxs = append(e.ctxs, ctx)
 	}
+	own, err := session.Own(ctx)
+	if err != nil {
+		own = first
+		e.end(err, at)
+	}
 	returned = true
-	return ctx, nil
+	return own, err
 }
 
 // call calls a method of an interceptor.
@@ -185,10 +190,13 @@ func (e *seen) sized(n int) {
 
 // frozen is a payload as it is sent, which may be sent more than once, whatever becomes of
 // the values that it was made of.
-func (s *Session) frozen(p Payload) (Payload, error) {
-	c := s.eng.Codec()
+func (s *Session) frozen(uri string, p Payload) (Payload, error) {
 	if p.Empty() {
 		return p, nil
+	}
+	c := s.eng.Codec()
+	if !s.ours(uri) { // what is sealed need not be what the router's serializer can say
+		c = codec.CBOR
 	}
 	buf, n, err := p.Encode(c, nil)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp/internal/flow"
@@ -26,46 +27,81 @@ func (s *Session) seeHandle(ctx context.Context, kind OpKind, uri string, match 
 // handleRelay is the channel of a handle whose values interceptors see first. Nothing is
 // kept in it: what the consumer has not taken, they have not seen handed over.
 type handleRelay[T any] struct {
-	once   sync.Once
-	relay  *flow.Relay[T]
-	stop   context.CancelFunc
-	failed <-chan T // in the place of the relay's, where the session was over
+	once  sync.Once
+	ch    <-chan T
+	relay *flow.Relay[T]
+	lost  int // values that were not handed over; of its goroutine
+
+	mu    sync.Mutex
+	stop  context.CancelFunc // nil while there is no channel
+	ended bool
 }
 
-func newHandleRelay[T any](ctx context.Context) *handleRelay[T] {
-	ctx, stop := context.WithCancel(ctx)
-	return &handleRelay[T]{relay: flow.NewRelay[T](ctx, 0), stop: stop}
-}
-
-// ch is the channel. feed runs on its goroutine.
-func (h *handleRelay[T]) ch(s *Session, feed func()) <-chan T {
+// channel is the channel. feed runs on its goroutine, and again where a user's code has
+// ended that. Where the handle is over already, rest gives what is left.
+func (h *handleRelay[T]) channel(ctx context.Context, s *Session, feed func(), rest func(yield func(T))) <-chan T {
 	h.once.Do(func() {
-		if h.relay.Run(s.eng, feed) != nil {
-			h.failed = flow.Of[T]()
+		ctx, stop := context.WithCancel(ctx)
+		h.mu.Lock()
+		ended := h.ended
+		if !ended {
+			h.stop = stop
 		}
+		h.mu.Unlock()
+		h.relay = flow.NewRelay[T](ctx, 0)
+		if !ended && h.relay.RunAgain(s.eng, func() { feed(); stop() }) == nil {
+			h.ch = h.relay.Ch()
+			return
+		}
+		stop()
+		var left []T
+		rest(func(v T) { left = append(left, v) })
+		h.ch = flow.Of(left...)
 	})
-	if h.failed != nil {
-		return h.failed
-	}
-	return h.relay.Ch()
+	return h.ch
 }
 
-// cancel says that the consumer is waited for no more.
-func (h *handleRelay[T]) cancel() {
-	if h != nil {
+// cancel says that the handle is over, and with now that its consumer is waited for no
+// more.
+func (h *handleRelay[T]) cancel(now bool) {
+	if h == nil {
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.ended = true
+	if now && h.stop != nil {
 		h.stop()
 	}
 }
 
-// see lets the interceptors see an event, and reports whether it is to be delivered.
+// see lets the interceptors see an event, and reports whether it is to be delivered. What
+// one that is not says of events before it, the next one says.
 func (sub *Subscription) see(ev *Event, ctx context.Context, at where, handled bool) bool { //nolint:revive // ctx is what the event's derives from
+	ev.Lost += sub.unsaid.lost.Swap(0)
+	ev.AfterGap = sub.unsaid.gap.Swap(false) || ev.AfterGap
+	passed := false
+	defer func() { // also behind runtime.Goexit
+		if !passed {
+			sub.unsaid.lost.Add(ev.Lost)
+			if ev.AfterGap {
+				sub.unsaid.gap.Store(true)
+			}
+		}
+	}()
 	e := sub.s.sees(Op{Kind: OpEvent, URI: ev.Topic, Pattern: sub.subscription.URI, Match: sub.subscription.Match,
 		Peer: ev.Publisher(), Payload: ev.Payload, Options: ev.Details, Publication: ev.Publication, Handled: handled})
 	if _, err := e.begin(ctx, at); err != nil {
 		return false
 	}
-	ev.Payload, ev.seen = e.Payload, e
+	ev.Payload, ev.seen, passed = e.Payload, e, true
 	return true
+}
+
+// unsaid is what events that were refused have said of those before them.
+type unsaid struct {
+	lost atomic.Uint64
+	gap  atomic.Bool
 }
 
 // each gives the events to yield that the interceptors let pass.
@@ -107,24 +143,31 @@ func (sub *Subscription) values() context.Context { return sub.subscription.Ctx 
 
 // feed hands events to the channel of a subscription.
 func (sub *Subscription) feed() {
-	lost := 0
+	h := sub.relay
 	for ev := range sub.plainEach {
-		if lost > 0 {
-			lost++
-			continue
-		}
-		if !sub.see(ev, sub.values(), onFeeder, false) {
-			continue
-		}
-		if sub.relay.relay.Send(*ev) {
+		switch {
+		case h.lost > 0:
+			h.lost++
+		case !sub.see(ev, sub.values(), onFeeder, false):
+		case h.relay.Send(*ev):
 			ev.seen.over(nil, onFeeder)
-			continue
+		default:
+			h.lost++
+			ev.seen.over(ErrEventDropped, onFeeder)
 		}
-		lost++
-		ev.seen.over(ErrEventDropped, onFeeder)
 	}
-	if lost > 0 && sub.relay.relay.Live() {
-		sub.end.cut(sub.s, "subscription", sub.subscription.URI, lost)
+	if h.lost > 0 && h.relay.Live() {
+		sub.end.cut(sub.s, "subscription", sub.subscription.URI, h.lost)
+	}
+}
+
+// rest gives the events that are left of a subscription that is over.
+func (sub *Subscription) rest(yield func(Event)) {
+	for ev := range sub.plainEach {
+		if sub.see(ev, sub.values(), onUsers, false) {
+			yield(*ev)
+			ev.seen.over(nil, onUsers)
+		}
 	}
 }
 
@@ -147,9 +190,19 @@ func (inv *Invocation) see(at where, handled bool) bool {
 	}
 	e := reg.s.sees(Op{Kind: OpInvocation, URI: inv.Procedure(), Pattern: reg.registration.URI, Match: reg.registration.Match,
 		Peer: inv.Caller(), Payload: inv.Payload, Options: inv.Details, Progressive: inv.Progressive(), Handled: handled})
+	err := errInterceptor // where one calls runtime.Goexit
+	defer func() {
+		if err == nil {
+			return
+		}
+		if at == onFeeder {
+			reg.s.seeing.Outside(func() { _, _ = inv.fail(err) })
+		} else {
+			_, _ = inv.fail(err)
+		}
+	}()
 	ctx, err := e.begin(inv.Context(), at)
 	if err != nil {
-		_, _ = inv.fail(err)
 		return false
 	}
 	inv.Payload = e.Payload
@@ -166,7 +219,7 @@ func (inv *Invocation) sees(p Payload, last bool) (Payload, error) {
 	if err := inv.more.seen.progress(&part, onUsers); err != nil {
 		return p, err
 	}
-	if frozen, err := inv.reg.s.frozen(part.Payload); err == nil { // otherwise it fails once more
+	if frozen, err := inv.reg.s.frozen(inv.place(), part.Payload); err == nil { // otherwise it fails once more
 		part.Payload = frozen
 		inv.more.seen.sized(frozen.Size())
 	}
@@ -185,6 +238,9 @@ func (inv *Invocation) seePanic() {
 // seenOver tells the interceptors the outcome of an invocation: cause, where its context
 // has ended before it was answered.
 func (inv *Invocation) seenOver(cause, outcome error) {
+	if w := inv.more.watch.Load(); w != nil {
+		defer w.leave()
+	}
 	if cause != nil {
 		outcome = cause
 	}
@@ -192,29 +248,75 @@ func (inv *Invocation) seenOver(cause, outcome error) {
 }
 
 // watch tells the interceptors of the end of an invocation that may never be answered, as
-// it is not a handler's.
+// it is not a handler's. Close waits for that.
 func (inv *Invocation) watch() {
-	over := func() {
-		inv.reg.s.seeing.Beside(func() { inv.more.seen.over(inv.cause(), onUsers) })
+	s := inv.reg.s
+	s.seeing.Enter()
+	w := &watch{inv: inv}
+	w.stop(context.AfterFunc(inv.base(), w.ended))
+	inv.more.watch.Store(w)
+	if inv.ended.Load() { // meanwhile
+		w.leave()
 	}
-	context.AfterFunc(inv.base(), func() {
-		if inv.ended.Load() {
-			return
-		}
-		cause := inv.cause()
-		_, lost := session.Find[*OutcomeUnknown](cause)
-		_, closed := session.Find[*ClosedError](cause)
-		if lost || closed {
-			over()
-			return
-		}
-		t := time.AfterFunc(killGrace, over) // by then the engine has answered
-		context.AfterFunc(inv.reg.s.eng.Context(), func() {
-			if t.Stop() {
-				over()
-			}
-		})
-	})
+}
+
+// watch waits for the end of an invocation. It is left once.
+type watch struct {
+	inv  *Invocation
+	left atomic.Bool
+
+	mu    sync.Mutex
+	stops []func() bool
+}
+
+// ended is called when the context of the invocation has ended. Where it may still be
+// answered, it waits until the engine has done so.
+func (w *watch) ended() {
+	cause := w.inv.cause()
+	_, interrupt := session.Find[*Interrupt](cause)
+	if !interrupt && !session.Is(cause, ErrTimeout) || w.inv.reg.s.eng.Err() != nil {
+		w.over()
+		return
+	}
+	w.stop(time.AfterFunc(killGrace, w.over).Stop)
+	w.stop(context.AfterFunc(w.inv.reg.s.eng.Context(), w.over))
+}
+
+// stop notes how something that the watch waits for is given up.
+func (w *watch) stop(f func() bool) {
+	w.mu.Lock()
+	w.stops = append(w.stops, f)
+	w.mu.Unlock()
+	if w.left.Load() {
+		w.release()
+	}
+}
+
+func (w *watch) release() {
+	w.mu.Lock()
+	stops := w.stops
+	w.stops = nil
+	w.mu.Unlock()
+	for _, f := range stops {
+		f()
+	}
+}
+
+// over tells that the invocation was not answered.
+func (w *watch) over() {
+	if w.left.CompareAndSwap(false, true) {
+		defer w.inv.reg.s.seeing.Leave() // also behind runtime.Goexit
+		w.release()
+		w.inv.more.seen.over(w.inv.cause(), onUsers)
+	}
+}
+
+// leave ends the watch: the invocation was answered.
+func (w *watch) leave() {
+	if w.left.CompareAndSwap(false, true) {
+		w.release()
+		w.inv.reg.s.seeing.Leave()
+	}
 }
 
 // base is the context of the invocation as the engine ends it.
@@ -242,21 +344,31 @@ func (r *Registration) each(yield func(**Invocation) bool) {
 
 // feed hands invocations to the channel of a registration.
 func (r *Registration) feed() {
-	lost := 0
+	h := r.relay
 	for v := range r.stream.Each {
 		inv := *v
-		if lost == 0 && !inv.see(onFeeder, false) {
+		if h.lost == 0 && !inv.see(onFeeder, false) {
 			continue
 		}
-		if lost == 0 && r.relay.relay.Send(inv) {
+		if h.lost == 0 && h.relay.Send(inv) {
 			inv.watch()
 			continue
 		}
-		lost++
+		h.lost++
 		r.s.seeing.Outside(func() { _ = inv.Decline() })
 	}
-	if lost > 0 && r.relay.relay.Live() {
-		r.end.cut(r.s, "registration", r.registration.URI, lost)
+	if h.lost > 0 && h.relay.Live() {
+		r.end.cut(r.s, "registration", r.registration.URI, h.lost)
+	}
+}
+
+// rest gives the invocations that are left of a registration that is over.
+func (r *Registration) rest(yield func(*Invocation)) {
+	for v := range r.stream.Each {
+		if (*v).see(onUsers, false) {
+			(*v).watch()
+			yield(*v)
+		}
 	}
 }
 
@@ -274,9 +386,16 @@ type seenChunks struct {
 func (inv *Invocation) feedChunks(in <-chan Payload) <-chan Payload {
 	relay := flow.NewRelay[Payload](inv.Context(), 0)
 	if relay.Run(inv.reg.s.eng, func() {
+		whole := false
+		defer func() {
+			if !whole { // runtime.Goexit: what has come is not all
+				inv.reg.s.seeing.Outside(func() { _, _ = inv.fail(errInterceptor) })
+			}
+		}()
 		for n := 0; ; n++ {
 			p, more := <-in
 			if !more {
+				whole = true
 				return
 			}
 			if n == 0 {
@@ -284,12 +403,14 @@ func (inv *Invocation) feedChunks(in <-chan Payload) <-chan Payload {
 			} else {
 				part := Part{Payload: p}
 				if err := inv.more.seen.progress(&part, onFeeder); err != nil {
+					whole = true
 					inv.reg.s.seeing.Outside(func() { _, _ = inv.fail(err) })
 					return
 				}
 				p = part.Payload
 			}
 			if !relay.Send(p) {
+				whole = true
 				return
 			}
 		}

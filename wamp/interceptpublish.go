@@ -9,10 +9,16 @@ import (
 // publishSeen is the rest of Publish where the session has interceptors.
 func (s *Session) publishSeen(ctx context.Context, topic string, payload Payload, cfg publishConfig) Acks {
 	e := s.sees(Op{Kind: OpPublish, URI: topic, Payload: payload, Options: cfg.options})
+	handed := false
+	defer func() {
+		if !handed { // runtime.Goexit in a marshaler
+			e.over(errGoexit, onUsers)
+		}
+	}()
 	inner, err := e.begin(ctx, onUsers)
 	if err == nil {
 		cfg.options = e.Options
-		if payload, err = s.frozen(e.Payload); err == nil {
+		if payload, err = s.frozen(topic, e.Payload); err == nil {
 			e.sized(payload.Size())
 		}
 	}
@@ -20,6 +26,7 @@ func (s *Session) publishSeen(ctx context.Context, topic string, payload Payload
 		if err == nil {
 			err = s.publishOnce(inner, topic, payload, &cfg, nil)
 		}
+		handed = true
 		e.over(opError("publish", topic, err), onUsers)
 		if err != nil {
 			return failedAcks(topic, err)
@@ -27,6 +34,7 @@ func (s *Session) publishSeen(ctx context.Context, topic string, payload Payload
 		return s.noAcks
 	}
 	acks := s.publishAcked(inner, topic, payload, &cfg, nil)
+	handed = true
 	relay := flow.NewRelay[Ack](inner, 1)
 	if err := relay.Run(s.eng, func() {
 		ack := Ack{Err: opError("publish", topic, errInterceptor)} // where one calls runtime.Goexit
@@ -60,7 +68,7 @@ func (p *publishStream) see(f *inFlight, payload Payload) (Payload, error) {
 		return payload, err
 	}
 	f.pub.Ctx = ctx //nolint:fatcontext // of this publish
-	if payload, err = p.s.frozen(f.seen.Payload); err == nil {
+	if payload, err = p.s.frozen(p.topic, f.seen.Payload); err == nil {
 		f.seen.sized(payload.Size())
 	}
 	return payload, err

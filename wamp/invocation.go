@@ -40,7 +40,8 @@ type invocationMore struct {
 	limit  *limit          // nil unless the callee keeps the timeout
 	seen   *seen           // nil without interceptors
 	ctx    context.Context // what they have made of the invocation's context; it is that
-	chunks seenChunks      // which they see, of a progressive call
+	watch  atomic.Pointer[watch]
+	chunks seenChunks // which they see, of a progressive call
 }
 
 // insideOf is an Invocation as its context sees it.

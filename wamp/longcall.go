@@ -46,6 +46,8 @@ type longCall struct {
 	timeout time.Duration // Timeout
 	cs      *callStream   // the present attempt
 
+	refused   bool      // the end of the present attempt was made here, and stays
+	deaths    uint8     // links in a row that ended with it
 	attempts  int       // of the run of attempts that is going on
 	tried     time.Time // when that has begun
 	failed    error     // why the last but one of them failed
@@ -64,15 +66,22 @@ func (s *Session) openLong(cs *callStream, procedure string, payload Payload, op
 		lc.callMore = *cs.more
 	}
 	lc.since = lc.tried
+	begun := false
+	defer func() {
+		if !begun && lc.seen != nil { // runtime.Goexit in a marshaler
+			lc.seen.over(errGoexit, onUsers)
+		}
+	}()
 	err := lc.begin(cs)
 	lc.ctx, lc.cancel = context.WithCancelCause(lc.outer)
 	if err == nil {
-		lc.payload, err = s.frozen(lc.payload)
+		lc.payload, err = s.frozen(procedure, lc.payload)
 	}
 	if err == nil && lc.seen != nil {
 		lc.seen.sized(lc.payload.Size())
 	}
 	lc.attempt(err)
+	begun = true
 	return lc
 }
 
@@ -100,11 +109,12 @@ func (lc *longCall) attempt(err error) {
 	}
 	if lc.resumes > 0 {
 		cs.call.Patient = true
+		cs.call.SetDeaths(lc.deaths)
 	}
 	if err == nil {
 		err = cs.begin(lc.payload)
 	}
-	if err != nil {
+	if lc.refused = err != nil; lc.refused {
 		cs.refuse(err)
 	}
 }
@@ -182,7 +192,7 @@ func (lc *longCall) leave() {
 // call that it has given up.
 func (lc *longCall) next(end *Result) bool {
 	op, is := end.Err.(*OpError) //nolint:errorlint // that of this call
-	if !is || lc.ctx.Err() != nil {
+	if !is || lc.refused || lc.ctx.Err() != nil {
 		return false
 	}
 	var err error
@@ -214,7 +224,7 @@ func (lc *longCall) again(resumed bool) error {
 	p := Part{Payload: lc.payload, Sent: true, Last: true}
 	err := lc.seen.progress(&p, lc.at)
 	if err == nil {
-		lc.payload, err = lc.s.frozen(p.Payload)
+		lc.payload, err = lc.s.frozen(lc.procedure, p.Payload)
 	}
 	lc.seen.sized(lc.payload.Size())
 	return err
@@ -321,8 +331,8 @@ func (lc *longCall) cut(err error) *OutcomeUnknown {
 	if over != nil {
 		unknown.Reason = over
 	}
-	if over != nil || unknown.Links > 0 {
-		return nil
+	if over != nil || unknown.Links > 0 || session.Is(unknown, ErrPayloadTooBig) {
+		return nil //nolint:nilerr // the call keeps its error
 	}
 	return unknown
 }
@@ -351,7 +361,7 @@ func (lc *longCall) ask(unknown *OutcomeUnknown) error {
 		lc.s.guarded("the function of Resume", func() {
 			p, more := lc.resume(delivered)
 			if a.err = unknown; more {
-				a.p, a.err = lc.s.frozen(p)
+				a.p, a.err = lc.s.frozen(lc.procedure, p)
 			}
 		})
 	}); err != nil {
@@ -367,8 +377,13 @@ func (lc *longCall) ask(unknown *OutcomeUnknown) error {
 		lc.payload = a.p
 	case <-lc.ctx.Done():
 		return session.Canceled(lc.ctx)
+	case <-lc.s.eng.Done():
+		return lc.over()
 	case <-late:
 		return &TimeoutError{After: lc.timeout}
+	}
+	if lc.deaths = 0; lc.delivered.Count == lc.before {
+		lc.deaths = lc.cs.call.Deaths()
 	}
 	lc.resumes++
 	lc.marked, lc.before, lc.attempts, lc.tried = false, lc.delivered.Count, 1, time.Now()

@@ -218,6 +218,7 @@ func (p *publishStream) publish(ctx context.Context, f *inFlight, payload Payloa
 	handed := false
 	defer func() {
 		if !handed { // runtime.Goexit in a marshaler: the place is not lost
+			f.over(errGoexit, onUsers)
 			p.room <- f
 		}
 	}()

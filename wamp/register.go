@@ -101,7 +101,7 @@ func (s *Session) register(ctx context.Context, procedure string, options []Regi
 		return nil, err
 	}
 	if s.interceptors != nil {
-		r.relay = newHandleRelay[*Invocation](ctx)
+		r.relay = &handleRelay[*Invocation]{}
 		over, bad := s.seeHandle(ctx, OpRegister, procedure, e.Match, &e.Options)
 		if bad != nil {
 			return nil, bad
@@ -130,7 +130,7 @@ func (r *Registration) Invocations() <-chan *Invocation {
 		return flow.Of[*Invocation]()
 	}
 	if r.relay != nil {
-		return r.relay.ch(r.s, r.feed)
+		return r.relay.channel(r.registration.Ctx, r.s, r.feed, r.rest)
 	}
 	return r.stream.Ch()
 }
@@ -219,7 +219,7 @@ func (is *invocationSink) End(e session.End) {
 	close(is.done)
 	if e.Now {
 		close(is.over)
-		is.relay.cancel()
 	}
+	is.relay.cancel(e.Now)
 	is.stream.Finish(nil, false, e.Now)
 }

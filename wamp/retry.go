@@ -72,9 +72,10 @@ func (p *RetryPolicy) delay(attempts int, began time.Time) (time.Duration, bool)
 // A progressive call ([Session.CallStream], [Session.CallFunc]) cannot have it: its chunks
 // are gone.
 func Retry(policy RetryPolicy, errs ...error) CallOption {
+	bad := policy.check()
 	return callOption(func(s *callStream) error {
-		if err := policy.check(); err != nil {
-			return fmt.Errorf("Retry: %w", err)
+		if bad != nil {
+			return fmt.Errorf("Retry: %w", bad)
 		}
 		for _, err := range errs {
 			if err == nil {

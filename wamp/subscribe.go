@@ -107,6 +107,7 @@ type Subscription struct {
 	gap          bool // the next event comes after a gap; actor only
 	replay       *replay
 	reader       reader
+	unsaid       unsaid
 	relay        *handleRelay[Event] // its channel, where the session has interceptors
 	consumer     *Consumer           // nil: the user reads
 }
@@ -171,7 +172,7 @@ func (s *Session) subscribe(ctx context.Context, topic string, options []Subscri
 		return nil, err
 	}
 	if s.interceptors != nil {
-		sub.relay = newHandleRelay[Event](ctx)
+		sub.relay = &handleRelay[Event]{}
 		over, bad := s.seeHandle(ctx, OpSubscribe, topic, e.Match, &e.Options)
 		if bad != nil {
 			return nil, bad
@@ -227,7 +228,7 @@ func (sub *Subscription) Events() <-chan Event {
 
 func (sub *Subscription) events() <-chan Event {
 	if sub.relay != nil {
-		return sub.relay.ch(sub.s, sub.feed)
+		return sub.relay.channel(sub.values(), sub.s, sub.feed, sub.rest)
 	}
 	return sub.plain()
 }
@@ -365,9 +366,7 @@ func (es *eventSink) End(e session.End) {
 		es.consumer.end(e.Now)
 	}
 	es.stream.Finish(Event{}, false, e.Now)
-	if e.Now {
-		es.relay.cancel()
-	}
+	es.relay.cancel(e.Now)
 	if es.replay != nil && e.Now {
 		es.replay.cancel()
 	}

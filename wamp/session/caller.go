@@ -88,6 +88,13 @@ const (
 	PassTimeout
 )
 
+// Deaths counts the links in a row that ended soon after the call was written, with
+// nothing come for it. It is for who makes the call again, behind its end.
+func (call *Call) Deaths() uint8 { return call.deaths }
+
+// SetDeaths is for a call that is made again: those count on.
+func (call *Call) SetDeaths(n uint8) { call.deaths = n }
+
 func (call *Call) size() int { return call.cost(call.URI) }
 
 func (call *Call) due() time.Time {

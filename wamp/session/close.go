@@ -106,8 +106,11 @@ func (s *Session) shutDown(ctx context.Context, inside *Within, left []string) e
 			}
 		}
 	}
-	if !slices.Contains(left, aStream) && !within(ctx, feeders) { // who was in a user's code, see Tally.Outside
-		left = append(left, aStream)
+	if !slices.Contains(left, aStream) && !feeders(second) { // who was in a user's code, see Tally.Outside
+		s.hasten.Do(func() { close(s.hurry) })
+		if !within(ctx, feeders) {
+			left = append(left, aStream)
+		}
 	}
 	gone := func(stop <-chan struct{}) bool { return closedWithin(s.gone, stop) }
 	if !gone(ctx.Done()) {

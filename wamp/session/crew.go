@@ -97,11 +97,16 @@ func (t *Tally) Outside(f func()) {
 	f()
 }
 
-// Beside runs a user's code on a goroutine of nobody's.
-func (t *Tally) Beside(f func()) {
+// Enter counts a user's code that will run on a goroutine of nobody's, until Leave.
+func (t *Tally) Enter() {
 	t.n.Add(1)
 	t.s.handlers.n.Add(1)
-	t.run(f)
+}
+
+// Leave undoes an Enter.
+func (t *Tally) Leave() {
+	t.s.handlers.leave()
+	t.left()
 }
 
 func (t *Tally) left() {

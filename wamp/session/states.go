@@ -95,6 +95,9 @@ func (o *statesOp) apply(c *core) {
 		c.life.watchers = map[*stateWatcher]struct{}{}
 	}
 	c.life.watchers[o.w] = struct{}{}
+	if c.life.waiting && c.life.state.Phase == Joined {
+		return // the link is lost, and the policy is being asked: the next state comes
+	}
 	o.w.Put(c.life.state)
 }
 

@@ -27,6 +27,28 @@ func (r *Relay[T]) Run(eng Engine, f func()) error {
 	})
 }
 
+// RunAgain is Run for a goroutine that may be ended by a user's code: another one goes on
+// in its place, until f returns.
+func (r *Relay[T]) RunAgain(eng Engine, f func()) error {
+	return eng.GoFeeder(func(hurry <-chan struct{}) {
+		r.hurry = hurry
+		r.again(eng, f)
+	})
+}
+
+func (r *Relay[T]) again(eng Engine, f func()) {
+	returned := false
+	defer func() {
+		if returned {
+			close(r.ch)
+		} else {
+			eng.Feed(func(<-chan struct{}) { r.again(eng, f) })
+		}
+	}()
+	f()
+	returned = true
+}
+
 // Ch is the user's channel.
 func (r *Relay[T]) Ch() <-chan T { return r.ch }
 
