@@ -107,7 +107,6 @@ func (s *Session) consume(ctx context.Context, topic string, h func(context.Cont
 		return nil, err
 	}
 	v.ctx, v.cancel = context.WithCancelCause(v.ctx)
-	v.ctx = context.WithValue(v.ctx, session.InsideKey{}, v)
 	over := s.eng.Context()
 	v.forget = context.AfterFunc(over, func() {
 		v.cancel(context.Cause(over))
@@ -221,12 +220,15 @@ func (v *Consumer) take() bool {
 // handle runs the handler of an event.
 func (v *Consumer) handle(ev Event) {
 	defer v.leave()
+	ctx := &session.RunContext{Context: v.ctx, Of: v}
+	ctx.Run.Begin()
+	defer ctx.Run.End(v.sub.s.eng)
 	v.sub.s.eng.Guard(v.what, func() {
 		h := v.h
 		if v.sub.s.interceptors != nil {
 			h = v.seen
 		}
-		if err := h(v.ctx, ev); err != nil && !v.ended(err) {
+		if err := h(ctx, ev); err != nil && !v.ended(err) {
 			v.sub.s.eng.Failed(&v.sub.subscription, errorText(err))
 		}
 	})

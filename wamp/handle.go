@@ -98,9 +98,10 @@ func (r *Registration) serve(h Handler, tally *session.Tally) {
 		case <-r.s.eng.Done():
 			continue
 		}
-		inv.invocation.Handled = true
+		inv.invocation.Run.Begin()
 		tally.Go(func() {
 			defer func() { <-slots }()
+			defer inv.invocation.Run.End(r.s.eng)
 			inv.run(h)
 		})
 	}

@@ -489,11 +489,12 @@ func (s *Session) inside(ctx context.Context) *session.Within {
 	switch i := ctx.Value(session.InsideKey{}).(type) {
 	case *insideOf:
 		if i.reg.s == s {
-			return &session.Within{Invocation: &(*Invocation)(i).invocation}
+			inv := &(*Invocation)(i).invocation
+			return &session.Within{Invocation: inv, Run: &inv.Run}
 		}
-	case *Consumer:
-		if i.sub.s == s {
-			return &session.Within{Subscription: &i.sub.subscription}
+	case *session.RunContext:
+		if v, is := i.Of.(*Consumer); is && v.sub.s == s {
+			return &session.Within{Subscription: &v.sub.subscription, Run: &i.Run}
 		}
 	}
 	return nil

@@ -298,7 +298,7 @@ func (s *Session) finish(late []op) {
 	}
 	limit, cancel := context.WithTimeout(context.Background(), s.cfg.CloseTimeout)
 	defer cancel()
-	s.links.wait(0, limit.Done())
+	s.links.wait(nobody, limit.Done())
 }
 
 // now, watch, linkUp, linkDown, dial, consult, crowded, mistake and sessionEnded

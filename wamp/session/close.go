@@ -68,6 +68,9 @@ func (s *Session) Close(ctx context.Context, inside *Within) error {
 
 // shutDown is Close. left is what a Drain before it has not waited for any more.
 func (s *Session) shutDown(ctx context.Context, inside *Within, left []string) error {
+	if inside != nil {
+		defer s.leaves(inside.Run)()
+	}
 	err := s.leave(ctx)
 	if err != nil && left == nil {
 		left = append(left, "the router has not answered GOODBYE")
@@ -78,7 +81,7 @@ func (s *Session) shutDown(ctx context.Context, inside *Within, left []string) e
 		return ended(first.Done()) || moment(ended)
 	}
 	second := grace.Done()
-	feeders := func(stop <-chan struct{}) bool { return s.feeders.wait(0, stop) }
+	feeders := func(stop <-chan struct{}) bool { return s.feeders.wait(nobody, stop) }
 	waiting := second
 	if s.letting.Load() { // they had their time
 		waiting = closedChan
@@ -95,11 +98,7 @@ func (s *Session) shutDown(ctx context.Context, inside *Within, left []string) e
 			defer done()
 		}
 	}
-	rest := int64(0)
-	if inside != nil && (inside.Subscription != nil || inside.Invocation.Handled) {
-		rest = 1
-	}
-	if !within(grace, func(stop <-chan struct{}) bool { return s.handlers.wait(rest, stop) }) {
+	if !within(grace, func(stop <-chan struct{}) bool { return s.handlers.wait(&s.leavers, stop) }) {
 		for _, what := range s.box.running() {
 			if !slices.Contains(left, what) { // a Drain has waited for them, too
 				left = append(left, what)
@@ -120,7 +119,7 @@ func (s *Session) shutDown(ctx context.Context, inside *Within, left []string) e
 	if !closedWithin(s.gone, closedChan) || s.stuck.Load() {
 		left = append(left, "the connection does not end")
 	}
-	s.cfg.log.crew.wait(0, second)
+	s.cfg.log.crew.wait(nobody, second)
 	if err == nil && left != nil && ctx.Err() != nil {
 		err = newCanceled(ctx)
 	}

@@ -15,13 +15,6 @@ type Consumer interface {
 	Running() int
 }
 
-// Within is whose handler it is in which a Close or Drain was called: that one is not
-// waited for.
-type Within struct {
-	Invocation   *Invocation   // nil: in that of
-	Subscription *Subscription // an event
-}
-
 // Consume begins to run a user's code for the events of a subscription: f, in a goroutine
 // of the tally. Consumed is called when it is over. When the session is over, Consume
 // does nothing and returns the session's error.
@@ -76,8 +69,8 @@ func (o *consumedOp) apply(c *core) {
 func (c *core) consuming() bool {
 	for sub := range c.consumers {
 		inside := 0
-		for _, o := range c.drains {
-			if o.inside != nil && o.inside.Subscription == sub {
+		for i, o := range c.drains {
+			if o.inside != nil && o.inside.Subscription == sub && o.inside.Run.Runs() && !c.countedBefore(i) {
 				inside++
 			}
 		}

@@ -28,7 +28,8 @@ func TestStepDrainWaitsForConsumers(t *testing.T) {
 		r.do(&consumeOp{sub})
 		o := &drainOp{done: make(chan struct{})}
 		if inside > 0 {
-			o.inside = &Within{Subscription: sub}
+			o.inside = &Within{Subscription: sub, Run: new(Run)}
+			o.inside.Run.Begin()
 		}
 		r.sent()
 		r.do(o)

@@ -101,7 +101,7 @@ func made(ctx context.Context, cancel context.CancelFunc) reflect.Type {
 // simple reports whether all that ctx is asked for is answered by package context.
 func simple(ctx context.Context) bool {
 	switch ctx.(type) {
-	case *userContext, *boundedContext, *InsideContext:
+	case *userContext, *boundedContext, *InsideContext, *RunContext:
 		return true
 	}
 	t := reflect.TypeOf(ctx)

@@ -22,6 +22,11 @@ func (c *crew) start(f func()) {
 
 func (c *crew) leave() {
 	c.n.Add(-1)
+	c.ring()
+}
+
+// ring wakes who waits: there may be few enough.
+func (c *crew) ring() {
 	if c.bell.Load() == nil {
 		return
 	}
@@ -30,9 +35,12 @@ func (c *crew) leave() {
 	}
 }
 
+// nobody is left.
+var nobody = new(atomic.Int64)
+
 // wait waits until no more than rest are left, or until stop is closed. It
 // reports whether that many are left.
-func (c *crew) wait(rest int64, stop <-chan struct{}) bool {
+func (c *crew) wait(rest *atomic.Int64, stop <-chan struct{}) bool {
 	for {
 		bell := c.bell.Load()
 		if bell == nil {
@@ -41,13 +49,13 @@ func (c *crew) wait(rest int64, stop <-chan struct{}) bool {
 				continue
 			}
 		}
-		if c.n.Load() <= rest { // asked behind the bell: who leaves now rings it
+		if c.n.Load() <= rest.Load() { // asked behind the bell: who leaves now rings it
 			return true
 		}
 		select {
 		case <-*bell:
 		case <-stop:
-			return c.n.Load() <= rest
+			return c.n.Load() <= rest.Load()
 		}
 	}
 }

@@ -74,7 +74,7 @@ func (c *core) drained() {
 // countedBefore reports whether an earlier drain was called in the same handler.
 func (c *core) countedBefore(i int) bool {
 	for _, o := range c.drains[:i] {
-		if o.inside != nil && o.inside.Invocation == c.drains[i].inside.Invocation {
+		if o.inside != nil && o.inside.Run == c.drains[i].inside.Run {
 			return true
 		}
 	}

@@ -19,8 +19,8 @@ type Invocation struct {
 	// Idle ends a progressive call whose next chunk does not come within that
 	// time. Zero: never.
 	Idle time.Duration
-	// Handled: a goroutine of a Tally answers it. Set before that begins.
-	Handled bool
+	// Run is that of its handler, begun where a goroutine of a Tally answers it.
+	Run Run
 
 	// Actor only, from here on.
 	live    bool    // it is in the table; of its own link

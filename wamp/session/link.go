@@ -296,7 +296,7 @@ func (l *link) shut(hurry <-chan struct{}, orderly bool, limit time.Duration) bo
 	}
 	close(l.stop)
 	l.done.start(func() { closeNow(l.conn, l.fault) }) // ends with that
-	if l.done.wait(0, all.Done()) {
+	if l.done.wait(nobody, all.Done()) {
 		return true
 	}
 	l.log.write(RecordLeftBehind, slog.Duration("after", limit))

@@ -27,10 +27,11 @@ type Session struct {
 	hurry  chan struct{} // closed when a Close waits for nobody any more
 	hasten sync.Once
 
-	feeders   crew   // goroutines of streams that deliver a backlog
-	handlers  crew   // goroutines that run users' code
-	links     crew   // attempts to dial, and old links on their way out
-	producers *Tally // of handlers: those that produce for a stream
+	feeders   crew         // goroutines of streams that deliver a backlog
+	handlers  crew         // goroutines that run users' code
+	links     crew         // attempts to dial, and old links on their way out
+	leavers   atomic.Int64 // of handlers: those in which a Close is called
+	producers *Tally       // of handlers: those that produce for a stream
 	details   atomic.Pointer[Details]
 	maxSend   atomic.Int64 // of the link, or the last one
 	codec     codec.Codec
