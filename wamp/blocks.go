@@ -94,18 +94,20 @@ var (
 	resultBlocks     flow.Pool[Result]
 )
 
-// source has the results of a call, the last of which is the outcome.
-type source interface {
-	// Each gives them to yield. It may be left and taken up again.
-	Each(yield func(*Result) bool)
+// source has the results of a call, the last of which is the outcome: in blocks, or where
+// it takes more than that in a channel.
+type source struct {
+	blocks  *callStream
+	channel Results
 }
 
-// channelled is a source that is a channel.
-type channelled Results
-
-// Each implements source.
-func (c channelled) Each(yield func(*Result) bool) {
-	for v := range c {
+// each gives them to yield. It may be left and taken up again.
+func (c source) each(yield func(*Result) bool) {
+	if c.blocks != nil {
+		c.blocks.Each(yield)
+		return
+	}
+	for v := range c.channel {
 		if !yield(&v) {
 			return
 		}
@@ -134,10 +136,10 @@ func (s *Session) openBlocks(ctx context.Context, procedure string, payload Payl
 	if err == nil && cs.long() {
 		lc := s.openLong(cs, procedure, payload, progressive(options), onFeeder)
 		lc.after = cs.ended
-		return channelled(lc.results())
+		return source{channel: lc.results()}
 	}
 	cs.start(payload, err)
-	return cs
+	return source{blocks: cs}
 }
 
 // ended calls what is to be called at the end of a call, which another has taken the place

@@ -83,10 +83,10 @@ func (s *Session) CallFunc(ctx context.Context, procedure string, produce func(c
 func (s *Session) openProducer(ctx context.Context, procedure string, produce func(ctx context.Context, send func(Payload) error) error, options []CallOption, over func(*callStream)) source {
 	cs, err := s.newBlocks(ctx, procedure, options, over)
 	if err == nil && cs.long() {
-		return channelled(s.produceLong(cs, procedure, produce, progressive(options)))
+		return source{channel: s.produceLong(cs, procedure, produce, progressive(options))}
 	}
 	cs.produce(produce, err)
-	return cs
+	return source{blocks: cs}
 }
 
 // produce begins a call whose chunks a function produces. err is why it cannot be.

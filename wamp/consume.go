@@ -46,7 +46,7 @@ func On[T any](ctx context.Context, s *Session, topic string, h func(ctx context
 	return s.SubscribeFunc(ctx, topic, func(ctx context.Context, ev Event) error {
 		e, err := eventOf[T](ev)
 		if err != nil {
-			return err
+			return s.noted(err)
 		}
 		return h(ctx, e)
 	}, options...)
@@ -60,7 +60,7 @@ type Consumer struct {
 	what   string          // for the log
 	ctx    context.Context // of the handlers: it belongs to them
 	cancel context.CancelCauseFunc
-	forget func() bool // the end of the session does not end it any more
+	forget func() // the end of the session does not end it any more
 	tally  *session.Tally
 	most   int           // handlers at once
 	lead   chan struct{} // capacity 1: nobody takes events, whoever takes this out does
@@ -108,11 +108,18 @@ func (s *Session) consume(ctx context.Context, topic string, h func(context.Cont
 	}
 	v.ctx, v.cancel = context.WithCancelCause(v.ctx)
 	over := s.eng.Context()
-	v.forget = context.AfterFunc(over, func() {
+	v.tally = s.eng.NewTally(session.HandlerRuns(topic), session.HandlersRun(topic))
+	v.tally.Enter()
+	forget := context.AfterFunc(over, func() {
+		defer v.tally.Leave()
 		v.cancel(context.Cause(over))
 		v.flush()
 	})
-	v.tally = s.eng.NewTally(session.HandlerRuns(topic), session.HandlersRun(topic))
+	v.forget = func() {
+		if forget() {
+			v.tally.Leave()
+		}
+	}
 	if err := s.eng.Consume(&v.sub.subscription, v.tally, v.work); err != nil {
 		v.stop.Store(true) // what came before the session was over goes to nobody
 		v.work()
@@ -245,6 +252,19 @@ func (v *Consumer) dried() {
 	v.leave()
 }
 
+// tellLost says how many events went to nobody since the session was over.
+func (v *Consumer) tellLost() {
+	if lost := int(v.lost.Load()); lost > 0 {
+		if why := v.sub.Err(); session.Is(why, ErrDraining) {
+			err := opError("subscription", v.sub.subscription.URI, &ClosedError{Reason: ErrDraining, Undelivered: lost})
+			v.sub.end.err.Store(&err)
+		} else if cut, is := session.Find[*ClosedError](why); is {
+			err := opError("subscription", v.sub.subscription.URI, v.sub.s.eng.Undelivered(lost+cut.Undelivered))
+			v.sub.end.err.Store(&err)
+		}
+	}
+}
+
 // leave takes one out of those that are left, and the last one out ends the whole.
 func (v *Consumer) leave() {
 	eng := v.sub.s.eng
@@ -254,10 +274,7 @@ func (v *Consumer) leave() {
 		}
 		return
 	}
-	if cut, is := session.Find[*ClosedError](v.sub.Err()); is && v.lost.Load() > 0 {
-		err := opError("subscription", v.sub.subscription.URI, eng.Undelivered(int(v.lost.Load())+cut.Undelivered))
-		v.sub.end.err.Store(&err)
-	}
+	v.tellLost()
 	v.forget()
 	v.cancel(nil)
 	v.tally.Close()

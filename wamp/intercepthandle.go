@@ -32,9 +32,8 @@ type handleRelay[T any] struct {
 	relay *flow.Relay[T]
 	lost  int // values that were not handed over; of its goroutine
 
-	mu    sync.Mutex
-	stop  context.CancelFunc // nil while there is no channel
-	ended bool
+	stop  atomic.Pointer[context.CancelFunc] // nil while there is no channel
+	ended atomic.Bool
 }
 
 // channel is the channel. feed runs on its goroutine, and again where a user's code has
@@ -42,14 +41,9 @@ type handleRelay[T any] struct {
 func (h *handleRelay[T]) channel(ctx context.Context, s *Session, feed func(), rest func(yield func(T))) <-chan T {
 	h.once.Do(func() {
 		ctx, stop := context.WithCancel(ctx)
-		h.mu.Lock()
-		ended := h.ended
-		if !ended {
-			h.stop = stop
-		}
-		h.mu.Unlock()
+		h.stop.Store(&stop)
 		h.relay = flow.NewRelay[T](ctx, 0)
-		if !ended && h.relay.RunAgain(s.eng, func() { feed(); stop() }) == nil {
+		if !h.ended.Load() && h.relay.RunAgain(s.eng, func() { feed(); stop() }) == nil {
 			h.ch = h.relay.Ch()
 			return
 		}
@@ -67,11 +61,9 @@ func (h *handleRelay[T]) cancel(now bool) {
 	if h == nil {
 		return
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.ended = true
-	if now && h.stop != nil {
-		h.stop()
+	h.ended.Store(true)
+	if stop := h.stop.Load(); now && stop != nil {
+		(*stop)()
 	}
 }
 
@@ -253,7 +245,7 @@ func (inv *Invocation) watch() {
 	s := inv.reg.s
 	s.seeing.Enter()
 	w := &watch{inv: inv}
-	w.stop(context.AfterFunc(inv.base(), w.ended))
+	w.stop(0, context.AfterFunc(inv.base(), w.ended))
 	inv.more.watch.Store(w)
 	if inv.ended.Load() { // meanwhile
 		w.leave()
@@ -262,11 +254,9 @@ func (inv *Invocation) watch() {
 
 // watch waits for the end of an invocation. It is left once.
 type watch struct {
-	inv  *Invocation
-	left atomic.Bool
-
-	mu    sync.Mutex
-	stops []func() bool
+	inv   *Invocation
+	left  atomic.Bool
+	stops [3]atomic.Pointer[func() bool] // give up what it waits for
 }
 
 // ended is called when the context of the invocation has ended. Where it may still be
@@ -278,27 +268,23 @@ func (w *watch) ended() {
 		w.over()
 		return
 	}
-	w.stop(time.AfterFunc(killGrace, w.over).Stop)
-	w.stop(context.AfterFunc(w.inv.reg.s.eng.Context(), w.over))
+	w.stop(1, time.AfterFunc(killGrace, w.over).Stop)
+	w.stop(2, context.AfterFunc(w.inv.reg.s.eng.Context(), w.over))
 }
 
 // stop notes how something that the watch waits for is given up.
-func (w *watch) stop(f func() bool) {
-	w.mu.Lock()
-	w.stops = append(w.stops, f)
-	w.mu.Unlock()
+func (w *watch) stop(i int, f func() bool) {
+	w.stops[i].Store(&f)
 	if w.left.Load() {
 		w.release()
 	}
 }
 
 func (w *watch) release() {
-	w.mu.Lock()
-	stops := w.stops
-	w.stops = nil
-	w.mu.Unlock()
-	for _, f := range stops {
-		f()
+	for i := range w.stops {
+		if f := w.stops[i].Swap(nil); f != nil {
+			(*f)()
+		}
 	}
 }
 
@@ -384,7 +370,7 @@ type seenChunks struct {
 // feedChunks hands the chunks on that the interceptors let pass. The first has been seen
 // with the invocation.
 func (inv *Invocation) feedChunks(in <-chan Payload) <-chan Payload {
-	relay := flow.NewRelay[Payload](inv.Context(), 0)
+	relay, over := flow.NewRelay[Payload](inv.Context(), 0), inv.Context().Done()
 	if relay.Run(inv.reg.s.eng, func() {
 		whole := false
 		defer func() {
@@ -393,7 +379,12 @@ func (inv *Invocation) feedChunks(in <-chan Payload) <-chan Payload {
 			}
 		}()
 		for n := 0; ; n++ {
-			p, more := <-in
+			var p Payload
+			more := false
+			select {
+			case p, more = <-in:
+			case <-over:
+			}
 			if !more {
 				whole = true
 				return

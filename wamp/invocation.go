@@ -125,7 +125,7 @@ func (inv *Invocation) progress(payload Payload) (err error) {
 	if inv.ended.Load() {
 		return ErrAnswered
 	}
-	if err := inv.cause(); err != nil {
+	if err := inv.over(); err != nil {
 		return err
 	}
 	if !inv.Progressive() {
@@ -227,8 +227,10 @@ func (inv *Invocation) Return(payload ...Payload) error {
 //     wamp.error.runtime_error, and logged. NewError with its URI passes it on.
 //   - [context.DeadlineExceeded], and the time limit of another call whoever kept it,
 //     is sent as wamp.error.timeout.
-//   - The end of the invocation's context is sent as wamp.error.canceled, or as
-//     wamp.error.timeout if a time limit was its cause.
+//   - [context.Canceled] and the end of the invocation's context are sent as
+//     wamp.error.canceled, or as wamp.error.timeout if a time limit was its cause. The
+//     end of another context, by which a nested operation was cancelled, is not.
+//   - What cannot be encoded, or opened, is sent as wamp.error.invalid_payload, and logged.
 //   - Other errors, nil too, are sent as wamp.error.runtime_error; their text
 //     is not disclosed but logged.
 //
@@ -306,8 +308,9 @@ func (inv *Invocation) answerOf(err error) (uri string, payload Payload, masked 
 	case session.MatchesHere(err, context.DeadlineExceeded):
 		return proto.ErrURITimeout, Payload{}, nil
 	}
-	cause := inv.cause()
-	if session.MatchesHere(err, context.Canceled) || session.MatchesHere(err, ErrCanceled) || cause != nil && endedBy(err, cause) {
+	cause := inv.over()
+	_, other := session.Find[*CanceledError](err) // an operation, by a context that may be another
+	if (cause != nil || !other) && (session.MatchesHere(err, context.Canceled) || session.MatchesHere(err, ErrCanceled)) || cause != nil && endedBy(err, cause) {
 		if session.Is(cause, ErrTimeout) {
 			return proto.ErrURITimeout, Payload{}, nil
 		}
@@ -318,6 +321,12 @@ func (inv *Invocation) answerOf(err error) (uri string, payload Payload, masked 
 		return proto.ErrURITimeout, Payload{}, nil
 	case told.Standard != nil:
 		return proto.ErrURIRuntimeError, Payload{}, errForeign
+	}
+	_, shut := session.Find[unopened](err)
+	_, unsent := session.Find[*EncodeError](err)
+	_, panics := session.Find[*PanicError](err)
+	if shut || unsent && !panics {
+		return proto.ErrURIInvalidPayload, Payload{}, errMasked
 	}
 	return proto.ErrURIRuntimeError, Payload{}, errMasked
 }
@@ -456,6 +465,15 @@ func (inv *Invocation) cause() error {
 		return inv.own.Cause()
 	}
 	return context.Cause(inv.more.limit.ctx)
+}
+
+// over is why the context that the user's code has was ended, nil if it was not: an
+// interceptor may have ended it, too.
+func (inv *Invocation) over() error {
+	if inv.more == nil || inv.more.ctx == nil {
+		return inv.cause()
+	}
+	return context.Cause(inv.more.ctx)
 }
 
 // keep makes the invocation's context end by its timeout. Where only one result

@@ -18,7 +18,7 @@ import (
 // One goroutine reads at a time; [ResultStream.Close] may be called from any.
 type ResultStream[P, R any] struct {
 	procedure string
-	call      source
+	source    source
 	cancel    context.CancelFunc
 	reading   atomic.Bool
 	closed    atomic.Bool
@@ -50,7 +50,7 @@ type ResultStream[P, R any] struct {
 func OpenStream[P, R any](ctx context.Context, s *Session, procedure string, payload Payload, options ...CallOption) *ResultStream[P, R] {
 	ctx, cancel := cancelable(ctx)
 	cs := s.openBlocks(ctx, procedure, payload, options, letGo(cancel))
-	return &ResultStream[P, R]{procedure: procedure, call: cs, cancel: cancel}
+	return &ResultStream[P, R]{procedure: procedure, source: cs, cancel: cancel}
 }
 
 // OpenCall makes a progressive call whose chunks a function produces, each of type C,
@@ -72,7 +72,7 @@ func OpenCall[C, P, R any](ctx context.Context, s *Session, procedure string, pr
 		}
 	}
 	ctx, cancel := cancelable(ctx)
-	return &ResultStream[P, R]{procedure: procedure, call: s.openProducer(ctx, procedure, payloads, options, letGo(cancel)), cancel: cancel}
+	return &ResultStream[P, R]{procedure: procedure, source: s.openProducer(ctx, procedure, payloads, options, letGo(cancel)), cancel: cancel}
 }
 
 // cancelable derives a context by which a call is ended. One that cannot be derived from is
@@ -104,7 +104,7 @@ var (
 // begin lets one reader in.
 func (st *ResultStream[P, R]) begin() error {
 	switch {
-	case st == nil || st.call == nil:
+	case st == nil || st.cancel == nil:
 		return errNoResultStream
 	case !st.reading.CompareAndSwap(false, true):
 		return opError("call", st.procedure, errReads)
@@ -118,7 +118,7 @@ func (st *ResultStream[P, R]) read(yield func(*Result) bool) {
 	if st.over {
 		return
 	}
-	for r := range st.call.Each {
+	for r := range st.source.each {
 		if !r.Progress {
 			st.last, st.over = *r, true
 			st.cancel() // nothing is left that it could end

@@ -33,7 +33,8 @@ import (
 //   - [codec.Payload.Split] takes keyword arguments out, without decoding.
 //   - [codec.Payload.Empty], [codec.Payload.Size], [codec.Payload.IsLast] and
 //     [codec.Payload.Opaque] describe it.
-//   - [codec.Payload.Open] opens a sealed payload (see [WithPayloadCodec]).
+//   - [codec.Payload.Open] opens a sealed payload (see [WithPayloadCodec]), and
+//     [codec.Payload.Encoded] encodes one that is made of values.
 //   - [codec.Payload.RawArgs], [codec.Payload.RawKwargs] and
 //     [codec.Payload.Codec] give the encoded form, and [codec.Payload.Encode]
 //     makes it.

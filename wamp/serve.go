@@ -2,7 +2,11 @@ package wamp
 
 import (
 	"context"
+	"encoding"
+	"encoding/json"
 	"reflect"
+
+	"github.com/connectanum/connectanum-go/wamp/session"
 )
 
 // Serve registers a procedure, as [Session.Handle] does, whose handler takes a request
@@ -29,7 +33,7 @@ func Serve[Req, Res any](ctx context.Context, s *Session, procedure string, h fu
 	return s.Handle(ctx, procedure, func(ctx context.Context, inv *Invocation) error {
 		var req Req
 		if err := request(&req, inv.Payload); err != nil {
-			return Errorf(ErrInvalidArgument, "%v", err)
+			return inv.refuse(err)
 		}
 		res, err := h(ctx, req)
 		if err != nil {
@@ -41,9 +45,9 @@ func Serve[Req, Res any](ctx context.Context, s *Session, procedure string, h fu
 
 // request decodes what a caller sent into the one value that v points to.
 func request(v any, p Payload) error {
-	p, err := p.Open()
+	p, err := p.Encoded()
 	if err != nil {
-		return err
+		return unopened{err}
 	}
 	_, none := v.(*struct{})
 	if none {
@@ -52,20 +56,58 @@ func request(v any, p Payload) error {
 	err = into(v, p, "request")
 	_, empty := err.(emptyError) //nolint:errorlint // it is ours
 	switch {
-	case empty && (none || named(reflect.TypeOf(v).Elem())):
+	case none && (empty || err == nil && *v.(*any) == nil): // a null is as good as nothing
 		return nil
 	case none:
 		return errUnwanted
+	case empty && named(reflect.TypeOf(v).Elem()):
+		for to := reflect.ValueOf(v).Elem(); to.Kind() == reflect.Pointer; to = to.Elem() {
+			to.Set(reflect.New(to.Type().Elem()))
+		}
+		return nil
 	}
 	return err
 }
 
+// unopened is the error of a payload that could not be opened, which is none of the
+// caller's business.
+type unopened struct{ err error }
+
+func (e unopened) Error() string { return e.err.Error() }
+func (e unopened) Unwrap() error { return e.err }
+
+// refuse is how an invocation is answered whose request does not fit. What a user's code
+// has panicked with is not the caller's business either.
+func (inv *Invocation) refuse(err error) error {
+	if _, is := err.(unopened); is { //nolint:errorlint // it is ours
+		return err
+	}
+	if _, is := session.Find[*PanicError](err); is {
+		return inv.reg.s.noted(err)
+	}
+	return Errorf(ErrInvalidArgument, "%v", err)
+}
+
+// The types that read JSON or text by themselves: they are not filled from keyword
+// arguments, whatever they are made of.
+var (
+	readsJSON = reflect.TypeFor[json.Unmarshaler]()
+	readsText = reflect.TypeFor[encoding.TextUnmarshaler]()
+)
+
 // named reports whether a type is filled from keyword arguments.
 func named(t reflect.Type) bool {
-	if t.Kind() == reflect.Pointer {
+	for range mostPointers {
+		if t.Kind() != reflect.Pointer {
+			break
+		}
 		t = t.Elem()
 	}
-	return t.Kind() == reflect.Struct || t.Kind() == reflect.Map
+	if t.Kind() != reflect.Struct && t.Kind() != reflect.Map {
+		return false
+	}
+	to := reflect.PointerTo(t)
+	return !to.Implements(readsJSON) && !to.Implements(readsText)
 }
 
 // response is the payload of what a handler returned.

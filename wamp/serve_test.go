@@ -40,7 +40,7 @@ func TestServe(t *testing.T) {
 		"keywords":                 {served[pair], wamp.Kwargs(pair{1, "x"}), list(map[string]any{"a": int64(1), "b": "x"}), ""},
 		"keywords, a map":          {served[map[string]int], wamp.Kwargs(d{"a": 1}), list(map[string]any{"a": int64(1)}), ""},
 		"nothing for a struct":     {served[pair], wamp.Args(), list(map[string]any{"a": int64(0), "b": ""}), ""},
-		"nothing for a pointer":    {served[*pair], wamp.Args(), list(nil), ""},
+		"nothing for a pointer":    {served[*pair], wamp.Args(), list(map[string]any{"a": int64(0), "b": ""}), ""},
 		"nothing for a map":        {served[map[string]int], wamp.Args(), list(nil), ""},
 		"nothing for an int":       {served[int], wamp.Args(), nil, "the request is empty"},
 		"nothing":                  {served[struct{}], wamp.Args(), nil, ""},

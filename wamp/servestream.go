@@ -3,6 +3,7 @@ package wamp
 import (
 	"context"
 	"iter"
+	"sync/atomic"
 )
 
 // ServeStream registers a procedure, as [Serve] does, whose handler sends items before
@@ -24,7 +25,7 @@ func ServeStream[Req, Item, Res any](ctx context.Context, s *Session, procedure 
 	return s.Handle(ctx, procedure, func(ctx context.Context, inv *Invocation) error {
 		var req Req
 		if err := request(&req, inv.Payload); err != nil {
-			return Errorf(ErrInvalidArgument, "%v", err)
+			return inv.refuse(err)
 		}
 		res, err := h(ctx, req, func(item Item) error { return inv.Progress(response(item)) })
 		if err != nil {
@@ -66,21 +67,37 @@ func ServeChunks[Req, Item, Res any](ctx context.Context, s *Session, procedure 
 // chunksOf are the chunks of an invocation, decoded.
 func chunksOf[Req any](inv *Invocation) iter.Seq2[Req, error] {
 	n := 0
+	var reading atomic.Bool
+	uri := inv.reg.registration.URI
 	return func(yield func(Req, error) bool) {
+		if !reading.CompareAndSwap(false, true) {
+			yield(*new(Req), opError("chunk", uri, errByLoop))
+			return
+		}
+		defer reading.Store(false)
 		req := new(Req) // for all of them: what is yielded is a copy
 		for p := range inv.Chunks() {
 			n++
 			*req = *new(Req)
 			err := request(req, p)
 			if err != nil {
-				*req, err = *new(Req), opError("chunk", inv.reg.registration.URI, Errorf(ErrInvalidArgument, "chunk %d: %v", n, err))
+				*req, err = *new(Req), opError("chunk", uri, inv.refuseChunk(n, err))
 			}
 			if !yield(*req, err) {
 				return
 			}
 		}
-		if err := inv.cause(); err != nil {
-			yield(*new(Req), opError("chunk", inv.reg.registration.URI, err))
+		if err := inv.over(); err != nil {
+			yield(*new(Req), opError("chunk", uri, err))
 		}
 	}
+}
+
+// refuseChunk is refuse with the number of a chunk.
+func (inv *Invocation) refuseChunk(n int, err error) error {
+	refused := inv.refuse(err)
+	if _, is := refused.(*Error); is { //nolint:errorlint // it is ours
+		return Errorf(ErrInvalidArgument, "chunk %d: %v", n, err)
+	}
+	return refused
 }

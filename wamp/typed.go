@@ -44,7 +44,7 @@ func into(v any, p Payload, what string) (err error) {
 	case *struct{}:
 		return nil
 	}
-	if p, err = p.Open(); err != nil {
+	if p, err = p.Encoded(); err != nil {
 		return err
 	}
 	n, raw := p.NArgs(), p.RawKwargs()
@@ -68,7 +68,10 @@ func into(v any, p Payload, what string) (err error) {
 		return emptyError{what}
 	}
 	to := reflect.ValueOf(v)
-	for to.Elem().Kind() == reflect.Pointer {
+	for range mostPointers {
+		if to.Elem().Kind() != reflect.Pointer {
+			break
+		}
 		to.Elem().Set(reflect.New(to.Elem().Type().Elem()))
 		to = to.Elem()
 	}
@@ -85,6 +88,10 @@ func into(v any, p Payload, what string) (err error) {
 	return fmt.Errorf("the %s has only keyword arguments", what)
 }
 
+// mostPointers is how many pointers there may be in front of a type: one may be a pointer
+// to itself.
+const mostPointers = 8
+
 // emptyError says that there is nothing to decode.
 type emptyError struct{ what string }
 
@@ -93,12 +100,15 @@ func (e emptyError) Error() string { return "the " + e.what + " is empty" }
 // nothing reports whether a payload is empty: clients in some languages send an empty
 // list and an empty dict.
 func nothing(p Payload) bool {
-	p, err := p.Open()
+	p, err := p.Encoded()
 	if err != nil || p.NArgs() > 0 {
 		return false
 	}
+	if p.RawKwargs() == nil {
+		return true
+	}
 	keywords, err := codec.Entries(p.Codec(), p.RawKwargs())
-	return p.RawKwargs() == nil || err == nil && len(keywords) == 0
+	return err == nil && len(keywords) == 0
 }
 
 // Stream calls a procedure and returns an iterator that decodes each result into a T,
@@ -143,12 +153,21 @@ func element[T any](v *T, procedure string, r *Result) error {
 	return opError("call", procedure, err)
 }
 
-// empties reports whether a final result, which decoded into v or did not, is empty.
+// empties reports whether a final result, which decoded into v or did not, is empty. A null
+// is where v cannot be one: callees in some languages send it where they return nothing.
 func empties(v any, r *Result, err error) bool {
 	switch v.(type) {
 	case *Payload, *struct{}:
 		return nothing(r.Payload)
 	}
-	_, is := session.Find[emptyError](err)
-	return is
+	if err != nil {
+		_, is := session.Find[emptyError](err)
+		return is
+	}
+	to := reflect.ValueOf(v).Elem()
+	if !to.IsZero() || to.Kind() == reflect.Pointer || to.Kind() == reflect.Interface {
+		return false
+	}
+	p, err := r.Payload.Encoded()
+	return err == nil && codec.OnlyNull(p)
 }

@@ -78,3 +78,21 @@ func Details(c Codec, raw []byte) (proto.Dict, error) {
 	}
 	return d, nil
 }
+
+// OnlyNull reports whether the only thing in an encoded payload is a null, which is what
+// some languages make of a function that returns nothing.
+func OnlyNull(p Payload) bool {
+	if p.codec == nil || p.nargs == 0 {
+		return false
+	}
+	items, err := Items(p.codec, p.args())
+	if err != nil || len(items) != 1 || p.codec.format().kind(items[0]) != kindNull {
+		return false
+	}
+	kw := p.kwargs()
+	if kw == nil {
+		return true
+	}
+	keywords, err := Entries(p.codec, kw)
+	return err == nil && len(keywords) == 0
+}

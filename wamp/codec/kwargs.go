@@ -114,7 +114,7 @@ func (p Payload) Split(keys ...string) (rest, split Payload) {
 	if err != nil || q.made && q.kw == nil {
 		return p, Payload{}
 	}
-	if q, err = q.encoded(); err != nil || q.codec == nil {
+	if q, err = q.Encoded(); err != nil || q.codec == nil {
 		return p, Payload{}
 	}
 	f := q.codec.format()

@@ -359,9 +359,9 @@ func transcode(f format, dst []byte, from Codec, raw []byte, path string) ([]byt
 	return dst, nil
 }
 
-// encoded returns p as raw bytes: what it holds, or its values in CBOR, so
-// that values that never travelled can be asked for as well.
-func (p Payload) encoded() (Payload, error) {
+// Encoded returns p as it is encoded: what came, or its values in CBOR, so that values
+// that never travelled can be asked for as well. A sealed one is opened.
+func (p Payload) Encoded() (Payload, error) {
 	p, err := p.Open()
 	if err != nil {
 		return Payload{}, err
@@ -440,7 +440,7 @@ func (p *Payload) scan(targets []any) error {
 			return scanError(i, target, err)
 		}
 	}
-	q, err := p.encoded()
+	q, err := p.Encoded()
 	if err != nil {
 		return scanError(0, targets[0], err)
 	}
@@ -507,7 +507,7 @@ func (p Payload) ScanKw(v any) error {
 	if err := checkTarget(v); err != nil {
 		return scanError(-1, v, err)
 	}
-	q, err := p.encoded()
+	q, err := p.Encoded()
 	switch {
 	case err != nil:
 	case q.kwargs() == nil:
@@ -524,7 +524,7 @@ func (p Payload) ScanKw(v any) error {
 // Args returns the positional arguments as plain values.
 func (p Payload) Args() ([]any, error) {
 	var list []any
-	q, err := p.encoded()
+	q, err := p.Encoded()
 	if err == nil && q.args() != nil {
 		err = noMismatch(q.codec.Unmarshal(q.args(), &list), badNoList)
 	}
@@ -534,7 +534,7 @@ func (p Payload) Args() ([]any, error) {
 // Kwargs returns the keyword arguments as plain values.
 func (p Payload) Kwargs() (map[string]any, error) {
 	var m map[string]any
-	q, err := p.encoded()
+	q, err := p.Encoded()
 	if err == nil && q.kwargs() != nil {
 		err = noMismatch(q.codec.Unmarshal(q.kwargs(), &m), badNoDict)
 	}
