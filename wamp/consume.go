@@ -11,6 +11,8 @@ import (
 // event. One handler runs at a time, in the order of the events; with [Concurrency]
 // several do, which begin in that order. Other events wait in the subscription's
 // [Buffer], whose bound and policies are those of Subscribe. [FromHistory] works too.
+// With [OverflowBlock] a handler that calls by its own session may wait for itself, until
+// the deadline of its call.
 //
 // ctx governs the subscription as in Subscribe. The ctx of h has the values of that ctx,
 // and ends with it and with the session, with a [ClosedError] as its cause, but not by

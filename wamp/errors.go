@@ -404,8 +404,8 @@ func NewError(uri string, payload Payload) *Error { return &Error{URI: uri, Payl
 
 // Errorf returns an error for a handler to return or for [Invocation.Fail], with a text
 // for the caller. kind says which one it is: a constant such as [ErrInvalidArgument], or
-// an error of [NewError]; any other is wamp.error.runtime_error. The caller gets an
-// [Error] with that URI, whose only argument is the text that [fmt.Errorf] makes.
+// an error that carries a URI, of [NewError] or received; any other is
+// wamp.error.runtime_error. The caller gets an [Error] with that URI, whose only argument is the text that [fmt.Errorf] makes.
 //
 //	return wamp.Errorf(wamp.ErrInvalidArgument, "line %d: %v", n, err)
 func Errorf(kind error, format string, args ...any) *Error {

@@ -3,9 +3,11 @@ package wamp
 import (
 	"context"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp/codec"
+	"github.com/connectanum/connectanum-go/wamp/proto"
 	"github.com/connectanum/connectanum-go/wamp/session"
 )
 
@@ -80,6 +82,11 @@ func (e *seen) begin(ctx context.Context, at where) (context.Context, error) {
 		}
 		e.ctxs = append(e.ctxs, ctx)
 	}
+	switch e.Kind {
+	case OpCall, OpPublish:
+		e.Options = slices.DeleteFunc(slices.Clone(e.Options), ownOption)
+	default:
+	}
 	own, err := session.Own(ctx)
 	if err != nil {
 		own = first
@@ -87,6 +94,11 @@ func (e *seen) begin(ctx context.Context, at where) (context.Context, error) {
 	}
 	returned = true
 	return own, err
+}
+
+// ownOption reports whether an option is the operation's own affair.
+func ownOption(e proto.Entry) bool {
+	return e.Key == proto.KeyAcknowledge || e.Key == proto.KeyProgress || e.Key == proto.KeyReceiveProgress
 }
 
 // call calls a method of an interceptor.

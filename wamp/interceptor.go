@@ -12,6 +12,8 @@ import (
 // [WithInterceptors]. [InterceptorFuncs] is one of functions, of which any may be left
 // out.
 //
+// An interceptor must not close or drain the session: that waits for it.
+//
 // Its methods run on the goroutine of the user who began the operation, on that of
 // the loop, handler or producer that belongs to it, or on one of the stream's, and never
 // on those that the session itself needs. So a method that waits holds up its operation,
@@ -21,7 +23,7 @@ import (
 type Interceptor interface {
 	// Begin is called before anything of the operation is sent, or for an
 	// invocation or event before the user's code gets it. The context that it
-	// returns must derive from ctx, or be ctx. It governs a call, a publish or the
+	// returns must derive from ctx, or be ctx; nil stands for ctx. It governs a call, a publish or the
 	// connection, is that of the handler of an invocation, and that of Event.Context.
 	//
 	// Begin may replace op.Payload, and op.Options of what is sent. An error refuses the
@@ -115,9 +117,9 @@ type Op struct {
 	// Begin may replace it.
 	Payload Payload
 	// Options are those of the message of a call, publish, subscribe or register, as far
-	// as options of this library have set them. Begin may replace them: keys of its own,
-	// which begin with x_, or those of the WAMP specification. For an invocation or
-	// event they are the details that came, and are not changed.
+	// as options of this library have set them. Begin may replace them; acknowledge,
+	// progress and receive_progress, which the operation itself sets, are left out. For
+	// an invocation or event they are the details that came, and are not changed.
 	Options Dict
 	// Progressive reports that progressive results were asked for.
 	Progressive bool
@@ -195,7 +197,9 @@ func (f InterceptorFuncs) End(ctx context.Context, op *Op, err error) {
 // or for an invocation or event first. Without any, operations cost nothing more.
 //
 // A channel of results, events, invocations or acknowledgements then has a goroutine for
-// as long as it lives, on which they run. Of package meta they see the calls only.
+// as long as it lives, on which they run. That of a subscription or registration has no room
+// of its own: what its consumer has not taken when it ends was not handed over. Of package
+// meta interceptors see the calls only.
 func WithInterceptors(interceptors ...Interceptor) Option {
 	return optionFunc(func(c *config) error {
 		for _, i := range interceptors {

@@ -225,7 +225,7 @@ func (p *publishStream) publish(ctx context.Context, f *inFlight, payload Payloa
 	h, options := p.head, p.acked
 	payload, err := p.see(f, payload)
 	if f.seen != nil {
-		h, options = nil, f.seen.Options
+		h, options = nil, f.seen.Options.With(proto.KeyAcknowledge, true)
 	}
 	if err == nil {
 		f.pub.Rest, f.pub.Roomy, f.pub.Needs, err = p.s.restOf(f.pub.Scratch[:0], h, p.topic, options, p.cfg.needs, payload)

@@ -10,7 +10,7 @@ import (
 type Delivered struct {
 	// Count is how many progressive results there were, over all attempts.
 	Count int
-	// Last is the last of them.
+	// Last is the last of them, as interceptors have left it.
 	Last Result
 }
 
@@ -24,7 +24,7 @@ type Delivered struct {
 //
 // While nothing of the new call has been delivered it is made again after
 // [ErrNoSuchProcedure], [ErrNoAvailableCallee] and [ErrUnavailable], since callees come back
-// too: as the policy of [Retry] says, or without that for one minute. An error with
+// too: as the policy of [Retry] says, which begins anew, or without that for one minute. An error with
 // wamp.error.canceled from the other side ends the call, as does a call that has ended three
 // connections in a row, and the end of the session.
 //

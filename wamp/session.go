@@ -143,7 +143,8 @@ func (s *Session) States(ctx context.Context) <-chan State {
 // ctx governs the wait; [CloseTimeout] bounds it where ctx has no deadline.
 // What is left at its end is cut, and the error says what that was. Called in a
 // handler with a context that derives from the handler's, Drain does not wait
-// for that handler.
+// for that handler; events that wait behind it are not handled, and [Consumer.Err]
+// counts them.
 func (s *Session) Drain(ctx context.Context) error { return s.leave(ctx, "drain", s.eng.Drain) }
 
 // Close ends the session: it sends GOODBYE after everything that was begun

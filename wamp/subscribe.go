@@ -83,8 +83,8 @@ func (e Event) TrustLevel() (level int, ok bool) {
 }
 
 // Context returns the context that interceptors have made for the event, such as that of
-// its trace, and [context.Background] where the session has none. See
-// [WithInterceptors].
+// its trace, and [context.Background] where the session has none. It ends with the
+// context of the subscription. See [WithInterceptors].
 func (e Event) Context() context.Context {
 	if e.seen == nil {
 		return context.Background() //nolint:forbidigo // nobody waits for it
