@@ -262,6 +262,9 @@ type watch struct {
 // ended is called when the context of the invocation has ended. Where it may still be
 // answered, it waits until the engine has done so.
 func (w *watch) ended() {
+	if w.inv.ended.Load() {
+		return // it is being answered, and ends by that
+	}
 	cause := w.inv.cause()
 	_, interrupt := session.Find[*Interrupt](cause)
 	if !interrupt && !session.Is(cause, ErrTimeout) || w.inv.reg.s.eng.Err() != nil {
@@ -290,7 +293,7 @@ func (w *watch) release() {
 
 // over tells that the invocation was not answered.
 func (w *watch) over() {
-	if w.left.CompareAndSwap(false, true) {
+	if !w.inv.ended.Load() && w.left.CompareAndSwap(false, true) {
 		defer w.inv.reg.s.seeing.Leave() // also behind runtime.Goexit
 		w.release()
 		w.inv.more.seen.over(w.inv.cause(), onUsers)
