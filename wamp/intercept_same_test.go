@@ -72,6 +72,7 @@ func TestInterceptNothingIsTheSame(t *testing.T) {
 					r := wamptest.NewRouter(t)
 					w := &sameWorld{t: t, r: r, s: join(t, r, o...), sl: join(t, r, o...), began: time.Now()}
 					f(w)
+					<-time.After(time.Minute) // handlers that were interrupted end, before Close would name them
 					synctest.Wait()
 					outs = append(outs, w.out)
 				})

@@ -98,10 +98,10 @@ func TestServeDecoderSlips(t *testing.T) {
 }
 
 // These are errors as no one should write them.
-type asErr struct{ e *wamp.Error }
+type asError struct{ e *wamp.Error }
 
-func (e asErr) Error() string { return "as" }
-func (e asErr) As(t any) bool {
+func (e asError) Error() string { return "as" }
+func (e asError) As(t any) bool {
 	if p, ok := t.(**wamp.Error); ok {
 		*p = e.e
 		return true
@@ -109,34 +109,34 @@ func (e asErr) As(t any) bool {
 	return false
 }
 
-type isErr struct{}
+type isError struct{}
 
-func (isErr) Error() string   { return "is" }
-func (isErr) Is(t error) bool { return t == wamp.ErrInvalidArgument }
+func (isError) Error() string   { return "is" }
+func (isError) Is(t error) bool { return t == wamp.ErrInvalidArgument }
 
-type panicErr struct{}
+type panicError struct{}
 
-func (*panicErr) Error() string { panic("boom") }
+func (*panicError) Error() string { panic("boom") }
 
-type goexitErr struct{}
+type goexitError struct{}
 
-func (goexitErr) Error() string { runtime.Goexit(); return "" }
+func (goexitError) Error() string { runtime.Goexit(); return "" }
 
-type selfErr struct{}
+type selfError struct{}
 
-func (e *selfErr) Error() string { return "self" }
-func (e *selfErr) Unwrap() error { return e }
+func (e *selfError) Error() string { return "self" }
+func (e *selfError) Unwrap() error { return e }
 
-type mapErr struct{ m map[string]int }
+type mapError map[string]int
 
-func (mapErr) Error() string { return "uncomparable" }
+func (mapError) Error() string { return "uncomparable" }
 
 // TestServeOddErrors returns errors that are made to confuse whoever looks at them.
 func TestServeOddErrors(t *testing.T) {
 	const masked, ours = "wamp.error.runtime_error", "com.example.error.own: text"
 	made := wamp.NewError("com.example.error.own", wamp.Args("text").With("k", 1))
 	var nilErr *wamp.Error
-	var nilPanic *panicErr
+	var nilPanic *panicError
 	deep := error(made)
 	for range 150 {
 		deep = fmt.Errorf("x: %w", deep)
@@ -145,20 +145,20 @@ func TestServeOddErrors(t *testing.T) {
 		fail func(ctx context.Context, s *wamp.Session) error
 		want string
 	}{
-		"as": {func(context.Context, *wamp.Session) error { return asErr{made} }, ours},
+		"as": {func(context.Context, *wamp.Session) error { return asError{made} }, ours},
 		"as wrapped": {func(context.Context, *wamp.Session) error {
-			return errors.Join(errors.New("a"), fmt.Errorf("%w", asErr{made}))
+			return errors.Join(errors.New("a"), fmt.Errorf("%w", asError{made}))
 		}, ours},
-		"is":            {func(context.Context, *wamp.Session) error { return isErr{} }, masked},
+		"is":            {func(context.Context, *wamp.Session) error { return isError{} }, masked},
 		"nil typed":     {func(context.Context, *wamp.Session) error { return nilErr }, masked},
 		"nil panic":     {func(context.Context, *wamp.Session) error { return nilPanic }, masked},
 		"nil wrapped":   {func(context.Context, *wamp.Session) error { return fmt.Errorf("x: %w", nilErr) }, masked},
 		"nil joined":    {func(context.Context, *wamp.Session) error { return errors.Join(nilErr, made) }, ours},
-		"panics":        {func(context.Context, *wamp.Session) error { return &panicErr{} }, masked},
-		"panics joined": {func(context.Context, *wamp.Session) error { return errors.Join(&panicErr{}, made) }, ours},
-		"goexit":        {func(context.Context, *wamp.Session) error { return goexitErr{} }, masked},
-		"self":          {func(context.Context, *wamp.Session) error { return &selfErr{} }, masked},
-		"uncomp":        {func(context.Context, *wamp.Session) error { return mapErr{} }, masked},
+		"panics":        {func(context.Context, *wamp.Session) error { return &panicError{} }, masked},
+		"panics joined": {func(context.Context, *wamp.Session) error { return errors.Join(&panicError{}, made) }, ours},
+		"goexit":        {func(context.Context, *wamp.Session) error { return goexitError{} }, masked},
+		"self":          {func(context.Context, *wamp.Session) error { return &selfError{} }, masked},
+		"uncomp":        {func(context.Context, *wamp.Session) error { return mapError{} }, masked},
 		"deep":          {func(context.Context, *wamp.Session) error { return deep }, masked},
 		"empty uri":     {func(context.Context, *wamp.Session) error { return wamp.NewError("", wamp.Args()) }, masked},
 		"zero":          {func(context.Context, *wamp.Session) error { return &wamp.Error{} }, masked},
