@@ -231,12 +231,15 @@ var sameCases = map[string]func(w *sameWorld){
 			ch := make(chan wamp.Payload, 5)
 			ch <- wamp.Args(1)
 			ch <- wamp.Args(make(chan int))
-			ch <- wamp.Args(2)
-			close(ch)
+			time.AfterFunc(time.Second, func() { // or it may have been taken before the error was seen
+				ch <- wamp.Args(2)
+				close(ch)
+			})
 			var errs []error
 			for _, a := range allAcks(w.s.PublishStream(w.t.Context(), "com.x", ch, o...)) {
 				errs = append(errs, a.Err)
 			}
+			<-time.After(time.Minute)
 			w.say("%v", errs)
 		}
 	},
