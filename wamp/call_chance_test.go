@@ -15,7 +15,7 @@ import (
 	"github.com/connectanum/connectanum-go/wamp/wamptest"
 )
 
-var chanceSeeds = flag.Int("chance.seeds", 6, "seeds that TestCallsByChance plays")
+var chanceSeeds = flag.Int("chance.seeds", 6, "seeds that TestCallsByChance plays; tests of single calls play more, in proportion")
 
 // TestCallsByChance mixes calls of every kind with cancels, timeouts, declines
 // and the deaths of callees. Each call ends exactly once, with an outcome that

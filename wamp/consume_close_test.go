@@ -173,24 +173,6 @@ func TestCloseInsideEventHandler(t *testing.T) {
 			}
 		}
 	}
-	// Each of two handlers drains: neither waits for the other's events or for itself.
-	synctest.Test(t, func(t *testing.T) {
-		r := wamptest.NewRouter(t)
-		s, other := join(t, r), join(t, r)
-		outcomes := make(chan error, 2)
-		consumer(t, s, func(ctx context.Context, _ int) error {
-			err := s.Drain(ctx)
-			outcomes <- err
-			return nil
-		}, wamp.Concurrency(2))
-		publish(t, other, "com.example.topic", 0, 2)
-		start := time.Now()
-		<-outcomes
-		<-outcomes
-		if took := time.Since(start); took > time.Second {
-			t.Errorf("it took %v", took)
-		}
-	})
 	// In a handler of another session, or one that was not told: it is waited for.
 	synctest.Test(t, func(t *testing.T) {
 		r := wamptest.NewRouter(t)

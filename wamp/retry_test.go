@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -254,4 +255,23 @@ func TestRetryEndsWithItsSession(t *testing.T) {
 			t.Errorf("%v after %v", err, time.Since(began))
 		}
 	})
+}
+
+// TestRetryOptionIsShared has one option for calls at once: go test -race.
+func TestRetryOptionIsShared(t *testing.T) {
+	r := wamptest.NewRouter(t)
+	s := join(t, r)
+	handle(t, join(t, r), "com.x", echo)
+	retry := wamp.Retry(wamp.RetryPolicy{Attempts: 3})
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for range 20 {
+				if _, err := s.Call(t.Context(), "com.x", wamp.Args(1), retry).Final(); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
 }
