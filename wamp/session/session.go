@@ -92,15 +92,9 @@ func (s *Session) Context() context.Context { return s.ctx }
 // Done is closed when the session is over.
 func (s *Session) Done() <-chan struct{} { return s.done }
 
-// Err is nil while the session lives, then a *ClosedError.
-func (s *Session) Err() error {
-	select {
-	case <-s.done:
-		return context.Cause(s.ctx)
-	default:
-		return nil
-	}
-}
+// Err is nil while the session lives, then a *ClosedError: from the moment that its
+// context ends.
+func (s *Session) Err() error { return context.Cause(s.ctx) }
 
 // Undelivered is the end of a stream that Close has cut: n values were lost.
 func (s *Session) Undelivered(n int) error {
