@@ -173,7 +173,7 @@ func (s *Session) newBlocks(ctx context.Context, procedure string, options []Cal
 		cs.over = func(error) { over(cs) }
 	}
 	err := cs.configure(ctx, procedure, progressive(options))
-	cs.OpenBlocks(cs.call.Ctx, s.eng, progressChannel)
+	cs.OpenBlocks(cs.call.Ctx, (*callEngine)(cs), progressChannel)
 	cs.Cut = cutCall
 	return cs, err
 }

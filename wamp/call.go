@@ -189,7 +189,7 @@ func (s *Session) newCall(ctx context.Context, procedure string, options []CallO
 	if cs.call.Progressive {
 		n = progressChannel
 	}
-	cs.Open(cs.call.Ctx, s.eng, n)
+	cs.Open(cs.call.Ctx, (*callEngine)(cs), n)
 	cs.Cut = cutCall
 	return cs, err
 }
@@ -219,8 +219,28 @@ func (cs *callStream) configure(ctx context.Context, procedure string, options [
 
 // cutCall is the last result of a call that Close has cut.
 func cutCall(s *flow.Stream[Result], n int) (Result, bool) {
-	return Result{Err: opError("call", "", s.Engine().(*session.Session).Undelivered(n))}, true
+	cs := (*callStream)(s.Engine().(*callEngine))
+	return Result{Err: opError("call", cs.call.URI, cs.s.eng.Undelivered(n))}, true
 }
+
+// callEngine is the engine of the stream of a call, which is the session's. It tells
+// cutCall which call that is.
+type callEngine callStream
+
+// Hold implements flow.Engine.
+func (e *callEngine) Hold(bytes int) { e.s.eng.Hold(bytes) }
+
+// Ungate implements flow.Engine.
+func (e *callEngine) Ungate() { e.s.eng.Ungate() }
+
+// Letting implements flow.Engine.
+func (e *callEngine) Letting() bool { return e.s.eng.Letting() }
+
+// Feed implements flow.Engine.
+func (e *callEngine) Feed(feeder func(hurry <-chan struct{})) { e.s.eng.Feed(feeder) }
+
+// GoFeeder implements flow.Engine.
+func (e *callEngine) GoFeeder(f func(hurry <-chan struct{})) error { return e.s.eng.GoFeeder(f) }
 
 // begin hands the call over with its payload.
 func (cs *callStream) begin(payload Payload) error {

@@ -126,7 +126,7 @@ func (lc *longCall) open() *callStream {
 	if lc.seen != nil {
 		cs.head = nil // its options may be others
 	}
-	cs.OpenBlocks(cs.call.Ctx, lc.s.eng, progressChannel)
+	cs.OpenBlocks(cs.call.Ctx, (*callEngine)(cs), progressChannel)
 	cs.Cut = cutCall
 	lc.cs = cs
 	return cs

@@ -116,6 +116,10 @@ func TestCloseCutsUnreadStreams(t *testing.T) {
 		}
 		var e *wamp.ClosedError
 		got, last := tail(t, u.results)
+		var op *wamp.OpError
+		if !errors.As(last.Err, &op) || op.URI == "" {
+			t.Errorf("%v does not name its procedure", last.Err)
+		}
 		if !errors.As(last.Err, &e) || e.Undelivered == 0 || got+e.Undelivered != n+1 { // the final result is lost too
 			t.Errorf("%d results, then %v", got, last.Err)
 		}

@@ -23,12 +23,32 @@ import (
 	"github.com/connectanum/connectanum-go/wamp/wamptest"
 )
 
+// Search is a request: which word to look for in which file, and how long to
+// rest behind each line.
+type Search struct {
+	File  string        `json:"file"`
+	Word  string        `json:"word"`
+	Pause time.Duration `json:"pause"`
+}
+
 // Found is one progressive result: how far the search is, and the line that
 // matched.
 type Found struct {
 	Line  int    `json:"line"`
 	Bytes int64  `json:"bytes"`
 	Text  string `json:"text"`
+}
+
+// Summary is the final result.
+type Summary struct {
+	Lines   int `json:"lines"`
+	Matches int `json:"matches"`
+}
+
+// Tide is an event.
+type Tide struct {
+	State  string  `json:"state"`
+	Metres float64 `json:"metres"`
 }
 
 func main() {
@@ -74,7 +94,7 @@ func run(ctx context.Context, address, realm, file, word string) error {
 	fmt.Printf("joined:   realm %s as %s, session %d, %s\n", d.Realm, d.AuthRole, d.Session, d.Protocol)
 
 	stopped := make(chan string, 1)
-	if _, err := worker.Handle(ctx, "com.example.search", search(stopped)); err != nil {
+	if _, err := wamp.ServeStream(ctx, worker, "com.example.search", search(stopped)); err != nil {
 		return err
 	}
 	if err := stream(ctx, client, file, word); err != nil {
@@ -89,38 +109,33 @@ func run(ctx context.Context, address, realm, file, word string) error {
 // search is the procedure: it reads the file line by line, sends each line
 // that has the word as a progressive result, and returns how many lines there
 // were and how many matched. When the caller cancels, ctx ends.
-func search(stopped chan<- string) wamp.Handler {
-	return func(ctx context.Context, inv *wamp.Invocation) error {
-		var file, word string
-		var pause time.Duration
-		if err := inv.Scan(&file, &word, &pause); err != nil {
-			return wamp.ErrInvalidArgument
-		}
-		f, err := os.Open(file)
+func search(stopped chan<- string) func(context.Context, Search, func(Found) error) (Summary, error) {
+	return func(ctx context.Context, in Search, send func(Found) error) (Summary, error) {
+		var sum Summary
+		f, err := os.Open(in.File)
 		if err != nil {
-			return wamp.NewError("com.example.error.no_such_file", wamp.Args(file))
+			return sum, wamp.NewError("com.example.error.no_such_file", wamp.Args(in.File))
 		}
 		defer f.Close()
-		var lines, matches int
 		var size int64
-		for in := bufio.NewScanner(f); in.Scan(); {
+		for text := bufio.NewScanner(f); text.Scan(); {
 			if ctx.Err() != nil {
-				stopped <- fmt.Sprintf("after line %d: %v", lines, context.Cause(ctx))
-				return ctx.Err()
+				stopped <- fmt.Sprintf("after line %d: %v", sum.Lines, context.Cause(ctx))
+				return sum, ctx.Err()
 			}
-			lines++
-			size += int64(len(in.Bytes()) + 1)
-			if strings.Contains(in.Text(), word) {
-				matches++
-				if err := inv.Progress(wamp.Args(Found{lines, size, in.Text()})); err != nil {
+			sum.Lines++
+			size += int64(len(text.Bytes()) + 1)
+			if strings.Contains(text.Text(), in.Word) {
+				sum.Matches++
+				if err := send(Found{sum.Lines, size, text.Text()}); err != nil {
 					continue // ctx has ended: the next round sees it
 				}
 			}
-			if pause > 0 {
-				wait(ctx, pause)
+			if in.Pause > 0 {
+				wait(ctx, in.Pause)
 			}
 		}
-		return inv.Return(wamp.Args(lines, matches))
+		return sum, nil
 	}
 }
 
@@ -138,20 +153,9 @@ func wait(ctx context.Context, d time.Duration) {
 func stream(ctx context.Context, client *wamp.Session, file, word string) error {
 	fmt.Printf("\nA call is a stream: searching %s for %q\n", file, word)
 	shown := 0
-	for r := range client.Call(ctx, "com.example.search", wamp.Args(file, word, 0), wamp.Progressive()) {
-		if r.Err != nil {
-			return r.Err
-		}
-		if !r.Progress {
-			var lines, matches int
-			if err := r.Scan(&lines, &matches); err != nil {
-				return err
-			}
-			fmt.Printf("  final result: %d lines read, %d matches\n", lines, matches)
-			continue
-		}
-		var found Found
-		if err := r.Scan(&found); err != nil {
+	search := wamp.OpenStream[Found, Summary](ctx, client, "com.example.search", wamp.Args(Search{File: file, Word: word}))
+	for found, err := range search.All() {
+		if err != nil {
 			return err
 		}
 		if shown++; shown <= 3 {
@@ -160,6 +164,11 @@ func stream(ctx context.Context, client *wamp.Session, file, word string) error 
 			fmt.Println("  progress: ...")
 		}
 	}
+	sum, err := search.Result()
+	if err != nil {
+		return err
+	}
+	fmt.Printf("  final result: %d lines read, %d matches\n", sum.Lines, sum.Matches)
 	return nil
 }
 
@@ -169,9 +178,10 @@ func cancelled(ctx context.Context, client *wamp.Session, file string, stopped <
 	callCtx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	n := 0
-	for r := range client.Call(callCtx, "com.example.search", wamp.Args(file, "", 2*time.Millisecond), wamp.Progressive()) {
-		if r.Err != nil {
-			fmt.Printf("  caller:  the stream ended with %q (canceled: %v)\n", r.Err, errors.Is(r.Err, context.Canceled))
+	search := wamp.OpenStream[Found, Summary](callCtx, client, "com.example.search", wamp.Args(Search{File: file, Pause: 2 * time.Millisecond}))
+	for _, err := range search.All() {
+		if err != nil {
+			fmt.Printf("  caller:  the stream ended with %q (canceled: %v)\n", err, errors.Is(err, context.Canceled))
 			break
 		}
 		if n++; n == 3 {
@@ -190,25 +200,22 @@ func cancelled(ctx context.Context, client *wamp.Session, file string, stopped <
 // events publishes to a subscriber.
 func events(ctx context.Context, subscriber, publisher *wamp.Session) error {
 	fmt.Println("\nPublish and subscribe")
-	sub, err := subscriber.Subscribe(ctx, "com.example.tide")
+	came := make(chan wamp.EventOf[Tide], 1)
+	sub, err := wamp.On(ctx, subscriber, "com.example.tide", func(_ context.Context, ev wamp.EventOf[Tide]) error {
+		came <- ev
+		return nil
+	})
 	if err != nil {
 		return err
 	}
-	id, err := publisher.Publish(ctx, "com.example.tide", wamp.Args("high").With("metres", 3.5), wamp.Acknowledge()).Wait()
+	id, err := publisher.Publish(ctx, "com.example.tide", wamp.Args(Tide{"high", 3.5}), wamp.Acknowledge()).Wait()
 	if err != nil {
 		return err
 	}
 	fmt.Printf("  publisher:  acknowledged as publication %d\n", id)
 	select {
-	case ev := <-sub.Events():
-		var tide string
-		var more struct {
-			Metres float64 `json:"metres"`
-		}
-		if err := errors.Join(ev.Scan(&tide), ev.ScanKw(&more)); err != nil {
-			return err
-		}
-		fmt.Printf("  subscriber: the tide is %s, %.1f metres (publication %d)\n", tide, more.Metres, ev.Publication)
+	case ev := <-came:
+		fmt.Printf("  subscriber: the tide is %s, %.1f metres (publication %d)\n", ev.Value.State, ev.Value.Metres, ev.Publication)
 	case <-ctx.Done():
 		return ctx.Err()
 	}
