@@ -165,8 +165,9 @@ func (lc *longCall) pass(r *Result, yield func(*Result) bool) bool {
 		if err := lc.seen.progress(&p, lc.at); err != nil {
 			lc.cancel(err)
 			*r = Result{Err: opError("call", lc.procedure, err)}
+		} else {
+			r.Payload = p.Payload
 		}
-		r.Payload = p.Payload
 	}
 	if lc.timeout > 0 {
 		lc.since = time.Now()

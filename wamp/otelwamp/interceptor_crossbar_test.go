@@ -114,6 +114,7 @@ func TestOneTraceThroughCrossbar(t *testing.T) {
 								producer publish com.otelwamp.done Unset ok
 									consumer receive com.otelwamp.done Unset ok`)
 		has(t, g.span(trace.SpanKindClient, "com.otelwamp.front"), "wamp.realm", "realm1", "server.address", "127.0.0.1")
+		t.Logf("the trace:\n%s", g.tree())
 	})
 }
 
