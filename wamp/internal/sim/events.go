@@ -146,7 +146,10 @@ func (m *Model) ofTopic(o *op, got Tag) bool {
 		m.broken(OwnAnswer, "subscription %d got what is not an event of its topic: %v", o.Op, got)
 		return false
 	}
-	if o.ended > 0 && !(o.lingers && o.outcome != Left && o.outcome != Canceled) {
+	if o.ended > 0 && o.lingers && (o.outcome == Left || o.outcome == Canceled) {
+		o.late++ // it may have been taken out already
+	}
+	if o.ended > 0 && (!o.lingers || o.late > 1) {
 		m.broken(EndsOnce, "subscription %d got an event after its end", o.Op)
 	}
 	if m.Exact && got.Run != m.link {

@@ -78,6 +78,7 @@ type op struct {
 	slow      bool
 	stuck     bool // its consumer does not read any more
 	lingers   bool // it has a handler
+	late      int  // events that it was given behind an end that drops them
 	writes    []write
 	wrote     time.Duration
 	waits     [2]bool // for a window, perhaps
@@ -183,6 +184,7 @@ type Model struct {
 	failFast  bool
 	downAt    time.Duration // when the link was lost
 	restarted time.Duration // when the router was last restarted
+	restarts  time.Duration // when that began
 	apart     map[int]bool  // links that ended while the peers were not back from it
 	upAt      time.Duration // when the link came
 	leaving   int           // the link that the router has said GOODBYE on

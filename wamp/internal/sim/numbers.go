@@ -1,5 +1,11 @@
 package sim
 
+import (
+	"time"
+
+	"github.com/connectanum/connectanum-go/wamp/proto"
+)
+
 // NumbersURI is the procedure of calls whose results are numbers.
 const NumbersURI = "sim.numbers"
 
@@ -40,6 +46,23 @@ func numbersCut(m *Model, o *op, e End) string {
 		return ""
 	}
 	return blameTrue(m, o, e)
+}
+
+// RouterRestarts says that the router is about to be restarted: it may say of calls that
+// their callee is gone before it is gone itself.
+func (m *Model) RouterRestarts() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.restarts = m.now()
+}
+
+// numbersCanceled: its callee was lost, and its link was not yet. That is no loss to resume
+// behind.
+func numbersCanceled(m *Model, o *op, e End) string {
+	if e.URI != proto.ErrURICanceled {
+		return "nobody says so"
+	}
+	return unless(o.slow || m.restarts > 0 && m.now()-m.restarts <= time.Second, "its callee was not lost")
 }
 
 // numbersTrue: all numbers have come.

@@ -71,7 +71,7 @@ var truths = map[Kind]map[Outcome]func(m *Model, o *op, e End) string{
 	},
 	Publish: {Result: takenTrue, Error: deniedTrue, Canceled: canceledTrue, Closed: closedTrue, Unknown: unknownTrue, NotConnected: failFastTrue},
 	Stream:  {Canceled: canceledTrue, Closed: closedTrue, Unknown: unknownStream, NotConnected: failFastTrue},
-	Numbers: {Result: numbersTrue, Canceled: canceledTrue, Closed: closedTrue, Unknown: numbersCut, NotConnected: failFastTrue},
+	Numbers: {Result: numbersTrue, Error: numbersCanceled, Canceled: canceledTrue, Closed: closedTrue, Unknown: numbersCut, NotConnected: failFastTrue},
 	Follow: {Canceled: canceledTrue, Closed: closedTrue, Unknown: blameTrue, NotConnected: func(m *Model, o *op, e End) string {
 		if o.acked {
 			return "it was there already"
@@ -261,13 +261,13 @@ func invokeErrorTrue(m *Model, o *op, e End) string {
 	case proto.ErrURIUnavailable:
 		over := r.ended > 0 || r.leaving || r.cancelled || r.revoked || !r.acked || m.draining || m.over || m.ending != ""
 		full := r.slow || !m.Exact && r.Steps == 0
-		return unless(o.Action.End == EndDecline || over || full || r.Name > 0 || m.restarts(r), "its registration is there and has room")
+		return unless(o.Action.End == EndDecline || over || full || r.Name > 0 || m.apartNow(r), "its registration is there and has room")
 	}
 	return unless(slices.Contains(routerErrors, e.URI), "nobody says so")
 }
 
-// restarts reports whether a registration is not there for the moment.
-func (m *Model) restarts(r *op) bool { return r.ackedLink != m.link || !m.up }
+// apartNow reports whether a registration is not there for the moment.
+func (m *Model) apartNow(r *op) bool { return r.ackedLink != m.link || !m.up }
 
 func unknownTrue(m *Model, o *op, e End) string {
 	switch {

@@ -221,6 +221,7 @@ func (w *simWorld) fault(a sim.Action) bool {
 		if w.up() != nil {
 			w.m.CutsDone()
 		}
+		w.m.RouterRestarts()
 		w.router.Restart()
 		w.m.RouterRestarted()
 		synctest.Wait()
