@@ -263,9 +263,9 @@ var sameCases = map[string]func(w *sameWorld){
 			said <- fmt.Sprintf("%v; %v", err, inv.Return())
 			return nil
 		})
-		w.read("call", w.s.Call(w.t.Context(), "com.x", wamp.Args(1), wamp.Progressive()))
-		w.read("call", w.s.Call(w.t.Context(), "com.x", wamp.Args(1)))
-		for range 4 {
+		for _, options := range [][]wamp.CallOption{{wamp.Progressive()}, nil} {
+			w.read("call", w.s.Call(w.t.Context(), "com.x", wamp.Args(1), options...))
+			w.say("%s", <-said)
 			w.say("%s", <-said)
 		}
 	},

@@ -107,7 +107,7 @@ func (lc *longCall) attempt(err error) {
 	if lc.seen != nil {
 		cs.call.Options = lc.message
 	}
-	if lc.resumes > 0 {
+	if lc.resumes > 0 || lc.attempts > 1 { // it has begun before
 		cs.call.Patient = true
 		cs.call.SetDeaths(lc.deaths)
 	}

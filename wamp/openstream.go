@@ -33,7 +33,8 @@ type ResultStream[P, R any] struct {
 }
 
 // OpenStream calls a procedure whose progressive results are of type P and whose final
-// result is of type R. Both are decoded as [Call] decodes its result; either may be
+// result is of type R. The one are decoded as the elements of [Stream], the other as the
+// result of [Call]; either may be
 // [Payload] or struct{}. [Progressive] is set.
 //
 //	st := wamp.OpenStream[Progress, Summary](ctx, session, "com.example.import", wamp.Args(name))

@@ -49,7 +49,7 @@ func into(v any, p Payload, what string) (err error) {
 	}
 	n, raw := p.NArgs(), p.RawKwargs()
 	if n > 1 {
-		return fmt.Errorf("the %s has %d arguments, one is wanted", what, n)
+		return moreError(fmt.Sprintf("the %s has %d arguments, one is wanted", what, n))
 	}
 	if raw == nil {
 		if n == 0 {
@@ -61,7 +61,7 @@ func into(v any, p Payload, what string) (err error) {
 	case err != nil:
 		return err
 	case n == 1 && len(keywords) > 0:
-		return fmt.Errorf("the %s has arguments and keyword arguments", what)
+		return moreError("the " + what + " has arguments and keyword arguments")
 	case n == 1:
 		return p.Scan(v)
 	case len(keywords) == 0:
@@ -88,6 +88,11 @@ func into(v any, p Payload, what string) (err error) {
 	return fmt.Errorf("the %s has only keyword arguments", what)
 }
 
+// moreError says that a payload has more than its one value.
+type moreError string
+
+func (e moreError) Error() string { return string(e) }
+
 // mostPointers is how many pointers there may be in front of a type: one may be a pointer
 // to itself.
 const mostPointers = 8
@@ -111,8 +116,8 @@ func nothing(p Payload) bool {
 	return err == nil && len(keywords) == 0
 }
 
-// Stream calls a procedure and returns an iterator that decodes each result into a T,
-// as [Call] does: its one argument, or its keyword arguments where there are no
+// Stream calls a procedure and returns an iterator that decodes each result into a T: its
+// first argument, whatever else it has, or its keyword arguments where there are no
 // arguments and T is a struct or a map. [Progressive] is set.
 //
 // A progressive result that does not decode, or is empty where T is not struct{}, is
@@ -146,6 +151,9 @@ func element[T any](v *T, procedure string, r *Result) error {
 	err := r.CalleeErr()
 	if err == nil {
 		err = into(v, r.Payload, "result")
+		if _, more := err.(moreError); more { //nolint:errorlint // it is ours
+			err = r.Scan(v)
+		}
 	}
 	if err != nil {
 		*v = *new(T)
