@@ -61,6 +61,16 @@ func (e *ending) over(what, uri string, err error) {
 	e.err.CompareAndSwap(nil, &err)
 }
 
+// cut says that Close has cut a stream of which n values were not delivered, beside those
+// of which the stream has said so itself.
+func (e *ending) cut(s *Session, what, uri string, n int) {
+	if closed, is := session.Find[*ClosedError](e.why()); is {
+		n += closed.Undelivered
+	}
+	err := opError(what, uri, s.eng.Undelivered(n))
+	e.err.Store(&err)
+}
+
 // loop is an iterator over the values of a handle, which is what at uri. Behind the
 // last one it says why there are no more, unless the user has asked for that.
 func loop[T any](r *reader, end *ending, what, uri string, each iter.Seq[*T]) iter.Seq2[T, error] {
@@ -119,9 +129,10 @@ func (c source) each(yield func(*Result) bool) {
 func (s *Session) eachResult(ctx context.Context, procedure string, payload Payload, options []CallOption, yield func(*Result) bool) {
 	ctx, cancel := cancelable(ctx)
 	defer cancel()
+	options = progressive(options)
 	cs, err := s.newBlocks(ctx, procedure, options, nil)
 	if err == nil && cs.long() {
-		s.openLong(cs, procedure, payload, progressive(options), onUsers).each(yield)
+		s.openLong(cs, procedure, payload, options, onUsers).each(yield)
 		return
 	}
 	cs.start(payload, err)
@@ -132,9 +143,10 @@ func (s *Session) eachResult(ctx context.Context, procedure string, payload Payl
 // channel. It is begun, or ends with why it was not. over, if any, is called on the actor
 // when it ends. A call that takes more than that has a channel all the same.
 func (s *Session) openBlocks(ctx context.Context, procedure string, payload Payload, options []CallOption, over func(*callStream)) source {
+	options = progressive(options)
 	cs, err := s.newBlocks(ctx, procedure, options, over)
 	if err == nil && cs.long() {
-		lc := s.openLong(cs, procedure, payload, progressive(options), onFeeder)
+		lc := s.openLong(cs, procedure, payload, options, onFeeder)
 		lc.after = cs.ended
 		return source{channel: lc.results()}
 	}
@@ -155,24 +167,25 @@ func progressive(options []CallOption) []CallOption {
 	return append([]CallOption{Progressive()}, options...)
 }
 
-// start hands a call over, unless err is why it cannot be.
-func (cs *callStream) start(payload Payload, err error) {
+// start hands a call over, unless err is why it cannot be, and reports whether it has.
+func (cs *callStream) start(payload Payload, err error) bool {
 	if err == nil {
 		err = cs.begin(payload)
 	}
 	if err != nil {
 		cs.refuse(err)
 	}
+	return err == nil
 }
 
-// newBlocks makes the call of openBlocks, which is not handed over yet. Its struct is
-// not used again: the consumer looks at it behind the end.
+// newBlocks makes a call that is read by the block, and is not handed over yet. Its struct
+// is not used again: the consumer looks at it behind the end.
 func (s *Session) newBlocks(ctx context.Context, procedure string, options []CallOption, over func(*callStream)) (*callStream, error) {
 	cs := &callStream{s: s}
 	if over != nil {
 		cs.over = func(error) { over(cs) }
 	}
-	err := cs.configure(ctx, procedure, progressive(options))
+	err := cs.configure(ctx, procedure, options)
 	cs.OpenBlocks(cs.call.Ctx, (*callEngine)(cs), progressChannel)
 	cs.Cut = cutCall
 	return cs, err

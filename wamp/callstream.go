@@ -81,9 +81,10 @@ func (s *Session) CallFunc(ctx context.Context, procedure string, produce func(c
 
 // openProducer is CallFunc without a channel, see openBlocks.
 func (s *Session) openProducer(ctx context.Context, procedure string, produce func(ctx context.Context, send func(Payload) error) error, options []CallOption, over func(*callStream)) source {
+	options = progressive(options)
 	cs, err := s.newBlocks(ctx, procedure, options, over)
 	if err == nil && cs.long() {
-		return source{channel: s.produceLong(cs, procedure, produce, progressive(options))}
+		return source{channel: s.produceLong(cs, procedure, produce, options)}
 	}
 	cs.produce(produce, err)
 	return source{blocks: cs}

@@ -260,9 +260,8 @@ func (v *Consumer) tellLost() {
 		if why := v.sub.Err(); session.Is(why, ErrDraining) {
 			err := opError("subscription", v.sub.subscription.URI, &ClosedError{Reason: ErrDraining, Undelivered: lost})
 			v.sub.end.err.Store(&err)
-		} else if cut, is := session.Find[*ClosedError](why); is {
-			err := opError("subscription", v.sub.subscription.URI, v.sub.s.eng.Undelivered(lost+cut.Undelivered))
-			v.sub.end.err.Store(&err)
+		} else if _, is := session.Find[*ClosedError](why); is {
+			v.sub.end.cut(v.sub.s, "subscription", v.sub.subscription.URI, lost)
 		}
 	}
 }

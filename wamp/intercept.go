@@ -2,7 +2,6 @@ package wamp
 
 import (
 	"context"
-	"runtime/debug"
 	"slices"
 	"time"
 
@@ -106,7 +105,7 @@ func (e *seen) call(at where, f func() error) (err error) {
 	run := func() {
 		defer func() {
 			if p := recover(); p != nil {
-				err = e.panicked(p)
+				err = e.panicked(codec.NewPanicError(p))
 			}
 		}()
 		err = errInterceptor // where it calls runtime.Goexit
@@ -120,16 +119,11 @@ func (e *seen) call(at where, f func() error) (err error) {
 	return err
 }
 
-// mostStack is how much of a stack is kept.
-const mostStack = 16 << 10
-
-func (e *seen) panicked(p any) error {
-	stack := debug.Stack()
-	stack = stack[:min(len(stack), mostStack)]
+func (e *seen) panicked(err *PanicError) error {
 	if e.s != nil {
-		e.s.eng.Panicked("an interceptor", p, stack)
+		e.s.eng.Panicked("an interceptor", err.Value, err.Stack)
 	}
-	return &codec.PanicError{Value: p, Stack: stack}
+	return err
 }
 
 // progress lets the interceptors see a part of the operation, which they may replace.

@@ -2,11 +2,12 @@ package wamp
 
 import (
 	"context"
-	"runtime/debug"
+	"iter"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/connectanum/connectanum-go/wamp/codec"
 	"github.com/connectanum/connectanum-go/wamp/internal/flow"
 	"github.com/connectanum/connectanum-go/wamp/proto"
 	"github.com/connectanum/connectanum-go/wamp/session"
@@ -37,8 +38,8 @@ type handleRelay[T any] struct {
 }
 
 // channel is the channel. feed runs on its goroutine, and again where a user's code has
-// ended that. Where the handle is over already, rest gives what is left.
-func (h *handleRelay[T]) channel(ctx context.Context, s *Session, feed func(), rest func(yield func(T))) <-chan T {
+// ended that. Where the handle is over already, each gives what is left.
+func (h *handleRelay[T]) channel(ctx context.Context, s *Session, feed func(), each iter.Seq[*T]) <-chan T {
 	h.once.Do(func() {
 		ctx, stop := context.WithCancel(ctx)
 		h.stop.Store(&stop)
@@ -49,7 +50,9 @@ func (h *handleRelay[T]) channel(ctx context.Context, s *Session, feed func(), r
 		}
 		stop()
 		var left []T
-		rest(func(v T) { left = append(left, v) })
+		for v := range each {
+			left = append(left, *v)
+		}
 		h.ch = flow.Of(left...)
 	})
 	return h.ch
@@ -118,8 +121,7 @@ func (v *Consumer) seen(ctx context.Context, ev Event) error {
 	defer func() {
 		p := recover()
 		if p != nil {
-			stack := debug.Stack()
-			outcome = &PanicError{Value: p, Stack: stack[:min(len(stack), mostStack)]}
+			outcome = codec.NewPanicError(p)
 		}
 		ev.seen.over(outcome, onUsers)
 		if p != nil {
@@ -151,26 +153,6 @@ func (sub *Subscription) feed() {
 	if h.lost > 0 && h.relay.Live() {
 		sub.end.cut(sub.s, "subscription", sub.subscription.URI, h.lost)
 	}
-}
-
-// rest gives the events that are left of a subscription that is over.
-func (sub *Subscription) rest(yield func(Event)) {
-	for ev := range sub.plainEach {
-		if sub.see(ev, sub.values(), onUsers, false) {
-			yield(*ev)
-			ev.seen.over(nil, onUsers)
-		}
-	}
-}
-
-// cut says that Close has cut a stream of which n values were not delivered, beside those
-// of which the stream has said so itself.
-func (e *ending) cut(s *Session, what, uri string, n int) {
-	if closed, is := session.Find[*ClosedError](e.why()); is {
-		n += closed.Undelivered
-	}
-	err := opError(what, uri, s.eng.Undelivered(n))
-	e.err.Store(&err)
 }
 
 // see lets the interceptors see an invocation, and reports whether it is to be handed to
@@ -221,8 +203,7 @@ func (inv *Invocation) sees(p Payload, last bool) (Payload, error) {
 // seePanic tells the interceptors of the panic of a handler, which goes on.
 func (inv *Invocation) seePanic() {
 	if p := recover(); p != nil {
-		stack := debug.Stack()
-		_ = inv.end(proto.ErrURIRuntimeError, Payload{}, &PanicError{Value: p, Stack: stack[:min(len(stack), mostStack)]})
+		_ = inv.end(proto.ErrURIRuntimeError, Payload{}, codec.NewPanicError(p))
 		panic(p)
 	}
 }
@@ -319,12 +300,10 @@ func (inv *Invocation) base() context.Context {
 // each gives the invocations to yield that the interceptors let pass.
 func (r *Registration) each(yield func(**Invocation) bool) {
 	for v := range r.stream.Each {
-		if r.s.interceptors != nil {
-			if !(*v).see(onUsers, false) {
-				continue
-			}
-			(*v).watch()
+		if !(*v).see(onUsers, false) {
+			continue
 		}
+		(*v).watch()
 		if !yield(v) {
 			return
 		}
@@ -348,16 +327,6 @@ func (r *Registration) feed() {
 	}
 	if h.lost > 0 && h.relay.Live() {
 		r.end.cut(r.s, "registration", r.registration.URI, h.lost)
-	}
-}
-
-// rest gives the invocations that are left of a registration that is over.
-func (r *Registration) rest(yield func(*Invocation)) {
-	for v := range r.stream.Each {
-		if (*v).see(onUsers, false) {
-			(*v).watch()
-			yield(*v)
-		}
 	}
 }
 

@@ -111,23 +111,15 @@ func (lc *longCall) attempt(err error) {
 		cs.call.Patient = true
 		cs.call.SetDeaths(lc.deaths)
 	}
-	if err == nil {
-		err = cs.begin(lc.payload)
-	}
-	if lc.refused = err != nil; lc.refused {
-		cs.refuse(err)
-	}
+	lc.refused = !cs.start(lc.payload, err)
 }
 
 // open makes the stream of an attempt.
 func (lc *longCall) open() *callStream {
-	cs := &callStream{s: lc.s}
-	_ = cs.configure(lc.ctx, lc.procedure, lc.options) // it was right before
+	cs, _ := lc.s.newBlocks(lc.ctx, lc.procedure, lc.options, nil) // it was right before
 	if lc.seen != nil {
 		cs.head = nil // its options may be others
 	}
-	cs.OpenBlocks(cs.call.Ctx, (*callEngine)(cs), progressChannel)
-	cs.Cut = cutCall
 	lc.cs = cs
 	return cs
 }
@@ -237,9 +229,8 @@ func (lc *longCall) count(end *Result) {
 	if !is {
 		return
 	}
-	if closed, is := op.Err.(*ClosedError); is && lc.resumes > 0 { //nolint:errorlint // that of this call
-		// The last attempt has not begun. The one before has.
-		op.Err = &OutcomeUnknown{Delivered: lc.delivered.Count, Reason: closed}
+	if lc.resumes > 0 { // the last attempt may not have begun, the one before has
+		op.Err = lc.unknown(op.Err)
 	}
 	if lc.attempts == 1 {
 		return
@@ -288,7 +279,7 @@ func (lc *longCall) pause(policy *RetryPolicy, failed error) error {
 	}
 	t := time.NewTimer(d)
 	defer t.Stop()
-	if err := lc.wait(t.C); err != nil {
+	if _, err := await(lc, t.C, nil); err != nil {
 		return &RetryError{Attempts: lc.attempts, Err: failed, Ended: err}
 	}
 	lc.attempts++
@@ -296,29 +287,25 @@ func (lc *longCall) pause(policy *RetryPolicy, failed error) error {
 	return nil
 }
 
-// wait waits for something, for as long as the call may.
-func (lc *longCall) wait(something <-chan time.Time) error {
-	late, stop := lc.late()
-	defer stop()
+// await waits for what a channel brings, for as long as a call may wait. offline is why
+// there is no connection meanwhile, nil if there is one.
+func await[T any](lc *longCall, ch <-chan T, offline error) (v T, err error) {
+	var late <-chan time.Time // when its Timeout is over
+	if lc.timeout > 0 {
+		t := time.NewTimer(time.Until(lc.since.Add(lc.timeout)))
+		defer t.Stop()
+		late = t.C
+	}
 	select {
-	case <-something:
-		return nil
+	case v = <-ch:
+		return v, nil
 	case <-lc.ctx.Done():
-		return session.Canceled(lc.ctx)
+		return v, session.CanceledOffline(lc.ctx, offline)
 	case <-lc.s.eng.Done():
-		return lc.s.eng.Err()
+		return v, lc.s.eng.Err()
 	case <-late:
-		return &TimeoutError{After: lc.timeout}
+		return v, &TimeoutError{After: lc.timeout, Offline: offline}
 	}
-}
-
-// late tells when the timeout of the call is over.
-func (lc *longCall) late() (<-chan time.Time, func()) {
-	if lc.timeout <= 0 {
-		return nil, func() {}
-	}
-	t := time.NewTimer(time.Until(lc.since.Add(lc.timeout)))
-	return t.C, func() { t.Stop() }
 }
 
 // cut returns the error of a call that is resumed, nil for any other.
@@ -338,17 +325,20 @@ func (lc *longCall) cut(err error) *OutcomeUnknown {
 	return unknown
 }
 
-// over is the end of a call that was to be resumed, and whose session is over.
-func (lc *longCall) over() error {
-	<-lc.s.eng.Done()
-	return &OutcomeUnknown{Delivered: lc.delivered.Count, Reason: lc.s.eng.Err()}
+// unknown is the error of a call that was to be resumed: where its session is over, nobody
+// knows what became of it.
+func (lc *longCall) unknown(err error) error {
+	if closed, is := err.(*ClosedError); is { //nolint:errorlint // the engine's own, not wrapped yet
+		return &OutcomeUnknown{Delivered: lc.delivered.Count, Reason: closed}
+	}
+	return err
 }
 
 // ask waits for the next connection, and asks the user for the payload with which the call
 // goes on.
 func (lc *longCall) ask(unknown *OutcomeUnknown) error {
-	if err := lc.joined(unknown); err != nil {
-		return err
+	if err := lc.joined(unknown.Reason); err != nil {
+		return lc.unknown(err)
 	}
 	type answer struct {
 		p   Payload
@@ -366,23 +356,16 @@ func (lc *longCall) ask(unknown *OutcomeUnknown) error {
 			}
 		})
 	}); err != nil {
-		return lc.over()
+		return lc.unknown(err)
 	}
-	late, stop := lc.late()
-	defer stop()
-	select {
-	case a := <-said:
-		if a.err != nil {
-			return a.err
-		}
-		lc.payload = a.p
-	case <-lc.ctx.Done():
-		return session.Canceled(lc.ctx)
-	case <-lc.s.eng.Done():
-		return lc.over()
-	case <-late:
-		return &TimeoutError{After: lc.timeout}
+	a, err := await(lc, said, nil)
+	if err != nil {
+		return lc.unknown(err)
 	}
+	if a.err != nil {
+		return a.err
+	}
+	lc.payload = a.p
 	if lc.deaths = 0; lc.delivered.Count == lc.before {
 		lc.deaths = lc.cs.call.Deaths()
 	}
@@ -391,35 +374,22 @@ func (lc *longCall) ask(unknown *OutcomeUnknown) error {
 	return nil
 }
 
-// joined waits until the session has a connection.
-func (lc *longCall) joined(unknown *OutcomeUnknown) error {
+// joined waits until the session has a connection. cause is why it lost the last one.
+func (lc *longCall) joined(cause error) error {
 	ctx, cancel := context.WithCancel(lc.ctx)
 	defer cancel()
 	states := lc.s.eng.States(ctx)
-	late, stop := lc.late()
-	defer stop()
-	cause := unknown.Reason
 	for {
-		select {
-		case st := <-states:
-			switch st.Phase {
-			case Joined:
-				return nil
-			case Closed:
-				return lc.over()
-			case Reconnecting:
-				cause = st.Cause
-			case Connecting:
-			default: // the channel is closed: so is the session, or ctx has ended
-				if lc.ctx.Err() == nil {
-					return lc.over()
-				}
-				return session.Canceled(lc.ctx)
-			}
-		case <-lc.ctx.Done():
-			return session.CanceledOffline(lc.ctx, cause)
-		case <-late:
-			return &TimeoutError{After: lc.timeout, Offline: cause}
+		st, err := await(lc, states, cause)
+		switch {
+		case err != nil:
+			return err
+		case st.Phase == Joined:
+			return nil
+		case st.Phase == Reconnecting:
+			cause = st.Cause
+		default: // it is over, or the channel is closed: so is the session soon, or ctx has ended
+			states = nil
 		}
 	}
 }

@@ -85,8 +85,7 @@ func (s *Session) register(ctx context.Context, procedure string, options []Regi
 	st.Policy, st.Count, st.Bytes, st.Pool = flow.Fail, invocationCount, invocationBytes, &invocationBlocks
 	st.Discard = func(inv *Invocation) { _ = inv.Decline() }
 	st.Cut = func(_ *flow.Stream[*Invocation], n int) (*Invocation, bool) {
-		err := s.eng.Undelivered(n)
-		r.end.err.Store(&err)
+		r.end.cut(s, "registration", procedure, n)
 		return nil, false
 	}
 	for _, o := range options {
@@ -130,7 +129,7 @@ func (r *Registration) Invocations() <-chan *Invocation {
 		return flow.Of[*Invocation]()
 	}
 	if r.relay != nil {
-		return r.relay.channel(r.registration.Ctx, r.s, r.feed, r.rest)
+		return r.relay.channel(r.registration.Ctx, r.s, r.feed, r.each)
 	}
 	return r.stream.Ch()
 }
@@ -148,7 +147,11 @@ func (r *Registration) All() iter.Seq2[*Invocation, error] {
 	if r == nil {
 		return noLoop[*Invocation]("registration")
 	}
-	return loop(&r.reader, &r.end, "registration", r.registration.URI, r.each)
+	each := r.stream.Each
+	if r.relay != nil {
+		each = r.each
+	}
+	return loop(&r.reader, &r.end, "registration", r.registration.URI, each)
 }
 
 // Procedure returns the procedure or pattern that was registered.

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"time"
+
+	"github.com/connectanum/connectanum-go/wamp/session"
 )
 
 // RetryPolicy says how often and for how long [Retry] makes a call again. Before each
@@ -41,15 +43,7 @@ func (p *RetryPolicy) delay(attempts int, began time.Time) (time.Duration, bool)
 	if p.Attempts > 0 && attempts >= p.Attempts {
 		return 0, false
 	}
-	ceiling := p.Min
-	for range attempts {
-		if ceiling >= p.Max/2 {
-			ceiling = p.Max
-			break
-		}
-		ceiling *= 2
-	}
-	d := p.Min + time.Duration(rand.Float64()*float64(ceiling-p.Min))
+	d := session.Jitter(p.Min, p.Max, attempts, rand.Float64())
 	return d, p.Time == 0 || time.Since(began)+d <= p.Time
 }
 

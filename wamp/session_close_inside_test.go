@@ -15,6 +15,34 @@ import (
 // leavings are the ways to leave a session.
 var leavings = map[string]func(*wamp.Session, context.Context) error{"Close": (*wamp.Session).Close, "Drain": (*wamp.Session).Drain}
 
+// leftBehind is a handler that leaves a goroutine behind, which leaves the session with its
+// context.
+type leftBehind struct {
+	s            *wamp.Session
+	leave        func(*wamp.Session, context.Context) error
+	outcome      chan error
+	began, ended atomic.Int32
+}
+
+func newLeftBehind(s *wamp.Session, leave func(*wamp.Session, context.Context) error) *leftBehind {
+	return &leftBehind{s: s, leave: leave, outcome: make(chan error, 1)}
+}
+
+// handle is the handler, the one that leaves or another, which takes its time.
+func (l *leftBehind) handle(ctx context.Context, leaves bool) error {
+	l.began.Add(1)
+	defer l.ended.Add(1)
+	if !leaves {
+		<-time.After(100 * time.Millisecond)
+		return nil
+	}
+	go func() {
+		<-time.After(50 * time.Millisecond)
+		l.outcome <- l.leave(l.s, context.WithoutCancel(ctx))
+	}()
+	return nil
+}
+
 // TestCloseLeftBehindByHandler has a goroutine that a handler of events has left behind,
 // with its context. It is not inside of that handler: it waits for all that run.
 func TestCloseLeftBehindByHandler(t *testing.T) {
@@ -24,26 +52,13 @@ func TestCloseLeftBehindByHandler(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					r := wamptest.NewRouter(t)
 					s, other := join(t, r), join(t, r)
-					outcome := make(chan error, 1)
-					var began, ended atomic.Int32
-					consumer(t, s, func(ctx context.Context, n int) error {
-						began.Add(1)
-						defer ended.Add(1)
-						if n == 0 {
-							go func() {
-								<-time.After(50 * time.Millisecond)
-								outcome <- leave(s, context.WithoutCancel(ctx))
-							}()
-							return nil
-						}
-						<-time.After(100 * time.Millisecond)
-						return nil
-					}, wamp.Concurrency(most))
+					l := newLeftBehind(s, leave)
+					consumer(t, s, func(ctx context.Context, n int) error { return l.handle(ctx, n == 0) }, wamp.Concurrency(most))
 					publish(t, other, "com.example.topic", 0, 10)
-					if err := <-outcome; err != nil {
+					if err := <-l.outcome; err != nil {
 						t.Error(err)
 					}
-					if b, e := began.Load(), ended.Load(); b != e || name == "Drain" && e != 10 {
+					if b, e := l.began.Load(), l.ended.Load(); b != e || name == "Drain" && e != 10 {
 						t.Errorf("%s has not waited: %d began, %d ended, of 10", name, b, e)
 					}
 					<-time.After(time.Minute)
@@ -60,27 +75,14 @@ func TestCloseLeftBehindByInvocation(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := wamptest.NewRouter(t)
 				s, other := join(t, r), join(t, r)
-				outcome := make(chan error, 1)
-				var began, ended atomic.Int32
-				handle(t, s, "com.example.x", func(ctx context.Context, inv *wamp.Invocation) error {
-					began.Add(1)
-					defer ended.Add(1)
-					if inv.NArgs() == 0 {
-						go func() {
-							<-time.After(50 * time.Millisecond)
-							outcome <- leave(s, context.WithoutCancel(ctx))
-						}()
-						return nil
-					}
-					<-time.After(100 * time.Millisecond)
-					return nil
-				})
+				l := newLeftBehind(s, leave)
+				handle(t, s, "com.example.x", func(ctx context.Context, inv *wamp.Invocation) error { return l.handle(ctx, inv.NArgs() == 0) })
 				other.Call(t.Context(), "com.example.x", wamp.Args(1))
 				other.Call(t.Context(), "com.example.x", wamp.Args())
-				if err := <-outcome; err != nil {
+				if err := <-l.outcome; err != nil {
 					t.Error(err)
 				}
-				if b, e := began.Load(), ended.Load(); b != e {
+				if b, e := l.began.Load(), l.ended.Load(); b != e {
 					t.Errorf("%s has not waited: %d began, %d ended", name, b, e)
 				}
 				<-time.After(time.Minute)

@@ -156,8 +156,7 @@ func (s *Session) subscribe(ctx context.Context, topic string, options []Subscri
 	st := &sub.stream
 	initEvents(st, s, ctx)
 	st.Cut = func(_ *flow.Stream[Event], n int) (Event, bool) {
-		err := opError("subscription", topic, s.eng.Undelivered(n))
-		sub.end.err.Store(&err)
+		sub.end.cut(s, "subscription", topic, n)
 		return Event{}, false
 	}
 	for _, o := range options {
@@ -228,7 +227,7 @@ func (sub *Subscription) Events() <-chan Event {
 
 func (sub *Subscription) events() <-chan Event {
 	if sub.relay != nil {
-		return sub.relay.channel(sub.values(), sub.s, sub.feed, sub.rest)
+		return sub.relay.channel(sub.values(), sub.s, sub.feed, sub.each)
 	}
 	return sub.plain()
 }

@@ -90,8 +90,9 @@ type PanicError struct {
 // maxStack bounds PanicError.Stack.
 const maxStack = 16 << 10
 
-// newPanicError is called by the function that has recovered.
-func newPanicError(v any) *PanicError {
+// NewPanicError returns the error of a panic. It is called by the function that has
+// recovered from that.
+func NewPanicError(v any) *PanicError {
 	stack := debug.Stack()
 	return &PanicError{Value: v, Stack: stack[:min(len(stack), maxStack)]}
 }

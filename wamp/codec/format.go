@@ -279,7 +279,7 @@ func isScalar(t reflect.Type) bool {
 func read(f format, s *scan, v any, traits typeTraits) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = newPanicError(r)
+			err = NewPanicError(r)
 		}
 	}()
 	return refRead(f, s, v, traits)

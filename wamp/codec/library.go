@@ -57,7 +57,7 @@ func appendKind(f format, dst []byte, v any) (out []byte, done bool, err error) 
 func write(f format, dst []byte, v any, depth int) (out []byte, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			out, err = dst, newPanicError(r)
+			out, err = dst, NewPanicError(r)
 		}
 	}()
 	traits := traitsOf(v)

@@ -75,7 +75,7 @@ func (s *sealed) run() {
 	s.err = errNotOpened // where open ends the goroutine
 	defer func() {
 		if r := recover(); r != nil {
-			s.err = newPanicError(r)
+			s.err = NewPanicError(r)
 		}
 		s.open = nil
 		s.opened.Store(true)

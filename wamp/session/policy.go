@@ -121,16 +121,21 @@ func (r *Reconnect) asked(ctx context.Context, cfg *settings, cause error, again
 	return again, rand.Float64()
 }
 
-// delay is the wait before an attempt, counted from 1: full jitter between the
-// floor and a ceiling that doubles.
+// delay is the wait before an attempt, counted from 1.
 func (r *Reconnect) delay(attempt int, random float64) time.Duration {
-	ceiling := r.Max
+	return Jitter(r.Min, r.Max, attempt, random)
+}
+
+// Jitter is the wait before an attempt, counted from 1: full jitter between a floor and a
+// ceiling that doubles up to the highest. random is from 0 up to 1.
+func Jitter(floor, highest time.Duration, attempt int, random float64) time.Duration {
+	ceiling := highest
 	if attempt < 30 {
-		if c := r.Min << attempt; c > 0 && c < ceiling {
+		if c := floor << attempt; c > 0 && c < ceiling {
 			ceiling = c
 		}
 	}
-	return r.Min + time.Duration(random*float64(ceiling-r.Min))
+	return floor + time.Duration(random*float64(ceiling-floor))
 }
 
 // retry counts the attempts in a row to join, of a first connection or after a
