@@ -129,10 +129,9 @@ func (c source) each(yield func(*Result) bool) {
 func (s *Session) eachResult(ctx context.Context, procedure string, payload Payload, options []CallOption, yield func(*Result) bool) {
 	ctx, cancel := cancelable(ctx)
 	defer cancel()
-	options = progressive(options)
-	cs, err := s.newBlocks(ctx, procedure, options, nil)
+	cs, err := s.newBlocks(ctx, procedure, progressive(options), nil)
 	if err == nil && cs.long() {
-		s.openLong(cs, procedure, payload, options, onUsers).each(yield)
+		s.openLong(cs, procedure, payload, progressive(options), onUsers).each(yield)
 		return
 	}
 	cs.start(payload, err)
@@ -143,10 +142,9 @@ func (s *Session) eachResult(ctx context.Context, procedure string, payload Payl
 // channel. It is begun, or ends with why it was not. over, if any, is called on the actor
 // when it ends. A call that takes more than that has a channel all the same.
 func (s *Session) openBlocks(ctx context.Context, procedure string, payload Payload, options []CallOption, over func(*callStream)) source {
-	options = progressive(options)
-	cs, err := s.newBlocks(ctx, procedure, options, over)
+	cs, err := s.newBlocks(ctx, procedure, progressive(options), over)
 	if err == nil && cs.long() {
-		lc := s.openLong(cs, procedure, payload, options, onFeeder)
+		lc := s.openLong(cs, procedure, payload, progressive(options), onFeeder)
 		lc.after = cs.ended
 		return source{channel: lc.results()}
 	}
@@ -162,7 +160,8 @@ func (cs *callStream) ended() {
 	}
 }
 
-// progressive are options with the one that asks for progressive results.
+// progressive are options with the one that asks for progressive results. It is called
+// where they are needed: those of a plain call are on the stack.
 func progressive(options []CallOption) []CallOption {
 	return append([]CallOption{Progressive()}, options...)
 }

@@ -81,10 +81,9 @@ func (s *Session) CallFunc(ctx context.Context, procedure string, produce func(c
 
 // openProducer is CallFunc without a channel, see openBlocks.
 func (s *Session) openProducer(ctx context.Context, procedure string, produce func(ctx context.Context, send func(Payload) error) error, options []CallOption, over func(*callStream)) source {
-	options = progressive(options)
-	cs, err := s.newBlocks(ctx, procedure, options, over)
+	cs, err := s.newBlocks(ctx, procedure, progressive(options), over)
 	if err == nil && cs.long() {
-		return source{channel: s.produceLong(cs, procedure, produce, options)}
+		return source{channel: s.produceLong(cs, procedure, produce, progressive(options))}
 	}
 	cs.produce(produce, err)
 	return source{blocks: cs}
