@@ -110,11 +110,15 @@ func (c *config) connectSeen(ctx context.Context) (s *Session, err error) {
 
 // dialled makes the session.
 func (c *config) dialled(ctx context.Context) (*Session, error) {
+	negotiator, negotiates := c.payloads.(seal.Negotiator)
+	if negotiates {
+		c.Handshake = negotiation{negotiator}
+	}
 	eng, err := session.Connect(ctx, c.Config)
 	if err != nil {
 		return nil, err
 	}
-	s := &Session{eng: eng, noAcks: flow.Of[Ack](), payloads: c.payloads, window: eng.Windows().Publishes}
+	s := &Session{eng: eng, noAcks: flow.Of[Ack](), payloads: c.payloads, negotiates: negotiates, window: eng.Windows().Publishes}
 	if c.interceptors != nil {
 		s.interceptors, s.address = c.interceptors, c.Address
 		s.seeing = eng.NewTally("interceptor still runs", "interceptors still run")

@@ -22,6 +22,36 @@ func (s *Session) ours(uri string) bool {
 	return s.payloads == nil || uri == "wamp" || strings.HasPrefix(uri, "wamp.")
 }
 
+// sealer returns the codec of payloads: what was agreed on at the last join, if
+// anything was.
+func (s *Session) sealer() seal.Codec {
+	if s.negotiates {
+		if agreed, is := s.eng.Agreed().(seal.Codec); is {
+			return agreed
+		}
+	}
+	return s.payloads
+}
+
+// keyE2EE is where authextra has what a [seal.Negotiator] and the router say.
+const keyE2EE = "e2ee"
+
+// negotiation has a codec agree with the router at each join.
+type negotiation struct{ payloads seal.Negotiator }
+
+// Extra implements session.Handshake.
+func (n negotiation) Extra() map[string]any {
+	if offer := n.payloads.Offer(); offer != nil {
+		return map[string]any{keyE2EE: offer}
+	}
+	return nil
+}
+
+// Welcome implements session.Handshake.
+func (n negotiation) Welcome(extra map[string]any) (any, error) {
+	return n.payloads.Agree(extra[keyE2EE])
+}
+
 // seal encodes a payload into the body of an operation, sealed if the session's
 // codec says so. keys are to be sent with it then, and feature is what the router
 // needs for it.
@@ -47,7 +77,8 @@ func (s *Session) opaque(about seal.About, p Payload) (o *seal.Opaque, keys Dict
 	if s.ours(about.URI) {
 		return nil, nil, 0, nil
 	}
-	if !s.guarded("a payload codec", func() { o, err = s.payloads.Seal(about, p) }) {
+	payloads := s.sealer()
+	if !s.guarded("a payload codec", func() { o, err = payloads.Seal(about, p) }) {
 		err = errCodecPanic
 	}
 	if err != nil {
@@ -77,7 +108,7 @@ func (s *Session) form(p Payload, o *seal.Opaque) (args []byte, _ Payload, err e
 		args, err = s.eng.Codec().AppendValue(nil, o.Data)
 		return args, Payload{}, err
 	}
-	return nil, Args(o.Data), nil
+	return nil, Args(passthru.Argument(o)), nil
 }
 
 // What the key table says of the keys of a sealed payload: the same in each message
@@ -124,26 +155,26 @@ func (s *Session) opening(about seal.About, details Dict, p Payload) Payload {
 	if o == nil && about.Kind == seal.KindError {
 		return p
 	}
+	payloads := s.sealer() // of this join, whenever it is opened
 	return codec.Sealed(func() (opened Payload, err error) {
-		if !s.guarded("a payload codec", func() { opened, err = s.unseal(about, o, p) }) {
+		if !s.guarded("a payload codec", func() { opened, err = unseal(payloads, about, o, p) }) {
 			err = &seal.PayloadError{About: about, Err: errCodecPanic}
 		}
 		return opened, err
 	})
 }
 
-// unseal asks the session's codec for what is in a payload. o is nil if it came
-// as it is.
-func (s *Session) unseal(about seal.About, o *seal.Opaque, p Payload) (opened Payload, err error) {
+// unseal asks a codec for what is in a payload. o is nil if it came as it is.
+func unseal(payloads seal.Codec, about seal.About, o *seal.Opaque, p Payload) (opened Payload, err error) {
 	if o == nil {
-		if err := s.payloads.Plain(about); err != nil {
+		if err := payloads.Plain(about); err != nil {
 			return Payload{}, &seal.PayloadError{About: about, Err: err}
 		}
 		return p, nil
 	}
 	full, err := passthru.With(o, p)
 	if err == nil {
-		opened, err = s.payloads.Open(about, full)
+		opened, err = payloads.Open(about, full)
 	}
 	if err != nil {
 		return Payload{}, &seal.PayloadError{About: about, Scheme: o.Scheme, KeyID: o.KeyID, Err: err}

@@ -15,11 +15,12 @@ import (
 // called from any goroutine, also from inside a handler and between two
 // results.
 type Session struct {
-	eng      *session.Session
-	noAcks   Acks // closed, for unacknowledged publishes
-	payloads seal.Codec
-	window   int       // of publishes that wait for their acknowledgement
-	ones     sync.Pool // of *oneCall
+	eng        *session.Session
+	noAcks     Acks // closed, for unacknowledged publishes
+	payloads   seal.Codec
+	negotiates bool      // payloads is a seal.Negotiator
+	window     int       // of publishes that wait for their acknowledgement
+	ones       sync.Pool // of *oneCall
 
 	interceptors []Interceptor
 	seeing       *session.Tally // of interceptors that run on the goroutines of streams

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/connectanum/connectanum-go/wamp/internal/passthru"
 	"github.com/connectanum/connectanum-go/wamp/proto"
 	"github.com/connectanum/connectanum-go/wamp/seal"
 	"github.com/connectanum/connectanum-go/wamp/session"
@@ -84,7 +85,7 @@ func (s *Session) sealTestament(topic string, payload Payload, cfg *publishConfi
 		return Payload{}, errWillForm
 	}
 	cfg.options, cfg.needs = with(cfg.options, cfg.needs, proto.Broker, keys, feature)
-	return Args(o.Data), nil
+	return Args(passthru.Argument(o)), nil
 }
 
 // FlushTestaments withdraws the testaments of the session in a scope. ctx

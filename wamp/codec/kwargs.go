@@ -8,10 +8,10 @@ type entry struct {
 	value any
 }
 
-// eachEntry calls f with the entries of a dict, none for nothing and for null: the key, nil
-// if that is no text, and where the entry lies. What is in a value is not looked at. ok is
+// eachEntry calls each with the entries of a dict, none for nothing and for null: the key, nil
+// if that is no text, and where the entry lies, and its value. What is in a value is not looked at. ok is
 // false where the entries cannot be told apart.
-func eachEntry(f format, raw []byte, each func(key []byte, start, end int)) (ok bool) {
+func eachEntry(f format, raw []byte, each func(key []byte, start, value, end int)) (ok bool) {
 	if len(raw) == 0 || f.kind(raw) == kindNull {
 		return true
 	}
@@ -32,7 +32,7 @@ func eachEntry(f format, raw []byte, each func(key []byte, start, end int)) (ok 
 		if bad != "" || value < 0 {
 			return false
 		}
-		each(key, start, end)
+		each(key, start, value, end)
 		pos = end
 	}
 }
@@ -52,7 +52,7 @@ func appendEntries(f format, dst, raw []byte, n int, keep func(key []byte) bool,
 		first = false
 		dst = append(dst, entry...)
 	}
-	eachEntry(f, raw, func(key []byte, start, end int) {
+	eachEntry(f, raw, func(key []byte, start, _, end int) {
 		if keep(key) {
 			put(raw[start:end])
 		}
@@ -72,7 +72,7 @@ func putEntry(f format, raw []byte, e entry) (out []byte, ok bool, err error) {
 	raw = trim(f, raw)
 	keep := func(key []byte) bool { return key == nil || string(key) != e.key }
 	n := 0
-	if !eachEntry(f, raw, func(key []byte, _, _ int) {
+	if !eachEntry(f, raw, func(key []byte, _, _, _ int) {
 		if keep(key) {
 			n++
 		}
@@ -122,7 +122,7 @@ func (p Payload) Split(keys ...string) (rest, split Payload) {
 	out := func(key []byte) bool { return key != nil && slices.Contains(keys, string(key)) }
 	stay := func(key []byte) bool { return !out(key) }
 	n, gone, bytes := 0, 0, 0
-	if ok := eachEntry(f, raw, func(key []byte, start, end int) {
+	if ok := eachEntry(f, raw, func(key []byte, start, _, end int) {
 		if n++; out(key) {
 			gone++
 			bytes += end - start

@@ -9,8 +9,9 @@ import (
 )
 
 // Codec turns payloads into bytes that routers pass on without looking at them,
-// and back: end-to-end encryption, or another format. [Ring] and [Cryptobox] are
-// codecs; wamp.WithPayloadCodec installs one.
+// and back: end-to-end encryption, or another format. [Ring], [Profile1],
+// [Cryptobox] and what [PassThru] returns are codecs; wamp.WithPayloadCodec
+// installs one. A [Negotiator] is one that agrees with the router at each join.
 //
 // The methods may be called from any number of goroutines at once. Open is
 // called on the goroutine that first asks a received payload for its contents.
@@ -76,8 +77,14 @@ type Opaque struct {
 	// bytes take the place of the arguments. Cipher is then enc_algo, KeyID
 	// enc_key and Serializer enc_serializer; there is no scheme.
 	Autobahn bool
-	// Data are the bytes.
+	// Data are the bytes, nil where Value holds something.
 	Data []byte
+	// Value is what travels as a value of the session's own serializer in the
+	// place of bytes, as "native" payloads do, nil where Data travels. In what was
+	// received it is a dict (map[string]any) or text that stood where the bytes
+	// should be: Open must look at it, and refuse what it does not know. With
+	// Autobahn there is none.
+	Value any
 }
 
 // PayloadError is the error of a payload that could not be sealed or opened, or

@@ -107,7 +107,7 @@ var errOtherURI = errors.New("seal: it was sealed for another URI")
 
 // Open implements [Codec].
 func (c *Cryptobox) Open(about About, o *Opaque) (codec.Payload, error) {
-	if !o.Autobahn || o.Cipher != "cryptobox" || o.Serializer != "json" && o.Serializer != "" {
+	if !o.Autobahn || o.Value != nil || o.Cipher != "cryptobox" || o.Serializer != "json" && o.Serializer != "" {
 		return codec.Payload{}, ErrFormat
 	}
 	k := c.about(about)

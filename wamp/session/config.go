@@ -20,6 +20,8 @@ type Config struct {
 	Protocols []transport.Protocol
 	// Auth logs in. Nil: anonymous.
 	Auth authn.Authenticator
+	// Handshake is what else is agreed on at each join. Nil: nothing.
+	Handshake Handshake
 	// Agent is HELLO.Details.agent.
 	Agent string
 	// Assume are features that count as announced, Without such that do not.
@@ -54,6 +56,18 @@ type Config struct {
 	// Logger gets what happens to the session. Nil: nothing is logged but what
 	// goes wrong in users' code, which goes to slog.Default.
 	Logger *slog.Logger
+}
+
+// Handshake is what HELLO and WELCOME have in authextra beside the login. Its
+// methods run during a login, under its time, one join after the other.
+type Handshake interface {
+	// Extra returns what is added to HELLO.Details.authextra. Its keys take
+	// precedence over those of the login.
+	Extra() map[string]any
+	// Welcome judges WELCOME.Details.authextra, nil if there is none, when the
+	// login has been accepted. It returns what Session.Agreed gives until the next
+	// join. An error ends the join as a LoginError.
+	Welcome(extra map[string]any) (agreed any, err error)
 }
 
 // settings are the Config of a session with what is missing filled in. They do not

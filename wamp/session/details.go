@@ -28,6 +28,8 @@ type Details struct {
 	// Welcome are the details of the WELCOME message. They must not be changed:
 	// sessions share their memory.
 	Welcome proto.Dict
+
+	agreed any // by Config.Handshake
 }
 
 func newDetails(cfg *settings, m *proto.Message, p transport.Protocol) *Details {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"sync/atomic"
 	"time"
 
@@ -385,8 +386,16 @@ func (j *joiner) hello(attempt authn.Attempt) error {
 	if h.AuthRole != "" {
 		d = append(d, proto.Entry{Key: proto.KeyAuthRole, Value: h.AuthRole})
 	}
-	if h.Extra != nil {
-		d = append(d, proto.Entry{Key: proto.KeyAuthExtra, Value: h.Extra})
+	extra := h.Extra
+	if j.cfg.Handshake != nil {
+		if more := j.cfg.Handshake.Extra(); len(more) > 0 {
+			extra = make(map[string]any, len(h.Extra)+len(more)) // the login's own may be a user's map
+			maps.Copy(extra, h.Extra)
+			maps.Copy(extra, more)
+		}
+	}
+	if extra != nil {
+		d = append(d, proto.Entry{Key: proto.KeyAuthExtra, Value: extra})
 	}
 	return j.send(&proto.Message{Type: proto.Hello, URI: j.cfg.Realm, Options: d})
 }
@@ -412,7 +421,16 @@ func (j *joiner) welcome(attempt authn.Attempt, m *proto.Message) (*Details, err
 	if !m.ID.Valid() {
 		return nil, j.violation(m.Type, "session id out of range")
 	}
-	return newDetails(j.cfg, m, j.protocol), nil
+	d := newDetails(j.cfg, m, j.protocol)
+	if j.cfg.Handshake != nil {
+		var err error
+		if d.agreed, err = j.cfg.Handshake.Welcome(d.AuthExtra); err != nil {
+			err = outside(err)
+			j.abort(proto.ErrURIAuthenticationFailed, proto.Short(bare(err)))
+			return nil, &LoginError{Err: err}
+		}
+	}
+	return d, nil
 }
 
 func (j *joiner) receive() (*proto.Message, error) {

@@ -86,6 +86,9 @@ func (s *Session) Codec() codec.Codec { return s.codec }
 // Details are what is known of the session.
 func (s *Session) Details() *Details { return s.details.Load() }
 
+// Agreed is what the Handshake has returned at the last join.
+func (s *Session) Agreed() any { return s.details.Load().agreed }
+
 // Context ends with the session; its cause is the session's error.
 func (s *Session) Context() context.Context { return s.ctx }
 

@@ -1,11 +1,12 @@
 // Package passthru reads and writes what messages say of sealed payloads: the ppt_
-// and enc_ keys of options and details, and the one binary value that travels for the
-// arguments. Package wamp uses it with the codecs of package seal.
+// and enc_ keys of options and details, and the one value, mostly bytes, that travels for
+// the arguments. Package wamp uses it with the codecs of package seal.
 package passthru
 
 import (
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"strings"
 	"unicode/utf8"
 
@@ -15,7 +16,8 @@ import (
 )
 
 var (
-	errNoBinary = errors.New("it is not one binary value")
+	errNoBinary = fmt.Errorf("%w: it is not one binary value", seal.ErrFormat)
+	errKwargs   = fmt.Errorf("%w: there are keyword arguments beside it", seal.ErrFormat)
 	errKeys     = errors.New("the payload codec has named a scheme, cipher, serializer or key that cannot be sent")
 	errNoScheme = errors.New("the payload codec has given no scheme")
 )
@@ -66,33 +68,47 @@ func Described(details proto.Dict) *seal.Opaque {
 	return nil
 }
 
-// With returns o with the data of the payload that it describes.
+// With returns o with the data of the payload that it describes, or with the value that
+// stands there. What is neither, or has something beside it, is another form.
 func With(o *seal.Opaque, p codec.Payload) (*seal.Opaque, error) {
-	data, err := dataOf(o, p)
+	v, err := valueOf(o, p)
 	if err != nil {
 		return nil, err
 	}
 	full := *o
-	full.Data = data
+	if full.Data, err = binaryOf(v); err == nil {
+		return &full, nil
+	}
+	text, is := v.(string)
+	if _, dict := v.(map[string]any); o.Autobahn || !dict && (!is || strings.HasPrefix(text, "\x00")) {
+		return nil, err
+	}
+	full.Value = v
 	return &full, nil
 }
 
-func dataOf(o *seal.Opaque, p codec.Payload) ([]byte, error) {
+// valueOf returns what stands for the arguments, or is the only one.
+func valueOf(o *seal.Opaque, p codec.Payload) (any, error) {
+	if raw := p.RawKwargs(); raw != nil {
+		if kwargs, err := codec.Entries(p.Codec(), raw); err != nil || len(kwargs) > 0 {
+			return nil, errKwargs
+		}
+	}
 	if raw := p.RawArgs(); o.Autobahn && raw != nil {
 		v, err := p.Codec().Plain(raw)
 		if err != nil {
 			return nil, errNoBinary
 		}
-		return binaryOf(v)
+		return v, nil
 	}
 	args, err := p.Args()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", seal.ErrFormat, err)
 	}
 	if len(args) != 1 {
 		return nil, errNoBinary
 	}
-	return binaryOf(args[0])
+	return args[0], nil
 }
 
 // binaryOf returns the bytes of a binary value, also in the form that it has in
@@ -109,6 +125,14 @@ func binaryOf(v any) ([]byte, error) {
 		}
 	}
 	return nil, errNoBinary
+}
+
+// Argument returns what travels as the only argument.
+func Argument(o *seal.Opaque) any {
+	if o.Value != nil && !o.Autobahn {
+		return o.Value
+	}
+	return o.Data
 }
 
 // Unreadable returns a payload of which nobody knows whether it is sealed. Whoever
