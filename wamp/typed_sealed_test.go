@@ -17,8 +17,13 @@ import (
 )
 
 // sealing is the option of a session that seals what goes to URIs with a prefix.
-func sealing(prefix string) wamp.Option {
-	return wamp.WithPayloadCodec(value(seal.NewRing([]seal.Key{{ID: "1", Pattern: prefix, Match: wamp.Prefix, Secret: bytes.Repeat([]byte{7}, 32)}})))
+func sealing(prefix string) wamp.Option { return wamp.WithPayloadCodec(payloadCodecs(prefix)["ring"]) }
+
+// payloadCodecs are the codecs that make something else of what goes to URIs with a prefix.
+func payloadCodecs(prefix string) map[string]seal.Codec {
+	keys := []seal.Key{{ID: "1", Pattern: prefix, Match: wamp.Prefix, Secret: bytes.Repeat([]byte{7}, 32)}}
+	return map[string]seal.Codec{"ring": value(seal.NewRing(keys)), "profile 1": value(seal.NewProfile1(keys)),
+		"native": value(seal.PassThru("x_test", "")), "json": value(seal.PassThru("x_test", "json")), "msgpack": value(seal.PassThru("x_test", "msgpack"))}
 }
 
 // box is a payload codec that opens what its mode says.
@@ -85,32 +90,36 @@ func TestServeOpenedPayload(t *testing.T) {
 // do, and both parts are refused.
 func TestServeSealedKwargs(t *testing.T) {
 	for _, c := range serializers {
-		synctest.Test(t, func(t *testing.T) {
-			var log logged
-			r := wamptest.NewRouter(t)
-			s := join(t, r, wamp.WithSerializers(c), sealing("com.example"), log.Option())
-			served[pair](t, s)
-			handle(t, s, "com.example.echo", echo)
-			if v, err := wamp.Call[pair](t.Context(), s, "com.example.served", wamp.Kwargs(pair{1, "x"})); err != nil || v != (pair{1, "x"}) {
-				t.Errorf("%s: Serve: %v, %v", c.Name(), v, err)
-			}
-			if v, err := wamp.Call[pair](t.Context(), s, "com.example.echo", wamp.Kwargs(pair{1, "x"})); err != nil || v != (pair{1, "x"}) {
-				t.Errorf("%s: Call: %v, %v", c.Name(), v, err)
-			}
-			if v, err := wamp.Call[pair](t.Context(), s, "com.example.echo", wamp.Args(pair{1, "x"}).With("a", 2)); err == nil {
-				t.Errorf("%s: both parts: %v", c.Name(), v)
-			}
-			if v, err := wamp.Call[any](t.Context(), s, "com.example.echo", wamp.Kwargs(pair{1, "x"})); err != nil {
-				t.Errorf("%s: any: %v, %v", c.Name(), v, err)
-			}
-			got := make(chan pair, 1)
-			_, _ = wamp.On(t.Context(), s, "com.example.t", func(_ context.Context, ev wamp.EventOf[pair]) error { got <- ev.Value; return nil })
-			_, _ = s.Publish(t.Context(), "com.example.t", wamp.Kwargs(pair{1, "x"}), wamp.Acknowledge(), wamp.ExcludeMe(false)).Wait()
-			synctest.Wait()
-			if len(got) != 1 {
-				t.Errorf("%s: On: the event was not handled: %s", c.Name(), log.String())
-			}
-		})
+		for name, payloads := range payloadCodecs("com.example") {
+			t.Run(c.Name()+" "+name, func(t *testing.T) { synctest.Test(t, func(t *testing.T) { serveKwargs(t, c, payloads) }) })
+		}
+	}
+}
+
+func serveKwargs(t *testing.T, c codec.Codec, payloads seal.Codec) {
+	var log logged
+	r := wamptest.NewRouter(t)
+	s := join(t, r, wamp.WithSerializers(c), wamp.WithPayloadCodec(payloads), log.Option())
+	served[pair](t, s)
+	handle(t, s, "com.example.echo", echo)
+	if v, err := wamp.Call[pair](t.Context(), s, "com.example.served", wamp.Kwargs(pair{1, "x"})); err != nil || v != (pair{1, "x"}) {
+		t.Errorf("%s: Serve: %v, %v", c.Name(), v, err)
+	}
+	if v, err := wamp.Call[pair](t.Context(), s, "com.example.echo", wamp.Kwargs(pair{1, "x"})); err != nil || v != (pair{1, "x"}) {
+		t.Errorf("%s: Call: %v, %v", c.Name(), v, err)
+	}
+	if v, err := wamp.Call[pair](t.Context(), s, "com.example.echo", wamp.Args(pair{1, "x"}).With("a", 2)); err == nil {
+		t.Errorf("%s: both parts: %v", c.Name(), v)
+	}
+	if v, err := wamp.Call[any](t.Context(), s, "com.example.echo", wamp.Kwargs(pair{1, "x"})); err != nil {
+		t.Errorf("%s: any: %v, %v", c.Name(), v, err)
+	}
+	got := make(chan pair, 1)
+	_, _ = wamp.On(t.Context(), s, "com.example.t", func(_ context.Context, ev wamp.EventOf[pair]) error { got <- ev.Value; return nil })
+	_, _ = s.Publish(t.Context(), "com.example.t", wamp.Kwargs(pair{1, "x"}), wamp.Acknowledge(), wamp.ExcludeMe(false)).Wait()
+	synctest.Wait()
+	if len(got) != 1 {
+		t.Errorf("%s: On: the event was not handled: %s", c.Name(), log.String())
 	}
 }
 

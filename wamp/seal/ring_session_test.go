@@ -33,9 +33,11 @@ func TestSealedEndToEnd(t *testing.T) {
 		router wamptest.Option
 		chunks bool
 	}{
-		"AES":       {ring(t, aes), ring(t, aes), wamptest.WithHistory(10), true},
-		"secretbox": {ring(t, nacl), ring(t, nacl), wamptest.WithHistory(10), true},
-		"Autobahn":  {box(1, 2), box(2, 1), wamptest.CrossbarQuirks(), false},
+		"AES":                  {ring(t, aes), ring(t, aes), wamptest.WithHistory(10), true},
+		"secretbox":            {ring(t, nacl), ring(t, nacl), wamptest.WithHistory(10), true},
+		"Autobahn":             {box(1, 2), box(2, 1), wamptest.CrossbarQuirks(), false},
+		"profile 1, AES":       {profile1(t, nil, aes), profile1(t, nil, aes), wamptest.WithHistory(10), true},
+		"profile 1, secretbox": {profile1(t, nil, nacl), profile1(t, nil, nacl), wamptest.WithHistory(10), true},
 	} {
 		for _, cd := range codec.All() {
 			t.Run(name+" "+cd.Name(), func(t *testing.T) {
@@ -257,39 +259,44 @@ func TestSealedNeedsFeature(t *testing.T) {
 // A testament is sealed as the event that it becomes; where it cannot be, it is
 // not left at all.
 func TestSealedTestament(t *testing.T) {
+	for _, keys := range []seal.Codec{ring(t, key("k1", "com.example", 1)), profile1(t, nil, key("k1", "com.example", 1))} {
+		synctest.Test(t, func(t *testing.T) { testaments(t, keys) })
+	}
 	synctest.Test(t, func(t *testing.T) {
-		keys := ring(t, key("k1", "com.example", 1))
-		r := wamptest.NewRouter(t, wamptest.WithHook(nosy(t)))
-		ctx := t.Context()
-		b := join(t, r, wamp.WithPayloadCodec(keys))
-		sub, err := b.Subscribe(ctx, "com.example.gone")
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, cd := range codec.All() {
-			a := join(t, r, wamp.WithPayloadCodec(keys), wamp.WithSerializers(cd))
-			if err := a.AddTestament(ctx, wamp.Destroyed, "com.example.gone", payload(), wamp.DiscloseMe()); err != nil {
-				t.Fatal(err)
-			}
-			id := a.ID()
-			r.Cut(id)
-			if ev := <-sub.Events(); text(t, ev.Payload) != secret || ev.Publisher().Session != id {
-				t.Errorf("%s: another event: %+v", cd.Name(), ev)
-			}
-		}
-		without := wamptest.NewRouter(t, wamptest.WithFeatures(wamptest.FeaturesWithout(proto.PayloadPassthruMode)), wamptest.WithHook(nosy(t)))
-		var missing *wamp.FeatureError
-		if err := join(t, without, wamp.WithPayloadCodec(keys)).AddTestament(ctx, wamp.Destroyed, "com.example.gone", payload()); !errors.As(err, &missing) {
-			t.Error(err)
-		}
 		box, err := seal.NewCryptobox([]seal.BoxKey{{Private: curve(1), Public: pub(t, 2)}}, false)
 		if err != nil {
 			t.Fatal(err)
 		}
 		crossbar := wamptest.NewRouter(t, wamptest.CrossbarQuirks(), wamptest.WithHook(nosy(t)))
-		err = join(t, crossbar, wamp.WithPayloadCodec(box)).AddTestament(ctx, wamp.Destroyed, "com.example.gone", payload())
+		err = join(t, crossbar, wamp.WithPayloadCodec(box)).AddTestament(t.Context(), wamp.Destroyed, "com.example.gone", payload())
 		if err == nil || !strings.Contains(err.Error(), "Autobahn") {
 			t.Error(err)
 		}
 	})
+}
+
+func testaments(t *testing.T, keys seal.Codec) {
+	r := wamptest.NewRouter(t, wamptest.WithHook(nosy(t)))
+	ctx := t.Context()
+	b := join(t, r, wamp.WithPayloadCodec(keys))
+	sub, err := b.Subscribe(ctx, "com.example.gone")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, cd := range codec.All() {
+		a := join(t, r, wamp.WithPayloadCodec(keys), wamp.WithSerializers(cd))
+		if err := a.AddTestament(ctx, wamp.Destroyed, "com.example.gone", payload(), wamp.DiscloseMe()); err != nil {
+			t.Fatal(err)
+		}
+		id := a.ID()
+		r.Cut(id)
+		if ev := <-sub.Events(); text(t, ev.Payload) != secret || ev.Publisher().Session != id {
+			t.Errorf("%s: another event: %+v", cd.Name(), ev)
+		}
+	}
+	without := wamptest.NewRouter(t, wamptest.WithFeatures(wamptest.FeaturesWithout(proto.PayloadPassthruMode)), wamptest.WithHook(nosy(t)))
+	var missing *wamp.FeatureError
+	if err := join(t, without, wamp.WithPayloadCodec(keys)).AddTestament(ctx, wamp.Destroyed, "com.example.gone", payload()); !errors.As(err, &missing) {
+		t.Error(err)
+	}
 }

@@ -161,6 +161,11 @@ func (r *Router) hello(l *link, m *proto.Message) {
 		Realm: m.URI, AuthID: m.Options.Str(proto.KeyAuthID), AuthRole: m.Options.Str(proto.KeyAuthRole), Session: s.id,
 		Extra: m.Options.Dict(proto.KeyAuthExtra), Details: m.Options, TLS: l.conn.TLS(), Header: l.origin.header, cert: l.origin.cert,
 	}
+	var refused *Refusal
+	if s.e2ee, refused = r.cfg.e2ee.answer(req.Extra); refused != nil {
+		r.turnAway(l, *refused)
+		return
+	}
 	if g, ok := r.cookies[l.origin.cookie]; ok {
 		req.Remembered = &g
 	}
@@ -283,8 +288,8 @@ func (r *Router) welcome(l *link, g Grant) {
 		{Key: proto.KeyAuthMethod, Value: g.Method},
 		{Key: proto.KeyAuthProvider, Value: g.Provider},
 	}
-	if g.Extra != nil {
-		details = append(details, proto.Entry{Key: proto.KeyAuthExtra, Value: g.Extra})
+	if extra := withE2EE(g.Extra, s.e2ee); extra != nil {
+		details = append(details, proto.Entry{Key: proto.KeyAuthExtra, Value: extra})
 	}
 	for _, e := range r.cfg.welcome {
 		if _, odd := e.Value.(oddRoles); odd {

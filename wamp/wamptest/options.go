@@ -37,6 +37,7 @@ type config struct {
 	crossbar         bool
 	history          int // publications kept in each realm
 	log              func(string)
+	e2ee             *E2EE // nil: not looked at
 	quirks
 }
 

@@ -16,6 +16,7 @@ type session struct {
 	roles  proto.Roles
 	method string
 	grant  Grant
+	e2ee   any // the answer to what it offered, see E2EE
 
 	lastRequest    proto.ID // watermark of the client's requests
 	lastInvocation proto.ID // of ours to it
