@@ -29,9 +29,10 @@ type passthru struct{ scheme, serializer string }
 // forms it says; what comes with another scheme is refused with [ErrFormat], and
 // what comes as it is, is taken.
 //
-// wampy.js reads all forms but "json", which it takes for text in browsers, and
-// the three with bytes only where its session is not in JSON. nexus reads
-// "json", "msgpack" and "cbor", where its session is not in JSON either.
+// wampy.js 8 reads values in any session, "msgpack" and "cbor" where its session
+// is not in JSON, and "json" only as text. nexus 3 reads the three kinds of
+// bytes where its session is not in JSON, and no values. What they send is
+// opened here in all forms that they read themselves.
 func PassThru(scheme, serializer string) (Codec, error) {
 	if !strings.HasPrefix(scheme, "x_") || len(scheme) == len("x_") || !utf8.ValidString(scheme) {
 		return nil, fmt.Errorf("seal: the scheme %q does not begin with x_", scheme)
