@@ -140,11 +140,7 @@ func (p *Profile1) open(about About, o *Opaque, unnamed string) (codec.Payload, 
 			err = ErrTampered
 			continue
 		}
-		payload, bad := codec.Unpacked(codec.CBOR, text)
-		if bad != nil {
-			return codec.Payload{}, formatError(bad)
-		}
-		return payload, nil
+		return decode(text)
 	}
 	return codec.Payload{}, err
 }

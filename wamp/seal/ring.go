@@ -134,16 +134,13 @@ func encode(p codec.Payload) ([]byte, error) {
 	return codec.CBOR.AppendValue(nil, m)
 }
 
+// decode returns the payload in a text that encode, or another one, has made.
 func decode(text []byte) (codec.Payload, error) {
-	v, err := codec.CBOR.Plain(text)
+	p, err := codec.Unpacked(codec.CBOR, text)
 	if err != nil {
 		return codec.Payload{}, formatError(err)
 	}
-	m, ok := v.(map[string]any)
-	if !ok {
-		return codec.Payload{}, ErrFormat
-	}
-	return payload(m)
+	return p, nil
 }
 
 // payload makes a payload of the dict of args and kwargs.
