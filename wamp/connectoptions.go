@@ -125,14 +125,23 @@ func WithTransport(dial transport.Dialer) Option {
 	})
 }
 
-// WithPayloadCodec seals and opens the payloads of the session with a codec, such
-// as a [seal.Ring] or a [seal.Cryptobox]. Default: none.
+// WithPayloadCodec seals and opens the payloads of the session with a codec: a
+// [seal.Ring], or for peers that use other forms a [seal.Profile1], a
+// [seal.Cryptobox], or what [seal.PassThru] returns, which encrypts nothing.
+// Default: none.
 //
 // What the codec seals is sent only to a router that announced
 // payload_passthru_mode, or payload_encryption_cryptobox for the form of
 // Autobahn; otherwise the operation fails with a [FeatureError]. It is never
 // sent as it is. A payload that the codec refuses to seal or to open has a
 // [seal.PayloadError]: that of the operation, or of [codec.Payload.Scan].
+//
+// A [seal.Negotiator], such as a Profile1, agrees with the router at each join,
+// in authextra of HELLO and WELCOME; authextra of the login stays as it is. A
+// router's answer that will not do ends the join with a [LoginError] that wraps a
+// [seal.NegotiationError]. What is sealed while there is no connection is sealed
+// as it was agreed before.
+//
 // Payloads of the protocol's own procedures and topics, wamp and those that begin
 // with "wamp.", are not sealed.
 func WithPayloadCodec(c seal.Codec) Option {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -107,4 +108,96 @@ func ExampleRing() {
 	// Output:
 	// [for friends] <nil>
 	// seal: there is no such key for this URI
+}
+
+// Peers of the connectanum family in other languages open what a Profile1 seals.
+func ExampleNewProfile1() {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	router := wamptest.Start()
+	defer router.Close()
+
+	secret := bytes.Repeat([]byte{7}, 32) // of course from a safe place
+	profile, err := seal.NewProfile1([]seal.Key{
+		{ID: "2026-07", Pattern: "com.example.private", Match: wamp.Prefix, Secret: secret},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	session, err := wamp.Connect(ctx, "", "realm1", wamp.WithTransport(router.Dial), wamp.WithPayloadCodec(profile))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer session.Close(ctx)
+
+	sub, err := session.Subscribe(ctx, "com.example.private.note")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	session.Publish(ctx, "com.example.private.note", wamp.Args("for friends"), wamp.ExcludeMe(false))
+	event := <-sub.Events()
+	fmt.Println(event.Details.Str("ppt_scheme"), event.Details.Str("ppt_cipher"), event.Details.Str("ppt_keyid"))
+	fmt.Println(event.Args())
+	// Output:
+	// wamp xsalsa20poly1305 2026-07
+	// [for friends] <nil>
+}
+
+// A router that does not agree on encryption is not joined.
+func ExampleRequired() {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	secret := bytes.Repeat([]byte{7}, 32)
+	profile, err := seal.NewProfile1([]seal.Key{{ID: "2026-07", Match: wamp.Prefix, Secret: secret}}, seal.Required())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, e2ee := range []wamptest.E2EE{{Ciphers: []string{"aes256gcm"}}, {KeyIDs: []string{"2025-01"}}} {
+		router := wamptest.Start(wamptest.WithE2EE(e2ee))
+		session, err := wamp.Connect(ctx, "", "realm1", wamp.WithTransport(router.Dial), wamp.WithPayloadCodec(profile))
+		var refused *seal.NegotiationError
+		if errors.As(err, &refused) {
+			fmt.Println(refused)
+		} else if err == nil {
+			fmt.Println(session.Details().AuthExtra["e2ee"])
+			session.Close(ctx)
+		}
+		router.Close()
+	}
+	// Output:
+	// map[cipher:aes256gcm established:true receive_key_id:2026-07 scheme:wamp send_key_id:2026-07 serializer:cbor]
+	// seal: no end-to-end encryption: the router's authextra.e2ee.established is false, and it is required
+}
+
+// A payload in another form than the session's, for clients that have schemes of
+// their own. Everybody can read it.
+func ExamplePassThru() {
+	passed, err := seal.PassThru("x_example", "json")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	about := seal.About{Kind: seal.KindPublish, URI: "com.example.note"}
+	opaque, err := passed.Seal(about, codec.Args("for all").With("n", 1))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Printf("%s\n", opaque.Data)
+
+	payload, err := passed.Open(about, opaque)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(payload.Args())
+	fmt.Println(payload.Kwargs())
+	// Output:
+	// {"args":["for all"],"kwargs":{"n":1}}
+	// [for all] <nil>
+	// map[n:1] <nil>
 }

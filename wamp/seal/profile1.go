@@ -111,7 +111,8 @@ func (p *Profile1) Open(about About, o *Opaque) (codec.Payload, error) { return 
 
 // open opens with the key that the message names, or with this one where it names none.
 func (p *Profile1) open(about About, o *Opaque, unnamed string) (codec.Payload, error) {
-	if o.Autobahn || o.Value != nil || o.Scheme != schemeProfile1 || o.Serializer != serializer ||
+	data, ok := sealedBytes(o)
+	if !ok || o.Autobahn || o.Scheme != schemeProfile1 || o.Serializer != serializer ||
 		o.Cipher != string(SecretBox) && o.Cipher != string(AES256GCM) {
 		return codec.Payload{}, ErrFormat
 	}
@@ -132,9 +133,9 @@ func (p *Profile1) open(about About, o *Opaque, unnamed string) (codec.Payload, 
 		var text []byte
 		var ok bool
 		if o.Cipher == string(SecretBox) {
-			text, ok = openBox((*[32]byte)(k.Secret), o.Data)
+			text, ok = openBox((*[32]byte)(k.Secret), data)
 		} else {
-			text, ok = openGCM(p.aeads[i], o.Data)
+			text, ok = openGCM(p.aeads[i], data)
 		}
 		if !ok {
 			err = ErrTampered

@@ -2,6 +2,7 @@ package seal_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -215,6 +216,9 @@ func TestProfile1OpensWithTheKeyOfTheURI(t *testing.T) {
 			want   error
 		}{
 			"as it is":            {p: member, about: here},
+			"base64, from nexus":  {p: member, about: here, change: func(o *seal.Opaque) { o.Value, o.Data = base64.StdEncoding.EncodeToString(o.Data), nil }},
+			"no base64":           {p: member, about: here, change: func(o *seal.Opaque) { o.Value, o.Data = "?", nil }, want: seal.ErrFormat},
+			"base64 of another":   {p: member, about: here, change: func(o *seal.Opaque) { o.Value, o.Data = "AAAA", nil }, want: seal.ErrTampered},
 			"not a member":        {p: everybody, about: here, want: seal.ErrNoKey},
 			"moved":               {p: member, about: elsewhere, want: seal.ErrNoKey},
 			"another key":         {p: member, about: here, change: func(o *seal.Opaque) { o.KeyID = "all" }, want: seal.ErrTampered},

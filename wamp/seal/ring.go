@@ -77,7 +77,8 @@ func (r *Ring) Seal(about About, p codec.Payload) (*Opaque, error) {
 
 // Open implements [Codec].
 func (r *Ring) Open(about About, o *Opaque) (codec.Payload, error) {
-	if o.Autobahn || o.Value != nil || o.Scheme != Scheme || o.Serializer != serializer {
+	data, ok := sealedBytes(o)
+	if !ok || o.Autobahn || o.Scheme != Scheme || o.Serializer != serializer {
 		return codec.Payload{}, ErrFormat
 	}
 	err := ErrNoKey
@@ -90,7 +91,7 @@ func (r *Ring) Open(about About, o *Opaque) (codec.Payload, error) {
 			err = ErrFormat
 			continue
 		}
-		if text, ok := k.open(about, o.Data); ok {
+		if text, ok := k.open(about, data); ok {
 			return decode(text)
 		}
 		err = ErrTampered

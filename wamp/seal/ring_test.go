@@ -2,6 +2,7 @@ package seal_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"errors"
 	"testing"
 
@@ -26,6 +27,25 @@ func TestSealedForOnePlace(t *testing.T) {
 			if _, err := r.Open(to, o); (err == nil) != (i == k) || i != k && !errors.Is(err, seal.ErrTampered) {
 				t.Errorf("%v as %v: %v", from, to, err)
 			}
+		}
+	}
+}
+
+// nexus hands bytes on to clients in JSON as base64, and says nothing of it.
+func TestRingOpensBase64(t *testing.T) {
+	r, about := ring(t, key("k1", "com.example", 1)), seal.About{Kind: seal.KindCall, URI: "com.example.a"}
+	o, err := r.Seal(about, payload())
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Data, o.Value = nil, base64.StdEncoding.EncodeToString(o.Data)
+	if p, err := r.Open(about, o); err != nil || text(t, p) != secret {
+		t.Error(err)
+	}
+	for _, v := range []any{"?", map[string]any{"args": []any{"forged"}}} {
+		o.Value = v
+		if _, err := r.Open(about, o); !errors.Is(err, seal.ErrFormat) {
+			t.Errorf("%v: %v", v, err)
 		}
 	}
 }
