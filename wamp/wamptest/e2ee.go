@@ -50,7 +50,7 @@ func (e *E2EE) negotiate(extra map[string]any) (answer map[string]any, missing s
 		return nil, "no end-to-end encryption is offered in authextra.e2ee"
 	}
 	none := map[string]any{"established": false}
-	if n, ok := (proto.Dict{{Key: "version", Value: offer["version"]}}).Int("version"); !ok || n != 1 {
+	if v := offer["version"]; v != int64(1) && v != uint64(1) && v != 1.0 { // JSON may make a float of it
 		return none, fmt.Sprintf("authextra.e2ee.version is %v, and not 1", offer["version"])
 	}
 	chosen := map[string]string{}

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/crypto/nacl/box"
 
 	"github.com/connectanum/connectanum-go/wamp"
+	"github.com/connectanum/connectanum-go/wamp/authn"
 	"github.com/connectanum/connectanum-go/wamp/codec"
 	"github.com/connectanum/connectanum-go/wamp/seal"
 )
@@ -273,6 +274,41 @@ func testRing(t *testing.T) *seal.Ring {
 		t.Fatal(err)
 	}
 	return ring
+}
+
+// Crossbar has not heard of what a Profile1 offers beside a login: each method goes on as
+// before, and where an agreement is required there is none.
+func TestOfferBesideLogins(t *testing.T) {
+	p := readPrincipals(t)
+	sign, err := authn.CryptosignHex("sign-a", p.Sign["sign-a"].Seed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := []seal.Key{{ID: "1", Pattern: "com.interop.ring.", Match: wamp.Prefix, Secret: bytes.Repeat([]byte{7}, 32)}}
+	for name, login := range map[string]authn.Authenticator{
+		"anonymous": authn.Anonymous(), "ticket": authn.Ticket("tick-app", p.Ticket["tick-app"]), "wampcra": authn.CRA("cra-plain", p.CRA["cra-plain"].Secret),
+		"scram": authn.SCRAM("scram-pbkdf2", p.SCRAM["scram-pbkdf2"].Password, authn.CrossbarDialect()), "cryptosign": sign,
+	} {
+		for _, cd := range codecs {
+			t.Run(name+" "+cd.Name(), func(t *testing.T) {
+				optional, err := seal.NewProfile1(keys)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := attempt(t, rig.URLs["ws"], login, append(cell{"ws", cd}.options(), wamp.WithPayloadCodec(optional))...); err != nil {
+					t.Error(err)
+				}
+				required, err := seal.NewProfile1(keys, seal.Required())
+				if err != nil {
+					t.Fatal(err)
+				}
+				var refused *seal.NegotiationError
+				if _, err := attempt(t, rig.URLs["ws"], login, append(cell{"ws", cd}.options(), wamp.WithPayloadCodec(required))...); !errors.As(err, &refused) || refused.Field != "" {
+					t.Errorf("%v", err)
+				}
+			})
+		}
+	}
 }
 
 // Crossbar does not announce payload passthru, and so nothing is sent to it in
