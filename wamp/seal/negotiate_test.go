@@ -66,6 +66,7 @@ func TestProfile1JudgesAnswers(t *testing.T) {
 		"no answer":                   {nil, none, "is missing, and it is required"},
 		"not established":             {map[string]any{"established": false}, none, "established is false"},
 		"nothing said":                {map[string]any{}, none, "established is missing"},
+		"an echo, as of Crossbar":     {profile1(t, nil, keys...).Offer(), none, "established is missing"},
 		"null":                        {map[string]any{"established": nil}, none, "established is missing"},
 		"not established, nonsense":   {map[string]any{"established": false, "cipher": 5}, none, "established is false"},
 		"text":                        {"yes", "", "is text, and no dict"},
@@ -134,7 +135,7 @@ func TestProfile1JudgesAnswers(t *testing.T) {
 func TestAgreementIsKept(t *testing.T) {
 	fixed := key("fixed", "com.fixed", 4)
 	fixed.Cipher = seal.SecretBox
-	p := profile1(t, nil, key("k1", "com", 1), key("k2", "com", 2), key("few", "com.few", 3), fixed)
+	p := profile1(t, nil, key("few", "com.few", 3), key("k1", "com", 1), key("k2", "com", 2), fixed)
 	agree := func(changes map[string]any) seal.Codec {
 		c, err := p.Agree(answer(changes))
 		if err != nil {
