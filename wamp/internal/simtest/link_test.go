@@ -230,10 +230,10 @@ func (s *linkSpy) written(m *proto.Message) {
 	w := s.w.m
 	switch m.Type {
 	case proto.Call, proto.Publish:
-		p := codec.Received(s.w.codec, m)
+		p := s.w.payload(s.w.codec, m)
 		if m.Type == proto.Call && strings.HasPrefix(m.URI, "wamp.") {
 			if m.URI == "wamp.session.add_testament" {
-				w.Written(willOf(p), s.link, m.Request)
+				w.Written(s.w.willOf(p), s.link, m.Request)
 			}
 			return
 		}

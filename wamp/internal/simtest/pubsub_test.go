@@ -207,13 +207,13 @@ func (w *simWorld) heardRevoked(link int, id proto.ID) {
 func (w *simWorld) hookPublish(x *wamptest.Exchange, h *holding) {
 	m := x.Message
 	if h == nil {
-		op := sim.TagOf(simNumbers(x.Payload())).Op
+		op := sim.TagOf(simNumbers(w.payload(x.Codec, x.Message))).Op
 		if w.m.Logged(op); m.Options.Bool("retain") {
 			w.m.Retains(op)
 		}
 		return
 	}
-	if op, k, is := simStreamed(simNumbers(x.Payload())); is {
+	if op, k, is := simStreamed(simNumbers(w.payload(x.Codec, x.Message))); is {
 		h.streamed[m.Request] = [2]int{op, k}
 		w.m.StreamTaken(op, k)
 		return
@@ -245,8 +245,8 @@ func (w *simWorld) hookEvent(x *wamptest.Exchange, h *holding) wamptest.Action {
 	if retained && h.quiet[x.Message.ID] {
 		return wamptest.Drop()
 	}
-	op := sim.TagOf(simNumbers(x.Payload())).Op
-	if err := x.SetPayload(simPayload(sim.Tag{Op: op, Run: h.link}.Numbers())); err != nil {
+	op := sim.TagOf(simNumbers(w.payload(x.Codec, x.Message))).Op
+	if err := w.setPayload(x, simPayload(sim.Tag{Op: op, Run: h.link}.Numbers())); err != nil {
 		w.m.Broken(sim.Protocol, "the hook: %v", err)
 	}
 	if retained {

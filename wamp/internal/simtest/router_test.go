@@ -75,7 +75,7 @@ func (w *simWorld) hook(x *wamptest.Exchange) wamptest.Action {
 // either, so it costs nothing.
 func (w *simWorld) spoil(m *proto.Message) {
 	how := map[proto.MessageType]string{proto.Result: sim.OddResult, proto.Invocation: sim.OddInvocation, proto.Event: sim.OddEvent}[m.Type]
-	if w.odd[how] == 0 || m.Args == nil {
+	if w.odd[how] == 0 || m.Args == nil || w.sealed != nil { // beside a sealed payload it does cost something
 		return
 	}
 	w.odd[how]--
@@ -148,7 +148,7 @@ func (w *simWorld) kills(x *wamptest.Exchange) bool {
 	m, op := x.Message, 0
 	switch m.Type {
 	case proto.Call, proto.Publish:
-		if v := simNumbers(x.Payload()); len(v) == 5 {
+		if v := simNumbers(w.payload(x.Codec, x.Message)); len(v) == 5 {
 			op = v[0]
 		}
 	case proto.Register:

@@ -83,9 +83,22 @@ func (w *simWorld) will(o *simOp, a sim.Action) {
 }
 
 // willOf is the operation of a call that adds a testament.
-func willOf(p wamp.Payload) int {
+func (w *simWorld) willOf(p wamp.Payload) int {
 	var topic string
 	var args []int
+	if w.sealed != nil {
+		var data [][]byte
+		var kw struct {
+			Options struct {
+				Cipher string `json:"ppt_cipher"`
+				KeyID  string `json:"ppt_keyid"`
+			} `json:"publish_options"`
+		}
+		if p.Scan(&topic, &data) != nil || len(data) != 1 || p.ScanKw(&kw) != nil {
+			return -1
+		}
+		return sim.TagOf(simNumbers(w.opened(kw.Options.Cipher, kw.Options.KeyID, data[0]))).Op
+	}
 	if p.Scan(&topic, &args) != nil {
 		return -1
 	}
@@ -96,7 +109,7 @@ func willOf(p wamp.Payload) int {
 func (w *simWorld) hookCall(x *wamptest.Exchange, h *holding) {
 	switch x.Message.URI {
 	case "wamp.session.add_testament":
-		op := willOf(x.Payload())
+		op := w.willOf(x.Payload())
 		if w.deny[string(sim.Will)] > 0 {
 			w.denies(x, sim.Will, op)
 			return
@@ -112,7 +125,7 @@ func (w *simWorld) hookCall(x *wamptest.Exchange, h *holding) {
 // hookPeer sees what goes to the peer: the testaments of the session.
 func (w *simWorld) hookPeer(x *wamptest.Exchange) {
 	if h := w.held[x.Message.Options.ID("publisher")]; h != nil {
-		w.m.WillPublished(sim.TagOf(simNumbers(x.Payload())).Op, h.link)
+		w.m.WillPublished(sim.TagOf(simNumbers(w.payload(x.Codec, x.Message))).Op, h.link)
 	}
 }
 
@@ -120,7 +133,7 @@ func (w *simWorld) hookPeer(x *wamptest.Exchange) {
 func (w *simWorld) guest(a sim.Action) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	s, err := wamp.Connect(ctx, "", "realm1", wamp.WithTransport(w.router.Dial), wamp.WithAuth(authn.Ticket(sim.PeerID, simTicket, authn.AllowPlaintext())))
+	s, err := wamp.Connect(ctx, "", "realm1", wamp.WithTransport(w.router.Dial), wamp.WithAuth(authn.Ticket(sim.PeerID, simTicket, authn.AllowPlaintext())), wamp.WithPayloadCodec(w.sealed))
 	if err != nil {
 		return
 	}

@@ -1,6 +1,7 @@
 package simtest_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -18,6 +19,7 @@ import (
 	"github.com/connectanum/connectanum-go/wamp/internal/sessiontest"
 	"github.com/connectanum/connectanum-go/wamp/internal/sim"
 	"github.com/connectanum/connectanum-go/wamp/proto"
+	"github.com/connectanum/connectanum-go/wamp/seal"
 	"github.com/connectanum/connectanum-go/wamp/wamptest"
 )
 
@@ -56,6 +58,8 @@ type simWorld struct {
 	sequential bool          // operations are handed over one after the other
 	seen       simSeen       // by the session's interceptor
 	letGo      chan struct{} // closed when handlers that never end may
+
+	sealed seal.Codec // of all sessions, nil for none
 
 	gather   int          // so many operations are to reach the session in one turn
 	gathered []sim.Action // those that have come; under the lock
@@ -117,14 +121,21 @@ func newSimWorld(t *testing.T, seed uint64, setup sim.Action) *simWorld {
 		mutes: map[int]*simMute{}, deny: map[string]int{}, odd: map[string]int{}, letGo: make(chan struct{}),
 		queue: windows[0] + windows[1] + 8, sequential: setup.Kind == sim.Setup && setup.After > 0}
 	w.codec = []codec.Codec{codec.CBOR, codec.JSON, codec.MsgPack}[seed%3]
+	if seed%4 == 3 { // what is agreed on at each join, and payloads that only the ends open
+		p, err := seal.NewProfile1([]seal.Key{{ID: "sim", Match: wamp.Prefix, Secret: make([]byte, 32)}}, seal.Required())
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.sealed = p
+	}
 	w.m = sim.NewModel(func() time.Duration { return time.Since(start) })
 	w.router = wamptest.NewRouter(t, wamptest.WithSeed(seed), wamptest.WithHistory(1<<20), wamptest.WithLogins(wamptest.Ticket(func(string, string) (string, string, bool) {
 		return simTicket, "anybody", true
-	})))
+	})), wamptest.WithE2EE(wamptest.E2EE{Ciphers: []string{"aes256gcm"}}))
 	policy := wamp.Backoff{Max: time.Second, Random: func() float64 { return 0.5 }}
 	var err error
 	w.peer, err = wamp.Connect(t.Context(), "", "realm1", wamp.WithTransport(w.router.Dial), wamp.WithReconnect(policy),
-		wamp.WithAuth(authn.Ticket(sim.PeerID, simTicket, authn.AllowPlaintext())))
+		wamp.WithAuth(authn.Ticket(sim.PeerID, simTicket, authn.AllowPlaintext())), wamp.WithPayloadCodec(w.sealed))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +152,7 @@ func newSimWorld(t *testing.T, seed uint64, setup sim.Action) *simWorld {
 	w.router.SetHook(w.hook)
 	policy.FailFast = setup.How == sim.FailFast
 	options := []wamp.Option{wamp.WithTransport(w.dial), wamp.WithReconnect(policy), wamp.WithSerializers(w.codec), wamp.WithOutbound(1000),
-		wamp.WithAuth(authn.Ticket(sim.SelfID, simTicket, authn.AllowPlaintext())), wamp.WithWindow(windows[0], windows[1]),
+		wamp.WithAuth(authn.Ticket(sim.SelfID, simTicket, authn.AllowPlaintext())), wamp.WithWindow(windows[0], windows[1]), wamp.WithPayloadCodec(w.sealed),
 		wamp.WithKeepalive(wamp.Keepalive{Interval: 3 * time.Second, Timeout: 2 * time.Second, RawSocket: true})}
 	if setup.Kind == sim.Setup && setup.Up > 0 {
 		options = append(options, wamp.WithInterceptors(&w.seen))
@@ -242,6 +253,38 @@ func (w *simWorld) goodbye() {
 	}
 }
 
+// payload is that of a message, opened if it is sealed.
+func (w *simWorld) payload(c codec.Codec, m *proto.Message) wamp.Payload {
+	d, came := m.Options, codec.Received(c, m)
+	var data []byte
+	if w.sealed == nil || came.Scan(&data) != nil { // the later chunks of a call do not say that they are sealed
+		return came
+	}
+	return w.opened(cmp.Or(d.Str(proto.KeyPPTCipher), "aes256gcm"), cmp.Or(d.Str(proto.KeyPPTKeyID), "sim"), data)
+}
+
+// opened is what was sealed.
+func (w *simWorld) opened(cipher, key string, data []byte) wamp.Payload {
+	p, err := w.sealed.Open(seal.About{URI: "any"}, &seal.Opaque{Scheme: "wamp", Serializer: "cbor", Cipher: cipher, KeyID: key, Data: data})
+	if err != nil {
+		w.t.Errorf("a sealed payload: %v", err)
+	}
+	return p
+}
+
+// setPayload gives a message another payload, sealed as the one that it had.
+func (w *simWorld) setPayload(x *wamptest.Exchange, p wamp.Payload) error {
+	if w.sealed == nil {
+		return x.SetPayload(p)
+	}
+	o, err := w.sealed.Seal(seal.About{URI: "any"}, p)
+	if err != nil {
+		return err
+	}
+	x.Message.Options = x.Message.Options.With(proto.KeyPPTCipher, o.Cipher)
+	return x.SetPayload(wamp.Args(o.Data))
+}
+
 // simNumbers are the arguments of a payload.
 func simNumbers(p wamp.Payload) []int {
 	v := make([]int, p.NArgs())
@@ -264,7 +307,7 @@ func simPayload(v []int) wamp.Payload {
 }
 
 func (w *simWorld) action(m *proto.Message) sim.Action {
-	a, _, ok := sim.FromValues(simNumbers(codec.Received(w.codec, m)))
+	a, _, ok := sim.FromValues(simNumbers(w.payload(w.codec, m)))
 	if !ok {
 		w.m.Broken(sim.Protocol, "%s with a payload that is none of the plan", m.Type)
 	}
