@@ -243,7 +243,10 @@ func (e *callEngine) Feed(feeder func(hurry <-chan struct{})) { e.s.eng.Feed(fee
 func (e *callEngine) GoFeeder(f func(hurry <-chan struct{})) error { return e.s.eng.GoFeeder(f) }
 
 // begin hands the call over with its payload.
-func (cs *callStream) begin(payload Payload) error {
+func (cs *callStream) begin(payload Payload) error { return cs.beginBy(cs.s.sealer(), payload) }
+
+// beginBy is begin with a payload that this codec seals, if there is one.
+func (cs *callStream) beginBy(payloads seal.Codec, payload Payload) error {
 	call := &cs.call
 	if rest, done, err := cs.plain(&payload); done {
 		if err != nil {
@@ -252,7 +255,7 @@ func (cs *callStream) begin(payload Payload) error {
 		call.SetRest(rest)
 		return cs.s.eng.Call(call)
 	}
-	keys, feature, err := cs.s.seal(&call.Body, seal.About{Kind: seal.KindCall, URI: call.URI}, payload)
+	keys, feature, err := cs.s.seal(payloads, &call.Body, seal.About{Kind: seal.KindCall, URI: call.URI}, payload)
 	if err != nil {
 		return err
 	}

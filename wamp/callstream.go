@@ -122,6 +122,7 @@ type producer struct {
 	ended  bool            // the last chunk was sent
 	failed error           // the call could not be handed over
 	seen   *seen           // nil without interceptors
+	sealer seal.Codec      // of all chunks, as what is said of the first holds for all
 
 	// With interceptors.
 	bound  context.CancelCauseFunc // ends the stream's context
@@ -262,7 +263,8 @@ func (p *producer) send(payload Payload) error {
 	if !p.begun {
 		p.cs.call.More = !last
 		if p.failed = refused; refused == nil {
-			p.failed = p.cs.begin(payload)
+			p.sealer = p.s.sealer()
+			p.failed = p.cs.beginBy(p.sealer, payload)
 		}
 		if p.failed != nil {
 			return opError("call", p.cs.call.URI, p.failed)
@@ -288,7 +290,7 @@ func (p *producer) seal(k *session.Chunk, payload Payload) error {
 	if k.Last && payload.Empty() {
 		return nil
 	}
-	keys, _, err := p.s.seal(&k.Body, seal.About{Kind: seal.KindCall, URI: k.Call.URI}, payload)
+	keys, _, err := p.s.seal(p.sealer, &k.Body, seal.About{Kind: seal.KindCall, URI: k.Call.URI}, payload)
 	if err == nil && keys.Has(proto.KeyEncAlgo) {
 		err = errChunkForm
 	}

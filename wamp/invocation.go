@@ -181,7 +181,7 @@ func (inv *Invocation) encode(buf *buffer, m *proto.Message, p Payload) (err err
 	if s.payloads != nil && (kind == seal.KindResult || !p.Empty()) {
 		var keys Dict
 		var feature proto.Feature
-		if o, keys, feature, err = s.opaque(seal.About{Kind: kind, URI: inv.place(), Error: m.URI}, p); err != nil {
+		if o, keys, feature, err = s.opaque(s.sealer(), seal.About{Kind: kind, URI: inv.place(), Error: m.URI}, p); err != nil {
 			return err
 		}
 		if o != nil && !s.eng.Has(proto.Dealer, feature) {

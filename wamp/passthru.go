@@ -52,11 +52,11 @@ func (n negotiation) Welcome(extra map[string]any) (any, error) {
 	return n.payloads.Agree(extra[keyE2EE])
 }
 
-// seal encodes a payload into the body of an operation, sealed if the session's
-// codec says so. keys are to be sent with it then, and feature is what the router
+// seal encodes a payload into the body of an operation, sealed if the codec
+// (sealer) says so. keys are to be sent with it then, and feature is what the router
 // needs for it.
-func (s *Session) seal(b *session.Body, about seal.About, p Payload) (keys Dict, feature proto.Feature, err error) {
-	o, keys, feature, err := s.opaque(about, p)
+func (s *Session) seal(payloads seal.Codec, b *session.Body, about seal.About, p Payload) (keys Dict, feature proto.Feature, err error) {
+	o, keys, feature, err := s.opaque(payloads, about, p)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -71,13 +71,12 @@ func (s *Session) seal(b *session.Body, about seal.About, p Payload) (keys Dict,
 	return keys, feature, err
 }
 
-// opaque asks the session's codec for the bytes of a payload and the keys that
+// opaque asks a codec of the session's for the bytes of a payload and the keys that
 // go with them: none, if it goes as it is.
-func (s *Session) opaque(about seal.About, p Payload) (o *seal.Opaque, keys Dict, feature proto.Feature, err error) {
+func (s *Session) opaque(payloads seal.Codec, about seal.About, p Payload) (o *seal.Opaque, keys Dict, feature proto.Feature, err error) {
 	if s.ours(about.URI) {
 		return nil, nil, 0, nil
 	}
-	payloads := s.sealer()
 	if !s.guarded("a payload codec", func() { o, err = payloads.Seal(about, p) }) {
 		err = errCodecPanic
 	}

@@ -142,7 +142,7 @@ func (s *Session) restOf(dst []byte, h *head, topic string, options Dict, needs 
 	if rest, done, err := s.appendPlain(dst, h, &payload); done {
 		return rest, false, needs, err
 	}
-	o, keys, feature, err := s.opaque(seal.About{Kind: seal.KindPublish, URI: topic}, payload)
+	o, keys, feature, err := s.opaque(s.sealer(), seal.About{Kind: seal.KindPublish, URI: topic}, payload)
 	if err != nil {
 		return dst, false, needs, err
 	}

@@ -77,7 +77,7 @@ func (s *Session) addTestament(ctx context.Context, scope Scope, topic string, p
 // sealTestament seals the payload of a testament, which travels as one binary
 // argument, with its keys among the options of the publish to come.
 func (s *Session) sealTestament(topic string, payload Payload, cfg *publishConfig) (Payload, error) {
-	o, keys, feature, err := s.opaque(seal.About{Kind: seal.KindPublish, URI: topic}, payload)
+	o, keys, feature, err := s.opaque(s.sealer(), seal.About{Kind: seal.KindPublish, URI: topic}, payload)
 	if err != nil || o == nil {
 		return payload, err
 	}

@@ -369,3 +369,47 @@ func TestNegotiatorSlips(t *testing.T) {
 		})
 	}
 }
+
+// The chunks of a call are sealed as its first, which alone says how, whatever is agreed on
+// before they leave.
+func TestChunksAreSealedAlike(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var second atomic.Bool
+		r := wamptest.NewRouter(t, wamptest.WithE2EE(wamptest.E2EE{Answer: func(answer map[string]any) any {
+			if second.Load() {
+				answer["send_key_id"], answer["receive_key_id"], answer["cipher"] = "k2", "k2", "aes256gcm"
+			}
+			return answer
+		}}))
+		p := wamp.WithPayloadCodec(profile1(t, []seal.Profile1Option{seal.Required()}, key("k1", "com", 1), key("k2", "com", 2)))
+		a, b := join(t, r, p, wamp.WithReconnect(wamp.Backoff{Min: time.Second, Max: time.Second})), join(t, r, p)
+		ctx := t.Context()
+		var ids []string
+		if _, err := b.Handle(ctx, "com.example.upload", func(_ context.Context, inv *wamp.Invocation) error {
+			n := 0
+			ids = append(ids, inv.Details.Str("ppt_keyid"))
+			for p := range inv.Chunks() {
+				if n++; text(t, p) != secret {
+					t.Errorf("another text in chunk %d", n)
+				}
+			}
+			return inv.Return(wamp.Args(n))
+		}); err != nil {
+			t.Fatal(err)
+		}
+		second.Store(true)
+		r.Cut(a.ID())
+		synctest.Wait()
+		sum, err := a.CallFunc(ctx, "com.example.upload", func(_ context.Context, send func(wamp.Payload) error) error {
+			if err := send(payload()); err != nil { // it waits for the next link
+				return err
+			}
+			time.Sleep(5 * time.Second)
+			return errors.Join(send(payload()), send(payload()))
+		}).Final()
+		var chunks int
+		if err != nil || sum.Scan(&chunks) != nil || chunks != 3 || !slices.Equal(ids, []string{"k1"}) {
+			t.Errorf("%d chunks, sealed with %q, %v", chunks, ids, err)
+		}
+	})
+}
