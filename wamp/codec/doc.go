@@ -24,7 +24,8 @@
 // Until 1.0 names may change with any version; CHANGELOG.md lists those that did.
 // After that they are kept, except for what only the engine calls: methods of
 // [Codec], [Parser], [Received], [Sealed], [Items], [Entries], [Details],
-// [AppendRest], [AppendRequest], [AppendWith] and [CheckRaw].
+// [AppendPacked], [Unpacked], [AppendRest], [AppendRequest], [AppendWith] and
+// [CheckRaw].
 //
 // The package does not know connections, sessions or the streams of users.
 package codec

@@ -21,7 +21,9 @@ type Negotiator interface {
 	Offer() map[string]any
 	// Agree judges the answer, WELCOME.Details.authextra.e2ee, nil if there is
 	// none. It returns the codec of the session, nil for the Negotiator itself. An
-	// error ends the join with ABORT; it counts as a login that was refused.
+	// error ends the join with ABORT; it counts as a login that was refused. A
+	// type that embeds a Negotiator, to see what it seals, has to wrap what this
+	// returns too.
 	Agree(answer any) (Codec, error)
 }
 
@@ -93,7 +95,8 @@ func (p *Profile1) Offer() map[string]any {
 // Agree implements [Negotiator]. The error is a [NegotiationError].
 //
 // An answer without established, or with false, agrees on nothing. It is refused
-// where [Required] was given; else the keys are chosen as without it. One that
+// where [Required] was given; else Agree returns nil, and the keys are chosen as
+// without it. One that
 // is established must name this scheme and serializer, a cipher and keys that
 // there are, and no other version; a key that it leaves out, which it may do
 // unless Required was given, is none.
@@ -128,7 +131,7 @@ func (p *Profile1) none(field, problem string) (Codec, error) {
 	if p.required {
 		return nil, &NegotiationError{field, problem + ", and it is required"}
 	}
-	return p, nil
+	return nil, nil
 }
 
 // established reads an answer that says what was agreed on.

@@ -413,3 +413,25 @@ func TestChunksAreSealedAlike(t *testing.T) {
 		}
 	})
 }
+
+// counting is a codec that embeds another one.
+type counting struct {
+	*seal.Profile1
+	sealed *atomic.Int32
+}
+
+func (c counting) Seal(about seal.About, p codec.Payload) (*seal.Opaque, error) {
+	c.sealed.Add(1)
+	return c.Profile1.Seal(about, p)
+}
+
+// Where nothing was agreed on, the codec that was given is the one that is asked.
+func TestNegotiatorItselfSeals(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := counting{profile1(t, nil, key("k1", "com", 1)), new(atomic.Int32)}
+		s := join(t, wamptest.NewRouter(t, wamptest.WithHook(nosy(t))), wamp.WithPayloadCodec(c))
+		if _, err := s.Publish(t.Context(), "com.example", payload(), wamp.Acknowledge()).Wait(); err != nil || c.sealed.Load() != 1 {
+			t.Errorf("%v, sealed %d", err, c.sealed.Load())
+		}
+	})
+}

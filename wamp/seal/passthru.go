@@ -25,9 +25,9 @@ type passthru struct{ scheme, serializer string }
 // The scheme begins with "x_". The serializer is the form of what is sent:
 // "json", "msgpack" or "cbor" for bytes, "native" or "" for a value of the
 // session's own serializer, which differ in that the latter names none. All that
-// is sent has the scheme, and needs a router with payload_passthru_mode. What comes with it is opened in whatever of these
-// forms it says; what comes with another scheme is refused with [ErrFormat], and
-// what comes as it is, is taken.
+// is sent has the scheme, and needs a router with payload_passthru_mode. What
+// comes with it is opened in whatever of these forms it says; what comes with
+// another scheme is refused with [ErrFormat], and what comes as it is, is taken.
 //
 // wampy.js 8 reads values in any session, "msgpack" and "cbor" where its session
 // is not in JSON, and "json" only as text. nexus 3 reads the three kinds of
