@@ -128,6 +128,9 @@ func run(ctx context.Context) error {
 			break
 		}
 	}
+	for session.Healthy() != nil { // until the subscriptions are back too
+		time.Sleep(10 * time.Millisecond)
+	}
 	for i := range 2 {
 		if err := publish("hall", float64(18+i)); err != nil {
 			return err
