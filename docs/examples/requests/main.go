@@ -92,7 +92,7 @@ func run(ctx context.Context) error {
 	fmt.Println("It is too slow:")
 	delay.Store(int64(time.Hour))
 	_, err = order(Order{"d", 1}, wamp.Timeout(50*time.Millisecond))
-	fmt.Printf("  %v (out of time: %v)\n", err, errors.Is(err, context.DeadlineExceeded))
+	fmt.Println("  out of time:", errors.Is(err, context.DeadlineExceeded)) // here or at the router, whoever is first
 
 	fmt.Println("The connection is lost between question and answer:")
 	delay.Store(int64(100 * time.Millisecond))

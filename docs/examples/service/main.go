@@ -49,7 +49,11 @@ func run(ctx context.Context, address, realm string) error {
 	case err := <-over:
 		return err
 	}
-	return errors.Join(client(ctx, address, realm, options, running), <-over)
+	if err := errors.Join(client(ctx, address, realm, options, running), <-over); err != nil {
+		return err
+	}
+	fmt.Println("service: drained, and gone")
+	return nil
 }
 
 // serve is the service. It ends when the process is told to.
@@ -94,7 +98,6 @@ func serve(ctx context.Context, address, realm string, options []wamp.Option, se
 	if err := session.Drain(ctx); err != nil {
 		return fmt.Errorf("what was cut: %w", err)
 	}
-	fmt.Println("service: drained, and gone")
 	return nil
 }
 
@@ -106,7 +109,7 @@ func client(ctx context.Context, address, realm string, options []wamp.Option, r
 	}
 	defer session.Close(ctx)
 	var streams sync.WaitGroup
-	failed := make([]error, 2)
+	said, failed := make([]string, 2), make([]error, 2)
 	for i := range failed {
 		streams.Go(func() {
 			st := wamp.OpenStream[int, string](ctx, session, "com.example.count", wamp.Args(20))
@@ -120,7 +123,7 @@ func client(ctx context.Context, address, realm string, options []wamp.Option, r
 			}
 			var text string
 			if text, failed[i] = st.Result(); failed[i] == nil {
-				fmt.Printf("client:  stream %d: %d results, then %q\n", i+1, items, text)
+				said[i] = fmt.Sprintf("%d results, then %q", items, text)
 			}
 		})
 	}
@@ -133,8 +136,11 @@ func client(ctx context.Context, address, realm string, options []wamp.Option, r
 	for err == nil { // until the signal has come
 		_, err = wamp.Call[string](ctx, session, "com.example.count", wamp.Args(1))
 	}
-	fmt.Println("client:  a call behind the signal:", wamp.ErrorURI(err))
 	streams.Wait()
+	for _, text := range said {
+		fmt.Println("client:  a stream from before the signal:", text)
+	}
+	fmt.Println("client:  a call behind the signal:", wamp.ErrorURI(err))
 	return errors.Join(failed...)
 }
 

@@ -65,16 +65,28 @@ func run(ctx context.Context, address, realm string) error {
 	defer client.Close(ctx)
 
 	fmt.Println("60 calls to three workers:")
-	if err := convert(ctx, client, nil); err != nil {
+	by, err := convert(ctx, client, nil)
+	if err != nil {
 		return err
 	}
+	for _, name := range slices.Sorted(maps.Keys(by)) {
+		fmt.Printf("  %s: %d\n", name, by[name])
+	}
 	fmt.Println("60 calls while one of them leaves in order:")
-	return convert(ctx, client, func() error { return pool[1].Drain(ctx) })
+	if by, err = convert(ctx, client, func() error { return pool[1].Drain(ctx) }); err != nil {
+		return err
+	}
+	sum := 0
+	for _, n := range by {
+		sum += n
+	}
+	fmt.Printf("  answered: %d, the most of them by those that stay: %v\n", sum, by["worker 1"]+by["worker 3"] > 2*by["worker 2"])
+	return nil
 }
 
-// convert makes sixty calls, up to twelve at once, and tells who did them. half is called
-// behind the first thirty.
-func convert(ctx context.Context, client *wamp.Session, half func() error) error {
+// convert makes sixty calls, up to twelve at once, and returns how many each worker did. half
+// is called behind the first thirty.
+func convert(ctx context.Context, client *wamp.Session, half func() error) (map[string]int, error) {
 	var mu sync.Mutex
 	by := map[string]int{}
 	var failed error
@@ -83,7 +95,7 @@ func convert(ctx context.Context, client *wamp.Session, half func() error) error
 	for document := range 60 {
 		if document == 30 && half != nil {
 			if err := half(); err != nil {
-				return err
+				return nil, err
 			}
 		}
 		places <- struct{}{}
@@ -98,8 +110,5 @@ func convert(ctx context.Context, client *wamp.Session, half func() error) error
 		})
 	}
 	calls.Wait()
-	for _, name := range slices.Sorted(maps.Keys(by)) {
-		fmt.Printf("  %s: %d\n", name, by[name])
-	}
-	return failed
+	return by, failed
 }
