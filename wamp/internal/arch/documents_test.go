@@ -27,7 +27,7 @@ import (
 var project = filepath.Join("..", "..", "..")
 
 // snippetImports are what the documents' Go may use.
-var snippetImports = []string{"context", "errors", "expvar", "fmt", "iter", "log", "log/slog", "net/http", "os", "time", module + "/wamp", module + "/wamp/authn",
+var snippetImports = []string{"context", "errors", "expvar", "fmt", "iter", "log", "log/slog", "net/http", "os", "os/signal", "slices", "syscall", "time", module + "/wamp", module + "/wamp/authn",
 	module + "/wamp/codec", module + "/wamp/meta", module + "/wamp/seal", module + "/wamp/transport", module + "/wamp/wamptest"}
 
 // compiled returns an importer of what the go command has compiled.
@@ -136,7 +136,7 @@ func TestDocumentsCompile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"README.md", "docs/events.md", "docs/typed.md", "docs/meta.md", "docs/payload-encryption.md", "docs/login.md", "docs/reconnect.md", "docs/interceptors.md", "docs/logs.md", "docs/design.md"} {
+	for _, name := range []string{"README.md", "docs/events.md", "docs/typed.md", "docs/meta.md", "docs/payload-encryption.md", "docs/login.md", "docs/reconnect.md", "docs/interceptors.md", "docs/logs.md", "docs/cookbook.md", "docs/production.md", "docs/releasing.md", "docs/design.md"} {
 		doc := readDocument(t, name)
 		snippets := doc.statements()
 		for i, snippet := range snippets {
