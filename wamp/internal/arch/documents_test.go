@@ -17,6 +17,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/connectanum/connectanum-go/wamp/proto"
+
 	// The go command runs these tests again when what the documents use has changed.
 	_ "github.com/connectanum/connectanum-go/wamp/meta"
 	_ "github.com/connectanum/connectanum-go/wamp/seal"
@@ -55,6 +57,7 @@ type document struct {
 
 var (
 	fence    = regexp.MustCompile("(?ms)^```(\\w*)\n(.*?)^```$")
+	foreign  = regexp.MustCompile("(?ms)^```golang\n.*?^```$") // Go against another library
 	span     = regexp.MustCompile("`([^`\n]+)`")
 	indented = regexp.MustCompile(`(?m)^    (\S.*)$`)
 	link     = regexp.MustCompile(`\]\(([\w./-]+)\)`)
@@ -127,6 +130,25 @@ func compile(fset *token.FileSet, imports types.Importer, name, snippet string) 
 	return wrong, nil
 }
 
+// compiledDocuments are those whose Go is compiled.
+var compiledDocuments = []string{
+	"README.md",
+	"docs/events.md",
+	"docs/typed.md",
+	"docs/meta.md",
+	"docs/payload-encryption.md",
+	"docs/login.md",
+	"docs/reconnect.md",
+	"docs/interceptors.md",
+	"docs/logs.md",
+	"docs/cookbook.md",
+	"docs/production.md",
+	"docs/releasing.md",
+	"docs/design.md",
+	"docs/wamp.md",
+	"docs/moving.md",
+}
+
 // The Go in the documents compiles against the library as it is. What a snippet
 // declares and leaves unused is no fault of it.
 func TestDocumentsCompile(t *testing.T) {
@@ -136,7 +158,7 @@ func TestDocumentsCompile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"README.md", "docs/events.md", "docs/typed.md", "docs/meta.md", "docs/payload-encryption.md", "docs/login.md", "docs/reconnect.md", "docs/interceptors.md", "docs/logs.md", "docs/cookbook.md", "docs/production.md", "docs/releasing.md", "docs/design.md"} {
+	for _, name := range compiledDocuments {
 		doc := readDocument(t, name)
 		snippets := doc.statements()
 		for i, snippet := range snippets {
@@ -148,7 +170,7 @@ func TestDocumentsCompile(t *testing.T) {
 				t.Errorf("%v in\n%s", err, snippet)
 			}
 		}
-		for _, m := range exported.FindAllStringSubmatch(doc.text, -1) {
+		for _, m := range exported.FindAllStringSubmatch(foreign.ReplaceAllString(doc.text, ""), -1) {
 			if scope.Scope().Lookup(m[1]) == nil {
 				t.Errorf("%s names %s, which is not there", name, m[0])
 			}
@@ -156,6 +178,54 @@ func TestDocumentsCompile(t *testing.T) {
 		if name == "README.md" && len(snippets) < 5 {
 			t.Errorf("%s: only %d snippets were found", name, len(snippets))
 		}
+	}
+}
+
+// The primer's table of features says what the key table says: which feature each
+// key needs, and whether an operation fails without it.
+func TestFeaturesAreInThePrimer(t *testing.T) {
+	type row struct{ refused, goesOn bool }
+	found := map[string]row{} // by role and feature
+	for line := range strings.Lines(readDocument(t, "docs/wamp.md").text) {
+		cells := strings.Split(line, " | ")
+		if len(cells) != 3 {
+			continue
+		}
+		fails := strings.HasPrefix(cells[2], "`FeatureError`")
+		role := ""
+		for _, m := range regexp.MustCompile("(broker|dealer|both):|`([a-z_]+)`").FindAllStringSubmatch(cells[1], -1) {
+			if m[2] == "" {
+				role = m[1]
+				continue
+			}
+			if _, known := proto.ParseFeature(m[2]); !known {
+				t.Errorf("%s is no feature", m[2])
+			}
+			for _, as := range []string{"broker", "dealer"} {
+				if role == as || role == "both" {
+					r := found[as+": "+m[2]]
+					found[as+": "+m[2]] = row{r.refused || fails, r.goesOn || !fails}
+				}
+			}
+		}
+	}
+	keys, _ := protoNames(t, filepath.Join("..", "..", "proto"))
+	seen := 0
+	for m := proto.Hello; m <= proto.Yield; m++ {
+		for key, name := range keys {
+			need, is := proto.NeedOf(m, key)
+			if !is {
+				continue
+			}
+			seen++
+			feature := fmt.Sprintf("%v: %v", need.Role, need.Feature)
+			if r := found[feature]; need.Lack == proto.Refuse && !r.refused || need.Lack != proto.Refuse && !r.goesOn {
+				t.Errorf("%v.%s needs %s (proto.Lack %d), and the primer says %+v", m, name, feature, need.Lack, r)
+			}
+		}
+	}
+	if seen < 20 {
+		t.Errorf("only %d needs were found", seen)
 	}
 }
 
