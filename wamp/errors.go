@@ -382,12 +382,12 @@ const (
 var (
 	errNoStream    = errors.New("the stream is nil, or has been read to its end")
 	errNoResults   = opError("call", "", errNoStream) // made once: each Final begins with it
-	errByChannel   = errors.New("it is read by its channel already")
-	errByLoop      = errors.New("another loop reads it")
+	errByChannel   = errors.New("the stream is read by its channel already")
+	errByLoop      = errors.New("another loop reads the stream")
 	errNilOption   = errors.New("an option is nil")
 	errNilProducer = errors.New("the producer is nil")
 	errNilHandler  = errors.New("the handler is nil")
-	errUnwanted    = errors.New("the request is not empty, and nothing is wanted")
+	errUnwanted    = errors.New("the request has arguments, and the procedure takes none")
 	errProducer    = errors.New("the producer panicked or called runtime.Goexit")
 	errHandler     = errors.New("the handler panicked or called runtime.Goexit")
 	errInterceptor = errors.New("an interceptor called runtime.Goexit")
