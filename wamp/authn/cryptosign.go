@@ -58,7 +58,7 @@ func RouterKey(keys ...ed25519.PublicKey) CryptosignOption {
 		if slices.ContainsFunc(keys, func(k ed25519.PublicKey) bool { return bytes.Equal(k, key) }) {
 			return nil
 		}
-		return errors.New("it is none of authn.RouterKey")
+		return errors.New("it is none of those of authn.RouterKey")
 	})
 }
 

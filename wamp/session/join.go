@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -163,7 +164,7 @@ func (d *connector) connectAs(ctx context.Context, auth authn.Authenticator, rej
 // and is left behind if it needs longer.
 func within(ctx context.Context, f func() error, undo func()) (err error, late bool) {
 	done := make(chan struct{})
-	result := errors.New("runtime.Goexit was called")
+	result := errors.New("the login called runtime.Goexit")
 	go func() { // ends with f, which undo ends
 		defer close(done)
 		result = f()
@@ -326,7 +327,7 @@ func (j *joiner) join(ctx context.Context, rejoin int) (*Details, error) {
 			return nil, j.refusal(m)
 		case proto.Challenge:
 			if rounds++; rounds > maxChallenges {
-				return nil, j.violation(m.Type, "too many challenges")
+				return nil, j.violation(m.Type, "more than "+strconv.Itoa(maxChallenges)+" challenges")
 			}
 			j.state = proto.StateChallenged
 			if err := j.answer(ctx, attempt, m); err != nil {
