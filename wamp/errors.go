@@ -15,7 +15,8 @@ import (
 // [LinkError], are never the same type.
 //
 // Each is found with [errors.As]. Many also match one of the Err values below
-// with [errors.Is].
+// with [errors.Is]. The page docs/errors.md lists every text that they can have, with its
+// cause and what to do.
 type (
 	// Error is an error that the peer or the router sent: an ERROR message. It
 	// matches the constant of its URI with [errors.Is]: [ErrNoSuchProcedure]
