@@ -88,7 +88,7 @@ func attemptsError(ctx context.Context, attempts int, last error) error {
 		return last
 	}
 	e := newCanceled(ctx)
-	e.Offline = fmt.Errorf("%d attempts, the last one: %w", attempts, last)
+	e.Offline = wrapf("%d attempts, the last one: %w", attempts, last)
 	return e
 }
 
@@ -122,7 +122,7 @@ func (d *connector) connect(ctx context.Context, rejoin int) (*joiner, error) {
 		if !next || len(turns) == 1 {
 			return nil, err
 		}
-		refused = append(refused, err)
+		refused = append(refused, &wrapped{err, bare(err)})
 	}
 	return nil, &authn.TurnsError{Errs: refused}
 }
@@ -359,7 +359,7 @@ func (j *joiner) perhapsRefused(err error) error {
 	if j.state != proto.StateChallenged || !is {
 		return err
 	}
-	return &LoginError{Err: fmt.Errorf("the router closed the connection behind our answer to its challenge: the login may have been refused: %w",
+	return &LoginError{Err: wrapf("the router closed the connection behind our answer to its challenge: the login may have been refused: %w",
 		lost)}
 }
 
