@@ -88,7 +88,7 @@ func attemptsError(ctx context.Context, attempts int, last error) error {
 		return last
 	}
 	e := newCanceled(ctx)
-	e.Offline = wrapf("%d attempts, the last one: %w", attempts, last)
+	e.Offline = wrapf("%s, the last one: %w", count(attempts, "attempt", "attempts"), last)
 	return e
 }
 
