@@ -139,19 +139,17 @@ func (s *speech) isText(e ast.Expr) bool {
 
 // inText reports whether the node in hand is part of a text that has been taken.
 func (s *speech) inText() bool {
-	for i := len(s.path) - 1; i > 0; i-- {
-		child, parent := s.path[i], s.path[i-1]
-		switch p := parent.(type) {
-		case *ast.ParenExpr, *ast.BinaryExpr:
-			if e := p.(ast.Expr); s.isText(e) {
-				return true
-			}
-		case *ast.CallExpr:
-			if s.isText(p) && (s.info.Types[p.Fun].IsType() || last(p.Fun) == "Sprintf" && child == ast.Node(p.Args[0])) {
-				return true
-			}
-		}
+	n := len(s.path)
+	if n < 2 {
 		return false
+	}
+	switch p := s.path[n-2].(type) {
+	case *ast.ParenExpr:
+		return s.isText(p)
+	case *ast.BinaryExpr:
+		return s.isText(p)
+	case *ast.CallExpr:
+		return s.isText(p) && (s.info.Types[p.Fun].IsType() || last(p.Fun) == "Sprintf" && s.path[n-1] == ast.Node(p.Args[0]))
 	}
 	return false
 }
@@ -201,10 +199,8 @@ func (s *speech) isFormat(e ast.Expr) bool {
 	return at >= 0 && at < len(call.Args) && call.Args[at] == e
 }
 
-var (
-	verb  = regexp.MustCompile(`%(%|[-+# 0]*(\[\d+\])?[0-9.]*[a-zA-Z])`)
-	holes = regexp.MustCompile(hole + `(\s*` + hole + `)*`)
-)
+// verb is one of package fmt's.
+var verb = regexp.MustCompile(`%(%|[-+# 0]*(\[\d+\])?[0-9.]*[a-zA-Z])`)
 
 // pattern is the text that e makes.
 func (s *speech) pattern(e ast.Expr, format bool) string {
