@@ -62,7 +62,7 @@ func CancelMode(m Mode) CallOption {
 func KillGrace(d time.Duration) CallOption {
 	return callOption(func(s *callStream) error {
 		if d < 0 {
-			return errors.New("KillGrace: it is negative")
+			return errors.New("KillGrace: the time is negative")
 		}
 		s.call.Grace = d
 		return nil

@@ -127,7 +127,7 @@ func TestLoginInTurn(t *testing.T) {
 			if !errors.As(err, &turns) || len(turns.Errs) != 3 || !errors.Is(err, wamp.ErrAuthenticationFailed) || !as[*authn.TransportError](err) {
 				t.Errorf("%v", err)
 			}
-			if strings.Contains(err.Error(), "wrong\"") || len(seen.take(proto.Hello)) != 2 {
+			if strings.Contains(err.Error(), "wrong\"") || strings.Count(err.Error(), "wamp: ") != 1 || len(seen.take(proto.Hello)) != 2 {
 				t.Errorf("%v", err)
 			}
 			synctest.Wait()

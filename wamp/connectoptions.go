@@ -41,10 +41,10 @@ func WithAuth(a authn.Authenticator) Option {
 func WithSerializers(codecs ...codec.Codec) Option {
 	return optionFunc(func(c *config) error {
 		if len(codecs) == 0 {
-			return errors.New("WithSerializers: none given")
+			return errors.New("WithSerializers: no serializer is given")
 		}
 		if slices.Contains(codecs, nil) {
-			return errors.New("WithSerializers: one is nil")
+			return errors.New("WithSerializers: a serializer is nil")
 		}
 		c.serializers = codecs
 		return nil
@@ -104,7 +104,7 @@ func WithCompression() Option {
 func WithBatching(separator byte) Option {
 	return optionFunc(func(c *config) error {
 		if separator != 0 && separator != 0x1e && separator != 0x18 {
-			return errors.New("WithBatching: the separator is 0x1e or 0x18")
+			return fmt.Errorf("WithBatching: the separator is %#x, it must be 0x1e or 0x18", separator)
 		}
 		c.batching, c.dial.WebSocket.Separator = true, separator
 		return nil
@@ -213,7 +213,7 @@ func CloseTimeout(d time.Duration) Option {
 func WithWindow(handles, publishes int) Option {
 	return optionFunc(func(c *config) error {
 		if handles < 1 || publishes < 1 || publishes > maxWindow {
-			return fmt.Errorf("WithWindow: they must be positive, and that of publishes no more than %d", maxWindow)
+			return fmt.Errorf("WithWindow: the windows %d and %d must be positive, and that of publishes no more than %d", handles, publishes, maxWindow)
 		}
 		c.Windows = session.Windows{Handles: handles, Publishes: publishes}
 		return nil

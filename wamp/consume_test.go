@@ -390,12 +390,12 @@ func TestSubscribeFuncRefuses(t *testing.T) {
 			"no context":          {of(s.SubscribeFunc(nil, "com.example.topic", nothing)), "subscribe com.example.topic: the context is nil"}, //nolint:staticcheck // that is what it is about
 			"one that ended":      {of(s.SubscribeFunc(over, "com.example.topic", nothing)), "subscribe com.example.topic: context canceled"},
 			"a bad topic":         {of(s.SubscribeFunc(t.Context(), "com..topic", nothing)), "subscribe com..topic: "},
-			"a bad option":        {of(s.SubscribeFunc(t.Context(), "com.example.topic", nothing, wamp.Concurrency(0))), "subscribe com.example.topic: Concurrency: it must be positive"},
+			"a bad option":        {of(s.SubscribeFunc(t.Context(), "com.example.topic", nothing, wamp.Concurrency(0))), "subscribe com.example.topic: Concurrency: 0 is not positive"},
 			"a nil option":        {of(s.SubscribeFunc(t.Context(), "com.example.topic", nothing, nil)), "subscribe com.example.topic: an option is nil"},
 			"no history":          {of(s.SubscribeFunc(t.Context(), "com.example.topic", nothing, wamp.FromHistory(wamp.HistoryQuery{}))), "subscribe com.example.topic: "},
 			"of Subscribe":        {of(s.Subscribe(t.Context(), "com.example.topic", wamp.Concurrency(2))), "subscribe com.example.topic: Concurrency: it is for SubscribeFunc and On"},
 			"of Register":         {of(s.Register(t.Context(), "com.example.proc", wamp.Concurrency(2))), "register com.example.proc: Concurrency: it is for Handle and Serve"},
-			"too many, of Handle": {of(s.Handle(t.Context(), "com.example.proc", echo, wamp.Concurrency(-1))), "register com.example.proc: Concurrency: it must be positive"},
+			"too many, of Handle": {of(s.Handle(t.Context(), "com.example.proc", echo, wamp.Concurrency(-1))), "register com.example.proc: Concurrency: -1 is not positive"},
 		} {
 			if row.err == nil || !strings.HasPrefix(row.err.Error(), "wamp: "+row.text) {
 				t.Errorf("%s: %v", name, row.err)

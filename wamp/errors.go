@@ -15,7 +15,8 @@ import (
 // [LinkError], are never the same type.
 //
 // Each is found with [errors.As]. Many also match one of the Err values below
-// with [errors.Is].
+// with [errors.Is]. The page docs/errors.md lists every text that they can have, with its
+// cause and what to do.
 type (
 	// Error is an error that the peer or the router sent: an ERROR message. It
 	// matches the constant of its URI with [errors.Is]: [ErrNoSuchProcedure]
@@ -382,12 +383,12 @@ const (
 var (
 	errNoStream    = errors.New("the stream is nil, or has been read to its end")
 	errNoResults   = opError("call", "", errNoStream) // made once: each Final begins with it
-	errByChannel   = errors.New("it is read by its channel already")
-	errByLoop      = errors.New("another loop reads it")
+	errByChannel   = errors.New("the stream is read by its channel already")
+	errByLoop      = errors.New("another loop reads the stream")
 	errNilOption   = errors.New("an option is nil")
 	errNilProducer = errors.New("the producer is nil")
 	errNilHandler  = errors.New("the handler is nil")
-	errUnwanted    = errors.New("the request is not empty, and nothing is wanted")
+	errUnwanted    = errors.New("the request has arguments, and the procedure takes none")
 	errProducer    = errors.New("the producer panicked or called runtime.Goexit")
 	errHandler     = errors.New("the handler panicked or called runtime.Goexit")
 	errInterceptor = errors.New("an interceptor called runtime.Goexit")

@@ -98,8 +98,7 @@ func letGo(cancel context.CancelFunc) func(*callStream) {
 
 var (
 	errNoResultStream = opError("call", "", errNoStream)
-	errReadAlready    = errors.New("its progressive results have been read already")
-	errReads          = errors.New("it is being read")
+	errReadAlready    = errors.New("the progressive results have been read already")
 )
 
 // begin lets one reader in.
@@ -108,7 +107,7 @@ func (st *ResultStream[P, R]) begin() error {
 	case st == nil || st.cancel == nil:
 		return errNoResultStream
 	case !st.reading.CompareAndSwap(false, true):
-		return opError("call", st.procedure, errReads)
+		return opError("call", st.procedure, errByLoop)
 	}
 	return nil
 }

@@ -124,14 +124,14 @@ func TestOpenStream(t *testing.T) {
 		}
 		st := open()
 		match(t, texts(st.All()), "1", atParts+"args[0]", "3")
-		match(t, texts(st.All()), atParts+"its progressive results have been read already")
+		match(t, texts(st.All()), atParts+"the progressive results have been read already")
 		final(st)
 		st.Close()
 		final(st)
-		match(t, texts(st.All()), atParts+"its progressive results have been read already")
+		match(t, texts(st.All()), atParts+"the progressive results have been read already")
 		st = open() // without All
 		final(st)
-		match(t, texts(st.All()), atParts+"its progressive results have been read already")
+		match(t, texts(st.All()), atParts+"the progressive results have been read already")
 
 		// A final result that does not decode, or is empty.
 		bad := wamp.OpenStream[int, int](t.Context(), s, "com.example.parts", wamp.Args())
@@ -275,8 +275,8 @@ func TestOpenStreamOneReader(t *testing.T) {
 				t.Fatalf("%d, %v", v, err)
 			}
 			n++
-			match(t, texts(st.All()), "wamp: call com.example.part: it is being read")
-			if _, err := st.Result(); err == nil || err.Error() != "wamp: call com.example.part: it is being read" {
+			match(t, texts(st.All()), "wamp: call com.example.part: another loop reads the stream")
+			if _, err := st.Result(); err == nil || err.Error() != "wamp: call com.example.part: another loop reads the stream" {
 				t.Errorf("Result inside of the loop: %v", err)
 			}
 		}

@@ -99,7 +99,7 @@ func (op operation) send(key string, value any) error {
 // positive refuses an option that is not.
 func positive[T int | int64 | time.Duration](option string, n T) error {
 	if n <= 0 {
-		return errors.New(option + ": it must be positive")
+		return fmt.Errorf("%s: %v is not positive", option, n)
 	}
 	return nil
 }
@@ -297,7 +297,7 @@ type concurrencyOption int
 
 func (o concurrencyOption) applySubscribe(s *Subscription) error {
 	if s.consumer == nil {
-		return errors.New("Concurrency: it is for SubscribeFunc and On")
+		return errors.New("Concurrency: it is for SubscribeFunc and On, Subscribe runs no handlers")
 	}
 	s.consumer.most = int(o)
 	return positive("Concurrency", int(o))
@@ -305,7 +305,7 @@ func (o concurrencyOption) applySubscribe(s *Subscription) error {
 
 func (o concurrencyOption) applyRegister(r *Registration) error {
 	if !r.handled {
-		return errors.New("Concurrency: it is for Handle and Serve")
+		return errors.New("Concurrency: it is for Handle and Serve, Register runs no handlers")
 	}
 	r.concurrency = int(o)
 	return positive("Concurrency", int(o))

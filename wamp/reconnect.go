@@ -62,7 +62,7 @@ type Backoff struct {
 func WithReconnect(policy Backoff) Option {
 	return optionFunc(func(c *config) error {
 		if policy.Min < 0 || policy.Max < 0 || policy.Attempts < 0 || policy.Time < 0 || policy.Hold < 0 {
-			return errors.New("WithReconnect: a limit is negative")
+			return errors.New("WithReconnect: a number or a duration of the Backoff is negative")
 		}
 		c.Reconnect = (*session.Reconnect)(&policy)
 		return nil

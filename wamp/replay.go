@@ -42,7 +42,7 @@ func (o fromHistoryOption) applySubscribe(s *Subscription) error {
 		return err
 	}
 	if q.ends() || q.Reverse {
-		return errors.New("FromHistory: the bounds must not have an end, nor be reversed")
+		return errors.New("FromHistory: the query has an end or is reversed, and live events must follow it")
 	}
 	q.Limit, q.Last = 0, max(q.Limit, q.Last) // the oldest ones would leave a gap behind them
 	s.replay = &replay{sub: s, query: q}

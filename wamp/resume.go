@@ -48,6 +48,6 @@ var resumeRetry = RetryPolicy{Min: 100 * time.Millisecond, Max: 5 * time.Second,
 
 var (
 	errResume     = errors.New("the function of Resume panicked or called runtime.Goexit")
-	errResumeOnce = errors.New("Resume: it excludes Idempotent")
-	errChunksGone = errors.New("a progressive call has no Retry or Resume: its chunks are gone")
+	errResumeOnce = errors.New("Resume and Idempotent exclude each other")
+	errChunksGone = errors.New("Retry and Resume are not for progressive calls, whose chunks cannot be sent again")
 )

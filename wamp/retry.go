@@ -25,7 +25,7 @@ type RetryPolicy struct {
 
 func (p *RetryPolicy) check() error {
 	if p.Min < 0 || p.Max < 0 || p.Attempts < 0 || p.Time < 0 {
-		return errors.New("a limit is negative")
+		return errors.New("a number or a duration of the policy is negative")
 	}
 	if p.Min == 0 {
 		p.Min = 100 * time.Millisecond

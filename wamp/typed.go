@@ -85,7 +85,7 @@ func into(v any, p Payload, what string) (err error) {
 			return err
 		}
 	}
-	return fmt.Errorf("the %s has only keyword arguments", what)
+	return fmt.Errorf("the %s has only keyword arguments, which do not fit into %v", what, reflect.TypeOf(v).Elem())
 }
 
 // moreError says that a payload has more than its one value.

@@ -45,7 +45,7 @@ func TestCallOfType(t *testing.T) {
 		"keywords, a pointer":     {asked[*pair], wamp.Kwargs(pair{1, "x"}), &pair{1, "x"}, ""},
 		"keywords, a map":         {asked[map[string]int], wamp.Args().With("a", 1), map[string]int{"a": 1}, ""},
 		"keywords, anything":      {asked[any], wamp.Args().With("b", "x"), map[string]any{"b": "x"}, ""},
-		"keywords of an int":      {asked[int], wamp.Args().With("a", 1), 0, "the result has only keyword arguments"},
+		"keywords of an int":      {asked[int], wamp.Args().With("a", 1), 0, "the result has only keyword arguments, which do not fit into int"},
 		"an empty keyword list":   {asked[int], wamp.Args(7).WithKwargs(map[string]any{}), 7, ""},
 		"arguments and keywords":  {asked[int], both, 0, "the result has arguments and keyword arguments"},
 		"two arguments":           {asked[int], wamp.Args(1, 2), 0, "the result has 2 arguments, one is wanted"},

@@ -38,10 +38,14 @@ type BindingError struct {
 }
 
 func (e *BindingError) Error() string {
-	if e.Binding == NoBinding {
-		return e.Method + ": channel binding: " + e.Problem
+	s := "channel binding"
+	if e.Method != "" {
+		s = e.Method + ": " + s
 	}
-	return e.Method + ": channel binding " + string(e.Binding) + ": " + e.Problem
+	if e.Binding != NoBinding {
+		s += " " + string(e.Binding)
+	}
+	return s + ": " + e.Problem
 }
 
 // Is reports whether target is [ErrUnusable], which the error matches unless
@@ -75,7 +79,7 @@ func BindingData(cs *tls.ConnectionState, b Binding) ([]byte, error) {
 		return proof.EndPoint(cs.PeerCertificates[0]), nil
 	case NoBinding:
 	}
-	return fail("unknown")
+	return fail("it is not known")
 }
 
 // ChannelID returns the 32 bytes that WAMP-Cryptosign binds with: the exported

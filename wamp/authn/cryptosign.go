@@ -58,7 +58,7 @@ func RouterKey(keys ...ed25519.PublicKey) CryptosignOption {
 		if slices.ContainsFunc(keys, func(k ed25519.PublicKey) bool { return bytes.Equal(k, key) }) {
 			return nil
 		}
-		return errors.New("it is none of authn.RouterKey")
+		return errors.New("it is none of those of authn.RouterKey")
 	})
 }
 
@@ -85,6 +85,9 @@ func (a *cryptosignAuth) Begin(ctx context.Context, info JoinInfo) (Attempt, err
 		}
 	}
 	key, err := a.key(ctx, request(proof.Cryptosign, a.authid, info))
+	if own, is := err.(*CredentialError); is && own.Method == proof.Cryptosign { //nolint:errorlint // it says all there is to say
+		return nil, own
+	}
 	if err != nil {
 		return nil, &CredentialError{Method: proof.Cryptosign, Problem: "there is no key", Err: err}
 	}

@@ -52,12 +52,10 @@ func CryptosignFile(authid, path string, options ...CryptosignOption) (Authentic
 		return nil, err
 	}
 	return CryptosignFunc(authid, func(ctx context.Context, r Request) (crypto.Signer, error) {
-		return keyFromFile(path, func() (string, error) {
-			if c.passphrase == nil {
-				return "", errEncrypted
-			}
-			return c.passphrase.get(ctx, r)
-		})
+		if c.passphrase == nil {
+			return keyFromFile(path, nil)
+		}
+		return keyFromFile(path, func() (string, error) { return c.passphrase.get(ctx, r) })
 	}, options...), nil
 }
 

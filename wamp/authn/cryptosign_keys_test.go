@@ -98,6 +98,11 @@ func TestCryptosignFile(t *testing.T) {
 	if _, h := begin(t, auth, joe); h.Extra["pubkey"] != hex.EncodeToString(public(seed(4))) {
 		t.Error("the old key is still used")
 	}
+	write("rotated", "broken")
+	const text = "cryptosign: the key file has no form that is known: OpenSSH, PEM, hex or 32 bytes"
+	if _, err := auth.Begin(t.Context(), joe); err == nil || err.Error() != text || !is[*authn.CredentialError](err) {
+		t.Errorf("a file that was broken since: %v", err)
+	}
 }
 
 func TestSigners(t *testing.T) {

@@ -2,6 +2,7 @@ package authn
 
 import (
 	"encoding/hex"
+	"strconv"
 
 	"github.com/connectanum/connectanum-go/wamp/proto"
 )
@@ -78,7 +79,7 @@ func (f *fields) bytes(field string, n int) []byte {
 	}
 	b, err := hex.DecodeString(s)
 	if err != nil || len(b) != n {
-		f.fail(field, "is not as many hex digits as it should be")
+		f.fail(field, "is not "+strconv.Itoa(n)+" bytes in hex")
 		return nil
 	}
 	return b

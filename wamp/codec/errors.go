@@ -127,7 +127,7 @@ var (
 	errNoPointer  = errors.New("the target is no pointer")
 	errNilPointer = errors.New("the target is a nil pointer")
 
-	errEndlessTarget = errors.New("nothing goes into a pointer to its own type")
+	errEndlessTarget = errors.New("the target is a pointer to its own type, which holds nothing")
 )
 
 // libraryError is an error of a library, or of an unmarshaler of the user's, with

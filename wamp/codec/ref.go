@@ -210,4 +210,4 @@ func hasInline(t reflect.Type) bool {
 	return false
 }
 
-var errInline = errors.New("the tag option inline means nothing, embed does")
+var errInline = errors.New("the option inline of a struct tag is not known, embed is")

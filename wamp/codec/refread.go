@@ -109,7 +109,7 @@ func (e *misfit) Error() string {
 }
 
 const (
-	whyInexact = "it is not one exactly"
+	whyInexact = "its value would change"
 	whyRange   = "it is out of range"
 )
 
@@ -363,7 +363,7 @@ func (r *refReader) setBytes(target reflect.Value, b []byte, pos int, m any) err
 		return nil
 	}
 	if len(b) != t.Len() {
-		return r.misfit(pos, m, t, "it has another length")
+		return r.misfit(pos, m, t, "the lengths differ")
 	}
 	reflect.Copy(target, reflect.ValueOf(b))
 	return nil

@@ -228,9 +228,9 @@ func hasPassword(u *url.URL) bool {
 }
 
 var (
-	errNoNumber = fault("json.Number is no number")
-	errIsError  = fault("an error does not say how it is written")
-	errIsTag    = fault("a tag has no form of its own")
+	errNoNumber = fault("the json.Number is no number")
+	errIsError  = fault("an error cannot be sent, its text can")
+	errIsTag    = fault("a Tag cannot be sent, its content can")
 	errOddKind  = fault("a function, a channel or a complex number cannot be sent")
 )
 

@@ -319,7 +319,7 @@ var sentRows = []struct {
 	{"error", errBug, refusal("error")}, {"error in a field", struct{ E error }{errBug}, refusal("error")}, {"own error", failure{"x"}, refusal("error")}, {"own error in a list", []*failure{{"x"}}, refusal("error")},
 	{"nil error", struct{ E error }{}, dict("E", nil)}, {"func", func() {}, refusal("")}, {"func in a field", struct{ F func() }{}, refusal("")}, {"chan", []any{make(chan int)}, refusal("")},
 	{"complex", struct{ C complex64 }{}, refusal("")}, {"hidden", hidden{1}, refusal("")}, {"hidden in a list", []hidden{}, map[codec.Codec]any{codec.JSON: []any{}, codec.CBOR: []any{}, codec.MsgPack: []any{}}},
-	{"hidden in a field", struct{ H hidden }{}, refusal("")}, {"tag", codec.Tag{Number: 5, Content: 1}, refusal("tag")}, {"tag in a list", []any{codec.Tag{}}, refusal("tag")},
+	{"hidden in a field", struct{ H hidden }{}, refusal("")}, {"tag", codec.Tag{Number: 5, Content: 1}, refusal("a Tag")}, {"tag in a list", []any{codec.Tag{}}, refusal("a Tag")},
 
 	// generics, pointers, recursive
 	{"generic", generic[[]generic[any]]{[]generic[any]{{1}, {[]byte{1}}}}, dict("v", []any{dict("v", int64(1)), dict("v", []byte{1})})},

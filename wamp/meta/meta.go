@@ -187,7 +187,7 @@ func looked[T any](ctx context.Context, m API, read func(any) (T, bool), own fun
 func understood[T any](read func(any) (T, bool), procedure string, v any) (T, error) {
 	t, ok := read(v)
 	if !ok {
-		return t, session.WrapOp("call", procedure, fmt.Errorf("the answer makes no sense: %T", v))
+		return t, session.WrapOp("call", procedure, fmt.Errorf("the router has answered with a %T, which is not what the procedure returns", v))
 	}
 	return t, nil
 }

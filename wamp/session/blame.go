@@ -1,7 +1,6 @@
 package session
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp/proto"
@@ -162,7 +161,7 @@ func (b *blame) tooBig(c *core, reason error) {
 		c.notes.tooBig(c, b.loose, reason)
 		return
 	}
-	b.err = &OutcomeUnknown{Reason: fmt.Errorf("%w: the router closed the connection for a message of about %d bytes: %w",
+	b.err = &OutcomeUnknown{Reason: wrapf("%w: the router closed the connection for a message of about %d bytes: %w",
 		ErrPayloadTooBig, most, reason)}
 }
 

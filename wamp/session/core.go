@@ -364,7 +364,7 @@ func (c *core) receive(m *proto.Message) {
 			c.onReply(m)
 			return
 		}
-		c.violation(m.Type, "unexpected", nil)
+		c.violation(m.Type, "unexpected while the session is "+c.state.String(), nil)
 	}
 }
 

@@ -1,8 +1,6 @@
 package session
 
 import (
-	"fmt"
-
 	"github.com/connectanum/connectanum-go/wamp/authn"
 	"github.com/connectanum/connectanum-go/wamp/codec"
 	"github.com/connectanum/connectanum-go/wamp/proto"
@@ -25,7 +23,7 @@ func (e *ClosedError) Error() string {
 		s += ": " + bare(e.Reason)
 	}
 	if e.Undelivered > 0 {
-		s += fmt.Sprintf(" (%d messages were not delivered)", e.Undelivered)
+		s += " (" + count(e.Undelivered, "message was not delivered", "messages were not delivered") + ")"
 	}
 	return s
 }
@@ -148,7 +146,7 @@ type GaveUpError struct {
 }
 
 func (e *GaveUpError) Error() string {
-	return prefix + fmt.Sprintf("gave up after %d attempts to reconnect: %s", e.Attempts, bare(e.Err))
+	return prefix + "gave up after " + count(e.Attempts, "attempt", "attempts") + " to reconnect: " + bare(e.Err)
 }
 
 // Unwrap returns how the last attempt failed.

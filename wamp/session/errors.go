@@ -195,6 +195,29 @@ func (e *FeatureError) Error() string {
 // bare is the text of an error without the prefix of this library.
 func bare(err error) string { return strings.TrimPrefix(textOf(err), prefix) }
 
+// wrapped is an error that wraps others, whose prefixes are not in its text.
+type wrapped struct {
+	error
+	text string
+}
+
+func (e *wrapped) Error() string { return e.text }
+
+// Unwrap returns the error whose text that is, with all prefixes.
+func (e *wrapped) Unwrap() error { return e.error }
+
+// wrapf is [fmt.Errorf] without the prefix of the errors that it wraps. Whatever is put
+// in front of it has one.
+func wrapf(format string, args ...any) error {
+	err := fmt.Errorf(format, args...)
+	for i, arg := range args {
+		if inner, is := arg.(error); is {
+			args[i] = bare(inner)
+		}
+	}
+	return &wrapped{err, prefix + fmt.Sprintf(strings.ReplaceAll(format, "%w", "%s"), args...)}
+}
+
 // OpError names the operation that failed.
 type OpError struct {
 	// Op is the operation, such as "call" or "subscribe".

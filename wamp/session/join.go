@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -88,7 +89,7 @@ func attemptsError(ctx context.Context, attempts int, last error) error {
 		return last
 	}
 	e := newCanceled(ctx)
-	e.Offline = fmt.Errorf("%d attempts, the last one: %w", attempts, last)
+	e.Offline = wrapf("%s, the last one: %w", count(attempts, "attempt", "attempts"), last)
 	return e
 }
 
@@ -122,7 +123,7 @@ func (d *connector) connect(ctx context.Context, rejoin int) (*joiner, error) {
 		if !next || len(turns) == 1 {
 			return nil, err
 		}
-		refused = append(refused, err)
+		refused = append(refused, &wrapped{err, bare(err)})
 	}
 	return nil, &authn.TurnsError{Errs: refused}
 }
@@ -164,7 +165,7 @@ func (d *connector) connectAs(ctx context.Context, auth authn.Authenticator, rej
 // and is left behind if it needs longer.
 func within(ctx context.Context, f func() error, undo func()) (err error, late bool) {
 	done := make(chan struct{})
-	result := errors.New("runtime.Goexit was called")
+	result := errors.New("the login called runtime.Goexit")
 	go func() { // ends with f, which undo ends
 		defer close(done)
 		result = f()
@@ -327,7 +328,7 @@ func (j *joiner) join(ctx context.Context, rejoin int) (*Details, error) {
 			return nil, j.refusal(m)
 		case proto.Challenge:
 			if rounds++; rounds > maxChallenges {
-				return nil, j.violation(m.Type, "too many challenges")
+				return nil, j.violation(m.Type, "more than "+strconv.Itoa(maxChallenges)+" challenges")
 			}
 			j.state = proto.StateChallenged
 			if err := j.answer(ctx, attempt, m); err != nil {
@@ -359,7 +360,7 @@ func (j *joiner) perhapsRefused(err error) error {
 	if j.state != proto.StateChallenged || !is {
 		return err
 	}
-	return &LoginError{Err: fmt.Errorf("the router closed the connection behind our answer to its challenge: the login may have been refused: %w",
+	return &LoginError{Err: wrapf("the router closed the connection behind our answer to its challenge: the login may have been refused: %w",
 		lost)}
 }
 

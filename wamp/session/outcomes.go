@@ -125,7 +125,7 @@ func notConnected(why error) error {
 	if why == nil {
 		return ErrNotConnected
 	}
-	return fmt.Errorf("%w: %w", ErrNotConnected, why)
+	return wrapf("%w: %w", ErrNotConnected, why)
 }
 
 // Is reports whether target is [ErrCanceled], or after a deadline [ErrTimeout].

@@ -56,7 +56,7 @@ func (s *Subscription) start(c *core) {
 	key := topicKey{s.URI, s.Match}
 	t := c.topics[key]
 	if t != nil && !sameDict(t.options, s.Options) {
-		s.refuse(errors.New("it is subscribed already with other options"))
+		s.refuse(errors.New("the session has subscribed to it already, with other options"))
 		return
 	}
 	if t == nil {

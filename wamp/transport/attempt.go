@@ -115,7 +115,7 @@ func await[T comparable](ctx context.Context, grace time.Duration, stop func(), 
 	select {
 	case <-done:
 		if failed == nil && got == none {
-			failed = errors.New("nothing was dialled")
+			failed = errors.New("the dialer has returned no connection")
 		}
 		return got, failed
 	case <-ctx.Done():

@@ -39,7 +39,7 @@ var errStuck = errors.New("transport: the connection's Close does not return")
 // run calls f, which may panic or end its goroutine, and tells done what
 // became of it.
 func run(f func() error, done func(error)) {
-	err := errors.New("the goroutine was ended")
+	err := errors.New("runtime.Goexit was called")
 	defer func() {
 		if v := recover(); v != nil {
 			err = &PanicError{Value: v, Stack: debug.Stack()}

@@ -101,7 +101,7 @@ func (a *attempt) portHint(err error, status int) string {
 	// The peer has hung up, or waits, without a word.
 	switch {
 	case a.phase == PhaseTLS:
-		return "a port without TLS does so: is it " + schemeFor(framedWeb, a.network, false) + ", or RawSocket, " + schemeFor(framedRaw, a.network, false) + "?"
+		return "a port without TLS hangs up like this: is it " + schemeFor(framedWeb, a.network, false) + ", or RawSocket, " + schemeFor(framedRaw, a.network, false) + "?"
 	case a.phase == PhaseWebSocket && (a.tls || a.network == "unix"):
 		return "is it RawSocket, " + raw + "?"
 	case a.phase == PhaseWebSocket:

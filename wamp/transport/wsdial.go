@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -62,7 +63,7 @@ func DialWebSocket(ctx context.Context, rawURL string, protocols []Protocol, opt
 		return nil, err
 	}
 	if !target.WebSocket() {
-		return nil, errors.New("no address of a WebSocket: " + target.Scheme)
+		return nil, fmt.Errorf("the scheme %q is none of WebSocket", target.Scheme)
 	}
 	return dialWebSocket(ctx, target, protocols, opts)
 }

@@ -63,7 +63,7 @@ func (h *hello) bytes(field string, n int) []byte {
 // bind returns what data says of a channel binding that a client asks for.
 func bind(method string, b authn.Binding, data func(authn.Binding) ([]byte, error)) ([]byte, error) {
 	if data == nil {
-		return nil, &authn.BindingError{Method: method, Binding: authn.Binding(proto.Short(string(b))), Problem: "not known here"}
+		return nil, &authn.BindingError{Method: method, Binding: authn.Binding(proto.Short(string(b))), Problem: "it is not known here"}
 	}
 	return data(b)
 }

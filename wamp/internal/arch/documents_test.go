@@ -145,6 +145,7 @@ var compiledDocuments = []string{
 	"docs/production.md",
 	"docs/releasing.md",
 	"docs/design.md",
+	"docs/errors.md",
 	"docs/wamp.md",
 	"docs/moving.md",
 }
