@@ -3,6 +3,7 @@ package wamp
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/connectanum/connectanum-go/wamp/codec"
 	"github.com/connectanum/connectanum-go/wamp/internal/flow"
@@ -21,6 +22,7 @@ type config struct {
 	dial        transport.DialOptions
 	addresses   []string
 	shuffle     bool
+	preferred   *time.Duration // of WithPreferred, nil without
 	payloads    seal.Codec
 
 	interceptors []Interceptor
@@ -139,6 +141,9 @@ func (c *config) reach(address string) (err error) {
 	if err != nil {
 		return err
 	}
-	c.Dial, c.Address = r.Dial, r.Last
+	if c.preferred != nil {
+		r.Prefer(*c.preferred)
+	}
+	c.Rotation, c.Address = r, r.Last
 	return nil
 }
