@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"slices"
 	"strings"
@@ -29,6 +30,7 @@ const (
 	drops   = "drops"    // it hangs up behind WELCOME
 	noRealm = "no realm" // ABORT
 	noLogin = "no login" // the same
+	halves  = "halves"   // a proxy that refuses every second login, and takes 80 ms for each
 
 	vanishes = "vanishes" // nothing passes any more
 )
@@ -48,13 +50,14 @@ type town struct {
 type site struct {
 	router *wamptest.Router
 	does   string
+	logins int // while it halves them
 }
 
 func newTown(t *testing.T, names ...string) *town {
 	t.Helper()
 	w := &town{t: t, places: map[string]*site{}, begun: time.Now()}
 	for _, name := range names {
-		w.places[name] = &site{wamptest.NewRouter(t), serves}
+		w.places[name] = &site{router: wamptest.NewRouter(t), does: serves}
 	}
 	return w
 }
@@ -169,6 +172,15 @@ func (w *town) serve(p *site, does string, far net.Conn) {
 				return
 			}
 		}
+	}
+	if does == halves {
+		<-time.After(80 * time.Millisecond)
+		w.mu.Lock()
+		p.logins++
+		if p.logins%2 == 1 {
+			p = w.places["dead"]
+		}
+		w.mu.Unlock()
 	}
 	up, err := p.router.Dial(context.Background(), []transport.Protocol{agreed})
 	if err != nil {
@@ -535,5 +547,43 @@ func TestAddressesInStates(t *testing.T) {
 			t.Errorf("%q", seen)
 		}
 		w.at(s, "b")
+	})
+}
+
+// Behind a proxy that has lost one of two routers, which all of its clients learn at once,
+// they are back within a second, although every second login is refused.
+func TestAddressesBehindAProxy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const n = 40
+		w := newTown(t, "a", "dead")
+		w.does("dead no login")
+		rnd := rand.New(rand.NewPCG(1, 2))
+		var all []*wamp.Session
+		for range n {
+			own := rand.New(rand.NewPCG(rnd.Uint64(), 1))
+			all = append(all, connect(t, "tcp://a:1", wamp.DialBy(w.dial), wamp.WithReconnect(wamp.Backoff{Random: own.Float64})))
+		}
+		rests()
+		w.does("a halves")
+		w.places["a"].router.GoodbyeAll(proto.CloseURINormal)
+		synctest.Wait()
+		count := func() (back int) {
+			for _, s := range all {
+				if s.Healthy() == nil {
+					back++
+				}
+			}
+			return back
+		}
+		<-time.After(500 * time.Millisecond)
+		half := count()
+		<-time.After(500 * time.Millisecond)
+		if second := count(); half < n/2 || second < n*9/10 {
+			t.Errorf("%d of %d are back after half a second, %d after one", half, n, second)
+		}
+		<-time.After(10 * time.Second)
+		if end := count(); end < n {
+			t.Errorf("%d of %d are back in the end", end, n)
+		}
 	})
 }

@@ -149,12 +149,13 @@ type retry struct {
 	since    time.Time           // when they began
 	bad      int                 // links and logins in a row that ended because somebody broke the protocol, and had answered nothing
 	refused  int                 // logins in a row that were refused
+	soon     bool                // the last one was, and is one of the first
 	refusing time.Time           // when the first of those was
 }
 
 // begin counts anew.
 func (r *retry) begin(now time.Time) {
-	r.attempt, r.waits, r.since = 0, 0, now
+	r.attempt, r.waits, r.since, r.soon = 0, 0, now, false
 	if r.route != nil {
 		r.route.Begin()
 	}
@@ -196,7 +197,7 @@ func (r *retry) all(last error) error {
 // failed takes note of an attempt that came to nothing, and reports whether there
 // may be another by the rules. joined: the session has been joined before.
 func (r *retry) failed(now time.Time, err error, joined bool) (again bool) {
-	again = !r.policy.final(err, joined)
+	again, r.soon = !r.policy.final(err, joined), false
 	switch {
 	case breach(err):
 		r.bad++
@@ -206,20 +207,34 @@ func (r *retry) failed(now time.Time, err error, joined bool) (again bool) {
 			r.refusing = now
 		}
 		again = r.refused < mostRefused || now.Sub(r.refusing) < refusedTime
+		r.soon = r.refused < mostSoon
 	}
 	return again
 }
 
-// hop is how long an attempt waits at most that is at another address than the one
-// before: long enough that not all clients of a router that has died come at once.
-const hop = 100 * time.Millisecond
+const (
+	// hop is how long an attempt waits at most that is at another address than the
+	// one before: long enough that not all clients of a router that has died come at
+	// once.
+	hop = 100 * time.Millisecond
+	// soon is the same behind one of the first mostSoon refusals: a proxy may refuse
+	// every second login while one of its routers is down, until chance gives the
+	// session to another one.
+	soon     = 25 * time.Millisecond
+	mostSoon = 8
+)
 
 // next counts another attempt and returns how long to wait before it, or the error
 // of the limit that the policy sets.
 func (r *retry) next(now time.Time, cause error, random float64) (time.Duration, error) {
 	p, waits := r.policy, r.waits
-	delay := time.Duration(random * float64(min(p.Min, hop)))
-	if !r.fresh() {
+	var delay time.Duration
+	switch {
+	case r.soon:
+		delay = time.Duration(random * float64(min(p.Min, soon)))
+	case r.fresh():
+		delay = time.Duration(random * float64(min(p.Min, hop)))
+	default:
 		waits++
 		delay = p.delay(waits, random)
 	}

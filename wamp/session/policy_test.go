@@ -257,6 +257,41 @@ func TestRetryAtSeveralAddresses(t *testing.T) {
 	}
 }
 
+// The first refusals of a login that was let in before are tried again soon: behind a
+// proxy every second one may be refused, while a router is down.
+func TestRetrySoonAfterARefusal(t *testing.T) {
+	const ms = time.Millisecond
+	now := time.Unix(1_000_000, 0)
+	refused, lost := error(&AbortError{Reason: proto.ErrURIAuthenticationFailed}), error(&LinkError{Err: net.ErrClosed})
+	policy := Reconnect{}
+	policy.setDefaults()
+	for _, joined := range []bool{true, false} {
+		r := retry{policy: &policy}
+		r.lost(now, true, lost)
+		var waits []time.Duration
+		cause := lost
+		for i := range 12 {
+			wait, err := r.next(now, cause, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			waits = append(waits, wait/ms)
+			cause = refused
+			if i == 1 {
+				cause = lost
+			}
+			r.failed(now, cause, joined)
+		}
+		want := []time.Duration{200, 25, 400, 25, 25, 25, 25, 25, 25, 800, 1600, 3200}
+		if !joined {
+			want = []time.Duration{200, 400, 800, 1600, 3200, 6400, 12800, 25600, 30000, 30000, 30000, 30000}
+		}
+		if !slices.Equal(waits, want) {
+			t.Errorf("joined %v: %v, want %v", joined, waits, want)
+		}
+	}
+}
+
 // After which ends of a link its address is not tried first.
 func TestLeaves(t *testing.T) {
 	timedOut := &net.OpError{Op: "read", Err: context.DeadlineExceeded}

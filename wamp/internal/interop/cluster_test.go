@@ -25,6 +25,7 @@ var cluster struct {
 	mu     sync.Mutex
 	folder string // "" before it is started
 	urls   map[string]map[string]string
+	broken map[string]bool // nodes that are to be started anew before they are used again
 }
 
 // clusterURL starts the cluster where it does not run, and returns an address: kind is ws or raw.
@@ -50,7 +51,22 @@ func clusterURL(t testing.TB, node, kind string) string {
 			cluster.urls[name] = told.URLs
 		}
 	}
+	if cluster.broken[node] {
+		delete(cluster.broken, node)
+		clusterScript(t, "stop", node)
+		clusterScript(t, "start", node)
+	}
 	return cluster.urls[node][kind]
+}
+
+// breakNode says that a node is not whole any more.
+func breakNode(node string) {
+	cluster.mu.Lock()
+	defer cluster.mu.Unlock()
+	if cluster.broken == nil {
+		cluster.broken = map[string]bool{}
+	}
+	cluster.broken[node] = true
 }
 
 // stopCluster is for the end of the tests.

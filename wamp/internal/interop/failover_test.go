@@ -241,6 +241,11 @@ func (f *failover) kill(what string, gone func(m *live) bool, kill func() time.T
 	for _, m := range f.all {
 		all = append(all, &seen{live: m, lost: gone(m), was: m.s.ID()})
 	}
+	began := time.Now()
+	for range 3 {
+		leave(f.t, newMember(f.t, []string{all[0].s.Details().Router}))
+	}
+	login := time.Since(began) / 3 // and a Close
 	at := kill()
 	f.killed.Store(&at)
 	var waiting sync.WaitGroup
@@ -279,9 +284,10 @@ func (f *failover) kill(what string, gone func(m *live) bool, kill func() time.T
 	if len(back) == 0 {
 		f.t.Fatal("nobody was there")
 	}
-	failovers.note(what, back, firsts, n, f)
-	if slices.Max(back) > time.Second || slices.Max(firsts) > time.Second {
-		f.t.Errorf("%s: sessions are back after %v, callers have a result after %v", what, back, firsts)
+	failovers.note(what, back, firsts, login, n, f)
+	// On a machine that is busy with other things logins take their time, several of them behind a proxy.
+	if most := time.Second + 10*login; slices.Max(back) > most || slices.Max(firsts) > most {
+		f.t.Errorf("%s: sessions are back after %v, callers have a result after %v; a login takes %v", what, back, firsts, login)
 	}
 	if n["done"] < 100 {
 		f.t.Errorf("%s: %v", what, n)
@@ -293,12 +299,12 @@ var failovers kills
 
 type kills []string
 
-func (k *kills) note(what string, back, firsts []time.Duration, n map[string]int, f *failover) {
+func (k *kills) note(what string, back, firsts []time.Duration, login time.Duration, n map[string]int, f *failover) {
 	spread := func(all []time.Duration) string {
 		all = slices.Sorted(slices.Values(all))
 		return fmt.Sprintf("%4d %4d", all[len(all)/2].Milliseconds(), all[len(all)-1].Milliseconds())
 	}
-	row := fmt.Sprintf("| %-28s | %2d of %2d | %-9s | %-9s |", what, len(back), len(f.all), spread(back), spread(firsts))
+	row := fmt.Sprintf("| %-28s | %2d of %2d | %5d | %-9s | %-10s |", what, len(back), len(f.all), login.Milliseconds(), spread(back), spread(firsts))
 	for _, o := range outcomes[:5] {
 		cell := fmt.Sprint(n[o])
 		if o != "done" && n[o] > 0 {
@@ -313,12 +319,13 @@ func (k *kills) print() {
 	if len(*k) == 0 {
 		return
 	}
-	fmt.Printf("\n| killed by SIGKILL            | sessions | back, ms  | result, ms |")
+	fmt.Printf("\n| killed by SIGKILL            | sessions | login | back, ms  | result, ms |")
 	for _, o := range outcomes[:5] {
 		fmt.Printf(" %12s |", o)
 	}
 	fmt.Printf(" numbers, resumed |\n%s\n", strings.Join(*k, "\n"))
-	fmt.Print("back, result: median and most, since the kill; of the sessions that were there, and the first result of each caller.\n" +
+	fmt.Print("login: how long one takes, under the load. back, result: median and most, since the kill; of the sessions that were\n" +
+		"there, and the first result of each caller.\n" +
 		"done: the result came, and the call had run once. Of the others: how many had run, never more than once.\n\n")
 }
 
@@ -344,8 +351,10 @@ func TestFailover(t *testing.T) {
 			f.caller("caller3", here, there)
 			f.caller("caller4", there, here)
 			f.stream(one, f.member("counter", false, here, there), last)
-			f.kill("node "+name+" of two", func(m *live) bool { return m.s.Details().Router == here }, func() time.Time { return killNode(t, name) })
-			clusterScript(t, "start", name)
+			f.kill("node "+name+" of two", func(m *live) bool { return m.s.Details().Router == here }, func() time.Time {
+				breakNode(name)
+				return killNode(t, name)
+			})
 		})
 	}
 	t.Run("worker", func(t *testing.T) {
@@ -370,6 +379,7 @@ func TestFailover(t *testing.T) {
 			}
 		}
 		f.kill("worker behind a proxy", func(m *live) bool { return workerOf(t, m.s.Details()) == dead }, func() time.Time {
+			breakNode("p")
 			at := time.Now()
 			if !slices.Contains(processes(t, "p"), dead) {
 				t.Fatalf("process %d is none of the node's", dead)
