@@ -81,13 +81,13 @@ func WithReconnect(policy Backoff) Option {
 // in a random order that is drawn anew for each round, and behind them those that
 // have failed. An address has failed where nobody answers, where the login is refused,
 // and where a connection is lost within [Backoff.Hold], or because the router said
-// that it goes away or was found dead by [WithKeepalive]. It counts as one that has failed for 10 s, and for twice as long with
-// each failure in a row, up to 5 min. [WithPreferred] has the session come back to the
-// first address. Which losses and refusals are final, [WithReconnect] tells; the
-// other addresses do not change that.
+// that it goes away or was found dead by [WithKeepalive]. It counts as one that has
+// failed for 10 s, and for twice as long with each failure in a row, up to 5 min.
+// [WithPreferred] has the session come back to the first address. Which losses and
+// refusals are final, [WithReconnect] tells; the other addresses do not change that.
 //
 // The name of a host is looked up at each attempt, and all of its addresses are
-// tried. [Details.Router] is where the session is. Where Connect or the session gives
+// tried. [session.Details.Router] is where the session is. Where Connect or the session gives
 // up, an [AddressesError] tells of each address why.
 func WithURLs(shuffle bool, addresses ...string) Option {
 	return optionFunc(func(c *config) error {

@@ -136,7 +136,7 @@ func TestDocumentsCompile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"README.md", "docs/events.md", "docs/typed.md", "docs/meta.md", "docs/payload-encryption.md", "docs/login.md", "docs/reconnect.md", "docs/interceptors.md", "docs/logs.md", "docs/design.md"} {
+	for _, name := range []string{"README.md", "docs/events.md", "docs/typed.md", "docs/meta.md", "docs/payload-encryption.md", "docs/login.md", "docs/reconnect.md", "docs/routers.md", "docs/interceptors.md", "docs/logs.md", "docs/design.md"} {
 		doc := readDocument(t, name)
 		snippets := doc.statements()
 		for i, snippet := range snippets {

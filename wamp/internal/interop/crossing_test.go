@@ -62,6 +62,14 @@ func (c *crosses) publish(topic string, n int, options ...wamp.PublishOption) {
 	}
 }
 
+// sealed returns sessions at both nodes that seal for each other.
+func (c *crosses) sealed() (here, there *wamp.Session) {
+	c.t.Helper()
+	one, two := newKeyPair(c.t), newKeyPair(c.t)
+	return member(c.t, []string{clusterURL(c.t, "a", "raw")}, wamp.WithPayloadCodec(cryptobox(c.t, one, two))),
+		member(c.t, []string{clusterURL(c.t, "b", "raw")}, wamp.WithPayloadCodec(cryptobox(c.t, two, one)))
+}
+
 // crossings are the rows of the table in docs/routers.md: what is seen at the other node of a
 // Crossbar cluster. A row that is not as it says has changed, maybe for the better.
 var crossings = []struct {
@@ -78,7 +86,9 @@ var crossings = []struct {
 		return "as at one node"
 	}},
 	{"an error of the callee", "a result [null]", func(c *crosses) string {
-		c.handle(c.uri, func(context.Context, *wamp.Invocation) error { return wamp.NewError("com.interop.crossing.wrong", wamp.Args("so")) })
+		c.handle(c.uri, func(context.Context, *wamp.Invocation) error {
+			return wamp.NewError("com.interop.crossing.wrong", wamp.Args("so"))
+		})
 		return became(c.there.Call(limit(c.t), c.uri, wamp.Args()).Final())
 	}},
 	{"an empty result", "a result [null]", func(c *crosses) string {
@@ -137,6 +147,58 @@ var crossings = []struct {
 		case <-time.After(prompt):
 			return fmt.Sprint("nothing: ", err)
 		}
+	}},
+	{"a callee that leaves in the call", "a result [null]", func(c *crosses) string {
+		s := newMember(c.t, []string{clusterURL(c.t, "a", "raw")})
+		calls, err := s.Register(s.Context(), c.uri)
+		if err != nil {
+			return err.Error()
+		}
+		known(c.t, c.there, c.uri)
+		results := c.there.Call(limit(c.t), c.uri, wamp.Args())
+		<-calls.Invocations()
+		leave(c.t, s)
+		return became(results.Final())
+	}},
+	{"a caller that leaves", "interrupts the callee", func(c *crosses) string {
+		running, ended := make(chan struct{}), make(chan error, 1)
+		c.handle(c.uri, func(ctx context.Context, _ *wamp.Invocation) error {
+			close(running)
+			<-ctx.Done()
+			ended <- context.Cause(ctx)
+			return ctx.Err()
+		})
+		s := newMember(c.t, []string{clusterURL(c.t, "b", "raw")})
+		results := s.Call(limit(c.t), c.uri, wamp.Args())
+		<-running
+		leave(c.t, s)
+		_, _ = results.Final()
+		select {
+		case cause := <-ended:
+			if interrupt := (*wamp.Interrupt)(nil); errors.As(cause, &interrupt) {
+				return "interrupts the callee"
+			}
+			return fmt.Sprint(cause)
+		case <-time.After(prompt):
+			return "nothing"
+		}
+	}},
+	{"a sealed call", "wamp.error.no_payload_codec", func(c *crosses) string {
+		here, there := c.sealed()
+		const uri = "com.interop.box.crossing.call"
+		if _, err := here.Handle(here.Context(), uri, echo); err != nil {
+			return err.Error()
+		}
+		known(c.t, there, uri)
+		_, err := there.Call(limit(c.t), uri, wamp.Args(1)).Final()
+		return wamp.ErrorURI(err)
+	}},
+	{"a sealed event", "does not cross", func(c *crosses) string {
+		here, there := c.sealed()
+		got := (&crosses{t: c.t, here: here, there: there}).heard("com.interop.box.crossing.event", func() {
+			(&crosses{t: c.t, here: here}).publish("com.interop.box.crossing.event", 1)
+		})
+		return map[bool]string{true: "does not cross"}[len(got) == 0]
 	}},
 	{"events of a topic, in their order", "as at one node", func(c *crosses) string {
 		got := c.heard(c.uri, func() {
