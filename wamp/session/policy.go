@@ -207,7 +207,7 @@ func (r *retry) failed(now time.Time, err error, joined bool) (again bool) {
 			r.refusing = now
 		}
 		again = r.refused < mostRefused || now.Sub(r.refusing) < refusedTime
-		r.soon = r.refused < mostSoon
+		r.soon = r.refused <= mostSoon
 	}
 	return again
 }

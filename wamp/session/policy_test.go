@@ -270,7 +270,7 @@ func TestRetrySoonAfterARefusal(t *testing.T) {
 		r.lost(now, true, lost)
 		var waits []time.Duration
 		cause := lost
-		for i := range 12 {
+		for i := range 13 {
 			wait, err := r.next(now, cause, 1)
 			if err != nil {
 				t.Fatal(err)
@@ -282,9 +282,9 @@ func TestRetrySoonAfterARefusal(t *testing.T) {
 			}
 			r.failed(now, cause, joined)
 		}
-		want := []time.Duration{200, 25, 400, 25, 25, 25, 25, 25, 25, 800, 1600, 3200}
+		want := []time.Duration{200, 25, 400, 25, 25, 25, 25, 25, 25, 25, 800, 1600, 3200}
 		if !joined {
-			want = []time.Duration{200, 400, 800, 1600, 3200, 6400, 12800, 25600, 30000, 30000, 30000, 30000}
+			want = []time.Duration{200, 400, 800, 1600, 3200, 6400, 12800, 25600, 30000, 30000, 30000, 30000, 30000}
 		}
 		if !slices.Equal(waits, want) {
 			t.Errorf("joined %v: %v, want %v", joined, waits, want)
