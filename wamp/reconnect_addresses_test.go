@@ -529,7 +529,7 @@ func TestAddressesInStates(t *testing.T) {
 		w := newTown(t, "a", "b")
 		s := connect(t, "tcp://a:1", w.options(wamp.WithURLs(false, urlsOf("b")...))...)
 		states := s.States(t.Context())
-		var seen []string
+		seen := []string{fmt.Sprint(next(t, states, wamp.Joined).Phase, " ", s.Details().Router)}
 		w.does("a refuses")
 		w.does("b refuses")
 		for len(seen) < 4 {

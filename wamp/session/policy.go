@@ -149,13 +149,14 @@ type retry struct {
 	since    time.Time           // when they began
 	bad      int                 // links and logins in a row that ended because somebody broke the protocol, and had answered nothing
 	refused  int                 // logins in a row that were refused
-	soon     bool                // the last one was, and is one of the first
 	refusing time.Time           // when the first of those was
+	soon     bool                // the next attempt is one soon behind a refusal
+	soons    int                 // how many of those there have been since they began
 }
 
 // begin counts anew.
 func (r *retry) begin(now time.Time) {
-	r.attempt, r.waits, r.since, r.soon = 0, 0, now, false
+	r.attempt, r.waits, r.soons, r.since = 0, 0, 0, now
 	if r.route != nil {
 		r.route.Begin()
 	}
@@ -163,6 +164,7 @@ func (r *retry) begin(now time.Time) {
 
 // lost takes note of the end of a link that had been joined.
 func (r *retry) lost(now time.Time, held bool, reason error) {
+	r.soon = false
 	if held || r.attempt == 0 {
 		r.begin(now)
 	}
@@ -207,7 +209,9 @@ func (r *retry) failed(now time.Time, err error, joined bool) (again bool) {
 			r.refusing = now
 		}
 		again = r.refused < mostRefused || now.Sub(r.refusing) < refusedTime
-		r.soon = r.refused <= mostSoon
+		if r.soon = r.soons < mostSoon; r.soon {
+			r.soons++
+		}
 	}
 	return again
 }
@@ -217,9 +221,9 @@ const (
 	// one before: long enough that not all clients of a router that has died come at
 	// once.
 	hop = 100 * time.Millisecond
-	// soon is the same behind one of the first mostSoon refusals: a proxy may refuse
-	// every second login while one of its routers is down, until chance gives the
-	// session to another one.
+	// soon is the same behind one of the first mostSoon refusals of a login that was
+	// let in before: a proxy may refuse every second one while one of its routers is
+	// down, until chance gives the session to another.
 	soon     = 25 * time.Millisecond
 	mostSoon = 8
 )
