@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp"
+	"github.com/connectanum/connectanum-go/wamp/authn"
 	"github.com/connectanum/connectanum-go/wamp/proto"
 	"github.com/connectanum/connectanum-go/wamp/transport"
 	"github.com/connectanum/connectanum-go/wamp/wamptest"
@@ -584,6 +585,19 @@ func TestAddressesBehindAProxy(t *testing.T) {
 		<-time.After(10 * time.Second)
 		if end := count(); end < n {
 			t.Errorf("%d of %d are back in the end", end, n)
+		}
+	})
+}
+
+// The logins of authn.InTurn are tried at one address.
+func TestAddressesAndLoginsInTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newTown(t, "a", "b")
+		w.places["a"].router = wamptest.NewRouter(t, wamptest.WithLogins(ticketLogin("open")))
+		ticket := func(secret string) authn.Authenticator { return authn.Ticket("joe", secret, authn.AllowPlaintext()) }
+		s := connect(t, "tcp://a:1", w.options(wamp.WithURLs(false, urlsOf("b")...), wamp.WithAuth(authn.InTurn(ticket("shut"), ticket("open"))))...)
+		if order, _ := w.order(); order != "a a" || s.Details().Router != "tcp://a:1" {
+			t.Errorf("%s, at %s", order, s.Details().Router)
 		}
 	})
 }
