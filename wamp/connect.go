@@ -50,7 +50,8 @@ const agent = "connectanum-go"
 // was dialled last. It wraps a [DialError] if there was no connection, an [AbortError] if the router
 // refused, a [LoginError] if this side gave up the login, a [ProtocolError] if
 // the router broke the protocol, a [LinkError] if the connection was lost, or a
-// [CanceledError] if ctx ended.
+// [CanceledError] if ctx ended. Where [WithURLs] has given several addresses, an
+// [AddressesError] has the error of each that was tried.
 func Connect(ctx context.Context, address, realm string, options ...Option) (*Session, error) {
 	c := &config{serializers: codec.All()}
 	c.Agent, c.Realm, c.Address = agent, realm, func() string { return "" }

@@ -176,6 +176,9 @@ func (r *Rotation) cooling(now time.Time, s *stop) bool {
 func (r *Rotation) Worked() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.last == nil {
+		return
+	}
 	r.current = r.last
 	r.last.failures = 0
 }
@@ -188,7 +191,7 @@ func (r *Rotation) Failed(err error) { r.fail(0, err) }
 func (r *Rotation) fail(turn uint64, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if turn != 0 && turn != r.turns {
+	if r.last == nil || turn != 0 && turn != r.turns {
 		return
 	}
 	s := r.last

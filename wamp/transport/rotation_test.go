@@ -195,6 +195,8 @@ func TestRotationTellsOfTheRound(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	r.Worked()
+	r.Failed(nil)
 	if r.Fresh() || r.Len() != 3 || r.Failures() != nil {
 		t.Error("before the first turn", r.Fresh(), r.Len(), r.Failures())
 	}
