@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The library against Crossbar and autobahn-python: testdata/interop. Installs them once into the user's cache folder,
-# starts a router of its own on free loopback ports, runs the tests, which start one with a proxy, and those of otelwamp
-# behind the tag interop, stops it.
+# starts a router of its own on free loopback ports, runs the tests, which start one with a proxy and a cluster of three nodes,
+# and those of otelwamp behind the tag interop, stops it.
 #   RESTARTS   how often the router is killed and started again under load (default 20)
 #   RUN        only the tests that match      VENV, CROSSBAR, PORTBASE   see testdata/interop/*.sh
 . "$(dirname "$0")/lib.sh"
@@ -17,7 +17,7 @@ export NODE
 over() {
   local code=$?
   trap - EXIT
-  for node in "$NODE" "$NODE/proxy"; do # the tests start the second one and stop it, unless they are killed
+  for node in "$NODE" "$NODE/proxy" "$NODE"/cluster/[abp]; do # the tests start all but the first and stop them, unless they are killed
     [ ! -f "$node/pid" ] || NODE=$node bash "$rig/rig.sh" stop || true
   done
   if [ $code -ne 0 ] && [ -f "$NODE/crossbar.log" ]; then

@@ -3,6 +3,7 @@ package wamp
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/connectanum/connectanum-go/wamp/codec"
 	"github.com/connectanum/connectanum-go/wamp/internal/flow"
@@ -21,6 +22,7 @@ type config struct {
 	dial        transport.DialOptions
 	addresses   []string
 	shuffle     bool
+	preferred   *time.Duration // of WithPreferred, nil without
 	payloads    seal.Codec
 
 	interceptors []Interceptor
@@ -48,7 +50,8 @@ const agent = "connectanum-go"
 // was dialled last. It wraps a [DialError] if there was no connection, an [AbortError] if the router
 // refused, a [LoginError] if this side gave up the login, a [ProtocolError] if
 // the router broke the protocol, a [LinkError] if the connection was lost, or a
-// [CanceledError] if ctx ended.
+// [CanceledError] if ctx ended. Where [WithURLs] has given several addresses, an
+// [AddressesError] has the error of each that was tried.
 func Connect(ctx context.Context, address, realm string, options ...Option) (*Session, error) {
 	c := &config{serializers: codec.All()}
 	c.Agent, c.Realm, c.Address = agent, realm, func() string { return "" }
@@ -143,6 +146,9 @@ func (c *config) reach(address string) (err error) {
 	if err != nil {
 		return err
 	}
-	c.Dial, c.Address = r.Dial, r.Last
+	if c.preferred != nil {
+		r.Prefer(*c.preferred)
+	}
+	c.Rotation, c.Address = r, r.Last
 	return nil
 }

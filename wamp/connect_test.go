@@ -387,8 +387,7 @@ func TestConnectContextIsLetGo(t *testing.T) {
 	t.Run("memory", func(t *testing.T) { check(t, "", wamp.WithTransport(r.Dial)) })
 }
 
-// Where the first address does not answer, and the policy says so, the next is
-// tried.
+// Where the first address does not answer, the next is tried.
 func TestConnectNextAddress(t *testing.T) {
 	r := wamptest.NewRouter(t)
 	good, err := r.ListenRawSocket("tcp", "")
@@ -403,7 +402,8 @@ func TestConnectNextAddress(t *testing.T) {
 	if err := fails(t, gone, policy, wamp.WithURLs(false, gone)); !errors.As(err, &gaveUp) || gaveUp.Attempts != 3 || !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("%v", err)
 	}
-	if err := fails(t, gone, wamp.WithURLs(false, good)); !errors.Is(err, os.ErrNotExist) {
+	connect(t, gone, wamp.WithURLs(false, gone, good)) // each once without a policy
+	if err := fails(t, gone, wamp.WithURLs(false, gone+"2")); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), gone+"2: dial: ") || !strings.Contains(err.Error(), "; "+gone+": dial: ") {
 		t.Errorf("without a policy: %v", err)
 	}
 }

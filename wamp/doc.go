@@ -129,7 +129,8 @@
 // wait; one that was sent and not answered ends with an [OutcomeUnknown], unless it
 // is [Idempotent] and can be sent again. The AfterGap field of an [Event] tells
 // that events may be missing. [WithKeepalive] notices a router that has vanished,
-// [WithURLs] adds other routers, and [Session.States] reports what goes on.
+// [WithURLs] adds other routers, to which the session goes when one dies (docs/routers.md),
+// and [Session.States] reports what goes on.
 //
 // # Errors
 //

@@ -155,6 +155,13 @@ type (
 	//   - [session.GaveUpError.Err] is how the last of them failed, or how the
 	//     connection was lost. It is wrapped.
 	GaveUpError = session.GaveUpError
+	// AddressesError is why none of the addresses of [WithURLs] could be used. It is
+	// wrapped by a [GaveUpError], or by the error of [Connect].
+	//
+	//   - [session.AddressesError.Failures] has for each address that was tried, as a
+	//     [transport.Failure], how it failed the last time, the latest first. Their
+	//     errors are wrapped.
+	AddressesError = session.AddressesError
 	// RevokedError ends a subscription or registration that the router took
 	// away. It matches the constant of its reason.
 	//

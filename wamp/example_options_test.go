@@ -74,8 +74,8 @@ func ExampleConnect_webSocket() {
 	// Output: cbor wamp.2.cbor.batched
 }
 
-// Two routers, of which the first is down, and probes that notice one that
-// vanishes.
+// Two routers, of which the first is down and is taken again at the first loss a minute
+// later, and probes that notice one that vanishes.
 func ExampleWithURLs() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
@@ -89,6 +89,7 @@ func ExampleWithURLs() {
 
 	session, err := wamp.Connect(ctx, "ws://127.0.0.1:1/ws", "realm1",
 		wamp.WithURLs(false, address),
+		wamp.WithPreferred(time.Minute),
 		wamp.WithReconnect(wamp.Backoff{Min: time.Millisecond, Initial: true}),
 		wamp.WithKeepalive(wamp.Keepalive{Interval: 10 * time.Second}),
 	)
@@ -98,8 +99,8 @@ func ExampleWithURLs() {
 	}
 	defer session.Close(ctx)
 	_, err = session.Ping(ctx) // a probe by hand
-	fmt.Println(err, session.RTT().Last > 0)
-	// Output: <nil> true
+	fmt.Println(err, session.RTT().Last > 0, session.Details().Router == address)
+	// Output: <nil> true true
 }
 
 // Features that a router has and does not announce, or announces and does not have.

@@ -1,6 +1,16 @@
 package wamp
 
-import "github.com/connectanum/connectanum-go/wamp/codec"
+import (
+	"context"
+	"net"
+
+	"github.com/connectanum/connectanum-go/wamp/codec"
+)
+
+// DialBy has the sockets of addresses opened by a function.
+func DialBy(dial func(ctx context.Context, network, address string) (net.Conn, error)) Option {
+	return optionFunc(func(c *config) error { c.dial.Dial = dial; return nil })
+}
 
 // ForgetHeads forgets what was kept of all plain requests.
 func ForgetHeads() {

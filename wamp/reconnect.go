@@ -11,18 +11,21 @@ import (
 // enables it. The zero value has the defaults.
 //
 // Before each attempt the session waits for a random time between Min and a
-// ceiling that starts at twice Min and doubles with each attempt, up to Max.
+// ceiling that starts at twice Min and doubles with each attempt, up to Max. With
+// the addresses of [WithURLs] that is the wait before each round: within one, the
+// wait before an attempt at another address is a random time up to Min, and no
+// longer than 100 ms.
 type Backoff struct {
 	// Min and Max bound the wait before an attempt. Defaults: 100 ms and 30 s.
 	Min, Max time.Duration
-	// Attempts limits how many attempts in a row are made before the session
-	// ends with a GaveUpError. Zero means no limit.
+	// Attempts limits how many attempts in a row are made, each at one address,
+	// before the session ends with a GaveUpError. Zero means no limit.
 	Attempts int
 	// Time limits how long the attempts in a row may take together. Zero means
 	// no limit.
 	Time time.Duration
 	// Hold is how long a connection must last before attempts are counted from
-	// zero again. Default: 10 s.
+	// zero again. One that lasts less is a failure of its address. Default: 10 s.
 	Hold time.Duration
 	// Killed reconnects also after the router has killed the session by GOODBYE
 	// with wamp.close.killed. Some routers, Crossbar among them, kill with
@@ -30,7 +33,7 @@ type Backoff struct {
 	// session reconnects after that in any case.
 	Killed bool
 	// Initial applies the policy to the first connection too, the one that
-	// Connect makes.
+	// Connect makes. Otherwise that is tried once at each address.
 	Initial bool
 	// FailFast makes operations that begin while there is no connection fail at
 	// once with ErrNotConnected. Otherwise they wait for one under their
@@ -69,12 +72,42 @@ func WithReconnect(policy Backoff) Option {
 	})
 }
 
-// WithURLs adds addresses to the one given to [Connect]. Each attempt to
-// connect takes the next address, in order, or with shuffle in a random order
-// that is drawn anew for each round.
+// WithURLs adds addresses to the one given to [Connect]: of the same router, or of
+// routers that stand for each other. One that is given twice counts once.
+//
+// [Connect] tries each address once, or again and again with [Backoff.Initial]. After
+// a loss each round of attempts takes every address once, until a session is joined:
+// first the address that worked last, then the others in their order, or with shuffle
+// in a random order that is drawn anew for each round, and behind them those that
+// have failed. An address has failed where nobody answers, where the login is refused,
+// and where a connection is lost within [Backoff.Hold], or because the router said
+// that it goes away or was found dead by [WithKeepalive]. It counts as one that has
+// failed for 10 s, and for twice as long with each failure in a row, up to 5 min.
+// [WithPreferred] has the session come back to the first address. Which losses and
+// refusals are final, [WithReconnect] tells; the other addresses do not change that.
+//
+// The name of a host is looked up at each attempt, and all of its addresses are
+// tried. [session.Details.Router] is where the session is. Where Connect or the session gives
+// up, an [AddressesError] tells of each address why.
 func WithURLs(shuffle bool, addresses ...string) Option {
 	return optionFunc(func(c *config) error {
 		c.addresses, c.shuffle = append(c.addresses, addresses...), shuffle
+		return nil
+	})
+}
+
+// WithPreferred makes the address given to [Connect] the preferred one of those of
+// [WithURLs]: an attempt to connect that is made at least after behind its last
+// failure takes it first, also where another one has worked since. With shuffle only
+// the others are shuffled. A session that is connected elsewhere stays there until it
+// loses that connection: moving it would be a loss, and all clients of a router that
+// comes back would move at once. Default: the address that worked last comes first.
+func WithPreferred(after time.Duration) Option {
+	return optionFunc(func(c *config) error {
+		if after < 0 {
+			return errors.New("WithPreferred: the time is negative")
+		}
+		c.preferred = &after
 		return nil
 	})
 }

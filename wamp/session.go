@@ -40,6 +40,8 @@ type Session struct {
 //   - [session.Details.Roles] are the roles of the router with their features.
 //   - [session.Details.Protocol] is the subprotocol that was agreed on, such as
 //     "wamp.2.cbor".
+//   - [session.Details.Router] is the address of the router, without user, password
+//     and query, "" with [WithTransport].
 //   - [session.Details.Welcome] are the details of the WELCOME message.
 type Details = session.Details
 
@@ -50,6 +52,8 @@ type Details = session.Details
 //   - [session.State.Attempt] counts the attempts to reconnect since the
 //     connection was lost, from 1, and [session.State.Delay] is the wait before
 //     this one, while the session is [Reconnecting].
+//   - [session.State.Router] is the address of the present connection, or else of
+//     the last one or the last attempt, "" with [WithTransport].
 //   - [session.State.Cause] is why the connection was lost, why the last
 //     attempt failed, or why the session is [Closed]; nil after
 //     [Session.Close].

@@ -37,6 +37,8 @@ import "github.com/connectanum/connectanum-go/wamp/session"
 //     handlers that did not end, in the user's code.
 //   - [session.Stats.Waited] counts operations that waited for outbound room.
 //   - [session.Stats.Reconnects] counts the connections after the first.
+//   - [session.Stats.Router] is the address of the present connection, or else of
+//     the last one or the last attempt, "" with [WithTransport].
 //   - [session.Stats.QueuedBytes] is how many bytes are waiting to be written.
 //   - [session.Stats.HeldBytes] is how many bytes streams keep that their
 //     consumers have not read.

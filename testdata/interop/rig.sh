@@ -3,7 +3,8 @@
 #   CROSSBAR  the crossbar executable          (default: the one that setup.sh installs)
 #   NODE      folder of the node               (default wamp-interop/node in the user's cache folder)
 #   PORTBASE  first of five ports              (default 18080; others are taken where these are busy)
-#   KIND      proxy: the node of node/proxy.yaml.in, a proxy worker before two router workers
+#   KIND      proxy: the node of node/proxy.yaml.in, a proxy worker before two router workers; written: NODE has its config,
+#             as those of cluster.sh have
 # start writes NODE/rig.json: addresses, CA certificate, log. stop ends the router in order, kill with SIGKILL, all its
 # processes at once. A node that is started again keeps its addresses.
 set -u
@@ -42,9 +43,9 @@ start() {
   [ -x "$CROSSBAR" ] || fail "$CROSSBAR is not there; run setup.sh, or set CROSSBAR"
   alive && fail "already running, pid $(pid)"
   mkdir -p "$NODE" || exit 1
-  "$py" "$here/tools/mknode.py" "$NODE" "${PORTBASE:-18080}" "${KIND:-router}" || exit 1
+  [ "${KIND:-}" = written ] || "$py" "$here/tools/mknode.py" "$NODE" "${PORTBASE:-18080}" "${KIND:-router}" || exit 1
   # what a killed node leaves behind: the next one looks for a process of that number, and stumbles over a zombie
-  rm -f "$NODE/.crossbar/node.pid"
+  rm -f "$NODE/.crossbar/node.pid" "$NODE/.crossbar/"*.sock
   # setsid and no stdin: no terminal, no signals that were meant for the caller's group
   CROSSBAR_FAIL_ON_SINGLE_WORKER=1 setsid "$CROSSBAR" start --cbdir "$NODE/.crossbar" --color false \
     --loglevel "${LOGLEVEL:-info}" </dev/null >"$LOG" 2>&1 &
@@ -90,5 +91,5 @@ case "${1:-}" in
   kill) stop KILL ;;
   restart) stop TERM && start ;;
   status) if alive && ready; then echo up; else echo down; exit 1; fi ;;
-  *) sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 2 ;;
+  *) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 2 ;;
 esac

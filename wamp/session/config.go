@@ -14,6 +14,9 @@ import (
 type Config struct {
 	// Dial opens a connection.
 	Dial transport.Dialer
+	// Rotation has the addresses to dial, in the place of Dial and Address, and is
+	// told what becomes of each attempt. It belongs to the session.
+	Rotation *transport.Rotation
 	// Realm is joined.
 	Realm string
 	// Protocols are offered in this order.
@@ -85,6 +88,9 @@ func newSettings(cfg Config) *settings {
 func (cfg *Config) setDefaults() {
 	if cfg.Auth == nil {
 		cfg.Auth = authn.Anonymous()
+	}
+	if cfg.Rotation != nil {
+		cfg.Dial, cfg.Address = cfg.Rotation.Dial, cfg.Rotation.Last
 	}
 	if cfg.Outbound <= 0 {
 		cfg.Outbound = 8 << 20

@@ -136,7 +136,7 @@ func newCore(cfg *settings, h host) *core {
 	c.watches.init()
 	c.handleWindow.init(cfg.Windows.Handles)
 	c.ackWindow.init(cfg.Windows.Publishes)
-	c.life.policy = cfg.Reconnect
+	c.life.policy, c.life.route = cfg.Reconnect, cfg.Rotation
 	c.memory.limit = cfg.Memory
 	return c
 }

@@ -25,6 +25,9 @@ type Details struct {
 	Roles proto.Roles
 	// Protocol is the subprotocol that was agreed on, such as "wamp.2.cbor".
 	Protocol string
+	// Router is the address of the router, without user, password and query, ""
+	// where a dialer knows it alone.
+	Router string
 	// Welcome are the details of the WELCOME message. They must not be changed:
 	// sessions share their memory.
 	Welcome proto.Dict
@@ -40,7 +43,7 @@ func newDetails(cfg *settings, m *proto.Message, p transport.Protocol) *Details 
 		AuthID: o.Str(proto.KeyAuthID), AuthRole: o.Str(proto.KeyAuthRole),
 		AuthMethod: o.Str(proto.KeyAuthMethod), AuthProvider: o.Str(proto.KeyAuthProvider),
 		AuthExtra: o.Dict(proto.KeyAuthExtra), Agent: o.Str(proto.KeyAgent),
-		Roles: proto.ParseRoles(o), Protocol: p.Name, Welcome: o,
+		Roles: proto.ParseRoles(o), Protocol: p.Name, Router: cfg.address(), Welcome: o,
 	}
 	if realm := o.Str(proto.KeyRealm); realm != "" {
 		d.Realm = realm

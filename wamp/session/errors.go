@@ -8,6 +8,7 @@ import (
 
 	"github.com/connectanum/connectanum-go/wamp/codec"
 	"github.com/connectanum/connectanum-go/wamp/proto"
+	"github.com/connectanum/connectanum-go/wamp/transport"
 )
 
 // Error is an error that the peer or the router sent: an ERROR message.
@@ -226,6 +227,41 @@ type OpError struct {
 	URI string
 	// Err is the reason.
 	Err error
+}
+
+// AddressesError is why none of several addresses could be used.
+type AddressesError struct {
+	// Failures are how the attempts at each address failed the last time, the
+	// latest first.
+	Failures []transport.Failure
+}
+
+// mostTold is of how many addresses the text of an error tells.
+const mostTold = 8
+
+func (e *AddressesError) Error() string {
+	var texts []string
+	for _, f := range e.Failures[:min(len(e.Failures), mostTold)] {
+		text := bare(f.Err)
+		if at := proto.Short(f.Address) + ": "; !strings.HasPrefix(text, at) { // a transport names its address itself
+			text = at + text
+		}
+		texts = append(texts, text)
+	}
+	text := strings.Join(texts, "; ")
+	if more := len(e.Failures) - mostTold; more > 0 {
+		text += fmt.Sprintf("; and %d more", more)
+	}
+	return text
+}
+
+// Unwrap returns the errors.
+func (e *AddressesError) Unwrap() []error {
+	var all []error
+	for _, f := range e.Failures {
+		all = append(all, f.Err)
+	}
+	return all
 }
 
 // WrapOp returns err as the error of an operation, nil for nil.

@@ -26,7 +26,7 @@ func TestErrorsHaveOnePrefix(t *testing.T) {
 		"wamp: gave up after 1 attempt to reconnect: connection lost: unexpected EOF":                                                                        &GaveUpError{Attempts: 1, Err: lost},
 		"wamp: session closed: connection lost: unexpected EOF (1 message was not delivered)":                                                                &ClosedError{Reason: lost, Undelivered: 1},
 		"wamp: not connected: connection lost: unexpected EOF":                                                                                               notConnected(lost),
-		"wamp: context canceled while not connected: 3 attempts, the last one: connection lost: unexpected EOF":                                              attemptsError(ctx, 3, lost),
+		"wamp: context canceled while not connected: 3 attempts, the last one: connection lost: unexpected EOF":                                              attemptsError(ctx, 3, lost, lost),
 		"wamp: login: the router closed the connection behind our answer to its challenge: the login may have been refused: connection lost: unexpected EOF": refused,
 		"wamp: outcome unknown: payload too big: the router closed the connection for a message of about ":                                                   big.err,
 		"wamp: login: no login was accepted: connection lost: unexpected EOF; the router aborted: wamp.error.no_such_realm": &LoginError{

@@ -47,20 +47,28 @@ type connector struct {
 	login     atomic.Bool          // an attempt has a connection
 }
 
-// first makes the first connection: once, or again and again under ctx
-// where the policy says so.
+// first makes the first connection: at each address once, or again and again under
+// ctx where the policy says so.
 func (d *connector) first(ctx context.Context) (*joiner, error) {
 	cfg, p := d.cfg, d.cfg.Reconnect
-	r := retry{policy: p, attempt: 1, since: time.Now()}
+	once := p == nil || !p.Initial
+	if once {
+		p = new(Reconnect)
+		p.setDefaults()
+	}
+	r := retry{policy: p, route: cfg.Rotation, attempt: 1, since: time.Now()}
 	var failing failures
 	for {
 		j, err := d.connect(ctx, 0)
-		if err == nil || p == nil || !p.Initial {
-			return j, err
+		if err == nil {
+			return j, nil
+		}
+		if once && !r.fresh() {
+			return nil, r.all(err)
 		}
 		attempt := r.attempt
 		if ctx.Err() != nil {
-			return nil, attemptsError(ctx, attempt, err)
+			return nil, attemptsError(ctx, attempt, err, r.all(err))
 		}
 		again, random := p.asked(ctx, cfg, err, r.failed(time.Now(), err, false))
 		if !again {
@@ -77,33 +85,56 @@ func (d *connector) first(ctx context.Context) (*joiner, error) {
 		case <-t.C:
 		case <-ctx.Done():
 			t.Stop()
-			return nil, attemptsError(ctx, attempt, err)
+			return nil, attemptsError(ctx, attempt, err, r.all(err))
 		}
 	}
 }
 
 // attemptsError is the error of a first connection that ctx has ended: how the
-// last attempt failed is what the user wants to know.
-func attemptsError(ctx context.Context, attempts int, last error) error {
+// last attempt failed is what the user wants to know, or at several addresses that of
+// each.
+func attemptsError(ctx context.Context, attempts int, last, all error) error {
 	if _, is := Find[*CanceledError](last); is && attempts == 1 {
 		return last
 	}
 	e := newCanceled(ctx)
-	e.Offline = wrapf("%s, the last one: %w", count(attempts, "attempt", "attempts"), last)
+	made := count(attempts, "attempt", "attempts")
+	if all != last {
+		e.Offline = wrapf("%s: %w", made, all)
+	} else {
+		e.Offline = wrapf("%s, the last one: %w", made, last)
+	}
 	return e
 }
 
 // connect dials and joins: the first connection, with rejoin 0, or the one that
-// follows. The parts of a Sequence are tried
-// one after the other, beginning with the one that was let in the last time.
+// follows. Where there are several addresses it takes the next one.
 func (d *connector) connect(ctx context.Context, rejoin int) (*joiner, error) {
+	dialer, r := d.cfg.Dial, d.cfg.Rotation
+	if r != nil {
+		dialer = r.Turn()
+	}
+	j, err := d.connectTo(ctx, dialer, rejoin)
+	switch {
+	case r == nil:
+	case err == nil:
+		r.Worked()
+	default:
+		r.Failed(err)
+	}
+	return j, err
+}
+
+// connectTo dials one address and joins. The parts of a Sequence are tried
+// one after the other, beginning with the one that was let in the last time.
+func (d *connector) connectTo(ctx context.Context, dialer transport.Dialer, rejoin int) (*joiner, error) {
 	cfg := d.cfg
 	var turns []authn.Authenticator
 	if s, ok := cfg.Auth.(authn.Sequence); ok {
 		guard("a login", cfg.log.fault, func() { turns = s.Turns() })
 	}
 	if len(turns) == 0 {
-		return d.connectAs(ctx, cfg.Auth, rejoin)
+		return d.connectAs(ctx, dialer, cfg.Auth, rejoin)
 	}
 	order := []int{d.turn % len(turns)}
 	for i := range turns {
@@ -113,7 +144,7 @@ func (d *connector) connect(ctx context.Context, rejoin int) (*joiner, error) {
 	}
 	var refused []error
 	for _, i := range order {
-		j, err := d.connectAs(ctx, turns[i], rejoin)
+		j, err := d.connectAs(ctx, dialer, turns[i], rejoin)
 		if err == nil {
 			d.turn = i
 			return j, nil
@@ -129,12 +160,12 @@ func (d *connector) connect(ctx context.Context, rejoin int) (*joiner, error) {
 }
 
 // connectAs dials and joins with one login.
-func (d *connector) connectAs(ctx context.Context, auth authn.Authenticator, rejoin int) (*joiner, error) {
+func (d *connector) connectAs(ctx context.Context, dialer transport.Dialer, auth authn.Authenticator, rejoin int) (*joiner, error) {
 	cfg := d.cfg
 	if auth == nil {
 		return nil, &LoginError{Err: &authn.ConfigError{Problem: "a method is nil"}}
 	}
-	conn, err := dial(ctx, cfg, d.protocols)
+	conn, err := dial(ctx, cfg, dialer, d.protocols)
 	if err != nil {
 		return nil, err
 	}
@@ -195,7 +226,7 @@ func within(ctx context.Context, f func() error, undo func()) (err error, late b
 
 // dial opens a connection. The dialer may be a user's: one that panics has
 // failed, and one that does not look at its ctx is left behind.
-func dial(ctx context.Context, cfg *settings, protocols []transport.Protocol) (transport.Conn, error) {
+func dial(ctx context.Context, cfg *settings, dialer transport.Dialer, protocols []transport.Protocol) (transport.Conn, error) {
 	type dialed struct {
 		conn transport.Conn
 		err  error
@@ -215,7 +246,7 @@ func dial(ctx context.Context, cfg *settings, protocols []transport.Protocol) (t
 				}
 			}
 		}()
-		guard("a dialer", cfg.log.fault, func() { d.conn, d.err = cfg.Dial(dialing, protocols) })
+		guard("a dialer", cfg.log.fault, func() { d.conn, d.err = dialer(dialing, protocols) })
 		d.err = outside(d.err)
 		if d.err == nil && d.conn == nil {
 			d.err = errors.New("the dialer has returned no connection")

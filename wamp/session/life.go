@@ -79,9 +79,7 @@ func (c *core) lose(reason error) {
 	c.host.linkDown(last, reason)
 	c.state = proto.StateClosed
 	l.waiting, l.cause, l.downAt = true, reason, c.host.now()
-	if l.downAt.Sub(l.joinedAt) >= l.policy.Hold || l.attempt == 0 {
-		l.begin(l.downAt)
-	}
+	l.lost(l.downAt, l.downAt.Sub(l.joinedAt) >= l.policy.Hold, reason)
 	c.isDown(Reconnecting, l.attempt+1, reason)
 	c.logLoss(reason)
 	c.notes.linkDown(c)

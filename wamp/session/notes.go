@@ -193,8 +193,9 @@ func (n *notes) linkUp(c *core) {
 // failures are attempts to connect that came to nothing, one after the other: a router
 // may be down for a day.
 type failures struct {
-	next  time.Time // no record before that
+	next  time.Time // no record before that, but for another address
 	pause time.Duration
+	told  map[string]bool // addresses, where there are several
 }
 
 // failuresEvery is the pause between two records of failed attempts at first: each is
@@ -206,13 +207,30 @@ const (
 
 // tell logs that an attempt has failed.
 func (f *failures) tell(cfg *settings, now time.Time, attempt int, err error) {
-	if now.Before(f.next) {
+	early := now.Before(f.next)
+	if early && !f.another(cfg) {
 		cfg.log.leaveOut(RecordAttemptFailed)
 		return
 	}
-	f.pause = min(max(2*f.pause, failuresEvery), mostFailures)
-	f.next = now.Add(f.pause)
+	if !early {
+		f.another(cfg)
+		f.pause = min(max(2*f.pause, failuresEvery), mostFailures)
+		f.next = now.Add(f.pause)
+	}
 	cfg.log.write(RecordAttemptFailed, append(cfg.addressAttr(), slog.Int("attempt", attempt), failed(err))...)
+}
+
+// another reports whether the address is one of several, and has not been told yet.
+func (f *failures) another(cfg *settings) bool {
+	a := cfg.address()
+	if cfg.Rotation == nil || f.told[a] {
+		return false
+	}
+	if f.told == nil {
+		f.told = map[string]bool{}
+	}
+	f.told[a] = true
+	return true
 }
 
 // restoring begins to count the handles that come back.

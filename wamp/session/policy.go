@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"math/rand/v2"
+	"net"
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp/authn"
@@ -142,21 +143,63 @@ func Jitter(floor, highest time.Duration, attempt int, random float64) time.Dura
 // loss, and says by its policy whether there is another and when.
 type retry struct {
 	policy   *Reconnect
-	attempt  int       // how many there have been
-	waits    int       // how many of them were waited for: the first of a first connection is not
-	since    time.Time // when they began
-	bad      int       // links and logins in a row that ended because somebody broke the protocol, and had answered nothing
-	refused  int       // logins in a row that were refused
-	refusing time.Time // when the first of those was
+	route    *transport.Rotation // nil where the address is not known
+	attempt  int                 // how many there have been
+	waits    int                 // how many of them began a round, and were waited for: the first of a first connection was not
+	since    time.Time           // when they began
+	bad      int                 // links and logins in a row that ended because somebody broke the protocol, and had answered nothing
+	refused  int                 // logins in a row that were refused
+	refusing time.Time           // when the first of those was
+	soon     bool                // the next attempt is one soon behind a refusal
+	soons    int                 // how many of those there have been since they began
 }
 
 // begin counts anew.
-func (r *retry) begin(now time.Time) { r.attempt, r.waits, r.since = 0, 0, now }
+func (r *retry) begin(now time.Time) {
+	r.attempt, r.waits, r.soons, r.since = 0, 0, 0, now
+	if r.route != nil {
+		r.route.Begin()
+	}
+}
+
+// lost takes note of the end of a link that had been joined.
+func (r *retry) lost(now time.Time, held bool, reason error) {
+	r.soon = false
+	if held || r.attempt == 0 {
+		r.begin(now)
+	}
+	if r.route != nil && (!held || leaves(reason)) {
+		r.route.Failed(reason)
+	}
+}
+
+// leaves reports whether the end of a link means that its router is not to be expected
+// at its address: it has said that it goes, or it has vanished without a word.
+func leaves(reason error) bool {
+	if goodbye, is := Find[*GoodbyeError](reason); is {
+		return goodbye.Reason == proto.CloseURISystemShutdown || goodbye.Reason == proto.CloseURICloseRealm
+	}
+	op, is := Find[*net.OpError](reason)
+	return Is(reason, ErrPongTimeout) || is && op.Timeout()
+}
+
+// fresh reports whether the next attempt is at another address, which was not tried
+// since the first one of them was.
+func (r *retry) fresh() bool { return r.route != nil && r.route.Fresh() }
+
+// all returns why no address works, where there are several: last is how the last
+// attempt has failed.
+func (r *retry) all(last error) error {
+	if r.route == nil || r.route.Len() == 1 {
+		return last
+	}
+	return &AddressesError{Failures: r.route.Failures()}
+}
 
 // failed takes note of an attempt that came to nothing, and reports whether there
 // may be another by the rules. joined: the session has been joined before.
 func (r *retry) failed(now time.Time, err error, joined bool) (again bool) {
-	again = !r.policy.final(err, joined)
+	again, r.soon = !r.policy.final(err, joined), false
 	switch {
 	case breach(err):
 		r.bad++
@@ -166,20 +209,44 @@ func (r *retry) failed(now time.Time, err error, joined bool) (again bool) {
 			r.refusing = now
 		}
 		again = r.refused < mostRefused || now.Sub(r.refusing) < refusedTime
+		if r.soon = r.soons < mostSoon; r.soon {
+			r.soons++
+		}
 	}
 	return again
 }
 
+const (
+	// hop is how long an attempt waits at most that is at another address than the
+	// one before: long enough that not all clients of a router that has died come at
+	// once.
+	hop = 100 * time.Millisecond
+	// soon is the same behind one of the first mostSoon refusals of a login that was
+	// let in before: a proxy may refuse every second one while one of its routers is
+	// down, until chance gives the session to another.
+	soon     = 25 * time.Millisecond
+	mostSoon = 8
+)
+
 // next counts another attempt and returns how long to wait before it, or the error
 // of the limit that the policy sets.
 func (r *retry) next(now time.Time, cause error, random float64) (time.Duration, error) {
-	p := r.policy
-	delay := p.delay(r.waits+1, random)
+	p, waits := r.policy, r.waits
+	var delay time.Duration
+	switch {
+	case r.soon:
+		delay = time.Duration(random * float64(min(p.Min, soon)))
+	case r.fresh():
+		delay = time.Duration(random * float64(min(p.Min, hop)))
+	default:
+		waits++
+		delay = p.delay(waits, random)
+	}
 	if p.Attempts > 0 && r.attempt >= p.Attempts || p.Time > 0 && now.Add(delay).Sub(r.since) > p.Time {
-		return 0, &GaveUpError{Attempts: r.attempt, Err: cause}
+		return 0, &GaveUpError{Attempts: r.attempt, Err: r.all(cause)}
 	}
 	r.attempt++
-	r.waits++
+	r.waits = waits
 	return delay, nil
 }
 

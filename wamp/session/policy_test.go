@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -210,5 +212,126 @@ func TestRetryFailed(t *testing.T) {
 		if n != tt.most {
 			t.Errorf("%s: %d attempts, not %d", tt.name, n, tt.most)
 		}
+	}
+}
+
+// Within a round of several addresses the waits are short, and do not grow; each attempt
+// counts, and the error at the end tells of each address.
+func TestRetryAtSeveralAddresses(t *testing.T) {
+	const ms = time.Millisecond
+	now := time.Unix(1_000_000, 0)
+	for _, tt := range []struct {
+		name  string
+		min   time.Duration
+		waits []time.Duration // with random 1
+	}{
+		{"the defaults", 0, []time.Duration{200 * ms, 100 * ms, 400 * ms, 100 * ms, 800 * ms, 100 * ms}},
+		{"a small floor", 10 * ms, []time.Duration{20 * ms, 10 * ms, 40 * ms, 10 * ms, 80 * ms, 10 * ms}},
+		{"a large one", time.Second, []time.Duration{2000 * ms, 100 * ms, 4000 * ms, 100 * ms, 8000 * ms, 100 * ms}},
+	} {
+		route, err := transport.NewRotation(false, transport.DialOptions{}, "tcp://a:1", "tcp://b:1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		policy := Reconnect{Min: tt.min, Attempts: len(tt.waits)}
+		policy.setDefaults()
+		r := retry{policy: &policy, route: route}
+		route.Turn()
+		route.Worked()
+		r.lost(now, true, &LinkError{Err: net.ErrClosed})
+		var cause error
+		for i, want := range tt.waits {
+			wait, err := r.next(now, cause, 1)
+			if err != nil || wait != want {
+				t.Errorf("%s: attempt %d waits for %v, %v", tt.name, i+1, wait, err)
+			}
+			route.Turn()
+			cause = fmt.Errorf("%w at %s", net.ErrClosed, route.Last())
+			route.Failed(cause)
+		}
+		var gaveUp *GaveUpError
+		if _, err := r.next(now, cause, 1); !errors.As(err, &gaveUp) || gaveUp.Attempts != len(tt.waits) || !errors.Is(err, cause) ||
+			gaveUp.Err.Error() != "tcp://b:1: use of closed network connection at tcp://b:1; tcp://a:1: use of closed network connection at tcp://a:1" {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+	}
+}
+
+// The first refusals of a login that was let in before are tried again soon: behind a
+// proxy every second one may be refused, while a router is down.
+func TestRetrySoonAfterARefusal(t *testing.T) {
+	const ms = time.Millisecond
+	now := time.Unix(1_000_000, 0)
+	refused, lost := error(&AbortError{Reason: proto.ErrURIAuthenticationFailed}), error(&LinkError{Err: net.ErrClosed})
+	policy := Reconnect{}
+	policy.setDefaults()
+	for _, joined := range []bool{true, false} {
+		r := retry{policy: &policy}
+		r.lost(now, true, lost)
+		var waits []time.Duration
+		cause := lost
+		for i := range 13 {
+			wait, err := r.next(now, cause, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			waits = append(waits, wait/ms)
+			cause = refused
+			if i == 1 {
+				cause = lost
+			}
+			r.failed(now, cause, joined)
+		}
+		want := []time.Duration{200, 25, 400, 25, 25, 25, 25, 25, 25, 25, 800, 1600, 3200}
+		if !joined {
+			want = []time.Duration{200, 400, 800, 1600, 3200, 6400, 12800, 25600, 30000, 30000, 30000, 30000, 30000}
+		}
+		if !slices.Equal(waits, want) {
+			t.Errorf("joined %v: %v, want %v", joined, waits, want)
+		}
+	}
+}
+
+// After which ends of a link its address is not tried first.
+func TestLeaves(t *testing.T) {
+	timedOut := &net.OpError{Op: "read", Err: context.DeadlineExceeded}
+	for _, tt := range []struct {
+		err  error
+		want bool
+	}{
+		{&LinkError{Err: io.EOF}, false},
+		{&LinkError{Err: &net.OpError{Op: "read", Err: errors.New("reset")}}, false},
+		{&LinkError{Err: timedOut}, true},
+		{&LinkError{Err: ErrPongTimeout}, true},
+		{&LinkError{Err: ErrAckTimeout}, false},
+		{&GoodbyeError{Reason: proto.CloseURISystemShutdown}, true},
+		{&GoodbyeError{Reason: proto.CloseURICloseRealm}, true},
+		{&GoodbyeError{Reason: proto.CloseURINormal}, false},
+		{&GoodbyeError{Reason: proto.CloseURIKilled}, false},
+		{&ProtocolError{}, false},
+	} {
+		if got := leaves(tt.err); got != tt.want {
+			t.Errorf("%v: %v", tt.err, got)
+		}
+	}
+}
+
+// An error tells of some addresses, and wraps what is known of all.
+func TestAddressesError(t *testing.T) {
+	e := &AddressesError{}
+	for i := range 10 {
+		err := error(&transport.DialError{Address: fmt.Sprintf("tcp://h:%d", i), Phase: transport.PhaseDial, Err: net.ErrClosed})
+		if i == 1 {
+			err = &AbortError{Reason: proto.ErrURINoSuchRealm}
+		}
+		e.Failures = append(e.Failures, transport.Failure{Address: fmt.Sprintf("tcp://h:%d", i), Err: err})
+	}
+	var abort *AbortError
+	if !errors.As(e, &abort) || !errors.Is(e, net.ErrClosed) || !Is(e, net.ErrClosed) {
+		t.Error(e.Unwrap())
+	}
+	const first = "tcp://h:0: dial: use of closed network connection; tcp://h:1: "
+	if text := e.Error(); !strings.HasPrefix(text, first) || strings.Contains(text, "wamp: ") || !strings.HasSuffix(text, "; and 2 more") || strings.Contains(text, "h:8") {
+		t.Error(text)
 	}
 }

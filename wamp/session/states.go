@@ -43,6 +43,9 @@ type State struct {
 	// reconnecting.
 	Attempt int
 	Delay   time.Duration
+	// Router is the address of the present connection, or else of the last one or
+	// the last attempt, "" where a dialer knows it alone.
+	Router string
 	// Cause is why the connection was lost, why the last attempt failed, or why
 	// the session is closed; nil after Close.
 	Cause error
@@ -56,6 +59,7 @@ type stateWatcher struct {
 
 // setState tells everybody who listens.
 func (c *core) setState(s State) {
+	s.Router = c.cfg.address()
 	c.life.state = s
 	for w := range c.life.watchers {
 		w.Put(s)

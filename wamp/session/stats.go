@@ -33,6 +33,7 @@ func (c *core) statsNow() Stats {
 	st.Tables = c.tables()
 	st.Faults = c.log.faults.Load()
 	st.Reconnects = uint64(max(c.life.links-1, 0))
+	st.Router = c.cfg.address()
 	st.HeldBytes = c.memory.held.Load()
 	return st
 }
@@ -101,6 +102,9 @@ type Stats struct {
 	Waited uint64
 	// Reconnects counts the connections after the first.
 	Reconnects uint64
+	// Router is the address of the present connection, or else of the last one or
+	// the last attempt, "" where a dialer knows it alone.
+	Router string
 	// QueuedBytes is how many bytes are waiting to be written.
 	QueuedBytes int
 	// HeldBytes is how many bytes streams keep that their consumers have not read.

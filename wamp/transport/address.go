@@ -218,5 +218,13 @@ func (a *Address) String() string {
 	return text + a.request.EscapedPath()
 }
 
+// key is the same for addresses that are the same.
+func (a *Address) key() string {
+	if a.request == nil {
+		return a.String()
+	}
+	return a.String() + " " + a.request.String() // user, password and query
+}
+
 // readable is what may be shown of a URL.
 func readable(u *url.URL) string { return u.Scheme + "://" + u.Host + u.EscapedPath() }

@@ -3,11 +3,7 @@ package transport
 import (
 	"context"
 	"crypto/tls"
-	"errors"
-	"fmt"
-	"math/rand/v2"
 	"net"
-	"sync"
 )
 
 // DialOptions are the options of Address.Dialer and NewRotation. The zero value is
@@ -65,67 +61,4 @@ func (a *Address) rawSocketDialer(opts DialOptions) Dialer {
 	return func(ctx context.Context, protocols []Protocol) (Conn, error) {
 		return dialRawSocket(ctx, a, config, unbatched(protocols), raw)
 	}
-}
-
-// Rotation dials one router at several addresses: each dial takes the next one, and
-// begins again behind the last.
-type Rotation struct {
-	shuffle bool
-
-	mu   sync.Mutex // guards the rest, never held across a dial
-	all  []stop     // in the order of this round
-	next int
-	last string
-}
-
-// stop is one address of a rotation.
-type stop struct {
-	address string
-	dial    Dialer
-}
-
-// NewRotation returns the rotation of the addresses, see [ParseAddress], in their
-// order, or if shuffle in a random order that is drawn anew for each round. At least
-// one is needed.
-func NewRotation(shuffle bool, opts DialOptions, addresses ...string) (*Rotation, error) {
-	if len(addresses) == 0 {
-		return nil, errors.New("no address")
-	}
-	r := &Rotation{shuffle: shuffle}
-	for i, rawURL := range addresses {
-		a, err := ParseAddress(rawURL)
-		if err != nil {
-			if len(addresses) > 1 { // which may have a password in it
-				err = fmt.Errorf("address %d of %d: %w", i+1, len(addresses), err)
-			}
-			return nil, err
-		}
-		r.all = append(r.all, stop{a.String(), a.Dialer(opts)})
-	}
-	return r, nil
-}
-
-// Dial is a [Dialer]. It dials the next address.
-func (r *Rotation) Dial(ctx context.Context, protocols []Protocol) (Conn, error) {
-	return r.turn()(ctx, protocols)
-}
-
-func (r *Rotation) turn() Dialer {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.next == 0 && r.shuffle {
-		rand.Shuffle(len(r.all), func(i, k int) { r.all[i], r.all[k] = r.all[k], r.all[i] })
-	}
-	s := r.all[r.next]
-	r.next = (r.next + 1) % len(r.all)
-	r.last = s.address
-	return s.dial
-}
-
-// Last returns the address that was dialled last, as [Address.String] shows it, and
-// "" before the first dial.
-func (r *Rotation) Last() string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.last
 }

@@ -4,68 +4,13 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/connectanum/connectanum-go/wamp/transport"
 )
-
-// A rotation takes every address once in each round: in their order, or in one that
-// is drawn anew.
-func TestRotation(t *testing.T) {
-	addresses := []string{"ws://h:1/ws?token=secret", "tcp://u:secret@h:2/x", "unix:///run/3", "rss://h:4", "ws+unix:///run/5:/ws"}
-	shown := []string{"ws://h:1/ws", "tcp://h:2", "unix:///run/3", "tcps://h:4", "ws+unix:///run/5:/ws"}
-	sockets := []string{"tcp h:1", "tcp h:2", "unix /run/3", "tcp h:4", "unix /run/5"}
-	refused := errors.New("refused")
-	const rounds = 10
-	for _, shuffle := range []bool{false, true} {
-		var dialled string
-		r, err := transport.NewRotation(shuffle, transport.DialOptions{Dial: func(_ context.Context, network, address string) (net.Conn, error) {
-			dialled = network + " " + address
-			return nil, refused
-		}}, addresses...)
-		if err != nil || r.Last() != "" {
-			t.Fatalf("%v, at %q", err, r.Last())
-		}
-		addresses := slices.Clone(addresses)
-		slices.Reverse(addresses) // which are no business of the rotation's any more
-		different := map[string]bool{}
-		for range rounds {
-			var round []string
-			for range shown {
-				_, err := r.Dial(bound(t), transport.Protocols())
-				i := slices.Index(shown, r.Last())
-				if !errors.Is(err, refused) || !strings.HasPrefix(err.Error(), r.Last()+": ") || i < 0 || dialled != sockets[i] {
-					t.Fatalf("%q at %q: %v", dialled, r.Last(), err)
-				}
-				round = append(round, r.Last())
-			}
-			different[fmt.Sprint(round)] = true
-			if !shuffle && !slices.Equal(round, shown) {
-				t.Errorf("not in their order: %v", round)
-			}
-			if slices.Sort(round); len(slices.Compact(round)) != len(shown) {
-				t.Errorf("a round takes %v", round)
-			}
-		}
-		// By chance all rounds are the same once in 120 to the ninth.
-		if shuffle == (len(different) == 1) {
-			t.Errorf("shuffle %v: %v", shuffle, different)
-		}
-	}
-}
-
-func TestRotationRefuses(t *testing.T) {
-	for _, addresses := range [][]string{nil, {""}, {"tcp://h:1", "gopher://h"}} {
-		if r, err := transport.NewRotation(false, transport.DialOptions{}, addresses...); err == nil || r != nil {
-			t.Errorf("%q: %v", addresses, r)
-		}
-	}
-}
 
 // What holds for all addresses reaches each; where it is not set, what is said for
 // WebSockets holds there.

@@ -17,8 +17,8 @@ here = pathlib.Path(__file__).resolve().parent.parent
 PORTS = 5
 
 
-def free(base):
-    for port in range(base, base + PORTS):
+def free(base, n):
+    for port in range(base, base + n):
         s = socket.socket()
         s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -30,15 +30,16 @@ def free(base):
     return True
 
 
-def ports(wanted):
-    if free(wanted):
+def ports(wanted, n=PORTS):
+    """The first of n free ports in a row, the wanted one if they are free."""
+    if free(wanted, n):
         return wanted
-    print(f"ports {wanted} to {wanted + PORTS - 1} are not all free, looking for others", file=sys.stderr)
+    print(f"ports {wanted} to {wanted + n - 1} are not all free, looking for others", file=sys.stderr)
     for _ in range(200):  # below the range that the kernel gives to outgoing connections
-        base = random.randrange(18100, 32000, PORTS)
-        if free(base):
+        base = random.randrange(18100, 32000, n)
+        if free(base, n):
             return base
-    sys.exit("no five free ports in a row")
+    sys.exit(f"no {n} free ports in a row")
 
 
 def certificates(folder):
@@ -159,4 +160,5 @@ def main():
     }, indent=1) + "\n")
 
 
-main()
+if __name__ == "__main__":
+    main()

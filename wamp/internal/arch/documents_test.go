@@ -139,6 +139,7 @@ var compiledDocuments = []string{
 	"docs/payload-encryption.md",
 	"docs/login.md",
 	"docs/reconnect.md",
+	"docs/routers.md",
 	"docs/interceptors.md",
 	"docs/logs.md",
 	"docs/cookbook.md",

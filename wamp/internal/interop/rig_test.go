@@ -50,11 +50,16 @@ func TestMain(m *testing.M) {
 	}
 	code := m.Run()
 	python.stop()
+	if err := stopCluster(); err != nil {
+		fmt.Fprintln(os.Stderr, "interop: the cluster:", err)
+		code = 1
+	}
 	if err := goleak.Find(); err != nil && code == 0 {
 		fmt.Fprintln(os.Stderr, "interop: goroutines left:", err)
 		code = 1
 	}
 	matrix.print()
+	failovers.print()
 	os.Exit(code)
 }
 
