@@ -174,7 +174,7 @@ type Template struct {
 	text  bool   // the id is sixteen digits; otherwise it is eight bytes
 }
 
-// Template makes the frame of a short request of n elements.
+// Template makes the frame of a request of n elements, which ends with tail.
 func (c *Client) Template(n int, typ uint64, tail []byte) Template {
 	start := c.f.Begin(nil)
 	b := c.w.AppendHead(start, n, typ, wideID)
@@ -186,7 +186,9 @@ func (c *Client) Template(n int, typ uint64, tail []byte) Template {
 		key := uint64(f.mask)<<32 | uint64(f.mask)
 		t.mask = bits.RotateLeft64(key, -8*((t.at-len(start))%4))
 	}
-	t.frame = c.f.End(append(b, tail...), 0)
+	b = append(b, tail...)
+	t.frame = c.f.End(b, 0)
+	t.at += len(t.frame) - len(b) // the length of a long frame takes more
 	return t
 }
 

@@ -64,14 +64,21 @@ func TestClientAtRouter(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		echo := c.Template(5, floor.TypeCall, e.Wire.AppendTail(nil, floor.Dict{}, "com.example.echo", []any{"five"}))
-		for range 300 {
-			ch := make(chan []byte, 1)
-			if err := c.Send(&echo, floor.Waiter{Ch: ch}); err != nil {
-				t.Fatal(err)
-			}
-			if b, err := c.Result(ch); err != nil || !strings.Contains(string(b), "five") {
-				t.Fatalf("%q, %v", b, err)
+		echo := func(text string) floor.Template {
+			return c.Template(5, floor.TypeCall, e.Wire.AppendTail(nil, floor.Dict{}, "com.example.echo", []any{text}))
+		}
+		short := echo("five")
+		for size, times := range map[int]int{4: 300, 120: 2, 200: 2, 65_500: 2, 100_000: 2} { // a frame has its length in 1, 2 or 8 bytes
+			text := strings.Repeat("five", size/4)
+			call := echo(text)
+			for range times {
+				ch := make(chan []byte, 1)
+				if err := c.Send(&call, floor.Waiter{Ch: ch}); err != nil {
+					t.Fatal(err)
+				}
+				if b, err := c.Result(ch); err != nil || !strings.Contains(string(b), text) {
+					t.Fatalf("%d bytes: %d, %v", size, len(b), err)
+				}
 			}
 		}
 		ch := make(chan []byte, 200)
@@ -97,7 +104,7 @@ func TestClientAtRouter(t *testing.T) {
 		if err := c.Close(); err != nil {
 			t.Error(err)
 		}
-		if err := c.Send(&echo, floor.Waiter{}); err == nil {
+		if err := c.Send(&short, floor.Waiter{}); err == nil {
 			t.Error("a call went out after Close")
 		}
 	})
