@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 	"github.com/connectanum/connectanum-go/wamp"
 	"github.com/connectanum/connectanum-go/wamp/authn"
 	"github.com/connectanum/connectanum-go/wamp/codec"
+	"github.com/connectanum/connectanum-go/wamp/transport"
 )
 
 // with connects, runs f with the session, and closes it, whatever becomes of ctx.
@@ -57,15 +59,11 @@ func (t *tool) connect(ctx context.Context, c *cobra.Command, more ...wamp.Optio
 // options are the options of the library for settings.
 func (s *settings) options(ctx context.Context, t *tool) (options []wamp.Option, err error) {
 	options = append(options, wamp.WithAgent("connectanum-go wamp"))
-	if s.Serializer != "" {
-		var codecs []codec.Codec
-		for _, name := range strings.Split(s.Serializer, ",") {
-			c, ok := codec.ByName(strings.TrimSpace(name))
-			if !ok {
-				return nil, usage("the serializer %q is none of cbor, msgpack, json", name)
-			}
-			codecs = append(codecs, c)
-		}
+	codecs, err := s.codecs()
+	if err != nil {
+		return nil, err
+	}
+	if len(codecs) > 0 {
 		options = append(options, wamp.WithSerializers(codecs...))
 	}
 	cfg, err := s.tlsConfig()
@@ -83,6 +81,40 @@ func (s *settings) options(ctx context.Context, t *tool) (options []wamp.Option,
 		options = append(options, wamp.WithAuth(login))
 	}
 	return options, nil
+}
+
+// codecs are the serializers that were named, none for those of the library.
+func (s *settings) codecs() (codecs []codec.Codec, err error) {
+	if s.Serializer == "" {
+		return nil, nil
+	}
+	for _, name := range strings.Split(s.Serializer, ",") {
+		c, ok := codec.ByName(strings.TrimSpace(name))
+		if !ok {
+			return nil, usage("the serializer %q is none of cbor, msgpack, json", name)
+		}
+		codecs = append(codecs, c)
+	}
+	return codecs, nil
+}
+
+// methods are the values of --auth.
+var methods = []string{"anonymous", "ticket", "cra", "scram", "cryptosign", "tls"}
+
+// check reports what cannot be meant, without a look at any file.
+func (s *settings) check() error {
+	if s.URL != "" {
+		if _, err := transport.ParseAddress(s.URL); err != nil {
+			return err
+		}
+	}
+	if _, err := s.codecs(); err != nil {
+		return err
+	}
+	if s.Auth != "" && !slices.Contains(methods, s.Auth) {
+		return usage("--auth %q is none of %s", s.Auth, strings.Join(methods, ", "))
+	}
+	return nil
 }
 
 // tlsConfig is nil where nothing was said.
@@ -150,7 +182,7 @@ func (s *settings) login(ctx context.Context, t *tool) (authn.Authenticator, err
 	case "cryptosign":
 		return s.cryptosign(ctx, t)
 	}
-	return nil, usage("--auth %q is none of anonymous, ticket, cra, scram, cryptosign, tls", method)
+	return nil, usage("--auth %q is none of %s", method, strings.Join(methods, ", "))
 }
 
 // secret is the ticket or password: of a file, of the environment, or asked for.
@@ -165,8 +197,33 @@ func (s *settings) secret(ctx context.Context, t *tool) (string, error) {
 	if v, ok := os.LookupEnv("WAMP_SECRET"); ok {
 		return v, nil
 	}
-	return t.prompt(ctx, fmt.Sprintf("Secret of %s: ", s.AuthID))
+	return t.promptOnce(ctx, fmt.Sprintf("Secret of %s: ", s.AuthID))
 }
+
+// promptOnce asks for a secret of which a command with several sessions has more need.
+func (t *tool) promptOnce(ctx context.Context, question string) (string, error) {
+	t.asked.Lock()
+	defer t.asked.Unlock()
+	if answer, is := t.answers[question]; is {
+		return answer, nil
+	}
+	answer, err := t.prompt(ctx, question)
+	if err == nil {
+		if t.answers == nil {
+			t.answers = map[string]string{}
+		}
+		t.answers[question] = answer
+	}
+	return answer, err
+}
+
+// asks reports whether there is a terminal to ask at.
+func (t *tool) asks() bool {
+	in, ok := t.in.(*os.File)
+	return ok && isTerminal(in)
+}
+
+func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
 
 // prompt asks for a secret on the terminal.
 func (t *tool) prompt(ctx context.Context, question string) (string, error) {
@@ -218,7 +275,7 @@ func (s *settings) cryptosign(ctx context.Context, t *tool) (authn.Authenticator
 		return authn.CryptosignHex(s.AuthID, hex)
 	}
 	ask := func(context.Context, authn.Request) (string, error) {
-		return t.prompt(ctx, "Passphrase of "+s.Key+": ")
+		return t.promptOnce(ctx, "Passphrase of "+s.Key+": ")
 	}
 	return authn.CryptosignFile(s.AuthID, s.Key, authn.WithPassphrase(ask))
 }

@@ -9,8 +9,11 @@ import (
 	"strings"
 )
 
-// contextFolder is where contexts are kept.
+// contextFolder is where contexts are kept. $XDG_CONFIG_HOME counts on every system.
 func contextFolder() (string, error) {
+	if dir := os.Getenv("XDG_CONFIG_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "wamp"), nil
+	}
 	dir, err := os.UserConfigDir()
 	if err != nil {
 		return "", err
@@ -53,7 +56,7 @@ func readContext(name string) (s settings, err error) {
 	}
 	text, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
-		return s, usage("there is no context %q; wamp context ls lists them", name)
+		return s, noContext(name)
 	}
 	if err == nil {
 		err = s.decode(name, text)

@@ -15,6 +15,7 @@ func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 func run(args []string, in io.Reader, out, errs io.Writer) int {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
+	t := &tool{in: in, out: out, errs: errs}
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(signals)
@@ -22,6 +23,9 @@ func run(args []string, in io.Reader, out, errs io.Writer) int {
 		for n := 0; ; n++ {
 			select {
 			case <-signals:
+				if t.lent.Load() {
+					continue
+				}
 				if n > 0 {
 					os.Exit(exitInterrupted)
 				}
@@ -35,7 +39,6 @@ func run(args []string, in io.Reader, out, errs io.Writer) int {
 			}
 		}
 	}()
-	t := &tool{in: in, out: out, errs: errs}
 	root := t.root()
 	root.SetArgs(args)
 	root.SetIn(in)

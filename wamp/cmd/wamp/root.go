@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -23,7 +25,11 @@ type tool struct {
 	verbose int
 	maxTime time.Duration
 
-	show *printer // what prints results, once the command line has been read
+	asked   sync.Mutex // guards answers, and is held while somebody is asked
+	answers map[string]string
+
+	lent atomic.Bool // a program of the user's has the terminal: signals are its business
+	show *printer    // what prints results, once the command line has been read
 }
 
 // root makes the command of the program.
@@ -66,7 +72,18 @@ realm was refused, 5 no connection, 124 out of time, 130 interrupted.`,
 	f.BoolVarP(&t.quiet, "quiet", "q", false, "nothing on standard error but errors")
 	f.CountVarP(&t.verbose, "verbose", "v", "log what happens to standard error; twice: each message")
 	f.DurationVar(&t.maxTime, "max-time", 0, "how long the command may take, 0 for as long as it likes")
-	c.AddCommand(t.callCommand(), t.pingCommand())
+	c.AddCommand(
+		t.callCommand(),
+		t.lsCommand(),
+		t.describeCommand(),
+		t.killCommand(),
+		t.traceCommand(),
+		t.pingCommand(),
+		t.benchCommand(),
+		t.routerCommand(),
+		t.keygenCommand(),
+		t.contextCommand(),
+	)
 	for _, sub := range c.Commands() {
 		checkUsage(sub)
 	}

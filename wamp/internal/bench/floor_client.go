@@ -192,7 +192,7 @@ func (c *floorClient) published(context.Context) (int, error) {
 	r.Begin(b)
 	r.List()
 	n := r.Uint()
-	if !r.Ok() {
+	if !r.OK() {
 		return 0, errAnswer
 	}
 	return int(n), nil

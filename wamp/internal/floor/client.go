@@ -150,6 +150,13 @@ func (c *Client) join(in *Inbox, e *Endpoint) error {
 	}
 }
 
+// Err is why the client is over, nil before it is.
+func (c *Client) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
+}
+
 // Spawn runs f on a goroutine that ends before close returns: with the channels that the
 // client closes.
 func (c *Client) Spawn(f func()) { c.stopped.Go(f) }
@@ -433,11 +440,11 @@ func (c *Client) Result(ch chan []byte) ([]byte, error) {
 	if !ok {
 		return nil, c.err
 	}
-	return b, refusal(b)
+	return b, Refusal(b)
 }
 
-// refusal is the error of an answer that was one.
-func refusal(b []byte) error {
+// Refusal is the error of an answer that is one, nil of any other.
+func Refusal(b []byte) error {
 	if len(b) > 0 && b[0] == refused {
 		return &RefusedError{string(b[1:])}
 	}

@@ -73,8 +73,8 @@ type Reader interface {
 	// rest returns what has not been read. Of JSON, that includes the end of
 	// the message's list.
 	rest() []byte
-	// Ok says whether all went well so far.
-	Ok() bool
+	// OK says whether all went well so far.
+	OK() bool
 }
 
 // Dict is an ordered dictionary to encode.
@@ -168,7 +168,7 @@ func Parse(r Reader, msg []byte) (h Head, ok bool) {
 	default:
 		return h, false
 	}
-	return h, r.Ok()
+	return h, r.OK()
 }
 
 // unsupported is the panic of an encoder that is given what no canned message

@@ -79,7 +79,7 @@ type cborReader struct {
 }
 
 func (r *cborReader) Begin(msg []byte) { r.b, r.bad = msg, false }
-func (r *cborReader) Ok() bool         { return !r.bad }
+func (r *cborReader) OK() bool         { return !r.bad }
 func (r *cborReader) rest() []byte     { return r.b }
 
 // header reads the first bytes of a value.

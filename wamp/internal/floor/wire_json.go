@@ -81,7 +81,7 @@ type jsonReader struct {
 }
 
 func (r *jsonReader) Begin(msg []byte) { r.b, r.bad = msg, false }
-func (r *jsonReader) Ok() bool         { return !r.bad }
+func (r *jsonReader) OK() bool         { return !r.bad }
 
 // rest includes the bracket that ends the message.
 func (r *jsonReader) rest() []byte {

@@ -87,7 +87,7 @@ type msgpackReader struct {
 }
 
 func (r *msgpackReader) Begin(msg []byte) { r.b, r.bad = msg, false }
-func (r *msgpackReader) Ok() bool         { return !r.bad }
+func (r *msgpackReader) OK() bool         { return !r.bad }
 func (r *msgpackReader) rest() []byte     { return r.b }
 
 // take cuts n bytes off.
