@@ -21,10 +21,10 @@ type benchSide struct {
 	// sent. every is the time between two, 0 for as fast as can be.
 	stream func(ctx context.Context, n int, every time.Duration, got func(sent time.Duration)) error
 
-	hist  floor.Histogram
-	most  time.Duration // the longest
-	took  time.Duration
-	late  atomic.Int64 // operations for whose beginning there was no time left
+	hist floor.Histogram
+	most time.Duration // the longest
+	took time.Duration
+	late atomic.Int64 // operations for whose beginning there was no time left
 }
 
 // The names of sides.

@@ -117,7 +117,7 @@ type messageLog struct {
 	lines  chan any // a messageLine, or the text of a note
 	lost   atomic.Int64
 	on     atomic.Bool // messages are printed: the addresses have been
-	failed chan error // capacity 1: nothing more can be printed
+	failed chan error  // capacity 1: nothing more can be printed
 	end    chan struct{}
 	wg     sync.WaitGroup
 }
