@@ -27,10 +27,10 @@ type contextLine struct {
 }
 
 func (l contextLine) raw() []any     { return []any{l.Name} }
-func (l contextLine) head() []string { return []string{"", "NAME", "URL", "REALM", "LOGIN"} }
+func (l contextLine) head() []string { return []string{" ", "NAME", "URL", "REALM", "LOGIN"} }
 
 func (l contextLine) row() []string {
-	mark, login := "", strings.TrimSpace(l.Auth+" "+l.AuthID)
+	mark, login := " ", strings.TrimSpace(l.Auth+" "+l.AuthID)
 	if l.Selected {
 		mark = "*"
 	}
@@ -284,7 +284,7 @@ func (t *tool) openEditor(file string) error {
 	if editor == "" {
 		return errors.New("neither $VISUAL nor $EDITOR says which editor")
 	}
-	words := []string{"sh", "-c", editor + ` "$1"`, editor, file} // an editor may have arguments
+	words := []string{"sh", "-c", "exec " + editor + ` "$1"`, editor, file} // it may have arguments
 	if runtime.GOOS == "windows" {
 		words = append(strings.Fields(editor), file)
 	}

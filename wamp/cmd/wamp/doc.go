@@ -14,7 +14,7 @@
 //	0    done
 //	1    a fault of the program or of this machine, such as a file that cannot be read
 //	2    the command line is wrong
-//	3    the router or a peer answered with an error
+//	3    the router or a peer answered with an error, or with nothing that was asked for
 //	4    the router refused the login, or the realm
 //	5    no connection to the router, or it was lost
 //	124  time ran out

@@ -66,6 +66,8 @@ func exitCode(ctx context.Context, err error) int {
 	var abort *wamp.AbortError
 	var login *wamp.LoginError
 	var child *childError
+	var lacks *wamp.FeatureError
+	var none notFound
 	switch {
 	case errors.As(err, &child):
 		return child.code
@@ -75,7 +77,7 @@ func exitCode(ctx context.Context, err error) int {
 		return exitInterrupted
 	case errors.Is(err, context.DeadlineExceeded):
 		return exitTimeout
-	case errors.As(err, &answer):
+	case errors.As(err, &answer), errors.As(err, &lacks), errors.As(err, &none):
 		return exitAnswer
 	case errors.As(err, &abort), errors.As(err, &login):
 		return exitRefused

@@ -27,7 +27,7 @@ func TestKeygenPassphrase(t *testing.T) {
 	}
 	url := b.serve("--login", logins, "--demo")
 	use := b.console(nil, "call", "--url", url, "--key", file, "com.example.add", "2", "3")
-	use.answers("Passphrase of " + file + ": ", "open sesame\n")
+	use.answers("Passphrase of "+file+": ", "open sesame\n")
 	if code := use.code(); code != 0 {
 		t.Errorf("code %d", code)
 	}

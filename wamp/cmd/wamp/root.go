@@ -47,7 +47,7 @@ Each option of the connection can be given by a variable too, WAMP_URL for --url
 be kept in a context, see wamp help context. An option wins over the variable, and that over the
 context.
 
-Exit codes: 0 done, 1 a fault here, 2 wrong usage, 3 an error was the answer, 4 the login or the
+Exit codes: 0 done, 1 a fault here, 2 wrong usage, 3 an error, or nothing, was the answer, 4 the login or the
 realm was refused, 5 no connection, 124 out of time, 130 interrupted.`,
 		Example: `  wamp router --listen 127.0.0.1:8080
   wamp call --url ws://127.0.0.1:8080/ws com.example.add 2 3

@@ -216,7 +216,7 @@ func (tr *tracer) subscribe(ctx context.Context, eng *session.Session) error {
 			default:
 			}
 			if missing == nil || missing.Error() != err.Error() {
-				tr.t.note("wamp: nothing will be told of each %s: %v", what.kind, err)
+				tr.t.note("wamp: nothing will be told of %ss: %v", what.kind, err)
 			}
 			missing = err
 		default:
@@ -236,7 +236,7 @@ func (tr *tracer) look(ctx context.Context) {
 		tr.there[kind] = map[uint64]entryLine{}
 		lines, err := tr.t.entries(ctx, tr.api, kind)
 		if err != nil && ctx.Err() == nil {
-			tr.t.note("wamp: each %s is told by its id: %v", kind, err)
+			tr.t.note("wamp: %ss are told by their ids: %v", kind, err)
 		}
 		for _, l := range lines {
 			tr.there[kind][l.ID] = l
