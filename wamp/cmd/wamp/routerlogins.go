@@ -108,11 +108,16 @@ func (e *loginEntry) prepare(folder string) error {
 	switch e.Method {
 	case "cra":
 		if e.cra.Key = e.Secret; e.Record != nil {
-			err = strictly(e.Record, &e.cra)
+			if err = strictly(e.Record, &e.cra); err == nil && e.cra.Key == "" {
+				err = errors.New("the record has no Key")
+			}
 		}
 	case "scram":
 		if e.Record != nil {
 			err = strictly(e.Record, &e.scram)
+			if r := &e.scram; err == nil && (r.KDF == "" || len(r.Salt) == 0 || len(r.StoredKey) == 0 || len(r.ServerKey) == 0) {
+				err = errors.New("the record lacks one of KDF, Salt, StoredKey, ServerKey")
+			}
 		} else { // the least that clients take: this is a router for development
 			e.scram, err = accept.NewSCRAMRecord(e.Secret, accept.SCRAMParams{KDF: authn.PBKDF2, Iterations: 4096})
 		}
