@@ -125,10 +125,13 @@ func (f *benchFlags) check(changed func(string) bool) error {
 	return nil
 }
 
-// rounds is in how many parts the time is cut: the sides take turns, so that what else the
+// rounds is in how many parts the time is cut: sides take turns, so that what else the
 // machine does falls on both.
-func (f *benchFlags) rounds() int {
-	return int(min(max(f.duration/(200*time.Millisecond), 1), 5))
+func (b *benching) rounds() int {
+	if len(b.sides) == 1 {
+		return 1
+	}
+	return int(min(max(b.flags.duration/(200*time.Millisecond), 1), 5))
 }
 
 // bench measures, and prints what was measured, whatever ended it.
@@ -235,7 +238,7 @@ func (b *benching) run(ctx context.Context, bar *benchBar) error {
 			return err
 		}
 	}
-	n := b.flags.rounds()
+	n := b.rounds()
 	for i := range n {
 		for j := range b.sides {
 			side := b.sides[(i+j)%len(b.sides)]

@@ -131,7 +131,7 @@ func (b *benching) loop(s *benchSide, begun time.Time, d time.Duration) worker {
 func (b *benching) atRate(s *benchSide, begun time.Time, d time.Duration) worker {
 	var next atomic.Int64
 	all := int64(b.flags.rate * d.Seconds())
-	end := begun.Add(d)
+	end := begun.Add(d + max(d, time.Second)) // for what has been held up
 	return func(ctx context.Context, t *tally) error {
 		for {
 			i := next.Add(1) - 1

@@ -108,17 +108,21 @@ func TestBenchOfOthers(t *testing.T) {
 func TestBenchAtRateCountsFromTheMoment(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	var n atomic.Int64
+	var first time.Time
 	b.handle("com.example.slow", func(_ context.Context, inv *wamp.Invocation) error {
-		if n.Add(1)%100 == 50 {
+		switch {
+		case first.IsZero():
+			first = time.Now()
+		case time.Since(first) > 300*time.Millisecond: // behind the warming up
+			first = time.Now().Add(time.Hour)
 			time.Sleep(400 * time.Millisecond)
 		}
 		return inv.Return(wamp.Args())
-	})
+	}, wamp.Concurrency(1))
 	got := b.run("bench", "call", "--procedure", "com.example.slow", "--rate", "50", "--parallel", "1", "--duration", "1s", "--no-floor")
 	sides, _ := measured(t, got.out)
-	if got.code != 0 || len(sides) != 1 || sides[0].Operations > 50 {
-		t.Fatalf("%+v", got)
+	if got.code != 0 || len(sides) != 1 || sides[0].Operations != 50 || sides[0].P90 < 100 {
+		t.Errorf("%+v", got)
 	}
 }
 
