@@ -77,7 +77,7 @@ func (t *tool) benchWork(work, short, long, example string) *cobra.Command {
 		Example: example,
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := f.check(c.Flags().Changed); err != nil {
+			if err := f.check(work, c.Flags().Changed); err != nil {
 				return err
 			}
 			ctx, cancel := t.within(c.Context())
@@ -86,8 +86,12 @@ func (t *tool) benchWork(work, short, long, example string) *cobra.Command {
 		},
 	}
 	fs := c.Flags()
+	parallel := "how many operations are under way at once; 64 with --rate"
+	if work == workStream {
+		parallel = "how many streams there are at once"
+	}
 	fs.IntVar(&f.size, "size", 16, "bytes of text in each payload")
-	fs.IntVar(&f.parallel, "parallel", 1, "how many operations are under way at once; 64 with --rate")
+	fs.IntVar(&f.parallel, "parallel", 1, parallel)
 	fs.Float64Var(&f.rate, "rate", 0, "how many begin in a second, all together; 0 for as many as there can be")
 	fs.DurationVar(&f.duration, "duration", 5*time.Second, "how long each side is measured")
 	fs.BoolVar(&f.noFloor, "no-floor", false, "measure through this library alone")
@@ -107,11 +111,11 @@ const (
 	mostRate     = 10_000_000
 )
 
-func (f *benchFlags) check(changed func(string) bool) error {
+func (f *benchFlags) check(work string, changed func(string) bool) error {
 	if changed("rate") && !(f.rate > 0 && f.rate <= mostRate) {
 		return usage("--rate %v is not between 0 and %d", f.rate, mostRate)
 	}
-	if f.rate > 0 && !changed("parallel") {
+	if f.rate > 0 && work != workStream && !changed("parallel") {
 		f.parallel = 64
 	}
 	switch {
@@ -131,7 +135,11 @@ func (b *benching) rounds() int {
 	if len(b.sides) == 1 {
 		return 1
 	}
-	return int(min(max(b.flags.duration/(200*time.Millisecond), 1), 5))
+	least := 200 * time.Millisecond
+	if b.flags.rate > 0 {
+		least = time.Second
+	}
+	return int(min(max(b.flags.duration/least, 1), 5))
 }
 
 // bench measures, and prints what was measured, whatever ended it.

@@ -90,13 +90,17 @@ func (b *benching) round(ctx context.Context, s *benchSide, d time.Duration) err
 	do := work(s, begun, d)
 	for i := range b.flags.parallel {
 		wg.Go(func() { // ends with the round, or ctx
-			if err := do(ctx, &tallies[i%len(tallies)]); err != nil && first.CompareAndSwap(nil, &err) {
+			if err := do(ctx, i, &tallies[i%len(tallies)]); err != nil && first.CompareAndSwap(nil, &err) {
 				cancel() // one is enough
 			}
 		})
 	}
 	wg.Wait()
-	s.took += time.Since(begun)
+	took := time.Since(begun)
+	if b.flags.rate > 0 && first.Load() == nil {
+		took = max(took, d) // the last one begins before the end
+	}
+	s.took += took
 	for i := range tallies {
 		s.hist.Merge(&tallies[i].hist)
 		s.most = max(s.most, tallies[i].most)
@@ -107,13 +111,13 @@ func (b *benching) round(ctx context.Context, s *benchSide, d time.Duration) err
 	return nil
 }
 
-// worker is what each of those does that work at once.
-type worker = func(ctx context.Context, t *tally) error
+// worker is what each of those does that work at once; i is its number.
+type worker = func(ctx context.Context, i int, t *tally) error
 
 // loop does one operation after the other.
 func (b *benching) loop(s *benchSide, begun time.Time, d time.Duration) worker {
 	end := begun.Add(d)
-	return func(ctx context.Context, t *tally) error {
+	return func(ctx context.Context, _ int, t *tally) error {
 		for now := time.Now(); now.Before(end); {
 			if err := s.one(ctx); err != nil {
 				return err
@@ -132,7 +136,7 @@ func (b *benching) atRate(s *benchSide, begun time.Time, d time.Duration) worker
 	var next atomic.Int64
 	all := int64(b.flags.rate * d.Seconds())
 	end := begun.Add(d + max(d, time.Second)) // for what has been held up
-	return func(ctx context.Context, t *tally) error {
+	return func(ctx context.Context, _ int, t *tally) error {
 		for {
 			i := next.Add(1) - 1
 			if i >= all {
@@ -162,11 +166,18 @@ const burst = 256
 // streams reads one stream of results, at a rate, or one after the other.
 func (b *benching) streams(s *benchSide, begun time.Time, d time.Duration) worker {
 	end := begun.Add(d)
-	return func(ctx context.Context, t *tally) error {
+	return func(ctx context.Context, i int, t *tally) error {
 		got := func(sent time.Duration) { t.add(time.Since(epoch) - sent) }
 		if b.flags.rate > 0 {
 			every := time.Duration(float64(b.flags.parallel) / b.flags.rate * float64(time.Second))
-			return s.stream(ctx, max(int(d/every), 1), every, got)
+			first := every * time.Duration(i) / time.Duration(b.flags.parallel) // one after the other
+			if n := int((d - first + every - 1) / every); n > 0 {
+				if err := rest(ctx, time.Until(begun.Add(first))); err != nil {
+					return err
+				}
+				return s.stream(ctx, n, every, got)
+			}
+			return nil
 		}
 		for time.Now().Before(end) {
 			if err := s.stream(ctx, burst, 0, got); err != nil {

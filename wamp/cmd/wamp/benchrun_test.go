@@ -113,7 +113,7 @@ func TestBenchAtRateCountsFromTheMoment(t *testing.T) {
 		switch {
 		case first.IsZero():
 			first = time.Now()
-		case time.Since(first) > 300*time.Millisecond: // behind the warming up
+		case time.Since(first) > 500*time.Millisecond: // behind the warming up
 			first = time.Now().Add(time.Hour)
 			time.Sleep(400 * time.Millisecond)
 		}

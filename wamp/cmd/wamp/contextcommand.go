@@ -137,10 +137,11 @@ func (t *tool) contextList() *cobra.Command {
 
 func (t *tool) contextShow() *cobra.Command {
 	return &cobra.Command{
-		Use:     "show [NAME]",
-		Short:   "Print a context, the selected one without a name",
-		Example: "  wamp context show lab -o pretty",
-		Args:    cobra.MaximumNArgs(1),
+		Use:               "show [NAME]",
+		Short:             "Print a context, the selected one without a name",
+		Example:           "  wamp context show lab -o pretty",
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: completeContexts,
 		RunE: func(_ *cobra.Command, args []string) error {
 			selected, err := selectedContext()
 			if err != nil {
@@ -169,7 +170,8 @@ func (t *tool) contextSelect() *cobra.Command {
 		Short: "Use a context from now on",
 		Example: `  wamp context select lab
   wamp context select --none`,
-		Args: cobra.MaximumNArgs(1),
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: completeContexts,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if none == (len(args) == 1) {
 				return usage("either a name or --none; see wamp context select --help")
@@ -189,10 +191,11 @@ func (t *tool) contextSelect() *cobra.Command {
 
 func (t *tool) contextRemove() *cobra.Command {
 	return &cobra.Command{
-		Use:     "rm NAME",
-		Short:   "Remove a context",
-		Example: "  wamp context rm lab",
-		Args:    cobra.ExactArgs(1),
+		Use:               "rm NAME",
+		Short:             "Remove a context",
+		Example:           "  wamp context rm lab",
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: completeContexts,
 		RunE: func(_ *cobra.Command, args []string) error {
 			file, err := contextFile(args[0])
 			if err != nil {
@@ -218,8 +221,9 @@ func (t *tool) contextEdit() *cobra.Command {
 		Short: "Change a context in $VISUAL or $EDITOR",
 		Long: `edit opens a context in the editor of $VISUAL or $EDITOR. What it saves replaces the context when it
 has been understood; until then the context stays as it was.`,
-		Example: "  EDITOR=nano wamp context edit lab",
-		Args:    cobra.ExactArgs(1),
+		Example:           "  EDITOR=nano wamp context edit lab",
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: completeContexts,
 		RunE: func(c *cobra.Command, args []string) error {
 			file, err := contextFile(args[0])
 			if err != nil {
@@ -337,6 +341,15 @@ func contextNames() (names []string, err error) {
 	}
 	slices.Sort(names)
 	return names, err
+}
+
+// completeContexts completes the name of a context.
+func completeContexts(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	names, err := contextNames()
+	if err != nil || len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
 // selectContext makes a context the one that is used from now on, "" for none.

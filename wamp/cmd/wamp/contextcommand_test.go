@@ -47,6 +47,9 @@ func TestContext(t *testing.T) {
 	if info, err := os.Stat(filepath.Join(b.config, "wamp", "lab.json")); err != nil || runtime.GOOS != "windows" && info.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v", info.Mode(), err)
 	}
+	has(t, b.run("__complete", "context", "select", "").out, "here\nlab\n:4\n")
+	has(t, b.run("__complete", "context", "rm", "lab", "").out, ":4\n")
+	has(t, b.run("__complete", "ls", "").out, "sessions\nprocedures\ntopics\n:4\n")
 	// what is used
 	b.expect(b.withoutURL("ping", "--format", "x", "--context", "here"), 0, "x\n")
 	b.expect(b.withoutURL("ping"), exitFault, "", key) // of the selected one

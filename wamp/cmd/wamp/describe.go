@@ -26,7 +26,7 @@ type descriptionLine struct {
 	Details map[string]any `json:"details,omitempty"`
 }
 
-func (l descriptionLine) raw() []any { return []any{l.name()} }
+func (l descriptionLine) raw() []any { return []any{visible(l.name())} }
 
 // notFound is the answer that there is nothing of what was asked for.
 type notFound struct{ error }

@@ -49,7 +49,7 @@ func (l entryLine) raw() []any {
 	if l.Change != "" {
 		text = l.Change + " " + text
 	}
-	return []any{text}
+	return []any{visible(text)}
 }
 
 // name is what a line is about, and what it is found by.

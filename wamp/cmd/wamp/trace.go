@@ -100,7 +100,9 @@ func (t *tool) trace(ctx context.Context, s *wamp.Session, pattern string) error
 				t.note("wamp: %d events were lost: they are written too slowly", n)
 			}
 			if ev.restored {
-				tr.look(ctx)
+				if ev.which == tr.first { // once for all topics
+					tr.look(ctx)
+				}
 				continue
 			}
 			l, ok := tr.line(ctx, &ev)
@@ -148,6 +150,7 @@ type tracer struct {
 	events chan traceEvent
 	ended  chan error
 	lost   atomic.Int64
+	first  int                             // the first topic that the router has
 	there  map[string]map[uint64]entryLine // by kind and id
 }
 
@@ -167,12 +170,9 @@ func (k traceSink) Deliver(m *proto.Message) session.Verdict {
 	return k.put(traceEvent{which: k.which, at: time.Now(), payload: codec.Received(k.codec, m)})
 }
 
-// Restored implements session.Restorable. One topic tells for all.
+// Restored implements session.Restorable.
 func (k traceSink) Restored() session.Verdict {
-	if k.which > 0 {
-		return session.Taken
-	}
-	return k.put(traceEvent{restored: true})
+	return k.put(traceEvent{which: k.which, restored: true})
 }
 
 func (k traceSink) put(ev traceEvent) session.Verdict {
@@ -207,7 +207,9 @@ func (tr *tracer) subscribe(ctx context.Context, eng *session.Session) error {
 		}
 		switch {
 		case err == nil:
-			got++
+			if got++; got == 1 {
+				tr.first = i
+			}
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		case lacks(err):

@@ -104,7 +104,14 @@ func TestTracePattern(t *testing.T) {
 // It goes on behind a restart of the router, which gives everything other ids.
 func TestTraceRestart(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	for name, options := range map[string][]wamptest.Option{
+		"all": nil, "topics": {wamptest.WithFeatures(wamptest.FeaturesWithout(proto.SessionMetaAPI, proto.RegistrationMetaAPI))},
+	} {
+		t.Run(name, func(t *testing.T) { traceRestart(t, newBench(t, options...)) })
+	}
+}
+
+func traceRestart(t *testing.T, b *bench) {
 	tr := b.traced("-o", "raw")
 	b.router.Restart()
 	tr.says("connected again")
@@ -117,7 +124,7 @@ func TestTraceRestart(t *testing.T) {
 		_ = probe.Unsubscribe(ctx)
 		select {
 		case l := <-tr.lines:
-			if hasAll(l, []string{"subscribe topic com.example.behind by ", b.peer.Details().AuthID}) {
+			if hasAll(l, []string{"subscribe topic com.example.behind by ", fmt.Sprint(b.peer.ID())}) {
 				return
 			}
 		case <-ctx.Done():
