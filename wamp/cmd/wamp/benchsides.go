@@ -140,7 +140,7 @@ func (f *benchFloor) stream(ctx context.Context, w floor.Wire, tail []byte, got 
 		case <-ctx.Done():
 			// the reader must not wait for a channel that nobody empties
 			go func() { // ends with the call, or the floor
-				for range answers { //nolint:revive // emptied
+				for range answers {
 				}
 			}()
 			return context.Cause(ctx)

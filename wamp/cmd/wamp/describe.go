@@ -28,8 +28,8 @@ type descriptionLine struct {
 
 func (l descriptionLine) raw() []any { return []any{visible(l.name())} }
 
-// notFound is the answer that there is nothing of what was asked for.
-type notFound struct{ error }
+// notFoundError is the answer that there is nothing of what was asked for.
+type notFoundError struct{ error }
 
 func (t *tool) describeCommand() *cobra.Command {
 	c := &cobra.Command{
@@ -76,7 +76,7 @@ func (t *tool) describe(ctx context.Context, api meta.API, name string) error {
 	}
 	lines = append(lines, topics...)
 	if len(lines) == 0 {
-		return notFound{fmt.Errorf("nobody has registered or subscribed to %q", name)}
+		return notFoundError{fmt.Errorf("nobody has registered or subscribed to %q", name)}
 	}
 	for i, l := range lines {
 		if i > 0 && t.show.inTable() {

@@ -67,7 +67,7 @@ func exitCode(ctx context.Context, err error) int {
 	var login *wamp.LoginError
 	var child *childError
 	var lacks *wamp.FeatureError
-	var none notFound
+	var none notFoundError
 	switch {
 	case errors.As(err, &child):
 		return child.code

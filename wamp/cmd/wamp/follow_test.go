@@ -10,21 +10,21 @@ import (
 )
 
 // probed waits until a list of topics goes on: it may be empty at first.
-func (f *started) probed(s *wamp.Session) {
-	f.Helper()
+func (s *started) probed(by *wamp.Session) {
+	s.Helper()
 	for {
-		probe, err := s.Subscribe(f.Context(), "com.example.probe")
+		probe, err := by.Subscribe(s.Context(), "com.example.probe")
 		if err != nil {
-			f.Fatal(err)
+			s.Fatal(err)
 		}
-		_ = probe.Unsubscribe(f.Context())
+		_ = probe.Unsubscribe(s.Context())
 		select {
-		case l := <-f.lines:
+		case l := <-s.lines:
 			if hasAll(l, []string{"added topic com.example.probe"}) {
 				return
 			}
-		case <-f.Context().Done():
-			f.Fatal("nothing is told")
+		case <-s.Context().Done():
+			s.Fatal("nothing is told")
 		default:
 		}
 	}

@@ -147,11 +147,11 @@ func (t *tool) router(ctx context.Context, c *cobra.Command, f *routerFlags) err
 	defer r.Close()
 	if demo != nil {
 		for _, realm := range f.realms {
-			close, err := demo.serve(ctx, r, realm)
+			leave, err := demo.serve(ctx, r, realm)
 			if err != nil {
 				return fmt.Errorf("--demo: %w", err)
 			}
-			defer close()
+			defer leave()
 		}
 	}
 	if err := t.open(r, f, listen); err != nil {
@@ -165,9 +165,9 @@ func (t *tool) router(ctx context.Context, c *cobra.Command, f *routerFlags) err
 	case err = <-log.failed:
 	}
 	r.GoodbyeAll(proto.CloseURISystemShutdown)
-	leave, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	patient, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
-	_ = r.WaitFor(leave, func(s wamptest.Stats) bool { return s.Sessions == 0 })
+	_ = r.WaitFor(patient, func(s wamptest.Stats) bool { return s.Sessions == 0 })
 	if errors.Is(err, errInterrupted) {
 		return nil // it has done what it was there for
 	}

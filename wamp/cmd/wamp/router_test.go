@@ -109,7 +109,7 @@ func TestRouterOverUnixSocket(t *testing.T) {
 		return
 	}
 	b := newBench(t)
-	dir, err := os.MkdirTemp("", "w") // the name of a socket is short
+	dir, err := os.MkdirTemp("", "w") //nolint:usetesting // the name of a socket is short
 	if err != nil {
 		t.Fatal(err)
 	}

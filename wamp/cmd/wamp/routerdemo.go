@@ -31,8 +31,8 @@ func (d *demoLogin) login() wamptest.Login {
 	})
 }
 
-// serve serves the procedures in a realm until close is called.
-func (d *demoLogin) serve(ctx context.Context, r *wamptest.Router, realm string) (close func(), err error) {
+// serve serves the procedures in a realm until leave is called.
+func (d *demoLogin) serve(ctx context.Context, r *wamptest.Router, realm string) (leave func(), err error) {
 	answer := func(context.Context, authn.Challenge, authn.Request) (authn.Response, error) {
 		return authn.Response{Signature: d.ticket}, nil
 	}
@@ -41,18 +41,18 @@ func (d *demoLogin) serve(ctx context.Context, r *wamptest.Router, realm string)
 	if err != nil {
 		return nil, err
 	}
-	close = func() {
+	leave = func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
 		_ = s.Close(ctx)
 	}
 	for name, h := range map[string]wamp.Handler{"com.example.add": demoAdd, "com.example.echo": demoEcho, "com.example.count": demoCount} {
 		if _, err := s.Handle(context.WithoutCancel(ctx), name, h); err != nil {
-			close()
+			leave()
 			return nil, err
 		}
 	}
-	return close, nil
+	return leave, nil
 }
 
 func demoEcho(_ context.Context, inv *wamp.Invocation) error { return inv.Return(inv.Payload) }

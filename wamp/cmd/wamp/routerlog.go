@@ -67,11 +67,10 @@ func messageOf(x *wamptest.Exchange) messageLine {
 	m := x.Message
 	l := messageLine{Time: time.Now(), Session: uint64(x.Session), Sent: x.Sent, Type: m.Type.String(),
 		Request: uint64(m.Request), ID: uint64(m.ID), URI: m.URI}
-	switch m.Type {
-	case proto.Challenge:
-		l.URI = m.Text
-		return l
-	case proto.Authenticate:
+	if m.Type == proto.Challenge || m.Type == proto.Authenticate {
+		if m.Type == proto.Challenge {
+			l.URI = m.Text // the method
+		}
 		return l
 	}
 	if len(m.Options) > 0 {

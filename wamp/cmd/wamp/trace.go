@@ -214,7 +214,7 @@ func (tr *tracer) subscribe(ctx context.Context, eng *session.Session) error {
 			return context.Cause(ctx)
 		case lacks(err):
 			select { // it ended with that, which is no end of all
-			case <-tr.ended:
+			case _ = <-tr.ended: //nolint:errcheck,staticcheck // it is err
 			default:
 			}
 			if missing == nil || missing.Error() != err.Error() {

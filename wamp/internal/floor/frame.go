@@ -15,7 +15,8 @@ const (
 )
 
 var (
-	errFrame  = errors.New("floor: bad frame")
+	errFrame = errors.New("floor: bad frame")
+	// ErrClosed is the error of a client that has been closed, or by the peer.
 	ErrClosed = errors.New("floor: closed by the peer")
 )
 
@@ -216,6 +217,7 @@ type Inbox struct {
 	Start, End int
 }
 
+// NewInbox makes an inbox that grows from size bytes.
 func NewInbox(size int) *Inbox { return &Inbox{Buf: make([]byte, size)} }
 
 // Unread is what has been read and not been taken.

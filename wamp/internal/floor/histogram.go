@@ -15,6 +15,7 @@ type Histogram struct {
 
 const fineBits = 7
 
+// Add counts a duration.
 func (h *Histogram) Add(d time.Duration) {
 	n := uint64(max(d, 0))
 	shift := max(bits.Len64(n)-fineBits-1, 0)
