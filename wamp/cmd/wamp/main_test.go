@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 	if runtime.GOOS == "windows" {
 		program += ".exe"
 	}
-	build := exec.Command("go", "build", "-o", program, ".")
+	build := exec.Command("go", append(append([]string{"build"}, buildFlags...), "-o", program, ".")...)
 	if text, err := build.CombinedOutput(); err != nil {
 		panic(string(text))
 	}
