@@ -252,7 +252,10 @@ func (b *benching) run(ctx context.Context, bar *benchBar) error {
 			side := b.sides[(i+j)%len(b.sides)]
 			bar.on("measuring " + side.name)
 			if err := b.round(ctx, side, b.flags.duration/time.Duration(n)); err != nil {
-				return fmt.Errorf("%s: %w", side.name, err)
+				if side.name == sideFloor {
+					return fmt.Errorf("through the floor: %w", err)
+				}
+				return err
 			}
 		}
 	}

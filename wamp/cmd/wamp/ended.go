@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/connectanum/connectanum-go/wamp"
 )
@@ -34,7 +35,7 @@ func (t *tool) ended(ctx context.Context, err error) int {
 	if err == nil {
 		return exitDone
 	}
-	fmt.Fprintln(t.errs, "wamp:", err)
+	fmt.Fprintln(t.errs, "wamp:", strings.TrimPrefix(err.Error(), "wamp: ")) // as the library begins, too
 	var answer *wamp.Error
 	if t.output == outputJSON && errors.As(err, &answer) {
 		t.tellError(answer)

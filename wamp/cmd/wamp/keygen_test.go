@@ -3,7 +3,9 @@ package main
 import (
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -82,5 +84,24 @@ func TestKeygenFiles(t *testing.T) {
 	}
 	if left, err := filepath.Glob(filepath.Join(dir, ".*")); err != nil || len(left) != 0 {
 		t.Errorf("there are %q, %v", left, err)
+	}
+}
+
+// A file that has come since somebody looked is not replaced.
+func TestWriteSecretReplacesNothing(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "key")
+	if err := writeSecret(file, []byte("first"), false); err != nil {
+		t.Fatal(err)
+	}
+	if err := writeSecret(file, []byte("second"), false); !errors.Is(err, fs.ErrExist) {
+		t.Error(err)
+	}
+	if text, err := os.ReadFile(file); err != nil || string(text) != "first" {
+		t.Errorf("%q, %v", text, err)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 1 {
+		t.Errorf("%v, %v", left, err)
 	}
 }

@@ -4,8 +4,10 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
+	"io"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -173,39 +175,57 @@ func TestRouterLog(t *testing.T) {
 	}
 }
 
-// A log that nobody reads holds up no client, and a reader that goes away ends the router.
+// A log that nobody reads holds up neither clients nor the end, and a reader that goes away
+// ends the router.
 func TestRouterLogIsNotRead(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	c := b.command("router", "--listen", "127.0.0.1:0", "--log", "--demo", "-o", "raw")
-	out, err := c.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
-	url := make([]byte, 200)
-	n, err := out.Read(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	at := strings.TrimSpace(string(url[:n]))
-	if got := b.run("bench", "pub", "--url", at, "--duration", "300ms", "--parallel", "64", "--no-floor"); got.code != 0 {
-		t.Errorf("%+v", got)
-	}
-	_ = out.Close()
-	for range 2 {
-		_ = b.run("ping", "--url", at)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- c.Wait() }()
-	select {
-	case <-ended:
-	case <-time.After(patience):
-		t.Error("the router goes on")
-		_ = c.Process.Kill()
-		<-ended
+	for name, end := range map[string]func(c *exec.Cmd, out io.Closer) error{
+		"interrupted": func(c *exec.Cmd, _ io.Closer) error { return c.Process.Signal(os.Interrupt) },
+		"reader gone": func(_ *exec.Cmd, out io.Closer) error { return out.Close() },
+		"out of time": func(*exec.Cmd, io.Closer) error { return nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			c := b.command("router", "--listen", "127.0.0.1:0", "--log", "-o", "raw")
+			if name == "out of time" {
+				c.Args = append(c.Args, "--max-time", "4s")
+			}
+			out, err := c.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := c.Start(); err != nil {
+				t.Fatal(err)
+			}
+			url := make([]byte, 200)
+			n, err := out.Read(url)
+			if err != nil {
+				t.Fatal(err)
+			}
+			at := strings.TrimSpace(string(url[:n]))
+			if got := b.run("bench", "pub", "--url", at, "--duration", "300ms", "--parallel", "64", "--no-floor"); got.code != 0 {
+				t.Errorf("%+v", got)
+			}
+			if err := end(c, out); err != nil {
+				t.Fatal(err)
+			}
+			if name == "reader gone" {
+				_ = b.run("ping", "--url", at)
+			}
+			ended := make(chan struct{})
+			go func() {
+				_, _ = c.Process.Wait()
+				close(ended)
+			}()
+			select {
+			case <-ended:
+			case <-time.After(patience):
+				t.Error("the router goes on")
+				_ = c.Process.Kill()
+				<-ended
+			}
+		})
 	}
 }
 

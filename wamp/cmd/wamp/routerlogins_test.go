@@ -60,9 +60,10 @@ func TestRouterLogins(t *testing.T) {
 	at := b.files(map[string]string{
 		"a": "open sesame\n", "r": "from a record", "s": "salted", "wrong": "x",
 		"logins.json": `[
-			{"method":"ticket","authid":"alice","secret_file":"a","role":"first"},
 			{"method":"ticket","authid":"alice","secret_file":"s","role":"of two","realm":"two"},
+			{"method":"ticket","authid":"alice","secret_file":"a","role":"first"},
 			{"method":"cra","authid":"alice","secret":"open sesame","role":"second"},
+			{"method":"cra","authid":"alice","secret":"salted","role":"second of two","realm":"two"},
 			{"method":"cra","authid":"bob","record":` + string(cra) + `},
 			{"method":"scram","authid":"alice","secret":"open sesame","role":"third"},
 			{"method":"scram","authid":"bob","record":` + string(scram) + `},
@@ -78,6 +79,7 @@ func TestRouterLogins(t *testing.T) {
 		{"--realm two --auth ticket --authid alice --secret-file s", "of two", 0},
 		{"--realm two --auth ticket --authid alice --secret-file a", "", exitRefused},
 		{"--realm one --auth cra --authid alice --secret-file a", "second", 0},
+		{"--realm two --auth cra --authid alice --secret-file s", "second of two", 0},
 		{"--realm one --auth cra --authid bob --secret-file s", "user", 0},
 		{"--realm one --auth scram --authid alice --secret-file a", "third", 0},
 		{"--realm one --auth scram --authid bob --secret-file r", "user", 0},
