@@ -153,7 +153,7 @@ func (t *tool) bench(ctx context.Context, c *cobra.Command, work string, f *benc
 	if err := b.connect(ctx, c); err != nil {
 		return err
 	}
-	bar := t.newBenchBar(time.Duration(len(b.sides)) * f.duration)
+	bar := t.newBenchBar(time.Duration(len(b.sides)) * (warming + f.duration))
 	err = b.run(ctx, bar)
 	bar.end()
 	if ctx.Err() != nil {

@@ -41,6 +41,9 @@ var errOverdue = fmt.Errorf("no answer in 10 s: %w", context.DeadlineExceeded)
 // epoch is the moment that the moments of streams count from. It has a monotonic clock.
 var epoch = time.Now()
 
+// warming is how long a side is used before it is measured.
+const warming = 100 * time.Millisecond
+
 // warm lets caches and buffers fill, and finds what does not work at all.
 func (s *benchSide) warm(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, overdue, errOverdue)
@@ -48,7 +51,7 @@ func (s *benchSide) warm(ctx context.Context) error {
 	if s.one == nil {
 		return s.stream(ctx, burst, 0, func(time.Duration) {})
 	}
-	for end := time.Now().Add(100 * time.Millisecond); time.Now().Before(end); {
+	for end := time.Now().Add(warming); time.Now().Before(end); {
 		if err := s.one(ctx); err != nil {
 			return err
 		}

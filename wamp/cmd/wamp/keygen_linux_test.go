@@ -32,6 +32,12 @@ func TestKeygenPassphrase(t *testing.T) {
 		t.Errorf("code %d", code)
 	}
 	has(t, use.text.String(), `{"args":[5]}`)
+	// a command with several sessions asks once
+	several := b.console(nil, "bench", "call", "--url", url, "--key", file, "--duration", "50ms")
+	several.answers("Passphrase of "+file+": ", "open sesame\n")
+	if code, text := several.code(), several.text.String(); code != 0 || strings.Count(text, "Passphrase of") != 1 || !strings.Contains(text, " floor ") {
+		t.Errorf("code %d: %s", code, text)
+	}
 	if strings.Contains(use.text.String()+c.text.String(), "sesame") {
 		t.Error("the terminal shows the passphrase")
 	}
