@@ -184,8 +184,12 @@ func (k traceSink) put(ev traceEvent) session.Verdict {
 	return session.Taken
 }
 
-// End implements session.Sink.
+// End implements session.Sink. That of a topic which the router does not have is no end of
+// all.
 func (k traceSink) End(e session.End) {
+	if lacks(e.Err) {
+		return
+	}
 	select {
 	case k.ended <- e.Err:
 	default:
@@ -213,10 +217,6 @@ func (tr *tracer) subscribe(ctx context.Context, eng *session.Session) error {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		case lacks(err):
-			select { // it ended with that, which is no end of all
-			case _ = <-tr.ended: //nolint:errcheck,staticcheck // it is err
-			default:
-			}
 			if missing == nil || missing.Error() != err.Error() {
 				tr.t.note("wamp: nothing will be told of %ss: %v", what.kind, err)
 			}
