@@ -42,11 +42,11 @@ var floors = map[string][]string{
 
 // programs, and packages of tests only, are not part of the library and may use all
 // of it. Nothing of the library may need them.
-var programs = []string{"docs/examples", "wamp/internal/autobahn", "wamp/internal/bench", "wamp/internal/arch", "wamp/internal/interop",
+var programs = []string{"docs/examples", "wamp/internal/autobahn", "wamp/internal/bench", "wamp/internal/floor", "wamp/internal/arch", "wamp/internal/interop",
 	"wamp/internal/faults", "wamp/internal/simtest", "wamp/internal/proxytest", "wamp/internal/hostile"}
 
 // standardOnly are the packages that need nothing but the standard library.
-var standardOnly = []string{"wamp/proto", "wamp/internal/ring"}
+var standardOnly = []string{"wamp/proto", "wamp/internal/ring", "wamp/internal/floor"}
 
 // locks are the files of the engine in which a lock may stand: hand-over locks,
 // each in a file of its own. All other state of a session belongs to its actor.

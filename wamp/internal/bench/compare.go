@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"time"
+
+	"github.com/connectanum/connectanum-go/wamp/internal/floor"
 )
 
 // cell names one set of runs.
@@ -64,7 +66,7 @@ func (c *comparison) round(ctx context.Context, address, transport string, w wor
 			continue
 		}
 		for _, name := range s.wires {
-			smp, err := c.once(ctx, s, transport, address, wires[name], w, d)
+			smp, err := c.once(ctx, s, transport, address, floor.Wires[name], w, d)
 			if err != nil {
 				err = fmt.Errorf("%s, %s, %s, %s: %w", w.name, s.name, transport, name, err)
 				third := s.name != sideFloor && s.name != sideOurs

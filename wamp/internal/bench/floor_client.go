@@ -6,48 +6,72 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/connectanum/connectanum-go/wamp/internal/floor"
 )
 
 var errAnswer = errors.New("bench: wrong answer")
 
-// result waits for the one result of a call.
-func (c *floor) result(ch chan []byte) ([]byte, error) {
-	b, ok := <-ch
-	if !ok {
-		return nil, c.err
-	}
-	return b, nil
+// floorClient is the floor with the work of the comparison.
+type floorClient struct {
+	*floor.Client
+	w                                floor.Wire
+	calls, publishes, ackeds, yields floor.Template
+	topics                           []chan []byte // events, one for each consumer
 }
 
-func (c *floor) call(context.Context) error {
+// dialFloor connects and joins.
+func dialFloor(ctx context.Context, transport, address string, w wire) (*floorClient, error) {
+	at := floor.Endpoint{Network: "tcp", Address: address, Wire: w, Web: transport == transportWeb, Host: address, Path: "/ws",
+		Realm: "bench", LastID: idBase}
+	if transport == transportUnix {
+		at.Network = "unix"
+	}
+	f, err := at.Dial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &floorClient{
+		Client:    f,
+		w:         w,
+		calls:     f.Template(5, floor.TypeCall, w.AppendTail(nil, floor.Dict{}, procCall, []any{answer})),
+		publishes: f.Template(5, floor.TypePublish, w.AppendTail(nil, floor.Dict{}, "bench.topic", []any{answer})),
+		ackeds:    f.Template(5, floor.TypePublish, w.AppendTail(nil, floor.Pairs("acknowledge", true), "bench.topic", []any{answer})),
+		yields:    f.Template(4, floor.TypeYield, w.AppendTail(nil, floor.Dict{}, []any{answer})),
+	}, nil
+}
+
+func (c *floorClient) close() error { return c.Client.Close() }
+
+func (c *floorClient) call(context.Context) error {
 	ch := make(chan []byte, 1)
-	if err := c.send(&c.calls, waiter{ch: ch}); err != nil {
+	if err := c.Send(&c.calls, floor.Waiter{Ch: ch}); err != nil {
 		return err
 	}
-	b, err := c.result(ch)
+	b, err := c.Result(ch)
 	if err == nil && len(b) < 2 {
 		err = errAnswer
 	}
 	return err
 }
 
-func (c *floor) echo(_ context.Context, text string) error {
+func (c *floorClient) echo(_ context.Context, text string) error {
 	ch := make(chan []byte, 1)
 	args := []any{text}
-	if err := c.request(5, typeCall, c.w.appendTail(nil, dict{}, procEcho, args), waiter{ch: ch}); err != nil {
+	if err := c.Request(5, floor.TypeCall, c.w.AppendTail(nil, floor.Dict{}, procEcho, args), floor.Waiter{Ch: ch}); err != nil {
 		return err
 	}
-	b, err := c.result(ch)
+	b, err := c.Result(ch)
 	if err == nil && !bytes.Contains(b, []byte(text)) {
 		err = errAnswer
 	}
 	return err
 }
 
-func (c *floor) results(_ context.Context, n int, _ bool) error {
+func (c *floorClient) results(_ context.Context, n int, _ bool) error {
 	ch := make(chan []byte, 1024)
-	tail := c.w.appendTail(nil, dict{{"receive_progress", true}}, fmt.Sprintf("%s.%d", procFlood, n))
-	if err := c.request(4, typeCall, tail, waiter{ch: ch, stream: true}); err != nil {
+	tail := c.w.AppendTail(nil, floor.Pairs("receive_progress", true), fmt.Sprintf("%s.%d", procFlood, n))
+	if err := c.Request(4, floor.TypeCall, tail, floor.Waiter{Ch: ch, Stream: true}); err != nil {
 		return err
 	}
 	for b := range ch {
@@ -62,29 +86,25 @@ func (c *floor) results(_ context.Context, n int, _ bool) error {
 	return nil
 }
 
-func (c *floor) subscribe(_ context.Context, consumers int) error {
+func (c *floorClient) subscribe(_ context.Context, consumers int) error {
 	ch := make(chan []byte, 1)
-	c.mu.Lock()
-	for range consumers {
-		c.topic = append(c.topic, make(chan []byte, 1024))
-	}
-	c.mu.Unlock()
-	if err := c.request(4, typeSubscribe, c.w.appendTail(nil, dict{}, "bench.topic"), waiter{ch: ch}); err != nil {
+	c.topics = c.Consume(consumers)
+	if err := c.Request(4, floor.TypeSubscribe, c.w.AppendTail(nil, floor.Dict{}, "bench.topic"), floor.Waiter{Ch: ch}); err != nil {
 		return err
 	}
-	_, err := c.result(ch)
+	_, err := c.Result(ch)
 	return err
 }
 
-func (c *floor) events(_ context.Context, n int, _ bool) error {
+func (c *floorClient) events(_ context.Context, n int, _ bool) error {
 	ch := make(chan []byte, 1)
-	tail := c.w.appendTail(nil, dict{}, fmt.Sprintf("%s.%d", procEvents, n))
-	if err := c.request(4, typeCall, tail, waiter{ch: ch}); err != nil {
+	tail := c.w.AppendTail(nil, floor.Dict{}, fmt.Sprintf("%s.%d", procEvents, n))
+	if err := c.Request(4, floor.TypeCall, tail, floor.Waiter{Ch: ch}); err != nil {
 		return err
 	}
-	err := spread(len(c.topic), len(c.topic), func(i int) error {
+	err := spread(len(c.topics), len(c.topics), func(i int) error {
 		for range n {
-			if b, ok := <-c.topic[i]; !ok || len(b) < 2 {
+			if b, ok := <-c.topics[i]; !ok || len(b) < 2 {
 				return errAnswer
 			}
 		}
@@ -93,65 +113,62 @@ func (c *floor) events(_ context.Context, n int, _ bool) error {
 	if err != nil {
 		return err
 	}
-	_, err = c.result(ch)
+	_, err = c.Result(ch)
 	return err
 }
 
-func (c *floor) register(context.Context) error {
+func (c *floorClient) register(context.Context) error {
 	ch := make(chan []byte, 1)
-	invoked := make(chan uint64, 1024)
-	c.mu.Lock()
-	c.invoked = invoked
-	c.mu.Unlock()
-	c.stopped.Go(func() { // ends when the reader closes the channel
+	invoked := c.Client.Invocations()
+	c.Spawn(func() { // ends when the reader closes the channel
 		for id := range invoked {
-			c.answer(&c.yields, id)
+			c.Answer(&c.yields, id)
 		}
 	})
-	if err := c.request(4, typeRegister, c.w.appendTail(nil, dict{}, "bench.callee"), waiter{ch: ch}); err != nil {
+	if err := c.Request(4, floor.TypeRegister, c.w.AppendTail(nil, floor.Dict{}, "bench.callee"), floor.Waiter{Ch: ch}); err != nil {
 		return err
 	}
-	_, err := c.result(ch)
+	_, err := c.Result(ch)
 	return err
 }
 
-func (c *floor) invocations(_ context.Context, n int) error {
+func (c *floorClient) invocations(_ context.Context, n int) error {
 	ch := make(chan []byte, 1)
-	tail := c.w.appendTail(nil, dict{}, fmt.Sprintf("%s.%d", procInvoke, n))
-	if err := c.request(4, typeCall, tail, waiter{ch: ch}); err != nil {
+	tail := c.w.AppendTail(nil, floor.Dict{}, fmt.Sprintf("%s.%d", procInvoke, n))
+	if err := c.Request(4, floor.TypeCall, tail, floor.Waiter{Ch: ch}); err != nil {
 		return err
 	}
-	_, err := c.result(ch)
+	_, err := c.Result(ch)
 	return err
 }
 
-func (c *floor) publish(context.Context) error {
-	return c.send(&c.publishes, waiter{})
+func (c *floorClient) publish(context.Context) error {
+	return c.Send(&c.publishes, floor.Waiter{})
 }
 
-func (c *floor) acked(context.Context) error {
+func (c *floorClient) acked(context.Context) error {
 	ch := make(chan []byte, 1)
-	if err := c.send(&c.ackeds, waiter{ch: ch}); err != nil {
+	if err := c.Send(&c.ackeds, floor.Waiter{Ch: ch}); err != nil {
 		return err
 	}
-	_, err := c.result(ch)
+	_, err := c.Result(ch)
 	return err
 }
 
 // window is how many acknowledged publishes are in flight.
 const window = 256
 
-func (c *floor) stream(_ context.Context, n int) error {
+func (c *floorClient) stream(_ context.Context, n int) error {
 	ch := make(chan []byte, window)
 	for sent, done := 0, 0; done < n; {
 		if sent < n && sent-done < window {
-			if err := c.send(&c.ackeds, waiter{ch: ch}); err != nil {
+			if err := c.Send(&c.ackeds, floor.Waiter{Ch: ch}); err != nil {
 				return err
 			}
 			sent++
 			continue
 		}
-		if _, err := c.result(ch); err != nil {
+		if _, err := c.Result(ch); err != nil {
 			return err
 		}
 		done++
@@ -159,23 +176,23 @@ func (c *floor) stream(_ context.Context, n int) error {
 	return nil
 }
 
-func (c *floor) published(context.Context) (int, error) {
+func (c *floorClient) published(context.Context) (int, error) {
 	ch := make(chan []byte, 1)
-	if err := c.request(4, typeCall, c.w.appendTail(nil, dict{}, procCount), waiter{ch: ch}); err != nil {
+	if err := c.Request(4, floor.TypeCall, c.w.AppendTail(nil, floor.Dict{}, procCount), floor.Waiter{Ch: ch}); err != nil {
 		return 0, err
 	}
-	b, err := c.result(ch)
+	b, err := c.Result(ch)
 	if err != nil {
 		return 0, err
 	}
-	if c.w.text() {
+	if c.w.Text() {
 		b = []byte(strings.TrimSuffix(string(b), "]"))
 	}
-	r := c.w.newReader()
-	r.begin(b)
-	r.list()
-	n := r.uint()
-	if !r.ok() {
+	r := c.w.NewReader()
+	r.Begin(b)
+	r.List()
+	n := r.Uint()
+	if !r.OK() {
 		return 0, errAnswer
 	}
 	return int(n), nil

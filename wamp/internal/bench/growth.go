@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp"
+	"github.com/connectanum/connectanum-go/wamp/internal/floor"
 )
 
 // growth prints how cost grows, all with CBOR.
@@ -106,7 +107,7 @@ func growSubscriptions(ctx context.Context, o *options, p *process) (*curve, err
 		heads: []string{"memory", "memory each", "goroutines", "subscribing took", "an event is received in"}, drawn: []int{1}}
 	for _, n := range upTo(100_000, o) {
 		fmt.Fprintf(os.Stderr, "subscriptions: %d\n", n)
-		s, err := connect(ctx, transportTCP, p.addresses[transportTCP], wires["cbor"])
+		s, err := connect(ctx, transportTCP, p.addresses[transportTCP], floor.Wires["cbor"])
 		if err != nil {
 			return nil, err
 		}
@@ -146,7 +147,7 @@ func growSessions(ctx context.Context, o *options, p *process) (*curve, error) {
 			all := make([]*ours, n)
 			before, goroutines, start := liveHeap(), runtime.NumGoroutine(), time.Now()
 			err := parallel(n, func(i int) error {
-				s, err := connect(ctx, tr, p.addresses[tr], wires["cbor"])
+				s, err := connect(ctx, tr, p.addresses[tr], floor.Wires["cbor"])
 				if err != nil {
 					return err
 				}
@@ -213,7 +214,7 @@ func growPayload(ctx context.Context, o *options, p *process) (*curve, error) {
 // echo sends a text and gets it back, one call after the other, and returns
 // the median time and the memory that a call allocates.
 func echo(ctx context.Context, s side, tr, address, text string, d time.Duration) (took time.Duration, bytes float64, err error) {
-	c, err := s.dial(ctx, tr, address, wires["cbor"])
+	c, err := s.dial(ctx, tr, address, floor.Wires["cbor"])
 	if err != nil {
 		return 0, 0, err
 	}
@@ -221,17 +222,17 @@ func echo(ctx context.Context, s side, tr, address, text string, d time.Duration
 	if err := c.echo(ctx, text); err != nil {
 		return 0, 0, err
 	}
-	h := new(histogram)
+	h := new(floor.Histogram)
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
-	for end := time.Now().Add(d / 2); time.Now().Before(end) || h.total < 5; {
+	for end := time.Now().Add(d / 2); time.Now().Before(end) || h.Count() < 5; {
 		start := time.Now()
 		if err := c.echo(ctx, text); err != nil {
 			return 0, 0, err
 		}
-		h.add(time.Since(start))
+		h.Add(time.Since(start))
 	}
 	runtime.ReadMemStats(&after)
-	return h.quantile(0.5), float64(after.TotalAlloc-before.TotalAlloc) / float64(h.total), nil
+	return h.Quantile(0.5), float64(after.TotalAlloc-before.TotalAlloc) / float64(h.Count()), nil
 }

@@ -21,7 +21,7 @@ var codecs = map[string]codec.Codec{"cbor": codec.CBOR, "msgpack": codec.MsgPack
 
 // connect joins with one serializer.
 func connect(ctx context.Context, transport, address string, w wire) (*wamp.Session, error) {
-	return wamp.Connect(ctx, addressURL(transport, address), "bench", wamp.WithSerializers(codecs[w.name()]))
+	return wamp.Connect(ctx, addressURL(transport, address), "bench", wamp.WithSerializers(codecs[w.Name()]))
 }
 
 func dialOurs(ctx context.Context, transport, address string, w wire) (client, error) {

@@ -9,6 +9,13 @@ import (
 	"strings"
 )
 
+// The transports, as the flags and tables name them.
+const (
+	transportTCP  = "tcp"
+	transportUnix = "unix"
+	transportWeb  = "ws"
+)
+
 // serverFlag makes the program the server of the pair.
 const serverFlag = "-server"
 

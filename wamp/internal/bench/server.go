@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+
+	"github.com/connectanum/connectanum-go/wamp/internal/floor"
 )
 
 // server is the canned router. It knows no realms, no topics and no other
@@ -47,9 +49,9 @@ func startServer() (*server, error) {
 		}
 		s.listeners = append(s.listeners, l)
 		s.addresses[transport] = l.Addr().String()
-		accept := acceptRaw
+		accept := floor.AcceptRaw
 		if transport == transportWeb {
-			accept = acceptWeb
+			accept = floor.AcceptWeb
 		}
 		s.wg.Go(func() { s.listen(l, accept) })
 	}
@@ -57,7 +59,7 @@ func startServer() (*server, error) {
 }
 
 // listen takes connections until the listener is closed.
-func (s *server) listen(l net.Listener, accept func(net.Conn) (framing, wire, error)) {
+func (s *server) listen(l net.Listener, accept func(net.Conn) (floor.Framing, wire, error)) {
 	for {
 		conn, err := l.Accept()
 		if err != nil {
@@ -107,9 +109,9 @@ const (
 // floods have goroutines of their own, so that other calls go on meanwhile.
 type peer struct {
 	conn net.Conn
-	f    framing
-	w    wire
-	r    reader
+	f    floor.Framing
+	w    floor.Wire
+	r    floor.Reader
 	out  []byte // answers to what was read in one go
 
 	lastID    uint64 // of subscriptions and registrations
@@ -132,43 +134,40 @@ type peer struct {
 	idle      []uint64                // CALLs that wait until none is
 }
 
-func newPeer(conn net.Conn, f framing, w wire) *peer {
+func newPeer(conn net.Conn, f floor.Framing, w wire) *peer {
 	return &peer{
-		conn: conn, f: f, w: w, r: w.newReader(),
+		conn: conn, f: f, w: w, r: w.NewReader(),
 		lastID:        idFirst,
 		topics:        make(map[string]uint64),
-		resultTail:    w.appendTail(nil, dict{}, []any{answer}),
-		emptyTail:     w.appendTail(nil),
-		publishedTail: w.appendTail(nil, idPublication),
-		welcomeTail:   w.appendTail(nil, welcome()),
+		resultTail:    w.AppendTail(nil, floor.Dict{}, []any{answer}),
+		emptyTail:     w.AppendTail(nil),
+		publishedTail: w.AppendTail(nil, idPublication),
+		welcomeTail:   w.AppendTail(nil, welcome()),
 		stops:         make(map[uint64]*atomic.Bool),
 	}
 }
 
 // welcome is what WELCOME says.
-func welcome() dict {
-	features := func(names string) dict {
-		var d dict
+func welcome() floor.Dict {
+	features := func(names string) floor.Dict {
+		var d floor.Dict
 		for name := range strings.FieldsSeq(names) {
-			d = append(d, entry{name, true})
+			d = append(d, floor.Pairs(name, true)...)
 		}
-		return dict{{"features", d}}
+		return floor.Pairs("features", d)
 	}
-	return dict{
-		{"authid", "bench"}, {"authrole", "anonymous"}, {"authmethod", "anonymous"},
-		{"roles", dict{
-			{"broker", features("publisher_identification publisher_exclusion subscriber_blackwhite_listing " +
-				"pattern_based_subscription event_retention sharded_subscription payload_passthru_mode")},
-			{"dealer", features("progressive_call_results progressive_call_invocations call_timeout call_canceling " +
-				"caller_identification pattern_based_registration shared_registration sharded_registration " +
-				"payload_passthru_mode")},
-		}},
-	}
+	return floor.Pairs("authid", "bench", "authrole", "anonymous", "authmethod", "anonymous",
+		"roles", floor.Pairs(
+			"broker", features("publisher_identification publisher_exclusion subscriber_blackwhite_listing "+
+				"pattern_based_subscription event_retention sharded_subscription payload_passthru_mode"),
+			"dealer", features("progressive_call_results progressive_call_invocations call_timeout call_canceling "+
+				"caller_identification pattern_based_registration shared_registration sharded_registration "+
+				"payload_passthru_mode")))
 }
 
 // run serves the connection until it ends.
 func (p *peer) run() {
-	in := newInbox(8 << 10) // of 10,000 idle sessions each has one
+	in := floor.NewInbox(8 << 10) // of 10,000 idle sessions each has one
 	for p.serve(in) == nil {
 	}
 	_ = p.conn.Close()
@@ -181,41 +180,41 @@ func (p *peer) run() {
 }
 
 // serve reads once and answers all that is complete in one write.
-func (p *peer) serve(in *inbox) error {
-	n, err := p.conn.Read(in.space())
+func (p *peer) serve(in *floor.Inbox) error {
+	n, err := p.conn.Read(in.Space())
 	if err != nil {
 		return err
 	}
-	in.end += n
-	if len(in.buf) < 256<<10 && in.end == len(in.buf) {
-		in.buf = append(in.buf, make([]byte, len(in.buf))...)
+	in.End += n
+	if len(in.Buf) < 256<<10 && in.End == len(in.Buf) {
+		in.Buf = append(in.Buf, make([]byte, len(in.Buf))...)
 	}
 	for {
-		kind, payload, used, err := p.f.next(in.unread())
+		kind, payload, used, err := p.f.Next(in.Unread())
 		if err != nil {
 			return err
 		}
 		if used == 0 {
 			return p.flush()
 		}
-		in.start += used
+		in.Start += used
 		switch kind {
-		case frameMessage:
-			h, ok := parse(p.r, payload)
+		case floor.FrameMessage:
+			h, ok := floor.Parse(p.r, payload)
 			if !ok {
 				err = fmt.Errorf("bench: bad message %q", payload)
 			} else {
 				err = p.handle(&h)
 			}
-		case framePing:
-			p.out = p.f.appendControl(p.out, framePong, payload)
-		case frameClose:
-			p.out = p.f.appendControl(p.out, frameClose, payload)
-			err = errClosed
+		case floor.FramePing:
+			p.out = p.f.AppendControl(p.out, floor.FramePong, payload)
+		case floor.FrameClose:
+			p.out = p.f.AppendControl(p.out, floor.FrameClose, payload)
+			err = floor.ErrClosed
 		}
 		if err != nil {
 			_ = p.flush()
-			if !errors.Is(err, errClosed) {
+			if !errors.Is(err, floor.ErrClosed) {
 				fmt.Fprintln(os.Stderr, err)
 			}
 			return err
@@ -242,61 +241,61 @@ func (p *peer) flush() error {
 // send appends the answer of n elements that ends with a canned tail.
 func (p *peer) send(n int, typ, id uint64, tail []byte) {
 	start := len(p.out)
-	p.out = p.w.appendHead(p.f.begin(p.out), n, typ, id)
-	p.out = p.f.end(append(p.out, tail...), start)
+	p.out = p.w.AppendHead(p.f.Begin(p.out), n, typ, id)
+	p.out = p.f.End(append(p.out, tail...), start)
 }
 
 // sendNew appends an answer that is put together now.
 func (p *peer) sendNew(typ, id uint64, values ...any) {
 	start := len(p.out)
-	p.out = p.w.appendHead(p.f.begin(p.out), 2+len(values), typ, id)
-	p.out = p.f.end(p.w.appendTail(p.out, values...), start)
+	p.out = p.w.AppendHead(p.f.Begin(p.out), 2+len(values), typ, id)
+	p.out = p.f.End(p.w.AppendTail(p.out, values...), start)
 }
 
 // handle answers one message.
-func (p *peer) handle(h *head) error {
-	switch h.typ {
-	case typeCall:
+func (p *peer) handle(h *floor.Head) error {
+	switch h.Typ {
+	case floor.TypeCall:
 		return p.call(h)
-	case typePublish:
-		if h.flag {
-			p.send(3, typePublished, h.id, p.publishedTail)
+	case floor.TypePublish:
+		if h.Flag {
+			p.send(3, floor.TypePublished, h.Id, p.publishedTail)
 		} else {
 			p.published++
 		}
-	case typeYield:
+	case floor.TypeYield:
 		if p.yields--; p.yields == 0 {
-			p.send(4, typeResult, p.yieldFor, p.resultTail)
+			p.send(4, floor.TypeResult, p.yieldFor, p.resultTail)
 		}
-	case typeHello:
-		p.send(3, typeWelcome, idSession, p.welcomeTail)
-	case typeSubscribe:
-		id := p.topics[string(h.uri)]
+	case floor.TypeHello:
+		p.send(3, floor.TypeWelcome, idSession, p.welcomeTail)
+	case floor.TypeSubscribe:
+		id := p.topics[string(h.URI)]
 		if id == 0 {
 			p.lastID++
 			id = p.lastID
-			p.topics[string(h.uri)] = id
+			p.topics[string(h.URI)] = id
 		}
 		p.lastTopic = id
-		p.sendNew(typeSubscribed, h.id, id)
-	case typeRegister:
+		p.sendNew(floor.TypeSubscribed, h.Id, id)
+	case floor.TypeRegister:
 		p.lastID++
 		p.lastProc = p.lastID
-		p.sendNew(typeRegistered, h.id, p.lastID)
-	case typeUnsubscribe:
-		p.send(2, typeUnsubscribed, h.id, p.emptyTail)
-	case typeUnregister:
-		p.send(2, typeUnregistered, h.id, p.emptyTail)
-	case typeCancel:
-		p.cancel(h.id)
-	case typeGoodbye:
+		p.sendNew(floor.TypeRegistered, h.Id, p.lastID)
+	case floor.TypeUnsubscribe:
+		p.send(2, floor.TypeUnsubscribed, h.Id, p.emptyTail)
+	case floor.TypeUnregister:
+		p.send(2, floor.TypeUnregistered, h.Id, p.emptyTail)
+	case floor.TypeCancel:
+		p.cancel(h.Id)
+	case floor.TypeGoodbye:
 		start := len(p.out)
-		p.out = p.w.appendList(p.f.begin(p.out), typeGoodbye, dict{}, "wamp.close.goodbye_and_out")
-		p.out = p.f.end(p.out, start)
-	case typeError:
-		return fmt.Errorf("bench: an invocation failed: %s", h.uri)
-	case typeAbort:
-		return fmt.Errorf("bench: the client aborted: %s", h.uri)
+		p.out = p.w.AppendList(p.f.Begin(p.out), floor.TypeGoodbye, floor.Dict{}, "wamp.close.goodbye_and_out")
+		p.out = p.f.End(p.out, start)
+	case floor.TypeError:
+		return fmt.Errorf("bench: an invocation failed: %s", h.URI)
+	case floor.TypeAbort:
+		return fmt.Errorf("bench: the client aborted: %s", h.URI)
 	}
 	return nil
 }
@@ -317,35 +316,35 @@ const (
 )
 
 // call answers a CALL.
-func (p *peer) call(h *head) error {
-	if string(h.uri) == procCall {
-		p.send(4, typeResult, h.id, p.resultTail)
+func (p *peer) call(h *floor.Head) error {
+	if string(h.URI) == procCall {
+		p.send(4, floor.TypeResult, h.Id, p.resultTail)
 		return nil
 	}
-	name, n := splitName(string(h.uri))
+	name, n := splitName(string(h.URI))
 	count, size, pace := n[0], n[1], n[2]
 	switch name {
 	case procEcho:
 		start := len(p.out)
-		p.out = p.w.appendHead(p.f.begin(p.out), max(h.n-1, 0), typeResult, h.id)
-		p.out = p.f.end(p.w.appendRest(p.out, h.rest), start)
+		p.out = p.w.AppendHead(p.f.Begin(p.out), max(h.N-1, 0), floor.TypeResult, h.Id)
+		p.out = p.f.End(p.w.AppendRest(p.out, h.Rest), start)
 	case procCount:
-		p.sendNew(typeResult, h.id, dict{}, []any{p.published})
+		p.sendNew(floor.TypeResult, h.Id, floor.Dict{}, []any{p.published})
 	case procHold:
 		p.mu.Lock()
-		p.stops[h.id] = new(atomic.Bool)
+		p.stops[h.Id] = new(atomic.Bool)
 		p.mu.Unlock()
 	case procSent:
-		p.whenIdle(h.id)
+		p.whenIdle(h.Id)
 	case procFlood, procStorm:
-		p.flood(h.id, count, pace, name == procFlood, p.progress(h.id, size))
+		p.flood(h.Id, count, pace, name == procFlood, p.progress(h.Id, size))
 	case procEvents:
-		p.flood(h.id, count, pace, false, p.event(size))
+		p.flood(h.Id, count, pace, false, p.event(size))
 	case procInvoke:
-		p.yields, p.yieldFor = count, h.id
+		p.yields, p.yieldFor = count, h.Id
 		p.invoke(count)
 	default:
-		return fmt.Errorf("bench: no procedure %q", h.uri)
+		return fmt.Errorf("bench: no procedure %q", h.URI)
 	}
 	return nil
 }

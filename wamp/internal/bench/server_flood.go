@@ -5,6 +5,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/connectanum/connectanum-go/wamp/internal/floor"
 )
 
 // payload is the arguments of a flood: the small payload, or so many bytes.
@@ -17,18 +19,18 @@ func payload(size int) []any {
 
 // frameOf builds one framed message in memory of its own.
 func (p *peer) frameOf(typ, id uint64, values ...any) []byte {
-	b := p.w.appendHead(p.f.begin(nil), 2+len(values), typ, id)
-	return p.f.end(p.w.appendTail(b, values...), 0)
+	b := p.w.AppendHead(p.f.Begin(nil), 2+len(values), typ, id)
+	return p.f.End(p.w.AppendTail(b, values...), 0)
 }
 
 // progress is the frame of a progressive result.
 func (p *peer) progress(call uint64, size int) []byte {
-	return p.frameOf(typeResult, call, dict{{"progress", true}}, payload(size))
+	return p.frameOf(floor.TypeResult, call, floor.Pairs("progress", true), payload(size))
 }
 
 // event is the frame of an event on the last subscription.
 func (p *peer) event(size int) []byte {
-	return p.frameOf(typeEvent, p.lastTopic, idPublication, dict{}, payload(size))
+	return p.frameOf(floor.TypeEvent, p.lastTopic, idPublication, floor.Dict{}, payload(size))
 }
 
 // flood sends a frame count times and then the result of the call, beside
@@ -40,7 +42,7 @@ func (p *peer) flood(call uint64, count, pace int, obeys bool, frame []byte) {
 	p.stops[call] = stop
 	p.active++
 	p.mu.Unlock()
-	last := p.frameOf(typeResult, call, dict{}, []any{answer})
+	last := p.frameOf(floor.TypeResult, call, floor.Dict{}, []any{answer})
 	p.floods.Go(func() {
 		const block = 64 << 10
 		per := max(min(block/len(frame), count), 1)
@@ -83,7 +85,7 @@ func (p *peer) ended() {
 	}
 	p.mu.Unlock()
 	for _, call := range idle {
-		p.put(p.frameOf(typeResult, call, dict{}, []any{answer}))
+		p.put(p.frameOf(floor.TypeResult, call, floor.Dict{}, []any{answer}))
 	}
 }
 
@@ -96,7 +98,7 @@ func (p *peer) whenIdle(call uint64) {
 	}
 	p.mu.Unlock()
 	if !wait {
-		p.send(4, typeResult, call, p.resultTail)
+		p.send(4, floor.TypeResult, call, p.resultTail)
 	}
 }
 
@@ -122,22 +124,22 @@ func (p *peer) cancel(call uint64) {
 		return
 	}
 	start := len(p.out)
-	p.out = p.w.appendHead(p.f.begin(p.out), 5, typeError, typeCall)
-	p.out = p.f.end(p.w.appendTail(p.out, call, dict{}, "wamp.error.canceled"), start)
+	p.out = p.w.AppendHead(p.f.Begin(p.out), 5, floor.TypeError, floor.TypeCall)
+	p.out = p.f.End(p.w.AppendTail(p.out, call, floor.Dict{}, "wamp.error.canceled"), start)
 }
 
 // invoke sends invocations with ascending ids, beside whatever else is
 // answered meanwhile.
 func (p *peer) invoke(count int) {
-	tail := p.w.appendTail(nil, p.lastProc, dict{}, []any{answer})
+	tail := p.w.AppendTail(nil, p.lastProc, floor.Dict{}, []any{answer})
 	first := p.invoked
 	p.invoked += uint64(count)
 	p.floods.Go(func() {
 		var b []byte
 		for i := range count {
 			start := len(b)
-			b = p.w.appendHead(p.f.begin(b), 5, typeInvocation, first+uint64(i)+1)
-			b = p.f.end(append(b, tail...), start)
+			b = p.w.AppendHead(p.f.Begin(b), 5, floor.TypeInvocation, first+uint64(i)+1)
+			b = p.f.End(append(b, tail...), start)
 			if len(b) > 64<<10 || i == count-1 {
 				if !p.put(b) {
 					return

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/connectanum/connectanum-go/wamp/internal/floor"
 )
 
 // client is what one side of the comparison can do. A third side embeds unable
@@ -75,6 +77,9 @@ func (unable) acked(context.Context) error              { return errUnable }
 func (unable) stream(context.Context, int) error        { return errUnable }
 func (unable) published(context.Context) (int, error)   { return 0, errUnable }
 func (unable) close() error                             { return nil }
+
+// wire is a serializer of the floor and of the server.
+type wire = floor.Wire
 
 // side is one client that takes part in the comparison.
 type side struct {

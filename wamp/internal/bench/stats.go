@@ -2,48 +2,10 @@ package main
 
 import (
 	"math"
-	"math/bits"
 	"runtime"
 	"slices"
 	"time"
 )
-
-// histogram counts durations in buckets of less than one percent of their
-// value, in memory of a fixed size.
-type histogram struct {
-	counts [44 << fineBits]uint32
-	total  int
-}
-
-const fineBits = 7
-
-func (h *histogram) add(d time.Duration) {
-	n := uint64(max(d, 0))
-	shift := max(bits.Len64(n)-fineBits-1, 0)
-	i := shift<<fineBits + int(n>>shift)
-	h.counts[min(i, len(h.counts)-1)]++
-	h.total++
-}
-
-// merge adds what another one has counted.
-func (h *histogram) merge(o *histogram) {
-	for i, n := range o.counts {
-		h.counts[i] += n
-	}
-	h.total += o.total
-}
-
-// quantile is the duration that a share q of those counted do not exceed.
-func (h *histogram) quantile(q float64) time.Duration {
-	left := int(q * float64(h.total))
-	for i, n := range h.counts {
-		if left -= int(n); left < 0 {
-			shift := max(i>>fineBits-1, 0)
-			return time.Duration(uint64(i-shift<<fineBits)<<shift + 1<<shift/2)
-		}
-	}
-	return 0
-}
 
 // sample is what one run of some work came to.
 type sample struct {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp"
+	"github.com/connectanum/connectanum-go/wamp/internal/floor"
 )
 
 // stall is one consumer that stops reading or, for comparison, does not.
@@ -119,7 +120,7 @@ func stopped(ctx context.Context, o *options, p *process, out io.Writer, raw *ra
 func (c *stall) run(ctx context.Context, o *options, p *process, count int, out io.Writer, raw *rawWriter) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	s, err := connect(ctx, transportTCP, p.addresses[transportTCP], wires["cbor"])
+	s, err := connect(ctx, transportTCP, p.addresses[transportTCP], floor.Wires["cbor"])
 	if err != nil {
 		return err
 	}
@@ -164,19 +165,19 @@ func (c *stall) run(ctx context.Context, o *options, p *process, count int, out 
 	sent, how := float64(count*(c.size+frame)), <-outcome
 	fmt.Fprintf(out, "| %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", c.title, sizeText(sent),
 		sizeText(most-base), sizeText(max(used, 0)), rate(before.rate()), rate(during.rate()),
-		micros(float64(calm.quantile(0.99))), micros(float64(busy.quantile(0.99))), how)
+		micros(float64(calm.Quantile(0.99))), micros(float64(busy.Quantile(0.99))), how)
 	raw.row(c.title, sent, most-base, used, before.rate(), during.rate(),
-		calm.quantile(0.99).Nanoseconds(), busy.quantile(0.99).Nanoseconds(), how)
+		calm.Quantile(0.99).Nanoseconds(), busy.Quantile(0.99).Nanoseconds(), how)
 	return us.close()
 }
 
 // callMeanwhile calls in 16 goroutines for as long as f takes.
-func callMeanwhile(ctx context.Context, us *ours, f func() error) (sample, *histogram, error) {
+func callMeanwhile(ctx context.Context, us *ours, f func() error) (sample, *floor.Histogram, error) {
 	const callers = 16
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stop := make(chan struct{})
-	times := make([]histogram, callers)
+	times := make([]floor.Histogram, callers)
 	ended := make(chan error, 1)
 	start := time.Now()
 	go func() { // ends when stop is closed
@@ -191,7 +192,7 @@ func callMeanwhile(ctx context.Context, us *ours, f func() error) (sample, *hist
 				if err := us.call(ctx); err != nil {
 					return err
 				}
-				times[i].add(time.Since(now))
+				times[i].Add(time.Since(now))
 			}
 		})
 	}()
@@ -200,9 +201,9 @@ func callMeanwhile(ctx context.Context, us *ours, f func() error) (sample, *hist
 	close(stop)
 	err = errors.Join(err, <-ended)
 	for i := range times[1:] {
-		times[0].merge(&times[i+1])
+		times[0].Merge(&times[i+1])
 	}
-	s.ops = times[0].total
+	s.ops = times[0].Count()
 	return s, &times[0], err
 }
 

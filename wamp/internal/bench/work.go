@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/connectanum/connectanum-go/wamp/internal/floor"
 )
 
 // work is one thing that both sides do.
@@ -60,7 +62,7 @@ const floodSize = 100_000
 // each does one thing after the other and looks at how long each takes.
 func each(one func(client, context.Context) error) func(context.Context, client, time.Duration) (sample, error) {
 	return func(ctx context.Context, c client, d time.Duration) (sample, error) {
-		h := new(histogram)
+		h := new(floor.Histogram)
 		s, err := measure(func() (int, error) {
 			now := time.Now()
 			for end := now.Add(d); now.Before(end); {
@@ -69,11 +71,11 @@ func each(one func(client, context.Context) error) func(context.Context, client,
 				}
 				then := now
 				now = time.Now()
-				h.add(now.Sub(then))
+				h.Add(now.Sub(then))
 			}
-			return h.total, nil
+			return h.Count(), nil
 		})
-		s.p50, s.p99 = h.quantile(0.50), h.quantile(0.99)
+		s.p50, s.p99 = h.Quantile(0.50), h.Quantile(0.99)
 		return s, err
 	}
 }

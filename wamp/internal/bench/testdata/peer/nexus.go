@@ -33,7 +33,7 @@ type nexusClient struct {
 func dialNexus(ctx context.Context, transport, address string, w wire) (client, error) {
 	forms := map[string]serialize.Serialization{"cbor": serialize.CBOR, "msgpack": serialize.MSGPACK, "json": serialize.JSON}
 	c, err := nexus.ConnectNet(ctx, addressURL(transport, address), nexus.Config{
-		Realm: "bench", Serialization: forms[w.name()], Logger: log.New(io.Discard, "", 0), ResponseTimeout: time.Minute,
+		Realm: "bench", Serialization: forms[w.Name()], Logger: log.New(io.Discard, "", 0), ResponseTimeout: time.Minute,
 	})
 	if err != nil {
 		return nil, err

@@ -1,4 +1,4 @@
-package main
+package floor
 
 import (
 	"encoding/binary"
@@ -7,49 +7,50 @@ import (
 
 // The kinds of frame that a peer can get.
 const (
-	frameMessage = iota
-	framePing
-	framePong
-	frameClose
+	FrameMessage = iota
+	FramePing
+	FramePong
+	FrameClose
 	framePart // of a message whose end is still to come
 )
 
 var (
-	errFrame  = errors.New("bench: bad frame")
-	errClosed = errors.New("bench: closed by the peer")
+	errFrame = errors.New("floor: bad frame")
+	// ErrClosed is the error of a client that has been closed, or by the peer.
+	ErrClosed = errors.New("floor: closed by the peer")
 )
 
-// framing puts messages into frames and takes them out again.
-type framing interface {
-	// begin opens a frame at the end of dst.
-	begin(dst []byte) []byte
-	// end closes the frame that was opened when dst was start long.
-	end(dst []byte, start int) []byte
-	// next takes the first frame out of b, whose bytes it may change. With
+// Framing puts messages into frames and takes them out again.
+type Framing interface {
+	// Begin opens a frame at the end of dst.
+	Begin(dst []byte) []byte
+	// End closes the frame that was opened when dst was start long.
+	End(dst []byte, start int) []byte
+	// Next takes the first frame out of b, whose bytes it may change. With
 	// used 0 the frame is not complete.
-	next(b []byte) (kind int, payload []byte, used int, err error)
-	// appendControl appends a pong or a close that answers one with the
+	Next(b []byte) (kind int, payload []byte, used int, err error)
+	// AppendControl appends a pong or a close that answers one with the
 	// given payload.
-	appendControl(dst []byte, kind int, payload []byte) []byte
+	AppendControl(dst []byte, kind int, payload []byte) []byte
 }
 
 // rawFraming is RawSocket: a type byte and three of length.
 type rawFraming struct{}
 
-func (rawFraming) begin(dst []byte) []byte { return append(dst, 0, 0, 0, 0) }
+func (rawFraming) Begin(dst []byte) []byte { return append(dst, 0, 0, 0, 0) }
 
-func (rawFraming) end(dst []byte, start int) []byte {
+func (rawFraming) End(dst []byte, start int) []byte {
 	n := len(dst) - start - 4
 	dst[start+1], dst[start+2], dst[start+3] = byte(n>>16), byte(n>>8), byte(n)
 	return dst
 }
 
-func (rawFraming) next(b []byte) (kind int, payload []byte, used int, err error) {
+func (rawFraming) Next(b []byte) (kind int, payload []byte, used int, err error) {
 	if len(b) < 4 {
 		return 0, nil, 0, nil
 	}
 	n := int(b[1])<<16 | int(b[2])<<8 | int(b[3]) + 4
-	if b[0] > framePong {
+	if b[0] > FramePong {
 		return 0, nil, 0, errFrame
 	}
 	if len(b) < n {
@@ -58,8 +59,8 @@ func (rawFraming) next(b []byte) (kind int, payload []byte, used int, err error)
 	return int(b[0]), b[4:n], n, nil
 }
 
-func (rawFraming) appendControl(dst []byte, kind int, payload []byte) []byte {
-	if kind == frameClose {
+func (rawFraming) AppendControl(dst []byte, kind int, payload []byte) []byte {
+	if kind == FrameClose {
 		return dst
 	}
 	n := len(payload)
@@ -81,7 +82,7 @@ type webFraming struct {
 
 const finBit, maskBit = 0x80, 0x80
 
-func (f *webFraming) begin(dst []byte) []byte {
+func (f *webFraming) Begin(dst []byte) []byte {
 	dst = append(dst, finBit|f.opcode, 0)
 	if f.client {
 		// any key will do, as long as both sides have the work of it
@@ -91,7 +92,7 @@ func (f *webFraming) begin(dst []byte) []byte {
 	return dst
 }
 
-func (f *webFraming) end(dst []byte, start int) []byte {
+func (f *webFraming) End(dst []byte, start int) []byte {
 	header, bit := 2, byte(0)
 	if f.client {
 		header, bit = 6, maskBit
@@ -122,7 +123,7 @@ func (f *webFraming) end(dst []byte, start int) []byte {
 	return dst
 }
 
-func (f *webFraming) next(b []byte) (kind int, payload []byte, used int, err error) {
+func (f *webFraming) Next(b []byte) (kind int, payload []byte, used int, err error) {
 	if len(b) < 2 {
 		return 0, nil, 0, nil
 	}
@@ -168,29 +169,29 @@ func (f *webFraming) next(b []byte) (kind int, payload []byte, used int, err err
 			return framePart, nil, used, nil
 		}
 		payload, f.parts = f.parts, nil
-		return frameMessage, payload, used, nil
+		return FrameMessage, payload, used, nil
 	}
 	switch opcode {
 	case f.opcode:
-		return frameMessage, payload, used, nil
+		return FrameMessage, payload, used, nil
 	case 8:
-		return frameClose, payload, used, nil
+		return FrameClose, payload, used, nil
 	case 9:
-		return framePing, payload, used, nil
+		return FramePing, payload, used, nil
 	case 10:
-		return framePong, payload, used, nil
+		return FramePong, payload, used, nil
 	}
 	return 0, nil, 0, errFrame
 }
 
-func (f *webFraming) appendControl(dst []byte, kind int, payload []byte) []byte {
+func (f *webFraming) AppendControl(dst []byte, kind int, payload []byte) []byte {
 	opcode := byte(10)
-	if kind == frameClose {
+	if kind == FrameClose {
 		opcode = 8
 	}
 	start := len(dst)
-	dst = append(f.begin(dst), payload...)
-	dst = f.end(dst, start)
+	dst = append(f.Begin(dst), payload...)
+	dst = f.End(dst, start)
 	dst[start] = finBit | opcode
 	return dst
 }
@@ -210,28 +211,29 @@ func unmask(b []byte, key uint32) {
 // maxMessage is the longest message that either canned peer takes.
 const maxMessage = 64 << 20
 
-// inbox is a buffer that is read into, and frames taken out of.
-type inbox struct {
-	buf        []byte
-	start, end int
+// Inbox is a buffer that is read into, and frames taken out of.
+type Inbox struct {
+	Buf        []byte
+	Start, End int
 }
 
-func newInbox(size int) *inbox { return &inbox{buf: make([]byte, size)} }
+// NewInbox makes an inbox that grows from size bytes.
+func NewInbox(size int) *Inbox { return &Inbox{Buf: make([]byte, size)} }
 
-// unread is what has been read and not been taken.
-func (in *inbox) unread() []byte { return in.buf[in.start:in.end] }
+// Unread is what has been read and not been taken.
+func (in *Inbox) Unread() []byte { return in.Buf[in.Start:in.End] }
 
-// space makes room to read into, and returns it.
-func (in *inbox) space() []byte {
-	if in.start == in.end {
-		in.start, in.end = 0, 0
+// Space makes room to read into, and returns it.
+func (in *Inbox) Space() []byte {
+	if in.Start == in.End {
+		in.Start, in.End = 0, 0
 	}
-	if in.end == len(in.buf) && in.start > 0 {
-		in.end = copy(in.buf, in.unread())
-		in.start = 0
+	if in.End == len(in.Buf) && in.Start > 0 {
+		in.End = copy(in.Buf, in.Unread())
+		in.Start = 0
 	}
-	if in.end == len(in.buf) {
-		in.buf = append(in.buf, make([]byte, len(in.buf))...)
+	if in.End == len(in.Buf) {
+		in.Buf = append(in.Buf, make([]byte, len(in.Buf))...)
 	}
-	return in.buf[in.end:]
+	return in.Buf[in.End:]
 }

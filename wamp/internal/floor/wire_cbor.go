@@ -1,15 +1,15 @@
-package main
+package floor
 
 import "encoding/binary"
 
 // cborWire is CBOR, without indefinite lengths.
 type cborWire struct{}
 
-func (cborWire) name() string        { return "cbor" }
+func (cborWire) Name() string        { return "cbor" }
 func (cborWire) rawID() byte         { return 3 }
 func (cborWire) subprotocol() string { return "wamp.2.cbor" }
-func (cborWire) text() bool          { return false }
-func (cborWire) newReader() reader   { return new(cborReader) }
+func (cborWire) Text() bool          { return false }
+func (cborWire) NewReader() Reader   { return new(cborReader) }
 
 // appendCBOR appends the first bytes of a value: major type and number.
 func appendCBOR(dst []byte, major byte, n uint64) []byte {
@@ -27,21 +27,21 @@ func appendCBOR(dst []byte, major byte, n uint64) []byte {
 	return binary.BigEndian.AppendUint64(append(dst, major|27), n)
 }
 
-func (cborWire) appendHead(dst []byte, n int, typ, id uint64) []byte {
+func (cborWire) AppendHead(dst []byte, n int, typ, id uint64) []byte {
 	return appendCBOR(appendCBOR(appendCBOR(dst, 4, uint64(n)), 0, typ), 0, id)
 }
 
-func (w cborWire) appendTail(dst []byte, values ...any) []byte {
+func (w cborWire) AppendTail(dst []byte, values ...any) []byte {
 	for _, v := range values {
 		dst = w.appendValue(dst, v)
 	}
 	return dst
 }
 
-func (cborWire) appendRest(dst, rest []byte) []byte { return append(append(dst, 0xa0), rest...) }
+func (cborWire) AppendRest(dst, rest []byte) []byte { return append(append(dst, 0xa0), rest...) }
 
-func (w cborWire) appendList(dst []byte, values ...any) []byte {
-	return w.appendTail(appendCBOR(dst, 4, uint64(len(values))), values...)
+func (w cborWire) AppendList(dst []byte, values ...any) []byte {
+	return w.AppendTail(appendCBOR(dst, 4, uint64(len(values))), values...)
 }
 
 func (w cborWire) appendValue(dst []byte, v any) []byte {
@@ -60,11 +60,11 @@ func (w cborWire) appendValue(dst []byte, v any) []byte {
 		}
 		return append(dst, 0xf4)
 	case []any:
-		return w.appendList(dst, v...)
-	case dict:
+		return w.AppendList(dst, v...)
+	case Dict:
 		dst = appendCBOR(dst, 5, uint64(len(v)))
 		for _, e := range v {
-			dst = w.appendTail(dst, e.key, e.value)
+			dst = w.AppendTail(dst, e.key, e.value)
 		}
 		return dst
 	}
@@ -78,8 +78,8 @@ type cborReader struct {
 	bad bool
 }
 
-func (r *cborReader) begin(msg []byte) { r.b, r.bad = msg, false }
-func (r *cborReader) ok() bool         { return !r.bad }
+func (r *cborReader) Begin(msg []byte) { r.b, r.bad = msg, false }
+func (r *cborReader) OK() bool         { return !r.bad }
 func (r *cborReader) rest() []byte     { return r.b }
 
 // header reads the first bytes of a value.
@@ -120,8 +120,8 @@ func (r *cborReader) want(major byte) uint64 {
 	return n
 }
 
-func (r *cborReader) list() int    { return int(r.want(4)) }
-func (r *cborReader) uint() uint64 { return r.want(0) }
+func (r *cborReader) List() int    { return int(r.want(4)) }
+func (r *cborReader) Uint() uint64 { return r.want(0) }
 func (r *cborReader) str() []byte  { return r.take(r.want(3)) }
 
 // take cuts n bytes off.

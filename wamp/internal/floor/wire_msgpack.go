@@ -1,15 +1,15 @@
-package main
+package floor
 
 import "encoding/binary"
 
 // msgpackWire is MessagePack.
 type msgpackWire struct{}
 
-func (msgpackWire) name() string        { return "msgpack" }
+func (msgpackWire) Name() string        { return "msgpack" }
 func (msgpackWire) rawID() byte         { return 2 }
 func (msgpackWire) subprotocol() string { return "wamp.2.msgpack" }
-func (msgpackWire) text() bool          { return false }
-func (msgpackWire) newReader() reader   { return new(msgpackReader) }
+func (msgpackWire) Text() bool          { return false }
+func (msgpackWire) NewReader() Reader   { return new(msgpackReader) }
 
 func appendMsgpackUint(dst []byte, n uint64) []byte {
 	switch {
@@ -25,21 +25,21 @@ func appendMsgpackUint(dst []byte, n uint64) []byte {
 	return binary.BigEndian.AppendUint64(append(dst, 0xcf), n)
 }
 
-func (msgpackWire) appendHead(dst []byte, n int, typ, id uint64) []byte {
+func (msgpackWire) AppendHead(dst []byte, n int, typ, id uint64) []byte {
 	return appendMsgpackUint(appendMsgpackUint(append(dst, 0x90|byte(n)), typ), id)
 }
 
-func (w msgpackWire) appendTail(dst []byte, values ...any) []byte {
+func (w msgpackWire) AppendTail(dst []byte, values ...any) []byte {
 	for _, v := range values {
 		dst = w.appendValue(dst, v)
 	}
 	return dst
 }
 
-func (msgpackWire) appendRest(dst, rest []byte) []byte { return append(append(dst, 0x80), rest...) }
+func (msgpackWire) AppendRest(dst, rest []byte) []byte { return append(append(dst, 0x80), rest...) }
 
-func (w msgpackWire) appendList(dst []byte, values ...any) []byte {
-	return w.appendTail(append(dst, 0x90|byte(len(values))), values...)
+func (w msgpackWire) AppendList(dst []byte, values ...any) []byte {
+	return w.AppendTail(append(dst, 0x90|byte(len(values))), values...)
 }
 
 func (w msgpackWire) appendValue(dst []byte, v any) []byte {
@@ -66,14 +66,14 @@ func (w msgpackWire) appendValue(dst []byte, v any) []byte {
 		}
 		return append(dst, 0xc2)
 	case []any:
-		return w.appendList(dst, v...)
-	case dict:
+		return w.AppendList(dst, v...)
+	case Dict:
 		dst = binary.BigEndian.AppendUint16(append(dst, 0xde), uint16(len(v)))
 		if len(v) < 16 {
 			dst = append(dst[:len(dst)-3], 0x80|byte(len(v)))
 		}
 		for _, e := range v {
-			dst = w.appendTail(dst, e.key, e.value)
+			dst = w.AppendTail(dst, e.key, e.value)
 		}
 		return dst
 	}
@@ -86,8 +86,8 @@ type msgpackReader struct {
 	bad bool
 }
 
-func (r *msgpackReader) begin(msg []byte) { r.b, r.bad = msg, false }
-func (r *msgpackReader) ok() bool         { return !r.bad }
+func (r *msgpackReader) Begin(msg []byte) { r.b, r.bad = msg, false }
+func (r *msgpackReader) OK() bool         { return !r.bad }
 func (r *msgpackReader) rest() []byte     { return r.b }
 
 // take cuts n bytes off.
@@ -135,8 +135,8 @@ func (r *msgpackReader) length(short, mask, base byte, sizes ...int) uint64 {
 	return 0
 }
 
-func (r *msgpackReader) list() int    { return int(r.length(0x90, 0x0f, 0xdc, 2, 4)) }
-func (r *msgpackReader) uint() uint64 { return r.length(0, 0x7f, 0xcc, 1, 2, 4, 8) }
+func (r *msgpackReader) List() int    { return int(r.length(0x90, 0x0f, 0xdc, 2, 4)) }
+func (r *msgpackReader) Uint() uint64 { return r.length(0, 0x7f, 0xcc, 1, 2, 4, 8) }
 func (r *msgpackReader) str() []byte  { return r.take(r.length(0xa0, 0x1f, 0xd9, 1, 2, 4)) }
 
 func (r *msgpackReader) flag() bool {

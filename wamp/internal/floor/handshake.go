@@ -1,4 +1,4 @@
-package main
+package floor
 
 import (
 	"bytes"
@@ -11,22 +11,15 @@ import (
 	"strings"
 )
 
-// The transports, as the flags and tables name them.
-const (
-	transportTCP  = "tcp"
-	transportUnix = "unix"
-	transportWeb  = "ws"
-)
-
-var errHandshake = errors.New("bench: bad handshake")
+var errHandshake = errors.New("floor: bad handshake")
 
 const (
 	rawMagic     = 0x7f
 	rawMaxLength = 0xf0 // 2^24 bytes
 )
 
-// acceptRaw answers a RawSocket handshake.
-func acceptRaw(conn net.Conn) (framing, wire, error) {
+// AcceptRaw answers a RawSocket handshake.
+func AcceptRaw(conn net.Conn) (Framing, Wire, error) {
 	var b [4]byte
 	if _, err := io.ReadFull(conn, b[:]); err != nil {
 		return nil, nil, err
@@ -40,7 +33,7 @@ func acceptRaw(conn net.Conn) (framing, wire, error) {
 }
 
 // openRaw asks for a RawSocket connection.
-func openRaw(conn net.Conn, w wire) (framing, error) {
+func openRaw(conn net.Conn, w Wire) (Framing, error) {
 	if _, err := conn.Write([]byte{rawMagic, rawMaxLength | w.rawID(), 0, 0}); err != nil {
 		return nil, err
 	}
@@ -55,8 +48,8 @@ func openRaw(conn net.Conn, w wire) (framing, error) {
 }
 
 // webOpcode is the opcode of the messages of a serializer.
-func webOpcode(w wire) byte {
-	if w.text() {
+func webOpcode(w Wire) byte {
+	if w.Text() {
 		return 1
 	}
 	return 2
@@ -84,16 +77,16 @@ func readHeader(conn net.Conn) (first string, fields map[string]string, err erro
 	return lines[0], fields, nil
 }
 
-// acceptWeb answers a WebSocket handshake: the first subprotocol that it knows
+// AcceptWeb answers a WebSocket handshake: the first subprotocol that it knows
 // wins.
-func acceptWeb(conn net.Conn) (framing, wire, error) {
+func AcceptWeb(conn net.Conn) (Framing, Wire, error) {
 	_, fields, err := readHeader(conn)
 	if err != nil {
 		return nil, nil, err
 	}
-	var chosen wire
+	var chosen Wire
 	for offer := range strings.SplitSeq(fields["sec-websocket-protocol"], ",") {
-		for _, w := range wires {
+		for _, w := range Wires {
 			if chosen == nil && w.subprotocol() == strings.TrimSpace(offer) {
 				chosen = w
 			}
@@ -110,11 +103,11 @@ func acceptWeb(conn net.Conn) (framing, wire, error) {
 }
 
 // openWeb asks for a WebSocket connection.
-func openWeb(conn net.Conn, w wire) (framing, error) {
-	_, err := fmt.Fprintf(conn, "GET /ws HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\n"+
+func openWeb(conn net.Conn, w Wire, host, path string) (Framing, error) {
+	_, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\n"+
 		"Connection: Upgrade\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"+
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: %s\r\n\r\n",
-		conn.RemoteAddr(), w.subprotocol())
+		path, host, w.subprotocol())
 	if err != nil {
 		return nil, err
 	}

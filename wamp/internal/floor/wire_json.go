@@ -1,4 +1,4 @@
-package main
+package floor
 
 import (
 	"bytes"
@@ -9,25 +9,25 @@ import (
 // the strings that are read.
 type jsonWire struct{}
 
-func (jsonWire) name() string        { return "json" }
+func (jsonWire) Name() string        { return "json" }
 func (jsonWire) rawID() byte         { return 1 }
 func (jsonWire) subprotocol() string { return "wamp.2.json" }
-func (jsonWire) text() bool          { return true }
-func (jsonWire) newReader() reader   { return new(jsonReader) }
+func (jsonWire) Text() bool          { return true }
+func (jsonWire) NewReader() Reader   { return new(jsonReader) }
 
-func (jsonWire) appendHead(dst []byte, _ int, typ, id uint64) []byte {
+func (jsonWire) AppendHead(dst []byte, _ int, typ, id uint64) []byte {
 	dst = strconv.AppendUint(append(dst, '['), typ, 10)
 	return strconv.AppendUint(append(dst, ','), id, 10)
 }
 
-func (w jsonWire) appendTail(dst []byte, values ...any) []byte {
+func (w jsonWire) AppendTail(dst []byte, values ...any) []byte {
 	for _, v := range values {
 		dst = w.appendValue(append(dst, ','), v)
 	}
 	return append(dst, ']')
 }
 
-func (jsonWire) appendRest(dst, rest []byte) []byte {
+func (jsonWire) AppendRest(dst, rest []byte) []byte {
 	dst = append(dst, ",{}"...)
 	if rest[0] != ']' {
 		dst = append(dst, ',')
@@ -35,7 +35,7 @@ func (jsonWire) appendRest(dst, rest []byte) []byte {
 	return append(dst, rest...)
 }
 
-func (w jsonWire) appendList(dst []byte, values ...any) []byte {
+func (w jsonWire) AppendList(dst []byte, values ...any) []byte {
 	dst = append(dst, '[')
 	for i, v := range values {
 		if i > 0 {
@@ -59,8 +59,8 @@ func (w jsonWire) appendValue(dst []byte, v any) []byte {
 	case bool:
 		return strconv.AppendBool(dst, v)
 	case []any:
-		return w.appendList(dst, v...)
-	case dict:
+		return w.AppendList(dst, v...)
+	case Dict:
 		dst = append(dst, '{')
 		for i, e := range v {
 			if i > 0 {
@@ -74,14 +74,14 @@ func (w jsonWire) appendValue(dst []byte, v any) []byte {
 	panic(unsupported(v))
 }
 
-// jsonReader reads JSON that has no white space between values.
+// jsonReader reads JSON that has no white space between values, but before numbers.
 type jsonReader struct {
 	b   []byte
 	bad bool
 }
 
-func (r *jsonReader) begin(msg []byte) { r.b, r.bad = msg, false }
-func (r *jsonReader) ok() bool         { return !r.bad }
+func (r *jsonReader) Begin(msg []byte) { r.b, r.bad = msg, false }
+func (r *jsonReader) OK() bool         { return !r.bad }
 
 // rest includes the bracket that ends the message.
 func (r *jsonReader) rest() []byte {
@@ -108,12 +108,15 @@ func (r *jsonReader) open(c byte) {
 	r.b = r.b[1:]
 }
 
-func (r *jsonReader) list() int {
+func (r *jsonReader) List() int {
 	r.open('[')
 	return 0
 }
 
-func (r *jsonReader) uint() (n uint64) {
+func (r *jsonReader) Uint() (n uint64) {
+	for len(r.b) > 0 && r.b[0] == ' ' { // of a template
+		r.b = r.b[1:]
+	}
 	i := 0
 	for i < len(r.b) && r.b[i]-'0' < 10 {
 		n = n*10 + uint64(r.b[i]-'0')

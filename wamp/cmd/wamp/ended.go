@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/connectanum/connectanum-go/wamp"
+)
+
+// The exit codes.
+const (
+	exitDone        = 0
+	exitFault       = 1
+	exitUsage       = 2
+	exitAnswer      = 3
+	exitRefused     = 4
+	exitNetwork     = 5
+	exitTimeout     = 124
+	exitInterrupted = 130
+)
+
+// usageError is a command line that is wrong.
+type usageError struct{ error }
+
+func (e *usageError) Unwrap() error { return e.error }
+
+// usage makes a usageError.
+func usage(format string, args ...any) error { return &usageError{fmt.Errorf(format, args...)} }
+
+// ended tells of the error of a command, and returns the exit code.
+func (t *tool) ended(ctx context.Context, err error) int {
+	if err == nil {
+		return exitDone
+	}
+	fmt.Fprintln(t.errs, "wamp:", strings.TrimPrefix(err.Error(), "wamp: ")) // as the library begins, too
+	var answer *wamp.Error
+	if t.output == outputJSON && errors.As(err, &answer) {
+		t.tellError(answer)
+	}
+	return exitCode(ctx, err)
+}
+
+// tellError writes what a peer said as JSON, to standard error.
+func (t *tool) tellError(e *wamp.Error) {
+	line := struct {
+		Error  string         `json:"error"`
+		Args   []any          `json:"args,omitempty"`
+		Kwargs map[string]any `json:"kwargs,omitempty"`
+	}{Error: e.URI}
+	p, err := contents(e.Payload)
+	if err != nil {
+		t.note("wamp: the payload of the error: %v", err)
+	}
+	line.Args, line.Kwargs = p.Args, p.Kwargs
+	if text, err := json.Marshal(line); err == nil {
+		fmt.Fprintf(t.errs, "%s\n", text)
+	}
+}
+
+// exitCode says how the program ends with an error. ctx is that of the program.
+func exitCode(ctx context.Context, err error) int {
+	var wrong *usageError
+	var answer *wamp.Error
+	var abort *wamp.AbortError
+	var login *wamp.LoginError
+	var child *childError
+	var lacks *wamp.FeatureError
+	var none notFoundError
+	switch {
+	case errors.As(err, &child):
+		return child.code
+	case errors.As(err, &wrong):
+		return exitUsage
+	case errors.Is(context.Cause(ctx), errInterrupted):
+		return exitInterrupted
+	case errors.Is(err, context.DeadlineExceeded):
+		return exitTimeout
+	case errors.As(err, &answer), errors.As(err, &lacks), errors.As(err, &none):
+		return exitAnswer
+	case errors.As(err, &abort), errors.As(err, &login):
+		return exitRefused
+	case ofNetwork(err):
+		return exitNetwork
+	}
+	return exitFault
+}
+
+// ofNetwork reports whether an error is one of the connection, or of its end.
+func ofNetwork(err error) bool {
+	var dial *wamp.DialError
+	var link *wamp.LinkError
+	var broken *wamp.ProtocolError
+	var goodbye *wamp.GoodbyeError
+	var gaveUp *wamp.GaveUpError
+	var unknown *wamp.OutcomeUnknown
+	return errors.As(err, &dial) || errors.As(err, &link) || errors.As(err, &broken) || errors.As(err, &goodbye) ||
+		errors.As(err, &gaveUp) || errors.As(err, &unknown) || errors.Is(err, wamp.ErrSessionClosed)
+}
+
+// childError is the exit code of a program that was run for the user.
+type childError struct {
+	code int
+	err  error
+}
+
+func (e *childError) Error() string { return e.err.Error() }
+func (e *childError) Unwrap() error { return e.err }

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/connectanum/connectanum-go/wamp"
+	"github.com/connectanum/connectanum-go/wamp/meta"
+)
+
+// The values of entryLine.Change.
+const (
+	changeAdded   = "added"
+	changeRemoved = "removed"
+)
+
+// follow prints what there is and then each change, until ctx ends or the session does.
+func (t *tool) follow(ctx context.Context, s *wamp.Session, asked []string, pattern string) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	t.tellStates(ctx, s)
+	api := meta.Of(s)
+	changes := make(chan meta.Change[entryLine])
+	for _, kind := range asked {
+		var first []entryLine
+		var err error
+		switch kind {
+		case kindSession:
+			first, err = followed(ctx, api.FollowSessions, sessionEntry, changes)
+		case kindProcedure:
+			first, err = followed(ctx, api.FollowRegistrations, registrationEntry, changes)
+		default:
+			first, err = followed(ctx, api.FollowSubscriptions, subscriptionEntry, changes)
+		}
+		if err != nil {
+			return noMeta(err)
+		}
+		first = slices.DeleteFunc(first, func(l entryLine) bool { return !l.matches(pattern) })
+		if err := list(t.show, first); err != nil {
+			return err
+		}
+	}
+	for {
+		c := <-changes // each follower ends with an error
+		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case c.Err != nil:
+			return noMeta(c.Err)
+		}
+		c.Value.Change = changeAdded
+		if c.Gone {
+			c.Value.Change = changeRemoved
+		}
+		if !c.Value.matches(pattern) {
+			continue
+		}
+		if err := t.show.change(c.Value); err != nil {
+			return err
+		}
+	}
+}
+
+// change prints a line of a list that goes on: one line in each form.
+func (p *printer) change(l entryLine) error {
+	if !p.inTable() {
+		return p.print(l)
+	}
+	row := l.row()
+	for i := range row {
+		row[i] = visible(row[i])
+	}
+	_, err := fmt.Fprintf(p.out, "%s %s: %v\n", l.Change, l.Kind, row)
+	return err
+}
+
+// followed follows one kind of things, and hands its changes on until ctx ends.
+func followed[T any](ctx context.Context, follow func(context.Context) ([]T, <-chan meta.Change[T], error),
+	entry func(T) entryLine, to chan<- meta.Change[entryLine],
+) (first []entryLine, err error) {
+	there, changes, err := follow(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range there {
+		first = append(first, entry(v))
+	}
+	go func() { // ends with its stream, which ctx ends
+		for c := range changes {
+			select {
+			case to <- meta.Change[entryLine]{Value: entry(c.Value), Gone: c.Gone, Err: c.Err}:
+			case <-ctx.Done():
+				if c.Err != nil {
+					to <- meta.Change[entryLine]{Err: c.Err}
+				}
+			}
+		}
+	}()
+	return first, nil
+}
+
+// tellStates tells of a connection that is lost, and of one that is there again.
+func (t *tool) tellStates(ctx context.Context, s *wamp.Session) {
+	states := s.States(ctx)
+	go func() { // ends with ctx
+		lost := false
+		for st := range states {
+			switch {
+			case st.Phase == wamp.Joined && lost:
+				t.note("wamp: connected again")
+			case st.Phase == wamp.Reconnecting && !lost:
+				t.note("wamp: the connection is lost, trying again: %v", st.Cause)
+			}
+			lost = st.Phase != wamp.Joined
+		}
+	}()
+}
+
+// lacks reports whether an error says that the router has not announced a feature.
+func lacks(err error) bool {
+	var feature *wamp.FeatureError
+	return errors.As(err, &feature)
+}
+
+// noMeta adds to an error of a router what it most likely means.
+func noMeta(err error) error {
+	switch {
+	case lacks(err):
+		return fmt.Errorf("the router has no meta API for this: %w", err)
+	case errors.Is(err, wamp.ErrNoSuchProcedure):
+		return fmt.Errorf("the router has no meta API: %w", err)
+	}
+	return err
+}
