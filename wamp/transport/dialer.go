@@ -30,6 +30,13 @@ type DialOptions struct {
 // those that are offered to it stand for the plain ones.
 func (a *Address) Dialer(opts DialOptions) Dialer {
 	to := *a
+	if inBrowser {
+		if err := refuse(notThere(a, &opts)); err != nil {
+			err = &DialError{Address: a.String(), Phase: PhaseDial, Err: err}
+			return func(context.Context, []Protocol) (Conn, error) { return nil, err }
+		}
+		return to.webSocketDialer(opts)
+	}
 	switch to.framing {
 	case framedWeb:
 		return to.webSocketDialer(opts)
@@ -94,6 +101,9 @@ func NewRotation(shuffle bool, opts DialOptions, addresses ...string) (*Rotation
 	r := &Rotation{shuffle: shuffle}
 	for i, rawURL := range addresses {
 		a, err := ParseAddress(rawURL)
+		if err == nil && inBrowser {
+			err = refuse(notThere(a, &opts))
+		}
 		if err != nil {
 			if len(addresses) > 1 { // which may have a password in it
 				err = fmt.Errorf("address %d of %d: %w", i+1, len(addresses), err)
