@@ -98,7 +98,7 @@ type fake struct {
 func install(t testing.TB) *fake {
 	f := &fake{t: t, listeners: make(map[string][]js.Value)}
 	global := js.Global()
-	real := global.Get("WebSocket")
+	theirs := global.Get("WebSocket")
 	f.object = global.Get("Object").New()
 	method := func(name string, do func(args []js.Value) any) {
 		m := js.FuncOf(func(_ js.Value, args []js.Value) any { return do(args) })
@@ -146,7 +146,7 @@ func install(t testing.TB) *fake {
 	f.funcs = append(f.funcs, class)
 	global.Set("WebSocket", class)
 	t.Cleanup(func() {
-		global.Set("WebSocket", real)
+		global.Set("WebSocket", theirs)
 		for _, m := range f.funcs {
 			m.Release()
 		}

@@ -273,7 +273,7 @@ func (c *browserSocket) receive() ([]byte, error) {
 			}
 			return c.cur[:m.size:m.size], nil
 		}
-		err := error(net.ErrClosed)
+		err := net.ErrClosed
 		select {
 		case <-c.come:
 			continue
@@ -352,7 +352,7 @@ func (c *browserSocket) TryWrite(b *Batch) (done bool, err error) {
 	}
 	for b.next < b.Len() {
 		if c.ahead() > maxAhead || c.send(b) != nil {
-			return false, nil
+			return false, nil //nolint:nilerr // Write comes upon it again
 		}
 	}
 	return true, nil

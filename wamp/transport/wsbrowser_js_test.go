@@ -387,11 +387,11 @@ func TestBrowserGivesBack(t *testing.T) {
 // released counts the functions that were released: they complain when they are called.
 func released(t *testing.T, functions []js.Value) (n int) {
 	console := js.Global().Get("console")
-	real := console.Get("error")
+	theirs := console.Get("error")
 	complain := js.FuncOf(func(js.Value, []js.Value) any { n++; return nil })
 	defer complain.Release()
 	console.Set("error", complain)
-	defer console.Set("error", real)
+	defer console.Set("error", theirs)
 	for _, f := range functions {
 		f.Invoke(map[string]any{})
 	}

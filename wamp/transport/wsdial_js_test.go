@@ -77,9 +77,9 @@ func TestBrowserDialThrows(t *testing.T) {
 	if text := err.Error(); strings.Contains(text, "secret") || strings.Contains(text, "hidden") || !strings.Contains(text, "ws://host:99999/ws") {
 		t.Error(text)
 	}
-	real := js.Global().Get("WebSocket")
+	theirs := js.Global().Get("WebSocket")
 	js.Global().Delete("WebSocket")
-	defer js.Global().Set("WebSocket", real)
+	defer js.Global().Set("WebSocket", theirs)
 	if err := tryDial(t, "ws://127.0.0.1:1/"); !errors.Is(err, transport.ErrNotInBrowser) {
 		t.Error(err)
 	}
