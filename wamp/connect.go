@@ -46,6 +46,9 @@ const agent = "connectanum-go"
 //     ws+unix:///path/to/socket:/path is WebSocket over one. unix://@name and
 //     ws+unix://@name:/path are abstract sockets.
 //
+// In a browser (GOOS=js) there are only ws and wss; any other is an error that matches
+// [ErrNotInBrowser].
+//
 // The error is an [OpError] that names what was in progress, and the address that
 // was dialled last. It wraps a [DialError] if there was no connection, an [AbortError] if the router
 // refused, a [LoginError] if this side gave up the login, a [ProtocolError] if

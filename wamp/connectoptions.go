@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"runtime"
 	"slices"
 	"time"
 
@@ -24,6 +25,14 @@ type Option interface{ applyConnect(*config) error }
 type optionFunc func(*config) error
 
 func (f optionFunc) applyConnect(c *config) error { return f(c) }
+
+// notInBrowser refuses an option that means something which a browser does by itself.
+func notInBrowser(option string, given bool) error {
+	if runtime.GOOS == "js" && given {
+		return fmt.Errorf("%s: %w", option, transport.ErrNotInBrowser)
+	}
+	return nil
+}
 
 // WithAuth sets how the session logs in, with a method of package authn.
 // Default: [authn.Anonymous].
@@ -53,14 +62,18 @@ func WithSerializers(codecs ...codec.Codec) Option {
 
 // WithTLS sets the TLS configuration for addresses with TLS, see [Connect]. It
 // must not be changed while it is in use. Default: that of an empty
-// [tls.Config].
+// [tls.Config]. In a browser it fails, see [ErrNotInBrowser].
 func WithTLS(cfg *tls.Config) Option {
-	return optionFunc(func(c *config) error { c.dial.TLS = cfg; return nil })
+	return optionFunc(func(c *config) error {
+		c.dial.TLS = cfg
+		return notInBrowser("WithTLS", cfg != nil)
+	})
 }
 
 // WithHeader adds a header to the HTTP request of a WebSocket handshake. It may
 // be given several times. The key Host sets the host of the request. Headers
-// are not sent along when the router redirects to another host or port.
+// are not sent along when the router redirects to another host or port. In a
+// browser it fails, see [ErrNotInBrowser].
 func WithHeader(key, value string) Option {
 	return optionFunc(func(c *config) error {
 		ws := &c.dial.WebSocket
@@ -68,26 +81,38 @@ func WithHeader(key, value string) Option {
 			ws.Header = http.Header{}
 		}
 		ws.Header.Add(key, value)
-		return nil
+		return notInBrowser("WithHeader", true)
 	})
 }
 
 // WithProxy sets the HTTP proxy of WebSocket connections, as the Proxy field of
-// [http.Transport] does. Default: [http.ProxyFromEnvironment].
+// [http.Transport] does. Default: [http.ProxyFromEnvironment]. In a browser it
+// fails, see [ErrNotInBrowser].
 func WithProxy(proxy func(*http.Request) (*url.URL, error)) Option {
-	return optionFunc(func(c *config) error { c.dial.WebSocket.Proxy = proxy; return nil })
+	return optionFunc(func(c *config) error {
+		c.dial.WebSocket.Proxy = proxy
+		return notInBrowser("WithProxy", proxy != nil)
+	})
 }
 
 // WithCookieJar sends the cookies of the jar with the request of a WebSocket
-// handshake, and stores those of the answer in it. Default: no cookies.
+// handshake, and stores those of the answer in it. Default: no cookies. In a
+// browser it fails, see [ErrNotInBrowser]: there the browser's are sent.
 func WithCookieJar(jar http.CookieJar) Option {
-	return optionFunc(func(c *config) error { c.dial.WebSocket.Jar = jar; return nil })
+	return optionFunc(func(c *config) error {
+		c.dial.WebSocket.Jar = jar
+		return notInBrowser("WithCookieJar", jar != nil)
+	})
 }
 
 // WithCompression offers compression (permessage-deflate) on WebSocket
 // connections. It saves bytes and costs time and memory. Default: not offered.
+// In a browser it fails, see [ErrNotInBrowser]: browsers offer it always.
 func WithCompression() Option {
-	return optionFunc(func(c *config) error { c.dial.WebSocket.Deflate = true; return nil })
+	return optionFunc(func(c *config) error {
+		c.dial.WebSocket.Deflate = true
+		return notInBrowser("WithCompression", true)
+	})
 }
 
 // WithBatching offers the batched WebSocket subprotocols in front of the plain

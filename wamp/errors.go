@@ -275,6 +275,12 @@ var (
 	// ErrLoginTimeout is matched by the error of a login that took longer than
 	// LoginTimeout.
 	ErrLoginTimeout = session.ErrLoginTimeout
+	// ErrNotInBrowser is matched by the error of a Connect in a browser that was
+	// given an address or an option which JavaScript has no say in.
+	ErrNotInBrowser = transport.ErrNotInBrowser
+	// ErrBacklog is the reason of a LinkError in a browser, where a router cannot
+	// be held back: 64 MiB of messages waited that nobody had read.
+	ErrBacklog = transport.ErrBacklog
 	// ErrDraining is returned by Registration.Err and Service.Err after
 	// Session.Drain.
 	ErrDraining = session.ErrDraining

@@ -236,9 +236,9 @@ func TestHistoryOfCrossbar(t *testing.T) {
 // Crossbar has the newest event first, once for each session that got it, and
 // names its parts otherwise.
 func TestHistoryPartsOfCrossbar(t *testing.T) {
-	event := func(n int) map[string]any {
+	event := func(n int64) map[string]any {
 		return map[string]any{"args": []any{n}, "kwargs": nil, "authid": "joe", "authrole": "user", "publication": 4372913189791009 - n,
-			"realm": "realm1", "session_id": 6889601538754724, "time_ns": 1795441336227313435 + n, "topic": "com.example.topic.x"}
+			"realm": "realm1", "session_id": int64(6889601538754724), "time_ns": 1795441336227313435 + n, "topic": "com.example.topic.x"}
 	}
 	synctest.Test(t, func(t *testing.T) {
 		r := wamptest.NewRouter(t, wamptest.WithHistory(1), wamptest.WithHook(func(x *wamptest.Exchange) wamptest.Action {

@@ -57,7 +57,7 @@ var (
 // whatever the serializers of the two sides are.
 var payloads = []struct{ in, plain any }{
 	{nil, nil}, {true, true}, {false, false},
-	{0, int64(0)}, {-1, int64(-1)}, {1<<53 + 1, int64(1<<53 + 1)}, {-1<<53 - 1, int64(-1<<53 - 1)},
+	{0, int64(0)}, {-1, int64(-1)}, {int64(1<<53 + 1), int64(1<<53 + 1)}, {int64(-1<<53 - 1), int64(-1<<53 - 1)},
 	{int64(math.MaxInt64), int64(math.MaxInt64)}, {int64(math.MinInt64), int64(math.MinInt64)},
 	{uint64(math.MaxInt64) + 1, uint64(math.MaxInt64) + 1}, {uint64(math.MaxUint64), uint64(math.MaxUint64)}, {uint64(7), int64(7)},
 	{int8(-8), int64(-8)}, {uint8(8), int64(8)}, {int16(-16), int64(-16)}, {uint16(16), int64(16)}, {int32(-32), int64(-32)},
@@ -220,7 +220,7 @@ func TestPayloadJSON(t *testing.T) {
 			in   wamp.Payload
 			want string
 		}{
-			{wamp.Args(1<<53+1, int64(math.MinInt64), uint64(math.MaxUint64)), `[9007199254740993,-9223372036854775808,18446744073709551615]`},
+			{wamp.Args(int64(1<<53+1), int64(math.MinInt64), uint64(math.MaxUint64)), `[9007199254740993,-9223372036854775808,18446744073709551615]`},
 			{wamp.Args([]byte{0x10, 0, 0xff}, []byte{}), `["\u0000EAD/","\u0000"]`},
 			{wamp.Args(1.0, -2.5).With("k", 3.0), `[1.0,-2.5]{"k":3.0}`},
 			{wamp.Args(moment), `["2026-02-28T23:59:58.123456789-01:30"]`},

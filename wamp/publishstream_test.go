@@ -3,6 +3,7 @@ package wamp_test
 import (
 	"context"
 	"errors"
+	"math"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -74,7 +75,7 @@ func TestPublishStreamErrors(t *testing.T) {
 		}
 		for _, acks := range []wamp.Acks{
 			s.PublishStream(t.Context(), "a b", feeding(t.Context(), 1)), s.PublishStream(t.Context(), "com.example", feeding(t.Context(), 1), wamp.Window(0)),
-			s.PublishStream(t.Context(), "com.example", feeding(t.Context(), 1), wamp.Window(1<<62)), s.PublishStream(t.Context(), "com.example", nil),
+			s.PublishStream(t.Context(), "com.example", feeding(t.Context(), 1), wamp.Window(math.MaxInt)), s.PublishStream(t.Context(), "com.example", nil),
 			s.PublishFunc(t.Context(), "com.example", nil),
 		} {
 			if all := allAcks(acks); len(all) != 1 || all[0].Err == nil {

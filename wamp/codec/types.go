@@ -9,9 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/fxamacker/cbor/v2"
 	"github.com/go-json-experiment/json"
-	"github.com/ugorji/go/codec"
 )
 
 // typeTraits says of a Go type, and of all that it is made of, how its values may be
@@ -53,9 +51,10 @@ var knownTypes sync.Map // reflect.Type -> typeTraits
 var (
 	bigTypes = []reflect.Type{bigType, reflect.TypeFor[big.Float](), reflect.TypeFor[big.Rat]()}
 
-	// otherCode are methods that only the libraries of CBOR and MessagePack would call.
+	// otherCode are methods that only libraries of CBOR and MessagePack would call, as far
+	// as they can be named without importing one.
 	otherCode = []reflect.Type{reflect.TypeFor[encoding.BinaryMarshaler](), reflect.TypeFor[encoding.BinaryUnmarshaler](),
-		reflect.TypeFor[cbor.Marshaler](), reflect.TypeFor[cbor.Unmarshaler](), reflect.TypeFor[codec.Selfer](), reflect.TypeFor[codec.MissingFielder](),
+		reflect.TypeFor[interface{ MarshalCBOR() ([]byte, error) }](), reflect.TypeFor[interface{ UnmarshalCBOR([]byte) error }](),
 		reflect.TypeFor[interface{ IsZero() bool }](), reflect.TypeFor[interface{ IsCodecEmpty() bool }]()}
 
 	streams = []reflect.Type{reflect.TypeFor[json.MarshalerTo](), reflect.TypeFor[json.UnmarshalerFrom]()}

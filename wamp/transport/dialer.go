@@ -26,6 +26,13 @@ type DialOptions struct {
 // those that are offered to it stand for the plain ones.
 func (a *Address) Dialer(opts DialOptions) Dialer {
 	to := *a
+	if inBrowser {
+		if err := refuse(notThere(a, &opts)); err != nil {
+			err = &DialError{Address: a.String(), Phase: PhaseDial, Err: err}
+			return func(context.Context, []Protocol) (Conn, error) { return nil, err }
+		}
+		return to.webSocketDialer(opts)
+	}
 	switch to.framing {
 	case framedWeb:
 		return to.webSocketDialer(opts)

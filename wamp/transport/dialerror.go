@@ -60,3 +60,35 @@ func (e joined) Error() string {
 }
 
 func (e joined) Unwrap() []error { return e }
+
+// redactedError is an error whose text had user and password of a URL in it.
+type redactedError struct{ err error }
+
+func (e *redactedError) Error() string { return withoutUserInfo(e.err.Error()) }
+func (e *redactedError) Unwrap() error { return e.err }
+
+func withoutPassword(err error) error {
+	if text := err.Error(); withoutUserInfo(text) != text {
+		return &redactedError{err}
+	}
+	return err
+}
+
+// withoutUserInfo leaves out what stands between "://" and the last "@" of what may be
+// one URL: up to a space or a quotation mark.
+func withoutUserInfo(s string) string {
+	var b strings.Builder
+	for {
+		before, rest, found := strings.Cut(s, "://")
+		b.WriteString(before)
+		if !found {
+			return b.String()
+		}
+		b.WriteString("://")
+		end := strings.IndexFunc(rest, func(r rune) bool { return r == '"' || strings.ContainsRune(" \t\n\f\r", r) })
+		if end < 0 {
+			end = len(rest)
+		}
+		s = rest[strings.LastIndexByte(rest[:end], '@')+1:]
+	}
+}

@@ -1,5 +1,6 @@
 // Package transport carries whole messages over one connection: WebSocket, RawSocket
-// over TCP, TLS or a Unix socket, and a pipe in memory. It owns framing, handshakes,
+// over TCP, TLS or a Unix socket, and a pipe in memory; in JavaScript the WebSocket
+// of the browser, or of Node. It owns framing, handshakes,
 // pings, the closing of connections, and the gathering of writes.
 //
 // Most applications do not import it: wamp.Connect takes an address. Those that bring
@@ -7,6 +8,14 @@
 // with [ParseAddress], [DialWebSocket], [DialRawSocket], [NewRawSocket], [WebSocket],
 // [Pipe] or another implementation of [Conn]. Routers and test servers import it for
 // [AcceptWebSocket] and [AcceptRawSocket].
+//
+// # In a browser
+//
+// With GOOS=js connections are those of JavaScript: [DialWebSocket] and addresses with
+// ws and wss, of the options ReadLimit, MaxSend and Separator. Others are refused with
+// an error that wraps [ErrNotInBrowser]. Nothing there is told why a dial failed, pings
+// are [ErrNoPing], and close codes that JavaScript may not send become 4000 and their
+// last digits. Up to 64 MiB may wait unread, then the connection ends with [ErrBacklog].
 //
 // # Promises
 //

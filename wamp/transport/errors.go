@@ -29,9 +29,21 @@ var (
 	ErrNoProtocol = errors.New("no common protocol")
 	// ErrNotUTF8: a text message is not UTF-8.
 	ErrNotUTF8 = errors.New("text that is not UTF-8")
+	// ErrBacklog: too much waits that nobody has read, on a connection whose peer
+	// cannot be held back: one of JavaScript, with 64 MiB.
+	ErrBacklog = errors.New("too many unread messages")
 	// ErrNotRawSocket: what came is not a RawSocket handshake.
 	ErrNotRawSocket = errors.New("not a RawSocket handshake")
 )
+
+// ErrNotInBrowser is wrapped by the error of an option, or of an address, that means
+// something which JavaScript gives a program no say in. It is [errors.ErrUnsupported].
+var ErrNotInBrowser error = notInBrowserError{}
+
+type notInBrowserError struct{}
+
+func (notInBrowserError) Error() string        { return "not possible in a browser" }
+func (notInBrowserError) Is(target error) bool { return target == errors.ErrUnsupported }
 
 // CloseError says that the peer closed the connection in order. It wraps
 // io.EOF.

@@ -98,3 +98,6 @@ func (m *MessageWriter) Pieces(b *Batch, write func([]byte)) {
 		m.c.out.wrote(len(m.c.out.out))
 	}
 }
+
+// WithoutUserInfo leaves users and passwords of URLs out of a text.
+func WithoutUserInfo(s string) string { return withoutUserInfo(s) }

@@ -1,3 +1,5 @@
+//go:build !js
+
 package transport
 
 import (
@@ -8,12 +10,8 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"regexp"
 	"strings"
 )
-
-// firstBytes is how much is kept of what a peer begins with.
-const firstBytes = 16
 
 // hint returns what explains err, where one mistake does. The caller holds mu.
 func (a *attempt) hint(err error) string {
@@ -142,20 +140,4 @@ func silent(err error) bool {
 	}
 	var op *net.OpError
 	return errors.As(err, &op) && (op.Op == "read" || op.Op == "write")
-}
-
-// userInfo is what stands before the host in a URL.
-var userInfo = regexp.MustCompile(`://[^\s"]*@`)
-
-// redactedError is an error whose text had user and password of a URL in it.
-type redactedError struct{ err error }
-
-func (e *redactedError) Error() string { return userInfo.ReplaceAllString(e.err.Error(), "://") }
-func (e *redactedError) Unwrap() error { return e.err }
-
-func withoutPassword(err error) error {
-	if userInfo.MatchString(err.Error()) {
-		return &redactedError{err}
-	}
-	return err
 }

@@ -8,4 +8,6 @@ import (
 
 // A goroutine that survives its test is a leak of this package or of the way
 // it uses a library.
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("runtime.handleEvent")) // of JavaScript
+}

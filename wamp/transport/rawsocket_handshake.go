@@ -40,6 +40,9 @@ func (o *RawSocketOptions) length() byte {
 // *DialError. Where the router was reached and refused, it wraps a
 // *HandshakeError, or several if several protocols were tried.
 func DialRawSocket(ctx context.Context, network, address string, tlsConfig *tls.Config, protocols []Protocol, opts RawSocketOptions) (Conn, error) {
+	if inBrowser {
+		return nil, refuse("DialRawSocket")
+	}
 	target := &Address{Scheme: schemeFor(framedRaw, network, tlsConfig != nil), Network: network, Host: address}
 	return dialRawSocket(ctx, target, tlsConfig, protocols, opts)
 }

@@ -65,6 +65,9 @@ func NewRotation(shuffle bool, opts DialOptions, addresses ...string) (*Rotation
 	known := map[string]bool{}
 	for i, rawURL := range addresses {
 		a, err := ParseAddress(rawURL)
+		if err == nil && inBrowser {
+			err = refuse(notThere(a, &opts))
+		}
 		if err != nil {
 			if len(addresses) > 1 { // which may have a password in it
 				err = fmt.Errorf("address %d of %d: %w", i+1, len(addresses), err)

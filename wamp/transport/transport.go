@@ -82,7 +82,6 @@ func TryWriterOf(c Conn) (t TryWriter) {
 
 func (c *rawSocket) self() TryWriter         { return c }
 func (c *webSocket) self() TryWriter         { return c }
-func (c *deflated) self() TryWriter          { return c }
 func (c *givenSocket[T, S]) self() TryWriter { return c }
 func (e *pipeEnd) self() TryWriter           { return e }
 

@@ -258,6 +258,7 @@ const (
 	closeProtocol    = 1002
 	closeUnsupported = 1003
 	closeNone        = 1005 // never sent
+	closeAbnormal    = 1006 // never sent: the other side is gone without a close frame
 	closeNotUTF8     = 1007
 	closeTooBig      = 1009
 )

@@ -1,3 +1,5 @@
+//go:build !js
+
 package transport
 
 import (
@@ -7,18 +9,6 @@ import (
 
 	"github.com/coder/websocket"
 )
-
-// AcceptOptions are the options of AcceptWebSocket. The zero value is fine.
-type AcceptOptions struct {
-	// Deflate agrees to compression of messages.
-	Deflate bool
-	// ReadLimit is the largest message to accept, by default 16 MiB.
-	ReadLimit int
-	// AnyOrigin lets pages of other hosts connect.
-	AnyOrigin bool
-	// Separator is that of WebSocketOptions.
-	Separator byte
-}
 
 // AcceptWebSocket is the router's side: it upgrades the request, to the first
 // of the client's protocols that is in protocols. If there is an error it has

@@ -1,3 +1,5 @@
+//go:build !js
+
 package transport
 
 import (
@@ -38,6 +40,8 @@ func newDeflated(ws *websocket.Conn, sock *wsSocket, p Protocol, cfg wsConfig) *
 	ws.SetReadLimit(int64(c.readLimit))
 	return c
 }
+
+func (c *deflated) self() TryWriter { return c }
 
 func (c *deflated) Buffered() bool {
 	if len(c.rest) > 0 {

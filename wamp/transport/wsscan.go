@@ -1,3 +1,5 @@
+//go:build !js
+
 package transport
 
 // frameScanner counts the complete messages in a stream of WebSocket frames as

@@ -23,6 +23,7 @@ var untold = map[string]string{
 	"Client Key":                       "a constant of SCRAM",
 	"Server Key":                       "a constant of SCRAM",
 	"connectanum payload 1":            "a constant of package seal",
+	"dial":                             "a phase of an attempt, which the page tells above its tables",
 	"state set":                        "how a set of states is printed",
 	"….… needs nothing":                "a mistake of the library's, which a test finds",
 	"the challenge was refused":        "what the router is told",

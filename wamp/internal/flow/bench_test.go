@@ -1,6 +1,9 @@
 package flow
 
-import "testing"
+import (
+	"math"
+	"testing"
+)
 
 // BenchmarkStream hands values from an actor to a consumer, on two goroutines.
 func BenchmarkStream(b *testing.B) {
@@ -14,7 +17,7 @@ func BenchmarkStream(b *testing.B) {
 			} else {
 				st.OpenBlocks(b.Context(), h, 8)
 			}
-			st.Bytes, st.Policy, st.Pool = 1<<40, Fail, new(Pool[value])
+			st.Bytes, st.Policy, st.Pool = math.MaxInt/2, Fail, new(Pool[value])
 			b.ReportAllocs()
 			b.ResetTimer()
 			go func() { // the actor; ends with its values

@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# What nobody here runs builds, and vet finds nothing in it: Windows, macOS, JavaScript, 32 bits.
+. "$(dirname "$0")/lib.sh"
+for platform in windows/amd64 darwin/arm64 js/wasm linux/386; do
+  echo "--- $platform"
+  export GOOS=${platform%/*} GOARCH=${platform#*/} CGO_ENABLED=0
+  each go build -o /dev/null ./...
+  each go vet ./...
+done

@@ -1,0 +1,167 @@
+//go:build !js
+
+// Command browser serves a page that speaks WAMP, a program of Go in WebAssembly:
+//
+//	go run ./docs/examples/browser [-listen 127.0.0.1:8088] [-router ws://127.0.0.1:8080/ws]
+//
+// The page is page_js.go, which this builds. It calls, streams, cancels, publishes and
+// subscribes. Without -router the router is in this process, behind /ws of the same
+// server; the callee is here in any case.
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"compress/gzip"
+	"context"
+	_ "embed"
+	"flag"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/connectanum/connectanum-go/wamp"
+	"github.com/connectanum/connectanum-go/wamp/wamptest"
+)
+
+//go:embed index.html
+var index []byte
+
+func main() {
+	listen := flag.String("listen", "127.0.0.1:8088", "where the page is served")
+	router := flag.String("router", "", "router to connect to; without it one is started in this process")
+	source := flag.String("page", "./docs/examples/browser", "package of the page")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, *listen, *router, *source); err != nil {
+		fmt.Fprintln(os.Stderr, "browser:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, listen, router, source string) error {
+	page, script, err := build(ctx, source)
+	if err != nil {
+		return err
+	}
+	if router == "" {
+		local := wamptest.Start(wamptest.WithRealms("realm1"))
+		defer local.Close()
+		if router, err = local.ListenWebSocket("127.0.0.1:0"); err != nil {
+			return err
+		}
+	}
+	worker, err := wamp.Connect(ctx, router, "realm1", wamp.WithReconnect(wamp.Backoff{}))
+	if err != nil {
+		return err
+	}
+	defer worker.Close(ctx)
+	if err := serve(ctx, worker); err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	file := func(path, kind string, content []byte) {
+		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", kind)
+			w.Header().Set("Content-Encoding", "gzip") // a third, or less, of the program
+			_, _ = w.Write(content)
+		})
+	}
+	file("/{$}", "text/html; charset=utf-8", squeeze(index))
+	file("/wasm_exec.js", "text/javascript", squeeze(script))
+	file("/page.wasm", "application/wasm", squeeze(page))
+	if err := proxy(mux, router); err != nil {
+		return err
+	}
+	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", listen)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("serving http://%s/, a program of %d bytes, %d compressed\n", ln.Addr(), len(page), len(squeeze(page)))
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	context.AfterFunc(ctx, func() { _ = server.Close() })
+	if err := server.Serve(ln); ctx.Err() == nil {
+		return err
+	}
+	return nil
+}
+
+// build builds the page, and reads what of Go's belongs to it.
+func build(ctx context.Context, source string) (page, script []byte, err error) {
+	dir, err := os.MkdirTemp("", "page")
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	file := filepath.Join(dir, "page.wasm")
+	cmd := exec.CommandContext(ctx, "go", "build", "-ldflags=-s -w", "-o", file, source) //nolint:gosec // the flag of whoever runs this
+	cmd.Env = append(os.Environ(), "GOOS=js", "GOARCH=wasm")
+	cmd.Stderr = os.Stderr
+	if err := cmd.Run(); err != nil {
+		return nil, nil, err
+	}
+	root, err := exec.CommandContext(ctx, "go", "env", "GOROOT").Output()
+	if err != nil {
+		return nil, nil, err
+	}
+	if script, err = os.ReadFile(filepath.Join(strings.TrimSpace(string(root)), "lib", "wasm", "wasm_exec.js")); err != nil {
+		return nil, nil, err
+	}
+	page, err = os.ReadFile(file)
+	return page, script, err
+}
+
+func squeeze(content []byte) []byte {
+	var b bytes.Buffer
+	w, _ := gzip.NewWriterLevel(&b, gzip.BestCompression)
+	_, _ = w.Write(content)
+	_ = w.Close()
+	return b.Bytes()
+}
+
+// proxy puts the router behind /ws, so that the page needs no other origin than its own.
+func proxy(mux *http.ServeMux, router string) error {
+	to, err := url.Parse(router)
+	if err != nil {
+		return err
+	}
+	mux.Handle("/ws", &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.Out.URL.Scheme, r.Out.URL.Host, r.Out.URL.Path = "http", to.Host, cmp.Or(to.Path, "/")
+		if to.Scheme == "wss" {
+			r.Out.URL.Scheme = "https"
+		}
+		r.Out.Header.Del("Origin") // it is that of this server
+	}})
+	return nil
+}
+
+// serve is the callee: it counts, and tells how often it was interrupted.
+func serve(ctx context.Context, worker *wamp.Session) error {
+	var interrupts atomic.Int64
+	if _, err := wamp.ServeStream(ctx, worker, "com.example.count", func(ctx context.Context, n int, send func(int) error) (int, error) {
+		for i := 1; i < n; i++ {
+			if err := send(i); err != nil {
+				interrupts.Add(1)
+				fmt.Printf("callee: ended after %d results: %v\n", i, context.Cause(ctx))
+				return 0, err
+			}
+		}
+		return n, nil
+	}); err != nil {
+		return err
+	}
+	_, err := worker.Handle(ctx, "com.example.interrupts", func(_ context.Context, inv *wamp.Invocation) error {
+		return inv.Return(wamp.Args(interrupts.Load()))
+	})
+	return err
+}
