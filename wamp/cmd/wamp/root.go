@@ -12,8 +12,9 @@ import (
 
 // tool is one run of the program.
 type tool struct {
-	in        io.Reader
-	out, errs io.Writer
+	in   io.Reader
+	out  io.Writer
+	errs *screen
 
 	flags   settings // what the command line says
 	name    string   // of the context
@@ -23,7 +24,9 @@ type tool struct {
 	verbose int
 	maxTime time.Duration
 
-	show *printer // what prints results, once the command line has been read
+	show     *printer // what prints results, once the command line has been read
+	children children // commands that run for invocations
+	alone    bool     // nobody is there to be asked for a secret
 }
 
 // root makes the command of the program.
@@ -42,7 +45,7 @@ be kept in a context, see wamp help context. An option wins over the variable, a
 context.
 
 Exit codes: 0 done, 1 a fault here, 2 wrong usage, 3 an error was the answer, 4 the login or the
-realm was refused, 5 no connection, 124 out of time, 130 interrupted.`,
+realm was refused, 5 no connection, 124 out of time, 130 interrupted, 141 standard output closed.`,
 		Example: `  wamp router --listen 127.0.0.1:8080
   wamp call --url ws://127.0.0.1:8080/ws com.example.add 2 3
   wamp sub com.example.topic`,
@@ -51,7 +54,12 @@ realm was refused, 5 no connection, 124 out of time, 130 interrupted.`,
 		Args:          cobra.NoArgs,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 		PersistentPreRunE: func(c *cobra.Command, _ []string) (err error) {
-			t.show, err = newPrinter(t.out, t.output, t.format)
+			if t.maxTime < 0 {
+				return usage("--max-time %v is negative", t.maxTime)
+			}
+			ctx, _ := t.within(c.Context()) // ends with the program
+			c.SetContext(ctx)
+			t.show, err = newPrinter(ctx, t.out, t.output, t.format)
 			return err
 		},
 	}
@@ -66,10 +74,19 @@ realm was refused, 5 no connection, 124 out of time, 130 interrupted.`,
 	f.BoolVarP(&t.quiet, "quiet", "q", false, "nothing on standard error but errors")
 	f.CountVarP(&t.verbose, "verbose", "v", "log what happens to standard error; twice: each message")
 	f.DurationVar(&t.maxTime, "max-time", 0, "how long the command may take, 0 for as long as it likes")
-	c.AddCommand(t.callCommand(), t.pingCommand())
+	c.CompletionOptions.DisableDefaultCmd = true // ours says how to install it
+	c.AddCommand(
+		t.callCommand(),
+		t.completionCommand(),
+		t.pingCommand(),
+		t.pubCommand(),
+		t.serveCommand(),
+		t.subCommand(),
+	)
 	for _, sub := range c.Commands() {
 		checkUsage(sub)
 	}
+	completeFlags(c)
 	return c
 }
 
