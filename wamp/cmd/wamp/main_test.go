@@ -73,9 +73,9 @@ func (b *bench) session() *wamp.Session {
 }
 
 // handle serves a procedure beside the program.
-func (b *bench) handle(procedure string, h wamp.Handler) {
+func (b *bench) handle(procedure string, h wamp.Handler, options ...wamp.RegisterOption) {
 	b.Helper()
-	if _, err := b.session().Handle(b.Context(), procedure, h); err != nil {
+	if _, err := b.session().Handle(b.Context(), procedure, h, options...); err != nil {
 		b.Fatal(err)
 	}
 }
