@@ -68,6 +68,15 @@ func (c *children) count() int {
 	return len(c.running)
 }
 
+// kill ends a command that still runs.
+func (c *children) kill(cmd *exec.Cmd) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.running[cmd] {
+		_ = killGroup(cmd.Process)
+	}
+}
+
 // killAll ends all at once, and lets no other begin.
 func (c *children) killAll() {
 	c.mu.Lock() // and never unlocked: the program ends
@@ -268,7 +277,7 @@ func (c *child) fail(err error) {
 		c.wrong = err
 	}
 	c.t.note("wamp: %s: %v", c.inv.Procedure(), err)
-	_ = killGroup(c.cmd.Process)
+	c.t.children.kill(c.cmd)
 }
 
 // failure is the error of a command that has failed: what it says of itself as the last line of

@@ -81,17 +81,17 @@ func TestPrintable(t *testing.T) {
 func TestPayloadOf(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"":                                `{"args":[""]}`,
-		"{}":                              `{"args":[{}]}`,
-		`{"args":[1,2]}`:                  `{"args":[1,2]}`,
-		`{"args":null}`:                   `{"args":[]}`,
-		`{"kwargs":{"a":1.0}}`:            `{"args":[],"kwargs":{"a":1.0}}`,
-		`{"args":[1],"kwargs":{},"x":1}`:  `{"args":[{"args":[1],"kwargs":{},"x":1}]}`,
-		`{"args":[{"$bytes":"AP8="}]}`:    `{"args":[{"$bytes":"AP8="}]}`,
-		`[1,2]`:                           `{"args":[[1,2]]}`,
-		`{"args":5}`:                      "args is not a list",
-		`{"kwargs":[]}`:                   "kwargs is not a dict",
-		`{"args":[1],"args":[2]}`:         "args",
+		"":                                       `{"args":[""]}`,
+		"{}":                                     `{"args":[{}]}`,
+		`{"args":[1,2]}`:                         `{"args":[1,2]}`,
+		`{"args":null}`:                          `{"args":[]}`,
+		`{"kwargs":{"a":1.0}}`:                   `{"args":[],"kwargs":{"a":1.0}}`,
+		`{"args":[1],"kwargs":{},"x":1}`:         `{"args":[{"args":[1],"kwargs":{},"x":1}]}`,
+		`{"args":[{"$bytes":"AP8="}]}`:           `{"args":[{"$bytes":"AP8="}]}`,
+		`[1,2]`:                                  `{"args":[[1,2]]}`,
+		`{"args":5}`:                             "args is not a list",
+		`{"kwargs":[]}`:                          "kwargs is not a dict",
+		`{"args":[1],"args":[2]}`:                "args",
 		`{"args":[],"kwargs":{"$bytes":"AP8="}}`: "kwargs is not a dict",
 	} {
 		p, err := payloadOf(text)
