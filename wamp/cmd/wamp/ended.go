@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/connectanum/connectanum-go/wamp"
 )
@@ -41,7 +40,7 @@ func (t *tool) ended(ctx context.Context, err error) int {
 	case errors.Is(err, errNobodyReads):
 		return exitUnread
 	}
-	fmt.Fprintln(t.errs, "wamp:", strings.TrimPrefix(err.Error(), "wamp: "))
+	fmt.Fprintln(t.errs, "wamp:", bare(err))
 	var answer *wamp.Error
 	if t.output == outputJSON && errors.As(err, &answer) {
 		t.tellError(answer)

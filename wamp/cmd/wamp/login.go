@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"strings"
@@ -118,26 +119,37 @@ func (t *tool) prompt(ctx context.Context, question string) (string, error) {
 		defer tty.Close()
 		in = tty
 	}
-	state, err := term.GetState(int(in.Fd()))
+	out := io.Writer(in)
+	if isTerminal(t.errs.to) {
+		out = t.errs
+	}
+	state, err := term.MakeRaw(int(in.Fd())) // before the question is there: nothing of the answer is shown
 	if err != nil {
 		return "", err
 	}
-	fmt.Fprint(t.errs, question)
 	type answer struct {
-		text []byte
+		text string
 		err  error
 	}
 	asked := make(chan answer, 1)
 	go func() { // ends with the line, or the program
-		text, err := term.ReadPassword(int(in.Fd()))
+		text, err := term.NewTerminal(struct {
+			io.Reader
+			io.Writer
+		}{in, out}, "").ReadPassword(question)
 		asked <- answer{text, err}
 	}()
-	defer fmt.Fprintln(t.errs)
 	select {
 	case a := <-asked:
-		return string(a.text), a.err
+		_ = term.Restore(int(in.Fd()), state)
+		if a.err == io.EOF { // Ctrl-C is a key here
+			t.interrupt()
+			a.err = errInterrupted
+		}
+		return a.text, a.err
 	case <-ctx.Done():
 		_ = term.Restore(int(in.Fd()), state)
+		fmt.Fprintln(out)
 		return "", context.Cause(ctx)
 	}
 }

@@ -15,7 +15,7 @@ func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 func run(args []string, in io.Reader, out, errs io.Writer) int {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
-	t := &tool{in: in, out: out, errs: &screen{to: errs}}
+	t := &tool{in: in, out: out, errs: &screen{to: errs}, interrupt: func() { cancel(errInterrupted) }}
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGTERM)
 	if !signal.Ignored(syscall.SIGHUP) { // nohup has said so, and programs that are run here obey it too

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -24,9 +25,10 @@ type tool struct {
 	verbose int
 	maxTime time.Duration
 
-	show     *printer // what prints results, once the command line has been read
-	children children // commands that run for invocations
-	alone    bool     // nobody is there to be asked for a secret
+	show      *printer // what prints results, once the command line has been read
+	children  children // commands that run for invocations
+	interrupt func()   // as the first signal does
+	alone     bool     // nobody is there to be asked for a secret
 }
 
 // root makes the command of the program.
@@ -119,6 +121,9 @@ func (t *tool) note(format string, args ...any) {
 		fmt.Fprintf(t.errs, format+"\n", args...)
 	}
 }
+
+// bare is the text of an error without the prefix that all of the library's have.
+func bare(err error) string { return strings.TrimPrefix(err.Error(), "wamp: ") }
 
 var (
 	errInterrupted = errors.New("interrupted")

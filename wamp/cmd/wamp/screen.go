@@ -62,29 +62,27 @@ func (t *tool) bar(total int64, what string, options ...progressbar.Option) *bar
 }
 
 // add moves the bar on.
-func (b *bar) add(n int64) {
-	if b != nil {
-		b.s.mu.Lock()
-		defer b.s.mu.Unlock()
-		_ = b.s.bar.Add64(n)
-	}
-}
+func (b *bar) add(n int64) { b.do(func(p *progressbar.ProgressBar) { _ = p.Add64(n) }) }
 
 // tell changes what the bar says.
-func (b *bar) tell(what string) {
-	if b != nil {
-		b.s.mu.Lock()
-		defer b.s.mu.Unlock()
-		b.s.bar.Describe(what)
-	}
+func (b *bar) tell(what string) { b.do(func(p *progressbar.ProgressBar) { p.Describe(what) }) }
+
+// done takes the bar away, for good.
+func (b *bar) done() {
+	b.do(func(p *progressbar.ProgressBar) {
+		_ = p.Clear()
+		b.s.bar = nil
+	})
 }
 
-// done takes the bar away.
-func (b *bar) done() {
-	if b != nil {
-		b.s.mu.Lock()
-		defer b.s.mu.Unlock()
-		_ = b.s.bar.Clear()
-		b.s.bar = nil
+// do does something with a bar that is there.
+func (b *bar) do(f func(*progressbar.ProgressBar)) {
+	if b == nil {
+		return
+	}
+	b.s.mu.Lock()
+	defer b.s.mu.Unlock()
+	if b.s.bar != nil {
+		f(b.s.bar)
 	}
 }

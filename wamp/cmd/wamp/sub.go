@@ -235,7 +235,7 @@ func (t *tool) tellStates(ctx context.Context, s *wamp.Session) {
 		case wamp.Reconnecting:
 			if lost.IsZero() {
 				lost = time.Now()
-				t.note("wamp: %v; connecting again", state.Cause)
+				t.note("wamp: %s; connecting again", bare(state.Cause))
 			}
 		case wamp.Joined:
 			if !lost.IsZero() {
