@@ -48,7 +48,7 @@ context.
 
 Exit codes: 0 done, 1 a fault here, 2 wrong usage, 3 an error was the answer, 4 the login or the
 realm was refused, 5 no connection, 124 out of time, 130 interrupted, 141 standard output closed.`,
-		Example: `  wamp router --listen 127.0.0.1:8080
+		Example: `  wamp ping --url ws://127.0.0.1:8080/ws
   wamp call --url ws://127.0.0.1:8080/ws com.example.add 2 3
   wamp sub com.example.topic`,
 		SilenceUsage:  true,
@@ -85,9 +85,7 @@ realm was refused, 5 no connection, 124 out of time, 130 interrupted, 141 standa
 		t.serveCommand(),
 		t.subCommand(),
 	)
-	for _, sub := range c.Commands() {
-		checkUsage(sub)
-	}
+	checkUsage(c)
 	completeFlags(c)
 	return c
 }
