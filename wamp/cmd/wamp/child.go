@@ -182,7 +182,7 @@ func (p *pipe) Read(b []byte) (int, error) {
 // and --format make of it. A command that has closed its input gets no more, and the caller is
 // not held up.
 func (c *child) feed(to io.WriteCloser) {
-	defer to.Close()
+	defer func() { _ = to.Close() }()
 	closed := false
 	for p := range c.inv.Chunks() {
 		if closed {

@@ -25,7 +25,7 @@ func TestProgressBar(t *testing.T) {
 		return nil
 	})
 	go func() {
-		for range events { //nolint:revive // nobody wants them
+		for range events {
 		}
 	}()
 	stdin := func() *strings.Reader {
