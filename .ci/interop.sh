@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The library against Crossbar and autobahn-python: testdata/interop. Installs them once into the user's cache folder,
 # starts a router of its own on free loopback ports, runs the tests, which start one with a proxy, and those of otelwamp
-# behind the tag interop, stops it.
+# and of the terminal tool behind the tag interop, stops it.
 #   RESTARTS   how often the router is killed and started again under load (default 20)
 #   RUN        only the tests that match      VENV, CROSSBAR, PORTBASE   see testdata/interop/*.sh
 . "$(dirname "$0")/lib.sh"
@@ -34,3 +34,4 @@ bash "$rig/rig.sh" start
 WAMP_INTEROP=$NODE go test -race -tags interop -count=1 -timeout 20m -v -run "${RUN:-.}" \
   ./wamp/internal/interop -restarts "${RESTARTS:-20}"
 (cd wamp/otelwamp && WAMP_INTEROP=$NODE go test -race -tags interop -count=1 -timeout 5m -v -run "${RUN:-Crossbar}" .)
+(cd wamp/cmd/wamp && WAMP_INTEROP=$NODE go test -race -tags interop -count=1 -timeout 5m -v -run "${RUN:-Crossbar}" .)
