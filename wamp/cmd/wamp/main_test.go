@@ -19,6 +19,9 @@ import (
 // program is the built one.
 var program string
 
+// buildFlags are those that it is built with.
+var buildFlags []string
+
 func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "wamp-tool")
 	if err != nil {
@@ -28,7 +31,7 @@ func TestMain(m *testing.M) {
 	if runtime.GOOS == "windows" {
 		program += ".exe"
 	}
-	build := exec.Command("go", "build", "-o", program, ".")
+	build := exec.Command("go", append(append([]string{"build"}, buildFlags...), "-o", program, ".")...)
 	if text, err := build.CombinedOutput(); err != nil {
 		panic(string(text))
 	}

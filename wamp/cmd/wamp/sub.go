@@ -160,6 +160,11 @@ func (t *tool) events(ctx context.Context, s *wamp.Session, topics []string, opt
 		if err != nil {
 			return err
 		}
+		defer func() {
+			if n := sub.Dropped(); n > 0 {
+				t.note("wamp: %d events of %s were dropped in all", n, topic)
+			}
+		}()
 		t.note("wamp: subscribed to %s", topic)
 		go forward(ctx, sub, came)
 	}

@@ -135,6 +135,7 @@ func TestSubSlowReader(t *testing.T) {
 	said.waitFor(t, "events were dropped here")
 	_ = c.Process.Signal(os.Interrupt)
 	_ = c.Wait()
+	said.waitFor(t, fmt.Sprintf("%d events of com.example.flood were dropped in all", lost))
 	if code := c.ProcessState.ExitCode(); code != exitInterrupted {
 		t.Error(code)
 	}
@@ -168,7 +169,13 @@ func TestSubReconnects(t *testing.T) {
 func TestSubThatDoesNotReconnect(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	p := b.start("sub", "com.example.news", "--no-reconnect")
+	p := b.start("sub", "com.example.news") // a kill is final
+	p.waitFor("subscribed")
+	for _, s := range b.router.Sessions() {
+		b.router.Kill(s.ID, "wamp.close.killed")
+	}
+	p.ends(exitNetwork, "wamp.close.killed")
+	p = b.start("sub", "com.example.news", "--no-reconnect")
 	p.waitFor("subscribed")
 	b.router.Close()
 	p.ends(exitNetwork)
