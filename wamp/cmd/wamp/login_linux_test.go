@@ -76,3 +76,19 @@ func TestPromptForAPassphrase(t *testing.T) {
 		t.Errorf("%q", text)
 	}
 }
+
+// Completion asks nobody, also where there is a terminal.
+func TestCompletionDoesNotPrompt(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, wamptest.WithLogins(tickets))
+	tty := newTerminal(t)
+	c := b.command("__complete", "call", "--auth", "ticket", "--authid", "joe", "com.")
+	c.Stdin = tty.stream
+	tty.owns(c)
+	p := b.begin(c)
+	p.wants(noFiles)
+	p.ends(0)
+	if text := tty.screen.String(); text != "" {
+		t.Errorf("the screen has %q", text)
+	}
+}
