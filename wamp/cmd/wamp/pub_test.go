@@ -6,7 +6,6 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/connectanum/connectanum-go/wamp"
 	"github.com/connectanum/connectanum-go/wamp/proto"
@@ -135,6 +134,7 @@ func TestPubMany(t *testing.T) {
 // A publish that the router refuses, and one whose outcome nobody knows.
 func TestPubRefused(t *testing.T) {
 	t.Parallel()
+	dropped := make(chan bool, 3)
 	b := newBench(t, wamptest.WithReceive(func(_ proto.ID, m *proto.Message) wamptest.Action {
 		if m.Type != proto.Publish {
 			return wamptest.Pass()
@@ -143,6 +143,7 @@ func TestPubRefused(t *testing.T) {
 		case "com.example.forbidden":
 			return wamptest.Replace(&proto.Message{Type: proto.Publish, Request: m.Request, Options: m.Options, URI: "wamp.forbidden"})
 		case "com.example.hole":
+			dropped <- true
 			return wamptest.Drop()
 		}
 		return wamptest.Pass()
@@ -155,7 +156,9 @@ func TestPubRefused(t *testing.T) {
 
 	p := b.start("pub", "com.example.hole", "--stdin")
 	_, _ = io.WriteString(p.in, "a\nb\nc\n")
-	time.Sleep(200 * time.Millisecond)
+	for range 3 {
+		wait(t, dropped)
+	}
 	p.signal(os.Interrupt)
 	p.ends(exitInterrupted, "published 0 events", "of 3 more nobody knows")
 
