@@ -34,4 +34,4 @@ bash "$rig/rig.sh" start
 WAMP_INTEROP=$NODE go test -race -tags interop -count=1 -timeout 20m -v -run "${RUN:-.}" \
   ./wamp/internal/interop -restarts "${RESTARTS:-20}"
 (cd wamp/otelwamp && WAMP_INTEROP=$NODE go test -race -tags interop -count=1 -timeout 5m -v -run "${RUN:-Crossbar}" .)
-(cd wamp/cmd/wamp && WAMP_INTEROP=$NODE go test -race -tags interop -count=1 -timeout 5m -v -run "${RUN:-AtCrossbar}" .)
+(cd wamp/cmd/wamp && WAMP_INTEROP=$NODE go test -race -tags interop -count=1 -timeout 5m -v -run "${RUN:-Crossbar}" .)

@@ -72,7 +72,13 @@ func SSHSigner(s ssh.Signer) (crypto.Signer, error) {
 	if s == nil {
 		return nil, &CredentialError{Method: proof.Cryptosign, Problem: "the key is nil"}
 	}
-	k, ok := s.PublicKey().(ssh.CryptoPublicKey)
+	key := s.PublicKey()
+	if _, ok := key.(ssh.CryptoPublicKey); !ok && key != nil { // an agent's, which has the bytes only
+		if parsed, err := ssh.ParsePublicKey(key.Marshal()); err == nil {
+			key = parsed
+		}
+	}
+	k, ok := key.(ssh.CryptoPublicKey)
 	if !ok {
 		return nil, &CredentialError{Method: proof.Cryptosign, Problem: "the key is no Ed25519 key"}
 	}

@@ -10,6 +10,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -110,23 +111,27 @@ func TestSigners(t *testing.T) {
 		s, err := accept.Cryptosign(h, nil, nil)
 		return signServer{CryptosignLogin: s}, err
 	}
-	// an agent, as it is reached over its socket
 	keyring := agent.NewKeyring()
 	if err := keyring.Add(agent.AddedKey{PrivateKey: seed(2)}); err != nil {
 		t.Fatal(err)
 	}
-	signers, err := keyring.Signers()
-	if err != nil {
-		t.Fatal(err)
+	ours, its := net.Pipe()
+	defer ours.Close()
+	go func() { _ = agent.ServeAgent(keyring, its) }()
+	for name, a := range map[string]agent.Agent{"in memory": keyring, "over its socket": agent.NewClient(ours)} {
+		signers, err := a.Signers()
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		key, err := authn.SSHSigner(signers[0])
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		if err := login(t, authn.Cryptosign("joe", key), router); err != nil {
+			t.Error(name, err)
+		}
+		mustNotShow(t, key, string(seed(2).Seed()))
 	}
-	key, err := authn.SSHSigner(signers[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := login(t, authn.Cryptosign("joe", key), router); err != nil {
-		t.Error(err)
-	}
-	mustNotShow(t, key, string(seed(2).Seed()))
 	other, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)

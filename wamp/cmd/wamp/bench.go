@@ -33,7 +33,7 @@ type benchFlags struct {
 func (t *tool) benchCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "bench",
-		Short: "Measure a router, and this library beside a client that does as little as it can",
+		Short: "Measure a router, and what this library costs",
 		Long: `bench measures a router through this library and, in turns with that, through the floor: a client
 written by hand that sends fixed bytes and does as little as a client can. What both have in common
 is the router's; the ratio between them is what the library costs.
@@ -73,7 +73,7 @@ func (t *tool) benchWork(work, short, long, example string) *cobra.Command {
 	c := &cobra.Command{
 		Use:     work,
 		Short:   short,
-		Long:    long + " wamp bench --help says what is printed.",
+		Long:    long + "\n\nwamp bench --help says what is printed.",
 		Example: example,
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {

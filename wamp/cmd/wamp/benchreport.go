@@ -9,7 +9,6 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 )
 
@@ -196,7 +195,7 @@ func next125(d time.Duration) time.Duration {
 
 // benchBar shows how far a run has come, where somebody sees it.
 type benchBar struct {
-	bar  *progressbar.ProgressBar // nil: nobody does
+	bar  *bar
 	stop chan struct{}
 	over chan struct{}
 }
@@ -204,15 +203,8 @@ type benchBar struct {
 // newBenchBar makes the bar of a run that takes as long. It is drawn by a goroutine that
 // ends with end.
 func (t *tool) newBenchBar(all time.Duration) *benchBar {
-	b := &benchBar{stop: make(chan struct{}), over: make(chan struct{})}
-	errs, is := t.errs.(*os.File)
-	if t.quiet || !is || !isTerminal(errs) {
-		close(b.over)
-		return b
-	}
 	const steps = 1000
-	b.bar = progressbar.NewOptions(steps, progressbar.OptionSetWriter(errs), progressbar.OptionClearOnFinish(),
-		progressbar.OptionSetWidth(30), progressbar.OptionSetDescription("warming up"))
+	b := &benchBar{bar: t.barOf(steps, "warming up"), stop: make(chan struct{}), over: make(chan struct{})}
 	begun := time.Now()
 	go func() {
 		defer close(b.over)
@@ -221,9 +213,9 @@ func (t *tool) newBenchBar(all time.Duration) *benchBar {
 		for {
 			select {
 			case <-tick.C:
-				_ = b.bar.Set(min(int(time.Since(begun)*steps/all), steps-1))
+				b.bar.set(min(int(time.Since(begun)*steps/all), steps-1))
 			case <-b.stop:
-				_ = b.bar.Finish()
+				b.bar.done()
 				return
 			}
 		}
@@ -232,11 +224,7 @@ func (t *tool) newBenchBar(all time.Duration) *benchBar {
 }
 
 // on says what is measured now.
-func (b *benchBar) on(what string) {
-	if b.bar != nil {
-		b.bar.Describe(what)
-	}
-}
+func (b *benchBar) on(what string) { b.bar.tell(what) }
 
 func (b *benchBar) end() {
 	close(b.stop)

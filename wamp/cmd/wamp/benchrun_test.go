@@ -68,7 +68,7 @@ func TestBenchLogin(t *testing.T) {
 	key := b.keygen(files("key"))
 	b.replace(files("logins.json"), "KEY", key.PublicKey)
 	cert, certKey := certificate(t)
-	url := b.serve("--login", files("logins.json"), "--tls-cert", cert, "--tls-key", certKey)
+	url := b.routerAt("--login", files("logins.json"), "--tls-cert", cert, "--tls-key", certKey)
 	for _, login := range [][]string{
 		{"--auth", "ticket", "--authid", "alice", "--secret-file", files("ticket")}, {"--auth", "cra", "--authid", "alice", "--secret-file", files("ticket")},
 		{"--auth", "scram", "--authid", "alice", "--secret-file", files("ticket")}, {"--key", files("key")},

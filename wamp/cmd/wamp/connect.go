@@ -4,39 +4,36 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/crypto/ssh/agent"
-	"golang.org/x/term"
 
 	"github.com/connectanum/connectanum-go/wamp"
-	"github.com/connectanum/connectanum-go/wamp/authn"
 	"github.com/connectanum/connectanum-go/wamp/codec"
 	"github.com/connectanum/connectanum-go/wamp/transport"
 )
 
 // with connects, runs f with the session, and closes it, whatever becomes of ctx.
 func (t *tool) with(c *cobra.Command, f func(ctx context.Context, s *wamp.Session) error, options ...wamp.Option) error {
-	ctx, cancel := t.within(c.Context())
-	defer cancel()
+	ctx := c.Context()
 	s, err := t.connect(ctx, c, options...)
 	if err != nil {
 		return err
 	}
-	defer func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
-		defer cancel()
-		_ = s.Close(ctx)
-	}()
+	defer t.close(ctx, s)
 	return f(ctx, s)
+}
+
+// close closes a session, whatever has become of ctx.
+func (t *tool) close(ctx context.Context, s *wamp.Session) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer cancel()
+	_ = s.Close(ctx)
 }
 
 // connect joins the realm as the command line, the environment and the context say.
@@ -44,6 +41,9 @@ func (t *tool) connect(ctx context.Context, c *cobra.Command, more ...wamp.Optio
 	s, err := t.settled(c.Flags())
 	if err != nil {
 		return nil, err
+	}
+	if _, err := transport.ParseAddress(s.URL); err != nil {
+		return nil, usage("--url: %w", err)
 	}
 	options, err := s.options(ctx, t)
 	if err != nil {
@@ -73,6 +73,13 @@ func (s *settings) options(ctx context.Context, t *tool) (options []wamp.Option,
 	if cfg != nil {
 		options = append(options, wamp.WithTLS(cfg))
 	}
+	if t.verbose > 1 {
+		seeing, err := t.seeing(s.URL, cfg)
+		if err != nil {
+			return nil, err
+		}
+		options = append(options, seeing)
+	}
 	login, err := s.login(ctx, t)
 	if err != nil {
 		return nil, err
@@ -98,9 +105,6 @@ func (s *settings) codecs() (codecs []codec.Codec, err error) {
 	return codecs, nil
 }
 
-// methods are the values of --auth.
-var methods = []string{"anonymous", "ticket", "cra", "scram", "cryptosign", "tls"}
-
 // check reports what cannot be meant, without a look at any file.
 func (s *settings) check() error {
 	if s.URL != "" {
@@ -111,8 +115,8 @@ func (s *settings) check() error {
 	if _, err := s.codecs(); err != nil {
 		return err
 	}
-	if s.Auth != "" && !slices.Contains(methods, s.Auth) {
-		return usage("--auth %q is none of %s", s.Auth, strings.Join(methods, ", "))
+	if s.Auth != "" && !slices.Contains(authMethods, s.Auth) {
+		return usage("--auth %q is none of %s", s.Auth, strings.Join(authMethods, ", "))
 	}
 	return nil
 }
@@ -145,159 +149,4 @@ func (s *settings) tlsConfig() (*tls.Config, error) {
 		cfg.Certificates = []tls.Certificate{cert}
 	}
 	return cfg, nil
-}
-
-// login is the method to log in by, nil for the library's own.
-func (s *settings) login(ctx context.Context, t *tool) (authn.Authenticator, error) {
-	method := s.Auth
-	if method == "" {
-		switch {
-		case s.Key != "":
-			method = "cryptosign"
-		case s.SecretFile != "":
-			return nil, usage("--secret-file without --auth")
-		case s.AuthID != "":
-			return nil, usage("--authid without --auth")
-		}
-	}
-	secret := func(context.Context, authn.Request) (string, error) { return s.secret(ctx, t) }
-	switch method {
-	case "":
-		return nil, nil
-	case "anonymous":
-		return authn.Anonymous(), nil
-	case "tls":
-		return authn.TLS(), nil
-	}
-	if s.AuthID == "" && method != "cryptosign" {
-		return nil, usage("--auth %s needs --authid", method)
-	}
-	switch method {
-	case "ticket":
-		return authn.Ticket(s.AuthID, secret), nil
-	case "cra":
-		return authn.CRA(s.AuthID, secret), nil
-	case "scram":
-		return authn.SCRAM(s.AuthID, secret), nil
-	case "cryptosign":
-		return s.cryptosign(ctx, t)
-	}
-	return nil, usage("--auth %q is none of %s", method, strings.Join(methods, ", "))
-}
-
-// secret is the ticket or password: of a file, of the environment, or asked for.
-func (s *settings) secret(ctx context.Context, t *tool) (string, error) {
-	if s.SecretFile != "" {
-		text, err := os.ReadFile(s.SecretFile)
-		if err != nil {
-			return "", fmt.Errorf("--secret-file: %w", err)
-		}
-		return strings.TrimRight(string(text), "\r\n"), nil
-	}
-	if v, ok := os.LookupEnv("WAMP_SECRET"); ok {
-		return v, nil
-	}
-	return t.promptOnce(ctx, fmt.Sprintf("Secret of %s: ", s.AuthID))
-}
-
-// promptOnce asks for a secret of which a command with several sessions has more need.
-func (t *tool) promptOnce(ctx context.Context, question string) (string, error) {
-	t.asked.Lock()
-	defer t.asked.Unlock()
-	if answer, is := t.answers[question]; is {
-		return answer, nil
-	}
-	answer, err := t.prompt(ctx, question)
-	if err == nil {
-		if t.answers == nil {
-			t.answers = map[string]string{}
-		}
-		t.answers[question] = answer
-	}
-	return answer, err
-}
-
-// asks reports whether there is a terminal to ask at.
-func (t *tool) asks() bool {
-	in, ok := t.in.(*os.File)
-	return ok && isTerminal(in)
-}
-
-func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
-
-// prompt asks for a secret on the terminal.
-func (t *tool) prompt(ctx context.Context, question string) (string, error) {
-	in, ok := t.in.(*os.File)
-	if !ok || !term.IsTerminal(int(in.Fd())) {
-		return "", usage("a secret is needed: --secret-file, $WAMP_SECRET, or a terminal to ask at")
-	}
-	state, err := term.GetState(int(in.Fd()))
-	if err != nil {
-		return "", err
-	}
-	fmt.Fprint(t.errs, question)
-	type answer struct {
-		text []byte
-		err  error
-	}
-	asked := make(chan answer, 1)
-	go func() { // ends with the line, or the program
-		text, err := term.ReadPassword(int(in.Fd()))
-		asked <- answer{text, err}
-	}()
-	select {
-	case a := <-asked:
-		fmt.Fprintln(t.errs)
-		return string(a.text), a.err
-	case <-ctx.Done():
-		_ = term.Restore(int(in.Fd()), state)
-		fmt.Fprintln(t.errs)
-		return "", context.Cause(ctx)
-	}
-}
-
-// agentKey is the --key that stands for the keys of a running ssh-agent.
-const agentKey = "ssh-agent"
-
-// cryptosign logs in with a key.
-func (s *settings) cryptosign(ctx context.Context, t *tool) (authn.Authenticator, error) {
-	switch s.Key {
-	case "":
-		return nil, usage("--auth cryptosign needs --key")
-	case agentKey:
-		return s.agent()
-	}
-	text, err := os.ReadFile(s.Key)
-	if err != nil {
-		return nil, fmt.Errorf("--key: %w", err)
-	}
-	if hex := strings.TrimSpace(string(text)); len(hex) == 64 && !strings.Contains(hex, "\n") {
-		return authn.CryptosignHex(s.AuthID, hex)
-	}
-	ask := func(context.Context, authn.Request) (string, error) {
-		return t.promptOnce(ctx, "Passphrase of "+s.Key+": ")
-	}
-	return authn.CryptosignFile(s.AuthID, s.Key, authn.WithPassphrase(ask))
-}
-
-// agent logs in with the first Ed25519 key that the ssh-agent has.
-func (s *settings) agent() (authn.Authenticator, error) {
-	path := os.Getenv("SSH_AUTH_SOCK")
-	if path == "" {
-		return nil, errors.New("--key ssh-agent: $SSH_AUTH_SOCK names no agent")
-	}
-	conn, err := net.Dial("unix", path) //nolint:noctx // a socket of this machine
-	if err != nil {
-		return nil, fmt.Errorf("--key ssh-agent: %w", err)
-	}
-	signers, err := agent.NewClient(conn).Signers()
-	if err != nil {
-		return nil, fmt.Errorf("--key ssh-agent: %w", err)
-	}
-	for _, signer := range signers {
-		if key, err := authn.SSHSigner(signer); err == nil {
-			return authn.Cryptosign(s.AuthID, key), nil
-		}
-	}
-	return nil, errors.New("--key ssh-agent: the agent has no Ed25519 key")
 }

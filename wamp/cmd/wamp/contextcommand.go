@@ -72,6 +72,8 @@ func (t *tool) contextAdd() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "add NAME",
 		Short: "Keep the given options under a name",
+		Long: `add keeps the options of the connection that stand on the command line, and no secret: the files of secrets
+and keys are named by their absolute paths.`,
 		Example: `  wamp context add lab --url ws://10.0.0.7:8080/ws --realm lab --auth ticket --authid bob --secret-file ~/bob.ticket
   wamp context add here --url ws://127.0.0.1:8080/ws --select`,
 		Args: cobra.ExactArgs(1),
@@ -111,6 +113,7 @@ func (t *tool) contextList() *cobra.Command {
 	return &cobra.Command{
 		Use:     "ls",
 		Short:   "List the contexts",
+		Long:    `ls lists the contexts, and says which one is selected.`,
 		Example: "  wamp context ls -o pretty",
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
@@ -139,6 +142,7 @@ func (t *tool) contextShow() *cobra.Command {
 	return &cobra.Command{
 		Use:               "show [NAME]",
 		Short:             "Print a context, the selected one without a name",
+		Long:              `show prints a context: the one that is named, or else the selected one.`,
 		Example:           "  wamp context show lab -o pretty",
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: completeContexts,
@@ -168,6 +172,7 @@ func (t *tool) contextSelect() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "select NAME",
 		Short: "Use a context from now on",
+		Long:  `select makes a context the one that commands use without --context and $WAMP_CONTEXT; --none makes it none.`,
 		Example: `  wamp context select lab
   wamp context select --none`,
 		Args:              cobra.MaximumNArgs(1),
@@ -193,6 +198,7 @@ func (t *tool) contextRemove() *cobra.Command {
 	return &cobra.Command{
 		Use:               "rm NAME",
 		Short:             "Remove a context",
+		Long:              `rm removes a context. Where it is the selected one, none is selected then.`,
 		Example:           "  wamp context rm lab",
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: completeContexts,

@@ -214,8 +214,7 @@ func (p *printer) description(l descriptionLine) error {
 		fmt.Fprintf(w, "%s\t%s\n", first(i, "subscribers"), visible(s.name()+" "+s.AuthRole))
 	}
 	_ = w.Flush() // into memory
-	_, err := p.out.Write(b.Bytes())
-	return err
+	return p.write(b.Bytes())
 }
 
 // first is the title of the first line of several.

@@ -19,6 +19,7 @@
 //	5    no connection to the router, or it was lost
 //	124  time ran out
 //	130  interrupted
+//	141  nobody reads standard output any more
 //
 // It is a module of its own: what it needs of others is no part of the library's go.mod.
 package main

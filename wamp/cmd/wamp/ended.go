@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/connectanum/connectanum-go/wamp"
 )
@@ -20,6 +19,7 @@ const (
 	exitNetwork     = 5
 	exitTimeout     = 124
 	exitInterrupted = 130
+	exitUnread      = 141
 )
 
 // usageError is a command line that is wrong.
@@ -32,10 +32,15 @@ func usage(format string, args ...any) error { return &usageError{fmt.Errorf(for
 
 // ended tells of the error of a command, and returns the exit code.
 func (t *tool) ended(ctx context.Context, err error) int {
-	if err == nil {
+	switch {
+	case err == nil && context.Cause(ctx) == errInterrupted && !t.toTheEnd:
+		return exitInterrupted // whatever came of it: what was to come behind it is not wanted
+	case err == nil:
 		return exitDone
+	case errors.Is(err, errNobodyReads):
+		return exitUnread
 	}
-	fmt.Fprintln(t.errs, "wamp:", strings.TrimPrefix(err.Error(), "wamp: ")) // as the library begins, too
+	fmt.Fprintln(t.errs, "wamp:", bare(err))
 	var answer *wamp.Error
 	if t.output == outputJSON && errors.As(err, &answer) {
 		t.tellError(answer)
@@ -63,27 +68,31 @@ func (t *tool) tellError(e *wamp.Error) {
 // exitCode says how the program ends with an error. ctx is that of the program.
 func exitCode(ctx context.Context, err error) int {
 	var wrong *usageError
+	var uri *wamp.URIError
 	var answer *wamp.Error
+	var feature *wamp.FeatureError
+	var revoked *wamp.RevokedError
 	var abort *wamp.AbortError
 	var login *wamp.LoginError
 	var child *childError
-	var lacks *wamp.FeatureError
 	var none notFoundError
 	switch {
 	case errors.As(err, &child):
 		return child.code
-	case errors.As(err, &wrong):
+	case errors.As(err, &wrong), errors.As(err, &uri):
 		return exitUsage
 	case errors.Is(context.Cause(ctx), errInterrupted):
 		return exitInterrupted
-	case errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, errMaxTime):
 		return exitTimeout
-	case errors.As(err, &answer), errors.As(err, &lacks), errors.As(err, &none):
-		return exitAnswer
 	case errors.As(err, &abort), errors.As(err, &login):
 		return exitRefused
-	case ofNetwork(err):
+	case ofNetwork(err): // a dial that takes too long too
 		return exitNetwork
+	case errors.Is(err, context.DeadlineExceeded):
+		return exitTimeout
+	case errors.As(err, &answer), errors.As(err, &feature), errors.As(err, &revoked), errors.As(err, &none):
+		return exitAnswer
 	}
 	return exitFault
 }

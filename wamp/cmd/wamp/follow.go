@@ -20,7 +20,7 @@ const (
 func (t *tool) follow(ctx context.Context, s *wamp.Session, asked []string, pattern string) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	t.tellStates(ctx, s)
+	go t.tellStates(ctx, s)
 	api := meta.Of(s)
 	changes := make(chan meta.Change[entryLine])
 	for _, kind := range asked {
@@ -72,8 +72,7 @@ func (p *printer) change(l entryLine) error {
 	for i := range row {
 		row[i] = visible(row[i])
 	}
-	_, err := fmt.Fprintf(p.out, "%s %s: %v\n", l.Change, l.Kind, row)
-	return err
+	return p.write(fmt.Appendf(nil, "%s %s: %v\n", l.Change, l.Kind, row))
 }
 
 // followed follows one kind of things, and hands its changes on until ctx ends.
@@ -99,23 +98,6 @@ func followed[T any](ctx context.Context, follow func(context.Context) ([]T, <-c
 		}
 	}()
 	return first, nil
-}
-
-// tellStates tells of a connection that is lost, and of one that is there again.
-func (t *tool) tellStates(ctx context.Context, s *wamp.Session) {
-	states := s.States(ctx)
-	go func() { // ends with ctx
-		lost := false
-		for st := range states {
-			switch {
-			case st.Phase == wamp.Joined && lost:
-				t.note("wamp: connected again")
-			case st.Phase == wamp.Reconnecting && !lost:
-				t.note("wamp: the connection is lost, trying again: %v", st.Cause)
-			}
-			lost = st.Phase != wamp.Joined
-		}
-	}()
 }
 
 // lacks reports whether an error says that the router has not announced a feature.

@@ -54,8 +54,8 @@ func TestLsFollow(t *testing.T) {
 	}
 	f.lineWith(fmt.Sprintf("added session  %d", other.ID()))
 	b.router.Restart()
-	f.says("the connection is lost")
-	f.says("connected again")
+	f.waitFor("connection lost")
+	f.waitFor("connected again")
 	f.lineWith(fmt.Sprintf("removed session  %d", other.ID()))
 	b.peer = nil
 	if _, err := b.session().Subscribe(ctx, "com.example.news"); err != nil {

@@ -25,7 +25,7 @@ func TestKeygenPassphrase(t *testing.T) {
 	if err := os.WriteFile(logins, fmt.Appendf(nil, `[{"method":"cryptosign","authid":"alice","keys":[%q]}]`, public), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	url := b.serve("--login", logins, "--demo")
+	url := b.routerAt("--login", logins, "--demo")
 	use := b.console(nil, "call", "--url", url, "--key", file, "com.example.add", "2", "3")
 	use.answers("Passphrase of "+file+": ", "open sesame\n")
 	if code := use.code(); code != 0 {

@@ -43,7 +43,7 @@ func TestKeygenLogsIn(t *testing.T) {
 	if err := os.WriteFile(logins, []byte(text), 0o644); err != nil { // of public keys
 		t.Fatal(err)
 	}
-	url := b.serve("--login", logins, "--demo")
+	url := b.routerAt("--login", logins, "--demo")
 	b.expect(b.run("call", "--url", url, "--key", plain, "--authid", "alice", "com.example.add", "2", "3"), 0, `{"args":[5]}`+"\n")
 	b.expect(b.run("call", "--url", url, "--key", ssh, "com.example.add", "2", "3"), 0, `{"args":[5]}`+"\n")
 	b.expect(b.run("call", "--url", url, "--key", ssh, "--authid", "alice", "com.example.add", "2", "3"), exitRefused, "", "no_such_principal")

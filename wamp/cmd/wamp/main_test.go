@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -18,6 +19,9 @@ import (
 
 // program is the built one.
 var program string
+
+// buildFlags are those that it is built with.
+var buildFlags []string
 
 func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "wamp-tool")
@@ -42,6 +46,7 @@ type bench struct {
 	*testing.T
 	router *wamptest.Router
 	url    string
+	mu     sync.Mutex
 	peer   *wamp.Session
 	config string // $XDG_CONFIG_HOME
 }
@@ -61,6 +66,8 @@ func newBench(t *testing.T, options ...wamptest.Option) *bench {
 // session joins the realm beside the program.
 func (b *bench) session() *wamp.Session {
 	b.Helper()
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	if b.peer == nil {
 		s, err := wamp.Connect(b.Context(), b.url, "realm1")
 		if err != nil {

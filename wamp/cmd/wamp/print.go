@@ -2,11 +2,14 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
 	"text/template"
+	"time"
 )
 
 // The values of --output.
@@ -16,16 +19,28 @@ const (
 	outputPretty = "pretty"
 )
 
-// printer writes results.
+// printer writes results. Its methods may be called from any goroutine.
 type printer struct {
-	out    io.Writer
 	output string
 	format *template.Template // nil without --format
+	writes chan write         // to the goroutine that writes
+	over   <-chan struct{}    // closed when nobody waits for it any longer
+	ctx    context.Context    // of the command
 }
 
-// newPrinter checks what the command line says of results.
-func newPrinter(out io.Writer, output, format string) (*printer, error) {
-	p := &printer{out: out, output: output}
+// write is one result on its way out.
+type write struct {
+	text []byte
+	done chan error
+}
+
+// printGrace is how long the last results may take to be written when the command is over:
+// who reads may have stopped.
+const printGrace = time.Second
+
+// newPrinter checks what the command line says of results. ctx is that of the command.
+func newPrinter(ctx context.Context, out io.Writer, output, format string) (*printer, error) {
+	p := &printer{output: output, writes: make(chan write), ctx: ctx}
 	switch output {
 	case outputJSON, outputRaw, outputPretty:
 	default:
@@ -38,6 +53,15 @@ func newPrinter(out io.Writer, output, format string) (*printer, error) {
 		}
 		p.format = t
 	}
+	over := make(chan struct{})
+	p.over = over
+	context.AfterFunc(ctx, func() { time.AfterFunc(printGrace, func() { close(over) }) })
+	go func() { // ends with the program
+		for w := range p.writes {
+			_, err := out.Write(w.text)
+			w.done <- err
+		}
+	}()
 	return p, nil
 }
 
@@ -47,15 +71,47 @@ type line interface{ raw() []any }
 // raw returns the arguments.
 func (c content) raw() []any { return c.Args }
 
-// print writes one result, by one Write.
+// errNobodyReads ends a command whose output nobody reads.
+var errNobodyReads = errors.New("nobody reads standard output")
+
+// print writes one result, by one Write. It waits for who reads while the command goes on,
+// and a moment longer.
 func (p *printer) print(l line) error {
+	text, err := p.text(l)
+	if err != nil {
+		return err
+	}
+	return p.write(text)
+}
+
+// write writes text that is printed already, as print does.
+func (p *printer) write(text []byte) error {
+	w := write{text, make(chan error, 1)}
+	select {
+	case p.writes <- w:
+	case <-p.over:
+		return context.Cause(p.ctx)
+	}
+	select {
+	case err := <-w.done:
+		if isBrokenPipe(err) {
+			return errNobodyReads
+		}
+		return err
+	case <-p.over:
+		return context.Cause(p.ctx)
+	}
+}
+
+// text is a result as it is written.
+func (p *printer) text(l line) ([]byte, error) {
 	var b bytes.Buffer
 	switch {
 	case p.format != nil:
 		if err := p.format.Execute(&b, l); err != nil {
-			return err
+			return nil, err
 		}
-		if !strings.HasSuffix(b.String(), "\n") {
+		if !bytes.HasSuffix(b.Bytes(), []byte("\n")) {
 			b.WriteByte('\n')
 		}
 	case p.output == outputRaw:
@@ -70,11 +126,10 @@ func (p *printer) print(l line) error {
 			e.SetIndent("", "  ")
 		}
 		if err := e.Encode(l); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	_, err := p.out.Write(b.Bytes())
-	return err
+	return b.Bytes(), nil
 }
 
 // text is a value as -o raw writes it: a string as it is, binary as it is, the rest as JSON.
@@ -83,10 +138,8 @@ func text(v any) []byte {
 	case string:
 		return []byte(v)
 	case map[string]any:
-		if encoded, ok := v[bytesKey].(string); ok && len(v) == 1 {
-			if b, err := plain(map[string]any{bytesKey: encoded}); err == nil {
-				return b.([]byte)
-			}
+		if b, ok, err := binary(v); ok && err == nil {
+			return b
 		}
 	}
 	return []byte(compact(v))

@@ -2,5 +2,5 @@
 
 package main
 
-// buildFlags build the program as the tests are.
-var buildFlags = []string{"-race"}
+// The program is built as its tests are.
+func init() { buildFlags = append(buildFlags, "-race") }

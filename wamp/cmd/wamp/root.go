@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,8 +15,9 @@ import (
 
 // tool is one run of the program.
 type tool struct {
-	in        io.Reader
-	out, errs io.Writer
+	in   io.Reader
+	out  io.Writer
+	errs *screen
 
 	flags   settings // what the command line says
 	name    string   // of the context
@@ -28,8 +30,12 @@ type tool struct {
 	asked   sync.Mutex // guards answers, and is held while somebody is asked
 	answers map[string]string
 
-	lent atomic.Bool // a program of the user's has the terminal: signals are its business
-	show *printer    // what prints results, once the command line has been read
+	lent      atomic.Bool // a program of the user's has the terminal: signals are its business
+	toTheEnd  bool        // an interrupt is how it ends in order
+	show      *printer    // what prints results, once the command line has been read
+	children  children    // commands that run for invocations
+	interrupt func()      // as the first signal does
+	alone     bool        // nobody is there to be asked for a secret
 }
 
 // root makes the command of the program.
@@ -48,7 +54,7 @@ be kept in a context, see wamp help context. An option wins over the variable, a
 context.
 
 Exit codes: 0 done, 1 a fault here, 2 wrong usage, 3 an error, or nothing, was the answer, 4 the login or the
-realm was refused, 5 no connection, 124 out of time, 130 interrupted.`,
+realm was refused, 5 no connection, 124 out of time, 130 interrupted, 141 standard output closed.`,
 		Example: `  wamp router --listen 127.0.0.1:8080
   wamp call --url ws://127.0.0.1:8080/ws com.example.add 2 3
   wamp sub com.example.topic`,
@@ -57,7 +63,12 @@ realm was refused, 5 no connection, 124 out of time, 130 interrupted.`,
 		Args:          cobra.NoArgs,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 		PersistentPreRunE: func(c *cobra.Command, _ []string) (err error) {
-			t.show, err = newPrinter(t.out, t.output, t.format)
+			if t.maxTime < 0 {
+				return usage("--max-time %v is negative", t.maxTime)
+			}
+			ctx, _ := t.within(c.Context()) // ends with the program
+			c.SetContext(ctx)
+			t.show, err = newPrinter(ctx, t.out, t.output, t.format)
 			return err
 		},
 	}
@@ -72,21 +83,25 @@ realm was refused, 5 no connection, 124 out of time, 130 interrupted.`,
 	f.BoolVarP(&t.quiet, "quiet", "q", false, "nothing on standard error but errors")
 	f.CountVarP(&t.verbose, "verbose", "v", "log what happens to standard error; twice: each message")
 	f.DurationVar(&t.maxTime, "max-time", 0, "how long the command may take, 0 for as long as it likes")
+	c.CompletionOptions.DisableDefaultCmd = true // ours says how to install it
 	c.AddCommand(
-		t.callCommand(),
-		t.lsCommand(),
-		t.describeCommand(),
-		t.killCommand(),
-		t.traceCommand(),
-		t.pingCommand(),
 		t.benchCommand(),
-		t.routerCommand(),
-		t.keygenCommand(),
+		t.callCommand(),
+		t.completionCommand(),
 		t.contextCommand(),
+		t.describeCommand(),
+		t.keygenCommand(),
+		t.killCommand(),
+		t.lsCommand(),
+		t.pingCommand(),
+		t.pubCommand(),
+		t.routerCommand(),
+		t.serveCommand(),
+		t.subCommand(),
+		t.traceCommand(),
 	)
-	for _, sub := range c.Commands() {
-		checkUsage(sub)
-	}
+	checkUsage(c)
+	completeFlags(c)
 	return c
 }
 
@@ -119,6 +134,9 @@ func (t *tool) note(format string, args ...any) {
 		fmt.Fprintf(t.errs, format+"\n", args...)
 	}
 }
+
+// bare is the text of an error without the prefix that all of the library's have.
+func bare(err error) string { return strings.TrimPrefix(err.Error(), "wamp: ") }
 
 var (
 	errInterrupted = errors.New("interrupted")

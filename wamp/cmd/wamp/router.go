@@ -169,7 +169,8 @@ func (t *tool) router(ctx context.Context, c *cobra.Command, f *routerFlags) err
 	defer cancel()
 	_ = r.WaitFor(patient, func(s wamptest.Stats) bool { return s.Sessions == 0 })
 	if errors.Is(err, errInterrupted) {
-		return nil // it has done what it was there for
+		t.toTheEnd = true // it has done what it was there for
+		return nil
 	}
 	return err
 }

@@ -19,8 +19,8 @@ import (
 	"github.com/connectanum/connectanum-go/wamp/wamptest"
 )
 
-// serve runs wamp router at a free port until the test ends, and returns its address.
-func (b *bench) serve(args ...string) (url string) {
+// routerAt runs wamp router at a free port until the test ends, and returns its address.
+func (b *bench) routerAt(args ...string) (url string) {
 	b.Helper()
 	s := b.start(append([]string{"router", "--listen", "127.0.0.1:0"}, args...)...)
 	var l addressLine
@@ -38,7 +38,7 @@ func TestRouter(t *testing.T) {
 	if !strings.HasPrefix(web, "ws://127.0.0.1:") || !strings.HasSuffix(web, "/ws") || !strings.HasPrefix(raw, "tcp://127.0.0.1:") {
 		t.Fatalf("%q and %q", web, raw)
 	}
-	r.says("for development")
+	r.waitFor("for development")
 	for _, url := range []string{web, raw} {
 		for _, realm := range []string{"one", "two"} {
 			b.expect(b.run("call", "--url", url, "--realm", realm, "com.example.add", "2", "3"), 0, `{"args":[5]}`+"\n")
@@ -124,7 +124,7 @@ func TestRouterTLS(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	cert, key := certificate(t)
-	url := b.serve("--tls-cert", cert, "--tls-key", key, "--demo")
+	url := b.routerAt("--tls-cert", cert, "--tls-key", key, "--demo")
 	if !strings.HasPrefix(url, "wss://") {
 		t.Errorf("%s", url)
 	}
@@ -140,7 +140,7 @@ func TestRouterLikeCrossbar(t *testing.T) {
 	if err := os.WriteFile(logins, []byte(`[{"method":"ticket","authid":"alice","secret":"sesame"}]`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	b.expect(b.run("ping", "--url", b.serve("--login", logins, "--crossbar")), exitRefused, "", "wamp.error.no_auth_method")
+	b.expect(b.run("ping", "--url", b.routerAt("--login", logins, "--crossbar")), exitRefused, "", "wamp.error.no_auth_method")
 }
 
 // Messages are printed behind the addresses, without secrets and long payloads.

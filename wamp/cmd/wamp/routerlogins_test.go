@@ -69,7 +69,7 @@ func TestRouterLogins(t *testing.T) {
 			{"method":"scram","authid":"bob","record":` + string(scram) + `},
 			{"method":"anonymous","role":"guest","realm":"two"}]`,
 	})
-	url := b.serve("--login", at("logins.json"), "--realm", "one", "--realm", "two")
+	url := b.routerAt("--login", at("logins.json"), "--realm", "one", "--realm", "two")
 	role := []string{"ls", "sessions", "--format", "{{.AuthRole}}", "--url", url}
 	for _, c := range []struct {
 		args, role string
@@ -144,5 +144,5 @@ func TestRouterLoginFileMode(t *testing.T) {
 	if err := os.Chmod(at("logins.json"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	b.start("router", "--listen", "127.0.0.1:0", "--login", at("logins.json")).says("others than its owner may read it")
+	b.start("router", "--listen", "127.0.0.1:0", "--login", at("logins.json")).waitFor("others than its owner may read it")
 }

@@ -35,9 +35,9 @@ type setting struct {
 var allSettings = []setting{
 	{"url", func(s *settings) *string { return &s.URL }, "ws://127.0.0.1:8080/ws", "`address` of the router"},
 	{"realm", func(s *settings) *string { return &s.Realm }, "realm1", "`realm` to join"},
-	{"auth", func(s *settings) *string { return &s.Auth }, "", "how to log in: `method` anonymous, ticket, cra, scram, cryptosign or tls"},
+	{"auth", func(s *settings) *string { return &s.Auth }, "", "how to log in: `method` " + strings.Join(authMethods, ", ")},
 	{"authid", func(s *settings) *string { return &s.AuthID }, "", "as whom to log in: `name`"},
-	{"secret-file", func(s *settings) *string { return &s.SecretFile }, "", "`file` of the ticket or password; without it $WAMP_SECRET, or a prompt"},
+	{"secret-file", func(s *settings) *string { return &s.SecretFile }, "", "`file` of the ticket or password, or of the passphrase of --key; without it $WAMP_SECRET, or a prompt"},
 	{"key", func(s *settings) *string { return &s.Key }, "", "private key of cryptosign: `file`, of hex, OpenSSH or PEM, or ssh-agent"},
 	{"serializer", func(s *settings) *string { return &s.Serializer }, "", "serializers to offer, `names` with commas between: cbor, msgpack, json"},
 	{"ca", func(s *settings) *string { return &s.CA }, "", "`file` of certificates to trust in the place of the system's"},

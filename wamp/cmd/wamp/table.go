@@ -46,8 +46,7 @@ func list[L listed](p *printer, lines []L) error {
 		write(l.row())
 	}
 	_ = w.Flush() // into memory
-	_, err := p.out.Write(b.Bytes())
-	return err
+	return p.write(b.Bytes())
 }
 
 // visible is text that a peer chose, without what would move the cursor or break a table.

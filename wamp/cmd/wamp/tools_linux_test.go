@@ -16,7 +16,7 @@ type console struct {
 	*bench
 	master *os.File
 	cmd    *exec.Cmd
-	text   saying
+	text   syncBuffer
 	over   chan struct{} // closed when everything has been read
 }
 

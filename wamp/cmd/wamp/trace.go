@@ -87,7 +87,7 @@ told; wamp ls --follow tells the difference.`,
 func (t *tool) trace(ctx context.Context, s *wamp.Session, pattern string) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	t.tellStates(ctx, s)
+	go t.tellStates(ctx, s)
 	tr := &tracer{t: t, api: meta.Of(s), codec: s.Engine().Codec(), events: make(chan traceEvent, 4096), ended: make(chan error, 1)}
 	if err := tr.subscribe(ctx, s.Engine()); err != nil {
 		return noMeta(err)
@@ -128,8 +128,7 @@ func (p *printer) printRow(l line) error {
 	if !p.inTable() {
 		return p.print(l)
 	}
-	_, err := fmt.Fprintln(p.out, l.raw()...)
-	return err
+	return p.write(fmt.Appendln(nil, l.raw()...))
 }
 
 // traceEvent is a meta event as it came, or the sign that its topic is there again.

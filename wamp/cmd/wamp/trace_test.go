@@ -114,7 +114,7 @@ func TestTraceRestart(t *testing.T) {
 func traceRestart(t *testing.T, b *bench) {
 	tr := b.traced("-o", "raw")
 	b.router.Restart()
-	tr.says("connected again")
+	tr.waitFor("connected again")
 	b.peer = nil
 	for ctx := t.Context(); ; {
 		probe, err := b.session().Subscribe(ctx, "com.example.behind")
@@ -139,8 +139,8 @@ func TestTraceHalf(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, wamptest.WithFeatures(wamptest.FeaturesWithout(proto.SessionMetaAPI, proto.RegistrationMetaAPI)))
 	tr := b.traced()
-	tr.says("nothing will be told of sessions")
-	tr.says("nothing will be told of procedures")
+	tr.waitFor("nothing will be told of sessions")
+	tr.waitFor("nothing will be told of procedures")
 }
 
 // An output that is closed ends it.

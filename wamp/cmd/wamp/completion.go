@@ -1,0 +1,187 @@
+package main
+
+import (
+	"context"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/connectanum/connectanum-go/wamp"
+	"github.com/connectanum/connectanum-go/wamp/meta"
+)
+
+func (t *tool) completionCommand() *cobra.Command {
+	shells := map[string]func(root *cobra.Command) error{
+		"bash":       func(root *cobra.Command) error { return root.GenBashCompletionV2(t.out, true) },
+		"zsh":        func(root *cobra.Command) error { return root.GenZshCompletion(t.out) },
+		"fish":       func(root *cobra.Command) error { return root.GenFishCompletion(t.out, true) },
+		"powershell": func(root *cobra.Command) error { return root.GenPowerShellCompletionWithDesc(t.out) },
+	}
+	return &cobra.Command{
+		Use:   "completion bash|zsh|fish|powershell",
+		Short: "Print a script that completes command lines",
+		Long: `completion prints a script by which a shell completes commands, flags and their values, contexts, and
+the procedures and topics that the router knows. For those it is asked, within two seconds, by the
+options of the connection that stand on the line, in the environment or in the context; where a
+secret would have to be asked for, nothing is completed.`,
+		Example: `  source <(wamp completion bash)
+  wamp completion bash >~/.local/share/bash-completion/completions/wamp
+  wamp completion zsh >"${fpath[1]}/_wamp"
+  wamp completion fish >~/.config/fish/completions/wamp.fish
+  wamp completion powershell | Out-String | Invoke-Expression`,
+		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
+		ValidArgs: []string{"bash", "zsh", "fish", "powershell"},
+		RunE:      func(c *cobra.Command, args []string) error { return shells[args[0]](c.Root()) },
+	}
+}
+
+// flagValues are the values of flags that have few.
+var flagValues = map[string][]string{
+	"output":     {outputJSON, outputRaw, outputPretty},
+	"auth":       authMethods,
+	"serializer": {"cbor", "msgpack", "json"},
+	"mode":       {"kill", "killnowait", "skip"},
+	"match":      {"exact", "prefix", "wildcard"},
+	"invoke":     invokePolicies,
+	"key":        {agentKey},
+}
+
+// completeFlags completes the values of flags, of a command and those below it. Values that are
+// not known are not completed with files, but for those that name one.
+func completeFlags(c *cobra.Command) {
+	for _, fs := range []*pflag.FlagSet{c.LocalNonPersistentFlags(), c.PersistentFlags()} {
+		fs.VisitAll(func(f *pflag.Flag) {
+			if _, there := c.GetFlagCompletionFunc(f.Name); there {
+				return
+			}
+			kind, _ := pflag.UnquoteUsage(f)
+			values, known := flagValues[f.Name]
+			var complete cobra.CompletionFunc
+			switch {
+			case f.Name == "context":
+				complete = func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+					return knownContexts(), cobra.ShellCompDirectiveNoFileComp
+				}
+			case kind == "file" && known:
+				complete = cobra.FixedCompletions(values, cobra.ShellCompDirectiveDefault)
+			case kind == "file":
+				return
+			default:
+				complete = cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)
+			}
+			_ = c.RegisterFlagCompletionFunc(f.Name, complete)
+		})
+	}
+	for _, sub := range c.Commands() {
+		completeFlags(sub)
+	}
+}
+
+// knownContexts are the names of the contexts.
+func knownContexts() (names []string) {
+	dir, err := contextFolder()
+	if err != nil {
+		return nil
+	}
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		return nil
+	}
+	for _, f := range files {
+		if name, is := strings.CutSuffix(f.Name(), ".json"); is {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// Bounds of asking the router for URIs.
+const (
+	completionTime = 2 * time.Second
+	mostURIs       = 500
+	urisAtOnce     = 16
+)
+
+// uris asks a router for URIs, and calls found with each, until ctx ends.
+type uris func(ctx context.Context, api meta.API, found func(uri string, match wamp.MatchPolicy))
+
+// completeURIs completes the first argument with URIs that the router knows. It says nothing
+// of errors, asks nobody for a secret, and gives what it has when the time is over.
+func (t *tool) completeURIs(ask uris) cobra.CompletionFunc {
+	return func(c *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+		if len(args) > 0 && c.Name() != "sub" {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		t.alone, t.verbose = true, 0
+		ctx, cancel := context.WithTimeout(c.Context(), completionTime)
+		defer cancel()
+		s, err := t.connect(ctx, c)
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		defer t.close(ctx, s)
+		var mu sync.Mutex
+		var list []string
+		directive := cobra.ShellCompDirectiveNoFileComp
+		ask(ctx, meta.Of(s), func(uri string, match wamp.MatchPolicy) {
+			mu.Lock()
+			defer mu.Unlock()
+			if !strings.HasPrefix(uri, begun) || match == wamp.Wildcard && c.Name() != "sub" {
+				return
+			}
+			if match == wamp.Prefix {
+				directive |= cobra.ShellCompDirectiveNoSpace // it goes on
+			}
+			list = append(list, uri)
+		})
+		mu.Lock()
+		defer mu.Unlock()
+		slices.Sort(list)
+		return slices.Compact(list), directive
+	}
+}
+
+// registered asks for procedures.
+func registered(ctx context.Context, api meta.API, found func(uri string, match wamp.MatchPolicy)) {
+	ids, err := api.ListRegistrations(ctx)
+	if err != nil {
+		return
+	}
+	each(ids.All(), func(id wamp.ID) {
+		if r, err := api.GetRegistration(ctx, id); err == nil {
+			found(r.URI, r.Match)
+		}
+	})
+}
+
+// subscribed asks for topics.
+func subscribed(ctx context.Context, api meta.API, found func(uri string, match wamp.MatchPolicy)) {
+	ids, err := api.ListSubscriptions(ctx)
+	if err != nil {
+		return
+	}
+	each(ids.All(), func(id wamp.ID) {
+		if s, err := api.GetSubscription(ctx, id); err == nil {
+			found(s.URI, s.Match)
+		}
+	})
+}
+
+// each calls f with each id, some at a time, and not with more than a bound.
+func each(ids []wamp.ID, f func(wamp.ID)) {
+	var group sync.WaitGroup
+	places := make(chan struct{}, urisAtOnce)
+	for _, id := range ids[:min(len(ids), mostURIs)] {
+		places <- struct{}{}
+		group.Go(func() {
+			defer func() { <-places }()
+			f(id)
+		})
+	}
+	group.Wait()
+}

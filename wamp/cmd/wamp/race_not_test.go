@@ -1,6 +1,0 @@
-//go:build !race
-
-package main
-
-// buildFlags build the program as the tests are.
-var buildFlags []string

@@ -1,0 +1,116 @@
+//go:build unix
+
+package main
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/connectanum/connectanum-go/wamp"
+)
+
+var (
+	consoleBlock = regexp.MustCompile("(?ms)^```console\n(.*?)^```$")
+	manyDigits   = regexp.MustCompile(`[0-9]{7,}`)
+	milliseconds = regexp.MustCompile(`[0-9]+\.[0-9]{2,3}`)
+)
+
+// alike takes out of a transcript what differs from run to run.
+func alike(text string) string {
+	return milliseconds.ReplaceAllString(manyDigits.ReplaceAllString(text, "ID"), "T")
+}
+
+// The transcripts of docs/tool.md are what the program does.
+func TestToolPage(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", "tool.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := consoleBlock.FindAllStringSubmatch(string(page), -1)
+	if len(blocks) < 9 {
+		t.Errorf("only %d transcripts are looked at", len(blocks))
+	}
+	for _, m := range blocks {
+		first, _, _ := strings.Cut(m[1], "\n")
+		t.Run(first, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			b.pageProcedures()
+			play(b, m[1])
+		})
+	}
+}
+
+// pageProcedures serves what the page calls.
+func (b *bench) pageProcedures() {
+	b.handle("com.example.add", func(_ context.Context, inv *wamp.Invocation) error {
+		var x, y int
+		if err := inv.Scan(&x, &y); err != nil {
+			return wamp.Errorf(wamp.ErrInvalidArgument, "%v", err)
+		}
+		return inv.Return(wamp.Args(x + y))
+	})
+	b.handle("com.example.echo", echo)
+	b.handle("com.example.upper", upper)
+	b.handle("com.example.count", func(_ context.Context, inv *wamp.Invocation) error {
+		var n int
+		if err := inv.Scan(&n); err != nil {
+			return err
+		}
+		for i := range n {
+			if err := inv.Progress(wamp.Args(i + 1)); err != nil {
+				return err
+			}
+		}
+		return inv.Return(wamp.Args("done"))
+	})
+}
+
+// play runs the commands of a transcript, one after the other, and compares what they write
+// to either stream. One that ends with & goes on beside those behind it, from what it says first.
+func play(b *bench, transcript string) {
+	var all syncBuffer
+	want := ""
+	for _, step := range strings.Split("\n"+transcript, "\n$ ")[1:] {
+		line, says, _ := strings.Cut(step, "\n")
+		if says != "" && !strings.HasSuffix(says, "\n") {
+			says += "\n"
+		}
+		want += says
+		line, beside := strings.CutSuffix(line, " &")
+		c := b.command()
+		sh := exec.CommandContext(b.Context(), "sh", "-c", line)
+		sh.Env = append(c.Env, "PATH="+filepath.Dir(program)+":"+os.Getenv("PATH"))
+		sh.Stdout, sh.Stderr = &all, &all
+		sh.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+		if err := sh.Start(); err != nil {
+			b.Fatal(err)
+		}
+		over := make(chan struct{})
+		go func() {
+			_ = sh.Wait()
+			close(over)
+		}()
+		b.Cleanup(func() {
+			_ = syscall.Kill(-sh.Process.Pid, syscall.SIGTERM)
+			<-over
+		})
+		if !beside {
+			wait(b, over)
+		}
+		for end := time.Now().Add(patience); strings.Count(all.String(), "\n") < strings.Count(want, "\n") && time.Now().Before(end); {
+			time.Sleep(time.Millisecond)
+		}
+		if got := all.String(); alike(got) != alike(want) {
+			b.Fatalf("behind %s it is\n%s\nand not\n%s", line, got, want)
+		}
+	}
+}
