@@ -13,7 +13,8 @@ import (
 // one. A session with a Negotiator sends what it offers with the login, and asks
 // it about the answer. What was agreed on belongs to the session: it is the
 // codec that Agree has returned, until the next join. What was sealed before
-// that is sent as it is.
+// that is sent as it is. Offer and Agree have the time of a login (wamp.LoginTimeout);
+// one that takes longer has failed it, and may still run when the next begins.
 type Negotiator interface {
 	Codec
 	// Offer returns HELLO.Details.authextra.e2ee, or nil to send none. It is sent
