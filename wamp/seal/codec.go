@@ -85,6 +85,10 @@ type Opaque struct {
 	// should be: Open must look at it, and refuse what it does not know. With
 	// Autobahn there is none.
 	Value any
+	// Received are the arguments that Value was decoded from, as they came, for a
+	// Codec that has them read by their types. Nil where Data came, and in what is
+	// to be sent.
+	Received *codec.Payload
 }
 
 // PayloadError is the error of a payload that could not be sealed or opened, or

@@ -4,7 +4,10 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"slices"
+	"strconv"
 	"strings"
 
 	"golang.org/x/crypto/nacl/box"
@@ -23,6 +26,14 @@ type BoxKey struct {
 	Private, Public []byte
 }
 
+func (k *BoxKey) shown() string { return "seal.BoxKey(" + strconv.Quote(k.Prefix) + ")" }
+
+// Format implements [fmt.Formatter]. It writes the prefix, and no keys.
+func (k BoxKey) Format(f fmt.State, _ rune) { io.WriteString(f, k.shown()) } //nolint:errcheck // fmt sees to it
+
+// LogValue implements [slog.LogValuer]. It is the prefix, without the keys.
+func (k BoxKey) LogValue() slog.Value { return slog.StringValue(k.shown()) }
+
 // Cryptobox is the end-to-end encryption of Autobahn: JSON in a NaCl box, sent as
 // enc_algo "cryptobox". Crossbar passes it on. Autobahn puts the URI into the
 // box, which is checked; it does not say whether an event, a call or a result was
@@ -33,6 +44,9 @@ type Cryptobox struct {
 }
 
 var _ Codec = (*Cryptobox)(nil)
+
+// Format implements [fmt.Formatter]. It writes no keys.
+func (Cryptobox) Format(f fmt.State, _ rune) { io.WriteString(f, "seal.Cryptobox{...}") } //nolint:errcheck // fmt sees to it
 
 type boxKey struct {
 	prefix string

@@ -7,7 +7,10 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"slices"
+	"strconv"
 	"unicode/utf8"
 
 	"golang.org/x/crypto/nacl/secretbox"
@@ -65,10 +68,26 @@ type Key struct {
 	OnlyOpen bool
 }
 
+func (k *Key) shown() string { return "seal.Key(" + strconv.Quote(k.ID) + ")" }
+
+// Format implements [fmt.Formatter]. It writes the id, and no secret.
+func (k Key) Format(f fmt.State, _ rune) { io.WriteString(f, k.shown()) } //nolint:errcheck // fmt sees to it
+
+// LogValue implements [slog.LogValuer]. It is the id, without the secret.
+func (k Key) LogValue() slog.Value { return slog.StringValue(k.shown()) }
+
 // Option is an option of NewRing and NewProfile1: AllowPlain.
 type Option func(*keyring)
 
-func (o Option) profile1(p *Profile1) { o(&p.keyring) }
+func (o Option) profile1(p *Profile1) error { return o.set(&p.keyring) }
+
+func (o Option) set(r *keyring) error {
+	if o == nil {
+		return errNilOption
+	}
+	o(r)
+	return nil
+}
 
 // AllowPlain takes payloads that come as they are for URIs that have a key, as
 // long as not everybody seals yet. Default: they are refused with ErrPlain, since
@@ -80,6 +99,17 @@ type keyring struct {
 	keys       []Key
 	allowPlain bool
 }
+
+// show writes the name of a type and the ids of its keys, whatever the verb.
+func (r *keyring) show(f fmt.State, name string) {
+	ids := make([]string, len(r.keys))
+	for i := range r.keys {
+		ids[i] = r.keys[i].ID
+	}
+	fmt.Fprintf(f, "%s(%q)", name, ids)
+}
+
+var errNilOption = errors.New("seal: an option is nil")
 
 // newKeyring checks and copies keys. Those without a cipher get this one.
 func newKeyring(keys []Key, cipher Cipher) (keyring, error) {

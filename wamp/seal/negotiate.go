@@ -13,17 +13,18 @@ import (
 // one. A session with a Negotiator sends what it offers with the login, and asks
 // it about the answer. What was agreed on belongs to the session: it is the
 // codec that Agree has returned, until the next join. What was sealed before
-// that is sent as it is.
+// that is sent as it is. Offer and Agree have the time of a login (wamp.LoginTimeout);
+// one that takes longer has failed it, and may still run when the next begins.
 type Negotiator interface {
 	Codec
 	// Offer returns HELLO.Details.authextra.e2ee, or nil to send none. It is sent
 	// beside what the login method has in authextra.
 	Offer() map[string]any
 	// Agree judges the answer, WELCOME.Details.authextra.e2ee, nil if there is
-	// none. It returns the codec of the session, nil for the Negotiator itself. An
-	// error ends the join with ABORT; it counts as a login that was refused. A
-	// type that embeds a Negotiator, to see what it seals, has to wrap what this
-	// returns too.
+	// none. It must not change it, since the session's Details have it too. It
+	// returns the codec of the session, nil for the Negotiator itself. An error
+	// ends the join with ABORT; it counts as a login that was refused. A type that
+	// embeds a Negotiator, to see what it seals, has to wrap what this returns too.
 	Agree(answer any) (Codec, error)
 }
 
@@ -196,6 +197,8 @@ func kindOf(v any) string {
 		return "a list"
 	case map[string]any:
 		return "a dict"
+	case codec.Tag:
+		return "a tag"
 	}
 	return "a number"
 }
@@ -206,6 +209,9 @@ type agreed struct {
 	cipher        Cipher
 	send, receive string // ids of keys, "" for none
 }
+
+// Format implements [fmt.Formatter], as Profile1 does.
+func (a agreed) Format(f fmt.State, verb rune) { a.profile.Format(f, verb) }
 
 func (a *agreed) chooseCipher(name string) string {
 	a.cipher = Cipher(name)

@@ -79,6 +79,9 @@ func (c passthru) Open(_ About, o *Opaque) (codec.Payload, error) {
 		if !ok {
 			return codec.Payload{}, ErrFormat
 		}
+		if o.Received != nil && o.Received.Codec() != nil {
+			return only(*o.Received)
+		}
 		return payload(dict)
 	}
 	form, ok := codec.ByName(o.Serializer)
@@ -97,6 +100,23 @@ func (c passthru) Open(_ About, o *Opaque) (codec.Payload, error) {
 	}
 	p, err := codec.Unpacked(form, data)
 	if err != nil {
+		return codec.Payload{}, formatError(err)
+	}
+	return p, nil
+}
+
+// only returns the payload in the dict that is the only argument of what came. It is not
+// decoded: values may be among it that are read by their type, and some that have no form
+// in Go, such as what msgpackr makes of undefined.
+func only(p codec.Payload) (codec.Payload, error) {
+	list, err := p.Codec().Elements(nil, p.RawArgs())
+	if err != nil {
+		return codec.Payload{}, formatError(err)
+	}
+	if len(list) != 1 {
+		return codec.Payload{}, ErrFormat
+	}
+	if p, err = codec.Unpacked(p.Codec(), list[0]); err != nil {
 		return codec.Payload{}, formatError(err)
 	}
 	return p, nil

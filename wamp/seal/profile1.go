@@ -2,6 +2,7 @@ package seal
 
 import (
 	"crypto/cipher"
+	"fmt"
 
 	"github.com/connectanum/connectanum-go/wamp/codec"
 )
@@ -30,11 +31,11 @@ type Profile1 struct {
 var _ Negotiator = (*Profile1)(nil)
 
 // Profile1Option is an option of [NewProfile1]: an [Option] or [Required].
-type Profile1Option interface{ profile1(*Profile1) }
+type Profile1Option interface{ profile1(*Profile1) error }
 
 type profile1Option func(*Profile1)
 
-func (o profile1Option) profile1(p *Profile1) { o(p) }
+func (o profile1Option) profile1(p *Profile1) error { o(p); return nil }
 
 // Required makes a join fail with a [NegotiationError] unless the router has
 // agreed, and tells the router so. Default: keys and ciphers are what this side
@@ -65,10 +66,18 @@ func NewProfile1(keys []Key, options ...Profile1Option) (*Profile1, error) {
 		}
 	}
 	for _, o := range options {
-		o.profile1(p)
+		if o == nil {
+			return nil, errNilOption
+		}
+		if err := o.profile1(p); err != nil {
+			return nil, err
+		}
 	}
 	return p, nil
 }
+
+// Format implements [fmt.Formatter]. It writes the ids of the keys, and no secrets.
+func (p Profile1) Format(f fmt.State, _ rune) { p.show(f, "seal.Profile1") }
 
 // Seal implements [Codec].
 func (p *Profile1) Seal(about About, payload codec.Payload) (*Opaque, error) {

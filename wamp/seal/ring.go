@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
+	"fmt"
 	"io"
 
 	"github.com/connectanum/connectanum-go/wamp/codec"
@@ -32,10 +33,15 @@ func NewRing(keys []Key, options ...Option) (*Ring, error) {
 	}
 	r := &Ring{all}
 	for _, o := range options {
-		o(&r.keyring)
+		if err := o.set(&r.keyring); err != nil {
+			return nil, err
+		}
 	}
 	return r, nil
 }
+
+// Format implements [fmt.Formatter]. It writes the ids of the keys, and no secrets.
+func (r Ring) Format(f fmt.State, _ rune) { r.show(f, "seal.Ring") }
 
 // derive returns the key for one kind of message of one URI, so that what was
 // sealed for one cannot be passed off as another.

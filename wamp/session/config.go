@@ -62,7 +62,8 @@ type Config struct {
 }
 
 // Handshake is what HELLO and WELCOME have in authextra beside the login. Its
-// methods run during a login, under its time, one join after the other.
+// methods run during a login, under its time, one join after the other; one that
+// is late is left behind, and may still run beside the next.
 type Handshake interface {
 	// Extra returns what is added to HELLO.Details.authextra. Its keys take
 	// precedence over those of the login.

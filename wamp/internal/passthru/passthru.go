@@ -83,7 +83,8 @@ func With(o *seal.Opaque, p codec.Payload) (*seal.Opaque, error) {
 	if _, dict := v.(map[string]any); o.Autobahn || !dict && (!is || strings.HasPrefix(text, "\x00")) {
 		return nil, err
 	}
-	full.Value = v
+	came := codec.Raw(p.Codec(), p.RawArgs(), nil)
+	full.Value, full.Received = v, &came
 	return &full, nil
 }
 
