@@ -557,7 +557,7 @@ func TestAddressesBehindAProxy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const n = 40
 		w := newTown(t, "a", "dead")
-		w.does("dead no login")
+		w.places["dead"].router.LoseWorker(time.Hour)
 		rnd := rand.New(rand.NewPCG(1, 2))
 		var all []*wamp.Session
 		for range n {
@@ -587,6 +587,33 @@ func TestAddressesBehindAProxy(t *testing.T) {
 			t.Errorf("%d of %d are back in the end", end, n)
 		}
 	})
+}
+
+// A password that was changed is not tried a dozen times within a second, however many
+// addresses there are: routers lock accounts.
+func TestAddressesAndAWrongPassword(t *testing.T) {
+	for _, names := range []string{"a", "a b", "a b c d e f"} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newTown(t, strings.Fields(names)...)
+			urls := urlsOf(names)
+			policy := wamp.Backoff{Random: func() float64 { return 0.5 }}
+			connect(t, urls[0], w.options(wamp.WithURLs(false, urls[1:]...), wamp.WithReconnect(policy))...)
+			rests()
+			w.order()
+			for name, p := range w.places {
+				w.does(name + " no login")
+				p.router.GoodbyeAll(proto.CloseURINormal) // as of Crossbar, which has thrown it out
+			}
+			<-time.After(900 * time.Millisecond)
+			order, times := w.order()
+			// Each router sees it as often as it sees one that knows no other address.
+			for _, name := range strings.Fields(names) {
+				if n := strings.Count(order, name); n > 3 {
+					t.Errorf("%s sees %d logins at %v", name, n, times)
+				}
+			}
+		})
+	}
 }
 
 // The logins of authn.InTurn are tried at one address.
