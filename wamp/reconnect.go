@@ -19,7 +19,8 @@ type Backoff struct {
 	// Min and Max bound the wait before an attempt. Defaults: 100 ms and 30 s.
 	Min, Max time.Duration
 	// Attempts limits how many attempts in a row are made, each at one address,
-	// before the session ends with a GaveUpError. Zero means no limit.
+	// before the session ends with a GaveUpError. Those that follow at once behind
+	// a proxy whose router is gone are not counted. Zero means no limit.
 	Attempts int
 	// Time limits how long the attempts in a row may take together. Zero means
 	// no limit.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"slices"
 	"strings"
@@ -15,7 +14,6 @@ import (
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp"
-	"github.com/connectanum/connectanum-go/wamp/authn"
 	"github.com/connectanum/connectanum-go/wamp/proto"
 	"github.com/connectanum/connectanum-go/wamp/transport"
 	"github.com/connectanum/connectanum-go/wamp/wamptest"
@@ -489,41 +487,6 @@ func TestAddressesUnderContext(t *testing.T) {
 	})
 }
 
-// The rules of what is final hold at several addresses as they do at one: a session that
-// was joined, and whose router is gone, ends where the other one refuses its login five times
-// and for a minute.
-func TestAddressesRefuseALogin(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newTown(t, "a", "b")
-		var log logged
-		s := connect(t, "tcp://a:1", w.options(wamp.WithURLs(false, urlsOf("b")...), log.Option())...)
-		rests()
-		w.does("a refuses", "b no login")
-		began := time.Now()
-		<-s.Done()
-		var abort *wamp.AbortError
-		if err := s.Err(); !errors.As(err, &abort) || abort.Reason != proto.ErrURIAuthenticationFailed || time.Since(began) < time.Minute {
-			t.Errorf("after %v: %v", time.Since(began), err)
-		}
-		if st := s.Stats(); st.Router != "tcp://b:1" {
-			t.Errorf("it has ended at %s", st.Router)
-		}
-		// The first failure at each address is told.
-		log.Has(t, "attempt to connect failed", "address=tcp://a:1", "connection refused")
-		log.Has(t, "attempt to connect failed", "address=tcp://b:1", "authentication_failed")
-		log.Has(t, "session ended", "address=tcp://b:1")
-	})
-	synctest.Test(t, func(t *testing.T) { // one that is back meanwhile
-		w := newTown(t, "a", "b")
-		s := connect(t, "tcp://a:1", w.options(wamp.WithURLs(false, urlsOf("b")...))...)
-		rests()
-		w.does("a refuses", "b no login")
-		<-time.After(50 * time.Second)
-		w.does("a serves")
-		w.at(s, "a")
-	})
-}
-
 // States tell the address.
 func TestAddressesInStates(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -548,56 +511,5 @@ func TestAddressesInStates(t *testing.T) {
 			t.Errorf("%q", seen)
 		}
 		w.at(s, "b")
-	})
-}
-
-// Behind a proxy that has lost one of two routers, which all of its clients learn at once,
-// they are back within a second, although every second login is refused.
-func TestAddressesBehindAProxy(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		const n = 40
-		w := newTown(t, "a", "dead")
-		w.does("dead no login")
-		rnd := rand.New(rand.NewPCG(1, 2))
-		var all []*wamp.Session
-		for range n {
-			own := rand.New(rand.NewPCG(rnd.Uint64(), 1))
-			all = append(all, connect(t, "tcp://a:1", wamp.DialBy(w.dial), wamp.WithReconnect(wamp.Backoff{Random: own.Float64})))
-		}
-		rests()
-		w.does("a halves")
-		w.places["a"].router.GoodbyeAll(proto.CloseURINormal)
-		synctest.Wait()
-		count := func() (back int) {
-			for _, s := range all {
-				if s.Healthy() == nil {
-					back++
-				}
-			}
-			return back
-		}
-		<-time.After(500 * time.Millisecond)
-		half := count()
-		<-time.After(500 * time.Millisecond)
-		if second := count(); half < n/2 || second < n*9/10 {
-			t.Errorf("%d of %d are back after half a second, %d after one", half, n, second)
-		}
-		<-time.After(10 * time.Second)
-		if end := count(); end < n {
-			t.Errorf("%d of %d are back in the end", end, n)
-		}
-	})
-}
-
-// The logins of authn.InTurn are tried at one address.
-func TestAddressesAndLoginsInTurn(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newTown(t, "a", "b")
-		w.places["a"].router = wamptest.NewRouter(t, wamptest.WithLogins(ticketLogin("open")))
-		ticket := func(secret string) authn.Authenticator { return authn.Ticket("joe", secret, authn.AllowPlaintext()) }
-		s := connect(t, "tcp://a:1", w.options(wamp.WithURLs(false, urlsOf("b")...), wamp.WithAuth(authn.InTurn(ticket("shut"), ticket("open"))))...)
-		if order, _ := w.order(); order != "a a" || s.Details().Router != "tcp://a:1" {
-			t.Errorf("%s, at %s", order, s.Details().Router)
-		}
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp/authn"
@@ -150,7 +151,7 @@ type retry struct {
 	bad      int                 // links and logins in a row that ended because somebody broke the protocol, and had answered nothing
 	refused  int                 // logins in a row that were refused
 	refusing time.Time           // when the first of those was
-	soon     bool                // the next attempt is one soon behind a refusal
+	soon     bool                // the next attempt is one soon behind a refusal by a proxy
 	soons    int                 // how many of those there have been since they began
 }
 
@@ -204,16 +205,24 @@ func (r *retry) failed(now time.Time, err error, joined bool) (again bool) {
 	case breach(err):
 		r.bad++
 		again = r.bad < mostBad
+	case joined && r.soons < mostSoon && proxied(err):
+		r.soons++ // and is not counted with those that take their time
+		again, r.soon = true, true
 	case joined && refusal(err):
 		if r.refused++; r.refused == 1 {
 			r.refusing = now
 		}
 		again = r.refused < mostRefused || now.Sub(r.refusing) < refusedTime
-		if r.soon = r.soons < mostSoon; r.soon {
-			r.soons++
-		}
 	}
 	return again
+}
+
+// proxied reports whether a login was refused by Crossbar's proxy because the router
+// behind it is gone. The URI alone says as much of a wrong password: who tries that again
+// at once has the account locked, or is slowed down by the router with everybody else.
+func proxied(err error) bool {
+	abort, is := Find[*AbortError](err)
+	return is && abort.Reason == proto.ErrURIAuthenticationFailed && strings.HasPrefix(abort.Message, "Frontend connection accept failed")
 }
 
 const (
@@ -221,8 +230,8 @@ const (
 	// one before: long enough that not all clients of a router that has died come at
 	// once.
 	hop = 100 * time.Millisecond
-	// soon is the same behind one of the first mostSoon refusals of a login that was
-	// let in before: a proxy may refuse every second one while one of its routers is
+	// soon is the same behind one of the first mostSoon refusals by a proxy of a login
+	// that was let in before: it may refuse every second one while one of its routers is
 	// down, until chance gives the session to another.
 	soon     = 25 * time.Millisecond
 	mostSoon = 8
@@ -242,7 +251,7 @@ func (r *retry) next(now time.Time, cause error, random float64) (time.Duration,
 		waits++
 		delay = p.delay(waits, random)
 	}
-	if p.Attempts > 0 && r.attempt >= p.Attempts || p.Time > 0 && now.Add(delay).Sub(r.since) > p.Time {
+	if p.Attempts > 0 && r.attempt-r.soons >= p.Attempts || p.Time > 0 && now.Add(delay).Sub(r.since) > p.Time {
 		return 0, &GaveUpError{Attempts: r.attempt, Err: r.all(cause)}
 	}
 	r.attempt++

@@ -257,15 +257,30 @@ func TestRetryAtSeveralAddresses(t *testing.T) {
 	}
 }
 
-// The first refusals of a login that was let in before are tried again soon: behind a
-// proxy every second one may be refused, while a router is down.
-func TestRetrySoonAfterARefusal(t *testing.T) {
+// The first refusals by a proxy of a login that was let in before are tried again soon: it
+// refuses every second one, while a router is down. A wrong password, and all else that
+// ends a login, takes its time: a router may lock an account behind a few of those.
+func TestRetrySoonAfterAProxysRefusal(t *testing.T) {
 	const ms = time.Millisecond
 	now := time.Unix(1_000_000, 0)
-	refused, lost := error(&AbortError{Reason: proto.ErrURIAuthenticationFailed}), error(&LinkError{Err: net.ErrClosed})
+	proxied, lost := error(&AbortError{Reason: proto.ErrURIAuthenticationFailed, Message: "Frontend connection accept failed (gone)"}), error(&LinkError{Err: net.ErrClosed})
+	slowly := []time.Duration{200, 400, 800, 1600, 3200, 6400, 12800, 25600, 30000, 30000, 30000, 30000, 30000}
 	policy := Reconnect{}
 	policy.setDefaults()
-	for _, joined := range []bool{true, false} {
+	for _, tt := range []struct {
+		name   string
+		err    error
+		joined bool
+		want   []time.Duration
+	}{
+		{"a proxy's", proxied, true, []time.Duration{200, 25, 400, 25, 25, 25, 25, 25, 25, 25, 800, 1600, 3200}},
+		{"a proxy's of a first login", proxied, false, slowly},
+		{"a router's", &AbortError{Reason: proto.ErrURIAuthenticationFailed, Message: "wrong password"}, true, slowly},
+		{"one that says nothing", &AbortError{Reason: proto.ErrURIAuthenticationFailed}, true, slowly},
+		{"one with another URI", &AbortError{Reason: proto.ErrURINotAuthorized, Message: "Frontend connection accept failed (gone)"}, true, slowly},
+		{"HTTP's", &transport.HandshakeError{Status: 401}, true, slowly},
+		{"our own", &LoginError{Err: io.EOF}, true, slowly},
+	} {
 		r := retry{policy: &policy}
 		r.lost(now, true, lost)
 		var waits []time.Duration
@@ -276,19 +291,48 @@ func TestRetrySoonAfterARefusal(t *testing.T) {
 				t.Fatal(err)
 			}
 			waits = append(waits, wait/ms)
-			cause = refused
+			cause = tt.err
 			if i == 1 {
 				cause = lost
 			}
-			r.failed(now, cause, joined)
+			r.failed(now, cause, tt.joined)
 		}
-		want := []time.Duration{200, 25, 400, 25, 25, 25, 25, 25, 25, 25, 800, 1600, 3200}
-		if !joined {
-			want = []time.Duration{200, 400, 800, 1600, 3200, 6400, 12800, 25600, 30000, 30000, 30000, 30000, 30000}
+		if !slices.Equal(waits, tt.want) {
+			t.Errorf("%s: %v, want %v", tt.name, waits, tt.want)
 		}
-		if !slices.Equal(waits, want) {
-			t.Errorf("joined %v: %v, want %v", joined, waits, want)
+	}
+}
+
+// What is tried soon is counted neither as one of the attempts that the policy allows,
+// nor as one of the refusals that are the end: eight of them are made in no time.
+func TestRetrySoonIsNotCounted(t *testing.T) {
+	proxied, lost := &AbortError{Reason: proto.ErrURIAuthenticationFailed, Message: "Frontend connection accept failed"}, &LinkError{Err: net.ErrClosed}
+	const attempts = 6
+	policy := Reconnect{Attempts: attempts}
+	policy.setDefaults()
+	r := retry{policy: &policy}
+	now := time.Unix(1_000_000, 0)
+	r.lost(now, true, lost)
+	for i := range attempts + mostSoon {
+		if _, err := r.next(now, proxied, 1); err != nil {
+			t.Fatalf("attempt %d: %v", i+1, err)
 		}
+		if i == mostSoon {
+			now = now.Add(time.Hour) // the node was away
+		}
+		if !r.failed(now, proxied, true) {
+			t.Fatalf("the refusal of attempt %d is the end", i+1)
+		}
+		if i >= mostSoon && r.refused != i-mostSoon+1 {
+			t.Errorf("%d refusals are counted behind %d attempts", r.refused, i+1)
+		}
+	}
+	var gaveUp *GaveUpError
+	if _, err := r.next(now, proxied, 1); !errors.As(err, &gaveUp) || gaveUp.Attempts != attempts+mostSoon {
+		t.Errorf("%v", err)
+	}
+	if r.failed(now.Add(2*refusedTime), proxied, true) {
+		t.Error("refusals without end")
 	}
 }
 

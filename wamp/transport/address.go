@@ -218,12 +218,25 @@ func (a *Address) String() string {
 	return text + a.request.EscapedPath()
 }
 
-// key is the same for addresses that are the same.
+// key is the same for addresses that are the same, however they are written: in upper
+// case, with the port that is meant without one, without the first slash of a path.
 func (a *Address) key() string {
-	if a.request == nil {
+	if a.Network == "unix" && a.request == nil {
 		return a.String()
 	}
-	return a.String() + " " + a.request.String() // user, password and query
+	if a.request == nil {
+		return a.Scheme + "://" + strings.ToLower(a.Host)
+	}
+	u := *a.request
+	u.Host, u.Fragment = hostPort(&u), ""
+	if u.Path == "" {
+		u.Path = "/"
+	}
+	key := u.String() // with user, password and query
+	if a.Network == "unix" {
+		key = a.Host + " " + key
+	}
+	return key
 }
 
 // readable is what may be shown of a URL.

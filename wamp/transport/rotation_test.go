@@ -67,6 +67,40 @@ func TestRotationRefuses(t *testing.T) {
 	}
 }
 
+// An address that is written in two ways is one, and is not taken for two that fail.
+func TestRotationKnowsSpellings(t *testing.T) {
+	for _, tt := range []struct {
+		a, b string
+		same bool
+	}{
+		{"ws://router/ws", "WS://Router/ws", true},
+		{"ws://router/ws", "ws://router:80/ws", true},
+		{"wss://router/ws", "wss://router:443/ws", true},
+		{"wss://router", "wss://router:443/", true},
+		{"ws://router/ws", "ws://router/ws#there", true},
+		{"ws://[::1]/ws", "ws://[::1]:80/ws", true},
+		{"rs://Router:1", "tcp://router:1/", true},
+		{"ws+unix:///run/s", "ws+unix:///run/s:/", true},
+		{"unix:///run/s", "unix:///run/s?x=1", true},
+
+		{"ws://router/ws", "wss://router/ws", false},
+		{"ws://router/ws", "ws://router:443/ws", false},
+		{"ws://router/ws", "ws://router/WS", false},
+		{"ws://router/ws", "ws://router/ws/", false},
+		{"ws://router/ws?a=1", "ws://router/ws?a=2", false},
+		{"ws://joe:a@router/ws", "ws://joe:b@router/ws", false},
+		{"tcp://router:1", "tcps://router:1", false},
+		{"unix:///run/s", "unix:///run/S", false},
+		{"ws+unix:///run/s", "ws+unix:///run/S", false},
+		{"ws+unix:///run/s", "unix:///run/s", false},
+	} {
+		r, err := transport.NewRotation(false, transport.DialOptions{}, tt.a, tt.b)
+		if err != nil || (r.Len() == 1) != tt.same {
+			t.Errorf("%s and %s: %v, %v", tt.a, tt.b, r.Len(), err)
+		}
+	}
+}
+
 // Which address is next, by what has become of the others. A step is an address that
 // must be taken, and what becomes of it: it fails (-), works and is lost soon (+), works
 // and holds, so that its loss begins a round (=), or holds and vanishes (?). A number is a
