@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"runtime"
 	"sync"
+	"sync/atomic"
 	"syscall/js"
 	"time"
 )
@@ -15,6 +17,11 @@ const (
 	// maxBacklog is how many bytes may wait that nobody has read: the peer cannot be
 	// held back. The message that goes beyond it is the last.
 	maxBacklog = 64 << 20
+	// messageCost is what a message takes beside its bytes, in both languages.
+	messageCost = 512
+	// maxOwed is how many bytes JavaScript may keep for values that nobody needs any
+	// more: only the collector of Go gives them back, and it does not see their size.
+	maxOwed = 32 << 20
 	// maxAhead is how many bytes may wait in the browser to be sent, which takes
 	// whatever it is given.
 	maxAhead = 1 << 20
@@ -37,7 +44,7 @@ type browserSocket struct {
 
 	mu        sync.Mutex // guards the rest, never held across a call that waits
 	queue     []browserMessage
-	backlog   int         // bytes in queue
+	backlog   int         // bytes of queue
 	end       error       // why it is over, nil while it is not
 	complaint string      // of an error event: browsers say nothing there
 	grace     *time.Timer // for the close event behind it
@@ -55,7 +62,7 @@ type browserSocket struct {
 type browserMessage struct {
 	data js.Value // an ArrayBuffer
 	text []byte   // nil for a binary message
-	size int
+	size int      // of a text that is too big, characters
 }
 
 // browserEvents are those of a WebSocket.
@@ -82,7 +89,11 @@ func newBrowserSocket(url string, protocols []string, cfg wsConfig) (*browserSoc
 		c.ws.Set("binaryType", "arraybuffer")
 		for i, do := range [...]func(js.Value){c.onOpen, c.onMessage, c.onError, c.onClose} {
 			c.events[i] = js.FuncOf(func(_ js.Value, args []js.Value) any {
-				if err := caught(func() { do(args[0]) }); err != nil {
+				e := js.Undefined()
+				if len(args) > 0 {
+					e = args[0]
+				}
+				if err := caught(func() { do(e) }); err != nil {
 					c.over(lost(err.Error()))
 				}
 				return nil
@@ -102,7 +113,7 @@ func caught(f func()) (err error) {
 		switch v := recover().(type) {
 		case nil:
 		case js.Error:
-			err = errors.New(short(v.Error()))
+			err = errors.New(short(thrown(v.Value)))
 		case *js.ValueError: // something is of another type than it has to be
 			err = v
 		case string: // or not there
@@ -113,6 +124,37 @@ func caught(f func()) (err error) {
 	}()
 	f()
 	return nil
+}
+
+// thrown is the text of what JavaScript has thrown, which need not be an Error.
+func thrown(v js.Value) string {
+	if t := v.Type(); t == js.TypeObject || t == js.TypeFunction {
+		if m := v.Get("message"); m.Type() == js.TypeString {
+			return "JavaScript error: " + m.String()
+		}
+	}
+	return "JavaScript error: " + v.String()
+}
+
+// owed is how many bytes of JavaScript the values have that were done with since the
+// collector has run, and owedLimit how many may be.
+var (
+	owed      atomic.Int64
+	owedLimit atomic.Int64
+)
+
+// owe notes that a value of n bytes is done with. Where many wait for the collector
+// it is run: it would wait for as much of Go's own memory, which may be never. Where
+// there is much of that, a run takes long, and more may wait.
+func owe(n int) {
+	if owed.Add(int64(n)) < max(maxOwed, owedLimit.Load()) {
+		return
+	}
+	owed.Store(0)
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	owedLimit.Store(int64(m.HeapAlloc))
 }
 
 // lost is the error of a connection that was not closed in order.
@@ -132,29 +174,36 @@ func (c *browserSocket) onOpen(js.Value) {
 }
 
 func (c *browserSocket) onMessage(e js.Value) {
-	var m browserMessage
-	if data := e.Get("data"); data.Type() == js.TypeString {
-		m.text = []byte(data.String())
-		m.size = len(m.text)
-	} else {
-		m.data, m.size = data, data.Get("byteLength").Int()
-	}
 	c.mu.Lock()
 	full := c.backlog > maxBacklog
-	if !full {
-		c.queue = append(c.queue, m)
-		c.backlog += m.size
-	}
 	c.mu.Unlock()
 	if full {
 		c.hangUp(closeTooBig)
 		c.over(fmt.Errorf("websocket: connection given up: %w", ErrBacklog))
 		return
 	}
+	m := c.message(e.Get("data"))
+	c.mu.Lock()
+	c.queue = append(c.queue, m)
+	c.backlog += m.size + messageCost
+	c.mu.Unlock()
 	select {
 	case c.come <- struct{}{}:
 	default:
 	}
+}
+
+// message makes one of what has come. A text that is too big is not taken over.
+func (c *browserSocket) message(data js.Value) browserMessage {
+	if data.Type() != js.TypeString {
+		return browserMessage{data: data, size: data.Get("byteLength").Int()}
+	}
+	if n := js.Global().Call("Object", data).Get("length").Int(); n > c.readLimit {
+		return browserMessage{text: []byte{}, size: n}
+	}
+	text := []byte(data.String())
+	owe(len(text))
+	return browserMessage{text: text, size: len(text)}
 }
 
 // onError comes before the close event. Node 20 has none behind a dial that failed.
@@ -303,7 +352,7 @@ func (c *browserSocket) take() (m browserMessage, ok bool) {
 	if c.queue = c.queue[1:]; len(c.queue) == 0 {
 		c.queue = nil
 	}
-	c.backlog -= m.size
+	c.backlog -= m.size + messageCost
 	return m, true
 }
 
@@ -325,7 +374,13 @@ func (c *browserSocket) load(m browserMessage) error {
 		}
 		c.cur, c.own = c.buf[:m.size], false
 	}
-	return caught(func() { js.CopyBytesToGo(c.cur, c.bytes.New(m.data)) })
+	n := 0
+	err := caught(func() { n = js.CopyBytesToGo(c.cur, c.bytes.New(m.data)) })
+	owe(m.size)
+	if err == nil && n != m.size { // it is no ArrayBuffer
+		err = c.broken(&FrameError{Err: ErrFrameType})
+	}
+	return err
 }
 
 // Write implements Conn.
@@ -414,6 +469,7 @@ func (c *browserSocket) send(b *Batch) error {
 		js.CopyBytesToJS(data, m)
 		c.ws.Call("send", data)
 	})
+	owe(len(m))
 	switch {
 	case err != nil:
 		return err
