@@ -2,13 +2,10 @@ package transport
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
-	"runtime"
 	"sync"
-	"sync/atomic"
 	"syscall/js"
 	"time"
 )
@@ -19,9 +16,6 @@ const (
 	maxBacklog = 64 << 20
 	// messageCost is what a message takes beside its bytes, in both languages.
 	messageCost = 512
-	// maxOwed is how many bytes JavaScript may keep for values that nobody needs any
-	// more: only the collector of Go gives them back, and it does not see their size.
-	maxOwed = 32 << 20
 	// maxAhead is how many bytes may wait in the browser to be sent, which takes
 	// whatever it is given.
 	maxAhead = 1 << 20
@@ -105,56 +99,6 @@ func newBrowserSocket(url string, protocols []string, cfg wsConfig) (*browserSoc
 		return nil, err
 	}
 	return c, nil
-}
-
-// caught calls f and returns what JavaScript has thrown.
-func caught(f func()) (err error) {
-	defer func() {
-		switch v := recover().(type) {
-		case nil:
-		case js.Error:
-			err = errors.New(short(thrown(v.Value)))
-		case *js.ValueError: // something is of another type than it has to be
-			err = v
-		case string: // or not there
-			err = errors.New(short(v))
-		default:
-			panic(v)
-		}
-	}()
-	f()
-	return nil
-}
-
-// thrown is the text of what JavaScript has thrown, which need not be an Error.
-func thrown(v js.Value) string {
-	if t := v.Type(); t == js.TypeObject || t == js.TypeFunction {
-		if m := v.Get("message"); m.Type() == js.TypeString {
-			return "JavaScript error: " + m.String()
-		}
-	}
-	return "JavaScript error: " + v.String()
-}
-
-// owed is how many bytes of JavaScript the values have that were done with since the
-// collector has run, and owedLimit how many may be.
-var (
-	owed      atomic.Int64
-	owedLimit atomic.Int64
-)
-
-// owe notes that a value of n bytes is done with. Where many wait for the collector
-// it is run: it would wait for as much of Go's own memory, which may be never. Where
-// there is much of that, a run takes long, and more may wait.
-func owe(n int) {
-	if owed.Add(int64(n)) < max(maxOwed, owedLimit.Load()) {
-		return
-	}
-	owed.Store(0)
-	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	owedLimit.Store(int64(m.HeapAlloc))
 }
 
 // lost is the error of a connection that was not closed in order.
