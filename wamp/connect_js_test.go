@@ -97,6 +97,39 @@ func TestBrowserCancelInterruptsTheCallee(t *testing.T) {
 	}
 }
 
+// A handler that sends in a loop learns of an INTERRUPT where it lets others have a turn.
+func TestBrowserHandlerGivesWay(t *testing.T) {
+	const procedure, all = "com.example.page.count", 20_000
+	callee, caller := joinBrowser(t), joinBrowser(t)
+	sent := make(chan int, 1)
+	if _, err := callee.Handle(t.Context(), procedure, func(_ context.Context, inv *wamp.Invocation) error {
+		for i := range all {
+			if err := inv.Progress(wamp.Args(i)); err != nil {
+				sent <- i
+				return err
+			}
+			if i%20 == 19 {
+				time.Sleep(time.Millisecond)
+			}
+		}
+		sent <- all
+		return inv.Return(wamp.Args(all))
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for n, err := range wamp.Stream[int](t.Context(), caller, procedure, wamp.Args(), wamp.Progressive()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n == 5 {
+			break
+		}
+	}
+	if n := <-sent; n == all {
+		t.Error("it was not interrupted")
+	}
+}
+
 // What a router says before it closes is heard.
 func TestBrowserAbortIsHeard(t *testing.T) {
 	for range 20 {

@@ -1,8 +1,9 @@
 package transport
 
 const (
-	MaxBacklog = maxBacklog
-	MaxAhead   = maxAhead
+	MaxBacklog  = maxBacklog
+	MaxAhead    = maxAhead
+	MessageCost = messageCost
 )
 
 // Backlog is how many bytes nobody has read.

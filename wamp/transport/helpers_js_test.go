@@ -90,7 +90,7 @@ type fake struct {
 	listeners map[string][]js.Value
 	sent      []int
 	closes    []int
-	made      func() // when one has been made
+	made      func() // when one has been made, and is listened to
 	funcs     []js.Func
 }
 
@@ -108,6 +108,9 @@ func install(t testing.TB) *fake {
 	method("addEventListener", func(args []js.Value) any {
 		name := args[0].String()
 		f.listeners[name] = append(f.listeners[name], args[1])
+		if name == "close" && f.made != nil { // the last one
+			f.made()
+		}
 		return nil
 	})
 	method("removeEventListener", func(args []js.Value) any {
@@ -137,12 +140,7 @@ func install(t testing.TB) *fake {
 	f.set("readyState", 0)
 	f.set("bufferedAmount", 0)
 	f.set("protocol", "wamp.2.cbor")
-	class := js.FuncOf(func(js.Value, []js.Value) any {
-		if f.made != nil {
-			f.made()
-		}
-		return f.object
-	})
+	class := js.FuncOf(func(js.Value, []js.Value) any { return f.object })
 	f.funcs = append(f.funcs, class)
 	global.Set("WebSocket", class)
 	t.Cleanup(func() {

@@ -2,7 +2,6 @@ package transport
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -15,6 +14,8 @@ const (
 	// maxBacklog is how many bytes may wait that nobody has read: the peer cannot be
 	// held back. The message that goes beyond it is the last.
 	maxBacklog = 64 << 20
+	// messageCost is what a message takes beside its bytes, in both languages.
+	messageCost = 512
 	// maxAhead is how many bytes may wait in the browser to be sent, which takes
 	// whatever it is given.
 	maxAhead = 1 << 20
@@ -37,7 +38,7 @@ type browserSocket struct {
 
 	mu        sync.Mutex // guards the rest, never held across a call that waits
 	queue     []browserMessage
-	backlog   int         // bytes in queue
+	backlog   int         // bytes of queue
 	end       error       // why it is over, nil while it is not
 	complaint string      // of an error event: browsers say nothing there
 	grace     *time.Timer // for the close event behind it
@@ -55,7 +56,7 @@ type browserSocket struct {
 type browserMessage struct {
 	data js.Value // an ArrayBuffer
 	text []byte   // nil for a binary message
-	size int
+	size int      // of a text that is too big, characters
 }
 
 // browserEvents are those of a WebSocket.
@@ -82,7 +83,11 @@ func newBrowserSocket(url string, protocols []string, cfg wsConfig) (*browserSoc
 		c.ws.Set("binaryType", "arraybuffer")
 		for i, do := range [...]func(js.Value){c.onOpen, c.onMessage, c.onError, c.onClose} {
 			c.events[i] = js.FuncOf(func(_ js.Value, args []js.Value) any {
-				if err := caught(func() { do(args[0]) }); err != nil {
+				e := js.Undefined()
+				if len(args) > 0 {
+					e = args[0]
+				}
+				if err := caught(func() { do(e) }); err != nil {
 					c.over(lost(err.Error()))
 				}
 				return nil
@@ -94,25 +99,6 @@ func newBrowserSocket(url string, protocols []string, cfg wsConfig) (*browserSoc
 		return nil, err
 	}
 	return c, nil
-}
-
-// caught calls f and returns what JavaScript has thrown.
-func caught(f func()) (err error) {
-	defer func() {
-		switch v := recover().(type) {
-		case nil:
-		case js.Error:
-			err = errors.New(short(v.Error()))
-		case *js.ValueError: // something is of another type than it has to be
-			err = v
-		case string: // or not there
-			err = errors.New(short(v))
-		default:
-			panic(v)
-		}
-	}()
-	f()
-	return nil
 }
 
 // lost is the error of a connection that was not closed in order.
@@ -132,29 +118,36 @@ func (c *browserSocket) onOpen(js.Value) {
 }
 
 func (c *browserSocket) onMessage(e js.Value) {
-	var m browserMessage
-	if data := e.Get("data"); data.Type() == js.TypeString {
-		m.text = []byte(data.String())
-		m.size = len(m.text)
-	} else {
-		m.data, m.size = data, data.Get("byteLength").Int()
-	}
 	c.mu.Lock()
 	full := c.backlog > maxBacklog
-	if !full {
-		c.queue = append(c.queue, m)
-		c.backlog += m.size
-	}
 	c.mu.Unlock()
 	if full {
 		c.hangUp(closeTooBig)
 		c.over(fmt.Errorf("websocket: connection given up: %w", ErrBacklog))
 		return
 	}
+	m := c.message(e.Get("data"))
+	c.mu.Lock()
+	c.queue = append(c.queue, m)
+	c.backlog += m.size + messageCost
+	c.mu.Unlock()
 	select {
 	case c.come <- struct{}{}:
 	default:
 	}
+}
+
+// message makes one of what has come. A text that is too big is not taken over.
+func (c *browserSocket) message(data js.Value) browserMessage {
+	if data.Type() != js.TypeString {
+		return browserMessage{data: data, size: data.Get("byteLength").Int()}
+	}
+	if n := js.Global().Call("Object", data).Get("length").Int(); n > c.readLimit {
+		return browserMessage{text: []byte{}, size: n}
+	}
+	text := []byte(data.String())
+	owe(len(text))
+	return browserMessage{text: text, size: len(text)}
 }
 
 // onError comes before the close event. Node 20 has none behind a dial that failed.
@@ -303,7 +296,7 @@ func (c *browserSocket) take() (m browserMessage, ok bool) {
 	if c.queue = c.queue[1:]; len(c.queue) == 0 {
 		c.queue = nil
 	}
-	c.backlog -= m.size
+	c.backlog -= m.size + messageCost
 	return m, true
 }
 
@@ -325,7 +318,13 @@ func (c *browserSocket) load(m browserMessage) error {
 		}
 		c.cur, c.own = c.buf[:m.size], false
 	}
-	return caught(func() { js.CopyBytesToGo(c.cur, c.bytes.New(m.data)) })
+	n := 0
+	err := caught(func() { n = js.CopyBytesToGo(c.cur, c.bytes.New(m.data)) })
+	owe(m.size)
+	if err == nil && n != m.size { // it is no ArrayBuffer
+		err = c.broken(&FrameError{Err: ErrFrameType})
+	}
+	return err
 }
 
 // Write implements Conn.
@@ -414,6 +413,7 @@ func (c *browserSocket) send(b *Batch) error {
 		js.CopyBytesToJS(data, m)
 		c.ws.Call("send", data)
 	})
+	owe(len(m))
 	switch {
 	case err != nil:
 		return err

@@ -105,7 +105,7 @@ func loopback(host string) bool {
 func (a *attempt) hint(err error) string {
 	switch {
 	case errors.Is(err, errNotTold):
-		if a.phase == PhaseDial && !a.tls && pageIsSecure() {
+		if u, bad := url.Parse(a.address); bad == nil && !a.tls && !loopback(u.Hostname()) && pageIsSecure() {
 			return "a page of https may only open " + schemeFor(framedWeb, a.network, true)
 		}
 		return hintNotTold

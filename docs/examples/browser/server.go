@@ -25,6 +25,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -39,7 +40,11 @@ var index []byte
 func main() {
 	listen := flag.String("listen", "127.0.0.1:8088", "where the page is served")
 	router := flag.String("router", "", "router to connect to; without it one is started in this process")
-	source := flag.String("page", "./docs/examples/browser", "package of the page")
+	own := "." // in whatever module the folder has been copied to
+	if info, ok := debug.ReadBuildInfo(); ok && info.Path != "command-line-arguments" {
+		own = info.Path
+	}
+	source := flag.String("page", own, "package of the page")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
