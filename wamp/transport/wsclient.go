@@ -82,18 +82,6 @@ func (d *wsDial) redirect(req *http.Request, via []*http.Request) error {
 	return nil
 }
 
-// hostPort names the server of a URL.
-func hostPort(u *url.URL) string {
-	port := u.Port()
-	if port == "" {
-		port = "80"
-		if u.Scheme == "https" || u.Scheme == "wss" {
-			port = "443"
-		}
-	}
-	return net.JoinHostPort(strings.ToLower(u.Hostname()), port)
-}
-
 func requestPath(u *url.URL) string {
 	if path := u.EscapedPath(); path != "" {
 		return path
