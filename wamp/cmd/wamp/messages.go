@@ -26,7 +26,7 @@ func (t *tool) seeing(address string, cfg *tls.Config) (wamp.Option, error) {
 			return nil, err
 		}
 		return &seenConn{Conn: c, tell: func(way string, message []byte) {
-			fmt.Fprintf(t.errs, "%s %s\n", way, shown(c.Protocol(), message))
+			fmt.Fprintln(t.errs, way, visible(shown(c.Protocol(), message)))
 		}}, nil
 	}), nil
 }
