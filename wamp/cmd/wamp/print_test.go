@@ -163,3 +163,10 @@ func TestFormatOfOthers(t *testing.T) {
 }
 
 var _ io.Writer = (*printer)(nil)
+
+// Of several connections -vv tells which one a message is of.
+func TestMessagesOfSeveralConnections(t *testing.T) {
+	t.Parallel()
+	got := newBench(t).run("bench", "call", "--no-floor", "--duration", "1ms", "-vv", "-o", "raw")
+	has(t, got.errs, "\n-> CALL", "\n->2 YIELD", "\n<-2 INVOCATION")
+}

@@ -30,12 +30,13 @@ type tool struct {
 	asked   sync.Mutex // guards answers, and is held while somebody is asked
 	answers map[string]string
 
-	lent      atomic.Bool // a program of the user's has the terminal: signals are its business
-	toTheEnd  bool        // an interrupt is how it ends in order
-	show      *printer    // what prints results, once the command line has been read
-	children  children    // commands that run for invocations
-	interrupt func()      // as the first signal does
-	alone     bool        // nobody is there to be asked for a secret
+	lent        atomic.Bool  // a program of the user's has the terminal: signals are its business
+	connections atomic.Int64 // that -vv has shown
+	toTheEnd    bool         // an interrupt is how it ends in order
+	show        *printer     // what prints results, once the command line has been read
+	children    children     // commands that run for invocations
+	interrupt   func()       // as the first signal does
+	alone       bool         // nobody is there to be asked for a secret
 }
 
 // root makes the command of the program.
