@@ -10,21 +10,21 @@ import (
 )
 
 // probed waits until a list of topics goes on: it may be empty at first.
-func (s *started) probed(by *wamp.Session) {
-	s.Helper()
+func (p *started) probed(by *wamp.Session) {
+	p.Helper()
 	for {
-		probe, err := by.Subscribe(s.Context(), "com.example.probe")
+		probe, err := by.Subscribe(p.Context(), "com.example.probe")
 		if err != nil {
-			s.Fatal(err)
+			p.Fatal(err)
 		}
-		_ = probe.Unsubscribe(s.Context())
+		_ = probe.Unsubscribe(p.Context())
 		select {
-		case l := <-s.lines:
+		case l := <-p.lines:
 			if hasAll(l, []string{"added topic com.example.probe"}) {
 				return
 			}
-		case <-s.Context().Done():
-			s.Fatal("nothing is told")
+		case <-p.Context().Done():
+			p.Fatal("nothing is told")
 		default:
 		}
 	}
