@@ -80,9 +80,7 @@ func (t *tool) benchWork(work, short, long, example string) *cobra.Command {
 			if err := f.check(work, c.Flags().Changed); err != nil {
 				return err
 			}
-			ctx, cancel := t.within(c.Context())
-			defer cancel()
-			return t.bench(ctx, c, work, &f)
+			return t.bench(c.Context(), c, work, &f)
 		},
 	}
 	fs := c.Flags()
@@ -98,8 +96,10 @@ func (t *tool) benchWork(work, short, long, example string) *cobra.Command {
 	switch work {
 	case workCall:
 		fs.StringVar(&f.procedure, "procedure", "", "`URI` to call, in the place of one that bench serves")
+		_ = c.RegisterFlagCompletionFunc("procedure", t.completeFlagURIs(registered))
 	case workPub:
 		fs.StringVar(&f.topic, "topic", "", "`URI` to publish to")
+		_ = c.RegisterFlagCompletionFunc("topic", t.completeFlagURIs(subscribed))
 	}
 	return c
 }
@@ -190,11 +190,7 @@ func (b *benching) join(ctx context.Context, c *cobra.Command) (*wamp.Session, e
 	if err != nil {
 		return nil, err
 	}
-	b.closers = append(b.closers, func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
-		defer cancel()
-		_ = s.Close(ctx)
-	})
+	b.closers = append(b.closers, func() { b.t.close(ctx, s) })
 	return s, nil
 }
 

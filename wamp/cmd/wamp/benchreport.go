@@ -138,8 +138,7 @@ func (b *benching) table(lines []benchLine) error {
 			fmt.Fprintf(&out, "\n%s\n%s", s.name, drawn(s))
 		}
 	}
-	_, err := b.t.out.Write(out.Bytes())
-	return err
+	return b.t.show.write(out.Bytes())
 }
 
 // barWidth is how long the longest bar of a histogram is.

@@ -54,28 +54,6 @@ func TestCall(t *testing.T) {
 // echo returns what it gets.
 func echo(_ context.Context, inv *wamp.Invocation) error { return inv.Return(inv.Payload) }
 
-// upper answers each chunk, and in the end with how many there were.
-func upper(ctx context.Context, inv *wamp.Invocation) error {
-	n := 0
-	for p := range inv.Chunks() {
-		if p.Empty() {
-			continue
-		}
-		n++
-		var text string
-		if err := p.Scan(&text); err != nil {
-			return err
-		}
-		if err := inv.Progress(wamp.Args(strings.ToUpper(text))); err != nil {
-			return err
-		}
-	}
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	return inv.Return(wamp.Args(n))
-}
-
 func TestCallOptions(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, wamptest.WithForwardedOptions("x_mine"))
@@ -91,7 +69,7 @@ func TestCallOptions(t *testing.T) {
 func TestCallStdin(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	b.handle("com.example.upper", upper)
+	b.handle("com.example.upper", demoUpper)
 	p := b.start("call", "com.example.upper", "--stdin", "-p", "-o", "raw")
 	for _, word := range []string{"one", `"two"`, `{"args":["three"]}`, "{broken"} {
 		if _, err := io.WriteString(p.in, word+"\n"); err != nil {

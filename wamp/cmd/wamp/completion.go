@@ -2,11 +2,12 @@ package main
 
 import (
 	"context"
-	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -17,16 +18,16 @@ import (
 
 func (t *tool) completionCommand() *cobra.Command {
 	shells := map[string]func(root *cobra.Command) error{
-		"bash":       func(root *cobra.Command) error { return root.GenBashCompletionV2(t.out, true) },
-		"zsh":        func(root *cobra.Command) error { return root.GenZshCompletion(t.out) },
-		"fish":       func(root *cobra.Command) error { return root.GenFishCompletion(t.out, true) },
-		"powershell": func(root *cobra.Command) error { return root.GenPowerShellCompletionWithDesc(t.out) },
+		"bash":       func(root *cobra.Command) error { return root.GenBashCompletionV2(t.show, true) },
+		"zsh":        func(root *cobra.Command) error { return root.GenZshCompletion(t.show) },
+		"fish":       func(root *cobra.Command) error { return root.GenFishCompletion(t.show, true) },
+		"powershell": func(root *cobra.Command) error { return root.GenPowerShellCompletionWithDesc(t.show) },
 	}
 	return &cobra.Command{
 		Use:   "completion bash|zsh|fish|powershell",
 		Short: "Print a script that completes command lines",
 		Long: `completion prints a script by which a shell completes commands, flags and their values, contexts, and
-the procedures and topics that the router knows. For those it is asked, within two seconds, by the
+the procedures, topics and sessions that the router knows. For those it is asked, within two seconds, by the
 options of the connection that stand on the line, in the environment or in the context; where a
 secret would have to be asked for, nothing is completed.`,
 		Example: `  source <(wamp completion bash)
@@ -64,9 +65,7 @@ func completeFlags(c *cobra.Command) {
 			var complete cobra.CompletionFunc
 			switch {
 			case f.Name == "context":
-				complete = func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-					return knownContexts(), cobra.ShellCompDirectiveNoFileComp
-				}
+				complete = completeContexts
 			case kind == "file" && known:
 				complete = cobra.FixedCompletions(values, cobra.ShellCompDirectiveDefault)
 			case kind == "file":
@@ -77,27 +76,12 @@ func completeFlags(c *cobra.Command) {
 			_ = c.RegisterFlagCompletionFunc(f.Name, complete)
 		})
 	}
+	if c.ValidArgsFunction == nil && c.ValidArgs == nil && !c.HasSubCommands() {
+		c.ValidArgsFunction = cobra.NoFileCompletions // no argument is a file, unless a command says so
+	}
 	for _, sub := range c.Commands() {
 		completeFlags(sub)
 	}
-}
-
-// knownContexts are the names of the contexts.
-func knownContexts() (names []string) {
-	dir, err := contextFolder()
-	if err != nil {
-		return nil
-	}
-	files, err := os.ReadDir(dir)
-	if err != nil {
-		return nil
-	}
-	for _, f := range files {
-		if name, is := strings.CutSuffix(f.Name(), ".json"); is {
-			names = append(names, name)
-		}
-	}
-	return names
 }
 
 // Bounds of asking the router for URIs.
@@ -112,38 +96,109 @@ type uris func(ctx context.Context, api meta.API, found func(uri string, match w
 
 // completeURIs completes the first argument with URIs that the router knows. It says nothing
 // of errors, asks nobody for a secret, and gives what it has when the time is over.
-func (t *tool) completeURIs(ask uris) cobra.CompletionFunc {
+func (t *tool) completeURIs(ask ...uris) cobra.CompletionFunc {
 	return func(c *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
 		if len(args) > 0 && c.Name() != "sub" {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		t.alone, t.verbose = true, 0
-		ctx, cancel := context.WithTimeout(c.Context(), completionTime)
-		defer cancel()
-		s, err := t.connect(ctx, c)
-		if err != nil {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		defer t.close(ctx, s)
-		var mu sync.Mutex
-		var list []string
-		directive := cobra.ShellCompDirectiveNoFileComp
-		ask(ctx, meta.Of(s), func(uri string, match wamp.MatchPolicy) {
-			mu.Lock()
-			defer mu.Unlock()
-			if !strings.HasPrefix(uri, begun) || match == wamp.Wildcard && c.Name() != "sub" {
-				return
-			}
-			if match == wamp.Prefix {
-				directive |= cobra.ShellCompDirectiveNoSpace // it goes on
-			}
-			list = append(list, uri)
-		})
-		mu.Lock()
-		defer mu.Unlock()
-		slices.Sort(list)
-		return slices.Compact(list), directive
+		return t.askURIs(c, begun, c.Name() == "sub" || c.Name() == "describe", ask...)
 	}
+}
+
+// completeFlagURIs completes the value of a flag.
+func (t *tool) completeFlagURIs(ask uris) cobra.CompletionFunc {
+	return func(c *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
+		return t.askURIs(c, begun, false, ask)
+	}
+}
+
+// askURIs asks the router for URIs that begin so, and for wildcards where patterns are of use.
+func (t *tool) askURIs(c *cobra.Command, begun string, patterns bool, ask ...uris) ([]string, cobra.ShellCompDirective) {
+	var mu sync.Mutex
+	var list []string
+	directive := cobra.ShellCompDirectiveNoFileComp
+	t.askRouter(c, func(ctx context.Context, api meta.API) {
+		for _, a := range ask {
+			a(ctx, api, func(uri string, match wamp.MatchPolicy) {
+				mu.Lock()
+				defer mu.Unlock()
+				if !strings.HasPrefix(uri, begun) || !forShell(uri) || match == wamp.Wildcard && !patterns {
+					return
+				}
+				if match == wamp.Prefix {
+					directive |= cobra.ShellCompDirectiveNoSpace // it goes on
+				}
+				list = append(list, uri)
+			})
+		}
+	})
+	mu.Lock()
+	defer mu.Unlock()
+	slices.Sort(list)
+	return slices.Compact(list), directive
+}
+
+// askRouter runs f with a router, if there is one that lets in without a question.
+func (t *tool) askRouter(c *cobra.Command, f func(ctx context.Context, api meta.API)) {
+	t.alone, t.verbose = true, 0
+	ctx, cancel := context.WithTimeout(c.Context(), completionTime)
+	defer cancel()
+	s, err := t.connect(ctx, c)
+	if err != nil {
+		return
+	}
+	defer t.close(ctx, s)
+	f(ctx, meta.Of(s))
+}
+
+// forShell reports whether a name that a peer has chosen may stand on a command line: nothing in
+// it means anything to a shell, and nothing to a terminal.
+func forShell(name string) bool {
+	return name != "" && name[0] != '-' && strings.IndexFunc(name, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("._-:/@+,", r)
+	}) < 0
+}
+
+// completeSessions completes ids of sessions, each with who it is.
+func (t *tool) completeSessions(c *cobra.Command, given []string, _ string) (list []string, _ cobra.ShellCompDirective) {
+	t.eachSession(c, func(s meta.SessionInfo) {
+		if id := strconv.FormatUint(uint64(s.Session), 10); !slices.Contains(given, id) {
+			list = append(list, cobra.CompletionWithDesc(id, visible(s.AuthID+" "+s.AuthRole)))
+		}
+	})
+	slices.Sort(list)
+	return list, cobra.ShellCompDirectiveNoFileComp
+}
+
+// completeNames completes what sessions are called.
+func (t *tool) completeNames(of func(meta.SessionInfo) string) cobra.CompletionFunc {
+	return func(c *cobra.Command, _ []string, _ string) (list []string, _ cobra.ShellCompDirective) {
+		t.eachSession(c, func(s meta.SessionInfo) {
+			if name := of(s); forShell(name) {
+				list = append(list, name)
+			}
+		})
+		slices.Sort(list)
+		return slices.Compact(list), cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+// eachSession calls f with the sessions of the realm, one by one.
+func (t *tool) eachSession(c *cobra.Command, f func(meta.SessionInfo)) {
+	t.askRouter(c, func(ctx context.Context, api meta.API) {
+		ids, err := api.ListSessions(ctx)
+		if err != nil {
+			return
+		}
+		var mu sync.Mutex
+		each(ids, func(id wamp.ID) {
+			if s, err := api.GetSession(ctx, id); err == nil {
+				mu.Lock()
+				defer mu.Unlock()
+				f(s)
+			}
+		})
+	})
 }
 
 // registered asks for procedures.

@@ -103,3 +103,45 @@ func TestCompletionScripts(t *testing.T) {
 	b.expect(b.run("completion", "csh"), exitUsage, "", "csh")
 	b.expect(b.run("completion"), exitUsage, "", "completion --help")
 }
+
+// What a peer calls itself stands on a command line only where no shell can make anything of it.
+func TestForShell(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"com.example.add", "com..any", "a-b_c:d/e@f+g,h", "größe.日本"} {
+		if !forShell(name) {
+			t.Errorf("%q is left out", name)
+		}
+	}
+	for _, name := range []string{"", "-x", "--url=ws://evil", "a$(reboot)", "a`b`", "a;b", "a b", "a\tb", "a\nb", "a'b", `a"b`, `a\b`, "a|b", "a&b", "a>b", "a*", "~a", "a!b", "a\x1b[2J", "a\u202eb", "a\xff", "a=b", "%1"} {
+		if forShell(name) {
+			t.Errorf("%q may stand there", name)
+		}
+	}
+}
+
+func TestCompletionOfWhatThereIs(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, wamptest.WithLogins(anonymousAs("joe", "guest")))
+	b.handle("com.example.sum", echo)
+	b.handle("com.example.$(reboot)", echo)
+	b.handle("com..any", echo, wamp.Match(wamp.Wildcard))
+	b.subscribe("com.example.topic")
+	b.completes("call com.example.", noFiles, "com.example.sum")
+	b.completes("describe com.", noFiles, "com..any", "com.example.sum", "com.example.topic")
+	b.completes("bench call --procedure com.", noFiles, "com.example.sum")
+	b.completes("bench pub --topic com.", noFiles, "com.example.topic")
+	b.completes("kill --by-authid ", noFiles, "joe")
+	b.completes("kill --by-role ", noFiles, "guest")
+	b.completes("ls s", noFiles, "sessions", "procedures", "topics")
+	b.completes("context select ", noFiles)
+	for _, line := range []string{"ping ", "keygen ", "router ", "bench call ", "trace ", "context add ", "context ls "} {
+		b.completes(line, noFiles)
+	}
+	id := strings.Fields(b.run("ls", "sessions", "-o", "raw").out)[0]
+	if got := b.run("__complete", "kill", ""); !strings.Contains(got.out, "\tjoe guest\n") {
+		t.Errorf("%q", got.out)
+	}
+	if got := b.run("__complete", "kill", id, ""); strings.Contains(got.out, id) {
+		t.Errorf("%q", got.out)
+	}
+}

@@ -42,8 +42,8 @@ func (t *tool) connect(ctx context.Context, c *cobra.Command, more ...wamp.Optio
 	if err != nil {
 		return nil, err
 	}
-	if _, err := transport.ParseAddress(s.URL); err != nil {
-		return nil, usage("--url: %w", err)
+	if err := s.check(); err != nil {
+		return nil, err
 	}
 	options, err := s.options(ctx, t)
 	if err != nil {
@@ -109,7 +109,7 @@ func (s *settings) codecs() (codecs []codec.Codec, err error) {
 func (s *settings) check() error {
 	if s.URL != "" {
 		if _, err := transport.ParseAddress(s.URL); err != nil {
-			return err
+			return usage("--url: %w", err)
 		}
 	}
 	if _, err := s.codecs(); err != nil {

@@ -93,7 +93,7 @@ and keys are named by their absolute paths.`,
 				return err
 			}
 			if err := s.check(); err != nil {
-				return &usageError{err}
+				return err
 			}
 			if err := s.write(file, force); err != nil {
 				return err

@@ -44,7 +44,8 @@ With nothing found the exit code is 3.`,
 		Example: `  wamp describe com.example.add -o pretty
   wamp describe 1234567890123456
   wamp describe com.example.add --format '{{range .Callees}}{{.ID}} {{end}}'`,
-		Args: cobra.ExactArgs(1),
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: t.completeURIs(registered, subscribed),
 		RunE: func(c *cobra.Command, args []string) error {
 			return t.with(c, func(ctx context.Context, s *wamp.Session) error {
 				return noMeta(t.describe(ctx, meta.Of(s), args[0]))
@@ -80,7 +81,7 @@ func (t *tool) describe(ctx context.Context, api meta.API, name string) error {
 	}
 	for i, l := range lines {
 		if i > 0 && t.show.inTable() {
-			if _, err := t.out.Write([]byte("\n")); err != nil {
+			if err := t.show.write([]byte("\n")); err != nil {
 				return err
 			}
 		}

@@ -2,7 +2,7 @@
 // serves, looks at what a router knows, and is a router for development itself.
 //
 //	go install github.com/connectanum/connectanum-go/wamp/cmd/wamp@latest
-//	wamp router --listen 127.0.0.1:8080 &
+//	wamp router --demo &
 //	wamp call com.example.add 2 3
 //
 // What was asked for goes to standard output, a JSON object on each line, and everything

@@ -40,7 +40,7 @@ func (t *tool) ended(ctx context.Context, err error) int {
 	case errors.Is(err, errNobodyReads):
 		return exitUnread
 	}
-	fmt.Fprintln(t.errs, "wamp:", bare(err))
+	fmt.Fprintln(t.errs, plainly("wamp: "+bare(err)))
 	var answer *wamp.Error
 	if t.output == outputJSON && errors.As(err, &answer) {
 		t.tellError(answer)
@@ -61,7 +61,7 @@ func (t *tool) tellError(e *wamp.Error) {
 	}
 	line.Args, line.Kwargs = p.Args, p.Kwargs
 	if text, err := json.Marshal(line); err == nil {
-		fmt.Fprintf(t.errs, "%s\n", text)
+		fmt.Fprintf(t.errs, "%s\n", escaped(text))
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/connectanum/connectanum-go/wamp"
 	"github.com/connectanum/connectanum-go/wamp/meta"
@@ -46,7 +47,7 @@ func (t *tool) follow(ctx context.Context, s *wamp.Session, asked []string, patt
 		c := <-changes // each follower ends with an error
 		switch {
 		case ctx.Err() != nil:
-			return context.Cause(ctx)
+			return endedBy(ctx, context.Cause(ctx))
 		case c.Err != nil:
 			return noMeta(c.Err)
 		}
@@ -57,22 +58,18 @@ func (t *tool) follow(ctx context.Context, s *wamp.Session, asked []string, patt
 		if !c.Value.matches(pattern) {
 			continue
 		}
-		if err := t.show.change(c.Value); err != nil {
+		if err := t.change(c.Value); err != nil {
 			return err
 		}
 	}
 }
 
 // change prints a line of a list that goes on: one line in each form.
-func (p *printer) change(l entryLine) error {
-	if !p.inTable() {
-		return p.print(l)
+func (t *tool) change(l entryLine) error {
+	if !t.show.inTable() {
+		return t.printOne(l)
 	}
-	row := l.row()
-	for i := range row {
-		row[i] = visible(row[i])
-	}
-	return p.write(fmt.Appendf(nil, "%s %s: %v\n", l.Change, l.Kind, row))
+	return t.show.write(fmt.Appendf(nil, "%s %s: %s\n", l.Change, l.Kind, visible(strings.Join(l.row(), "  "))))
 }
 
 // followed follows one kind of things, and hands its changes on until ctx ends.

@@ -78,7 +78,7 @@ func TestLsFollowPattern(t *testing.T) {
 	f.lineWith("com.example.add")
 	b.handle("com.other", benchEcho)
 	b.handle("com.example.echo", benchEcho)
-	if got := f.line(); !strings.HasPrefix(got, "added procedure: [com.example.echo exact ") {
+	if got := f.line(); !strings.HasPrefix(got, "added procedure: com.example.echo  exact  ") {
 		t.Errorf("%q", got)
 	}
 }

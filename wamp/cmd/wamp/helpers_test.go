@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/connectanum/connectanum-go/wamp/wamptest"
 )
 
 // patience is how long tests wait for what has to come.
@@ -193,4 +195,11 @@ func wait[T any](t testing.TB, c <-chan T) (v T) {
 		t.Fatal("nothing comes")
 	}
 	return v
+}
+
+// anonymousAs lets everybody in under one name.
+func anonymousAs(authid, role string) wamptest.Login {
+	return wamptest.LoginFunc("anonymous", func(wamptest.LoginRequest) wamptest.LoginStep {
+		return wamptest.LoginStep{Grant: &wamptest.Grant{AuthID: authid, AuthRole: role}}
+	})
 }

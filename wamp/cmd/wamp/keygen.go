@@ -123,6 +123,9 @@ func existing(file string) error {
 // one that is there only with force.
 func writeSecret(file string, text []byte, force bool) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(file), ".wamp-*") // of mode 0600
+	if path := (*fs.PathError)(nil); errors.As(err, &path) {
+		return &fs.PathError{Op: "create", Path: file, Err: path.Err} // the name of its own tells nobody anything
+	}
 	if err != nil {
 		return err
 	}

@@ -30,7 +30,8 @@ or authrole, but never its own. It prints how many.`,
 		Example: `  wamp kill 1234567890123456 --message 'please log in again'
   wamp kill --by-authid alice --reason com.example.banned
   wamp kill --by-role guest`,
-		Args: cobra.ArbitraryArgs,
+		Args:              cobra.ArbitraryArgs,
+		ValidArgsFunction: t.completeSessions,
 		RunE: func(c *cobra.Command, args []string) error {
 			ways := 0
 			for _, given := range []bool{len(args) > 0, authid != "", role != ""} {
@@ -83,6 +84,8 @@ or authrole, but never its own. It prints how many.`,
 	fs.StringVar(&role, "by-role", "", "all sessions of `role`")
 	fs.StringVar(&reason, "reason", "", "`URI` of the GOODBYE, default the router's")
 	fs.StringVar(&message, "message", "", "`text` for those who are closed")
+	_ = c.RegisterFlagCompletionFunc("by-authid", t.completeNames(func(s meta.SessionInfo) string { return s.AuthID }))
+	_ = c.RegisterFlagCompletionFunc("by-role", t.completeNames(func(s meta.SessionInfo) string { return s.AuthRole }))
 	return c
 }
 

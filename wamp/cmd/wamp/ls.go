@@ -172,7 +172,7 @@ func (t *tool) ls(ctx context.Context, s *wamp.Session, asked []string, pattern 
 		}
 		lines = slices.DeleteFunc(lines, func(l entryLine) bool { return !l.matches(pattern) })
 		if i > 0 && t.show.inTable() && len(lines) > 0 {
-			if _, err := t.out.Write([]byte("\n")); err != nil {
+			if err := t.show.write([]byte("\n")); err != nil {
 				return err
 			}
 		}

@@ -25,8 +25,13 @@ func (t *tool) seeing(address string, cfg *tls.Config) (wamp.Option, error) {
 		if err != nil {
 			return nil, err
 		}
+		number := ""
+		if n := t.connections.Add(1); n > 1 { // of bench, or another one after a loss
+			number = fmt.Sprintf("%d", n)
+		}
 		return &seenConn{Conn: c, tell: func(way string, message []byte) {
-			fmt.Fprintf(t.errs, "%s %s\n", way, shown(c.Protocol(), message))
+			way += number
+			fmt.Fprintln(t.errs, way, visible(shown(c.Protocol(), message)))
 		}}, nil
 	}), nil
 }

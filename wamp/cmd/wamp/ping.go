@@ -32,6 +32,9 @@ one, else by a call. It prints the milliseconds of each.`,
 			if count < 1 {
 				return usage("--count %d is less than 1", count)
 			}
+			if every < 0 {
+				return usage("--every %v is negative", every)
+			}
 			return t.with(c, func(ctx context.Context, s *wamp.Session) error {
 				for i := range count {
 					if i > 0 {

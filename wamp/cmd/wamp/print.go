@@ -10,6 +10,7 @@ import (
 	"strings"
 	"text/template"
 	"time"
+	"unicode"
 )
 
 // The values of --output.
@@ -103,13 +104,32 @@ func (p *printer) write(text []byte) error {
 	}
 }
 
+// Write is write, for those who write text to an [io.Writer].
+func (p *printer) Write(text []byte) (int, error) {
+	if err := p.write(text); err != nil {
+		return 0, err
+	}
+	return len(text), nil
+}
+
+// printOne prints one line of many that come. One that --format has no use for, which its
+// sender decides, is left out: the others have no part in it.
+func (t *tool) printOne(l line) error {
+	text, err := t.show.text(l)
+	if err != nil {
+		t.note("wamp: a line is left out: %v", err)
+		return nil
+	}
+	return t.show.write(text)
+}
+
 // text is a result as it is written.
 func (p *printer) text(l line) ([]byte, error) {
 	var b bytes.Buffer
 	switch {
 	case p.format != nil:
 		if err := p.format.Execute(&b, l); err != nil {
-			return nil, err
+			return nil, usage("%w", err)
 		}
 		if !bytes.HasSuffix(b.Bytes(), []byte("\n")) {
 			b.WriteByte('\n')
@@ -128,6 +148,7 @@ func (p *printer) text(l line) ([]byte, error) {
 		if err := e.Encode(l); err != nil {
 			return nil, err
 		}
+		return escaped(b.Bytes()), nil
 	}
 	return b.Bytes(), nil
 }
@@ -153,5 +174,23 @@ func compact(v any) string {
 	if err := e.Encode(v); err != nil {
 		return fmt.Sprint(v)
 	}
-	return strings.TrimSuffix(b.String(), "\n")
+	return strings.TrimSuffix(string(escaped(b.Bytes())), "\n")
+}
+
+// escaped is JSON in which nothing is left that a terminal obeys: encoding/json leaves control
+// characters above ASCII, and those that turn the direction of text. They mean the same.
+func escaped(text []byte) []byte {
+	obeyed := func(r rune) bool { return r >= 0x7f && r <= 0x9f || unicode.Is(unicode.Bidi_Control, r) }
+	if !bytes.ContainsFunc(text, obeyed) {
+		return text
+	}
+	var b bytes.Buffer
+	for _, r := range string(text) {
+		if obeyed(r) { // only in strings
+			fmt.Fprintf(&b, `\u%04x`, r)
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.Bytes()
 }

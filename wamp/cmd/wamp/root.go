@@ -30,12 +30,13 @@ type tool struct {
 	asked   sync.Mutex // guards answers, and is held while somebody is asked
 	answers map[string]string
 
-	lent      atomic.Bool // a program of the user's has the terminal: signals are its business
-	toTheEnd  bool        // an interrupt is how it ends in order
-	show      *printer    // what prints results, once the command line has been read
-	children  children    // commands that run for invocations
-	interrupt func()      // as the first signal does
-	alone     bool        // nobody is there to be asked for a secret
+	lent        atomic.Bool  // a program of the user's has the terminal: signals are its business
+	connections atomic.Int64 // that -vv has shown
+	toTheEnd    bool         // an interrupt is how it ends in order
+	show        *printer     // what prints results, once the command line has been read
+	children    children     // commands that run for invocations
+	interrupt   func()       // as the first signal does
+	alone       bool         // nobody is there to be asked for a secret
 }
 
 // root makes the command of the program.
@@ -55,8 +56,8 @@ context.
 
 Exit codes: 0 done, 1 a fault here, 2 wrong usage, 3 an error, or nothing, was the answer, 4 the login or the
 realm was refused, 5 no connection, 124 out of time, 130 interrupted, 141 standard output closed.`,
-		Example: `  wamp router --listen 127.0.0.1:8080
-  wamp call --url ws://127.0.0.1:8080/ws com.example.add 2 3
+		Example: `  wamp router --demo
+  wamp call com.example.add 2 3
   wamp sub com.example.topic`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
@@ -73,7 +74,11 @@ realm was refused, 5 no connection, 124 out of time, 130 interrupted, 141 standa
 		},
 	}
 	c.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return &usageError{fmt.Errorf("%w; see %s --help", err, c.CommandPath())}
+		hint := ""
+		if strings.HasPrefix(err.Error(), "unknown shorthand flag") {
+			hint = " (an argument that begins with - stands behind --)"
+		}
+		return &usageError{fmt.Errorf("%w%s; see %s --help", err, hint, c.CommandPath())}
 	})
 	f := c.PersistentFlags()
 	t.flags.addTo(f)
@@ -131,14 +136,22 @@ func (t *tool) within(ctx context.Context) (context.Context, context.CancelFunc)
 // note tells something on standard error that is no result.
 func (t *tool) note(format string, args ...any) {
 	if !t.quiet {
-		fmt.Fprintf(t.errs, format+"\n", args...)
+		fmt.Fprintln(t.errs, plainly(fmt.Sprintf(format, args...)))
 	}
 }
 
 // bare is the text of an error without the prefix that all of the library's have.
 func bare(err error) string { return strings.TrimPrefix(err.Error(), "wamp: ") }
 
+// plainly is a text for standard error, in which peers may have their say, as one line: with one
+// prefix, without what a terminal would obey, and without what the cause of an end says better.
+func plainly(text string) string {
+	text = strings.NewReplacer("\nwamp: ", "; ", "\n", "; ", "\t", " ", ": wamp: ", ": ",
+		"context canceled: interrupted", "interrupted", "context deadline exceeded: --max-time", "--max-time").Replace(text)
+	return visible(text)
+}
+
 var (
 	errInterrupted = errors.New("interrupted")
-	errMaxTime     = fmt.Errorf("--max-time is over: %w", context.DeadlineExceeded)
+	errMaxTime     = errors.New("--max-time is over")
 )

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,8 +11,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/connectanum/connectanum-go/wamp"
 )
 
 var (
@@ -49,29 +46,11 @@ func TestToolPage(t *testing.T) {
 	}
 }
 
-// pageProcedures serves what the page calls.
+// pageProcedures serves what the page calls: what wamp router --demo does.
 func (b *bench) pageProcedures() {
-	b.handle("com.example.add", func(_ context.Context, inv *wamp.Invocation) error {
-		var x, y int
-		if err := inv.Scan(&x, &y); err != nil {
-			return wamp.Errorf(wamp.ErrInvalidArgument, "%v", err)
-		}
-		return inv.Return(wamp.Args(x + y))
-	})
-	b.handle("com.example.echo", echo)
-	b.handle("com.example.upper", upper)
-	b.handle("com.example.count", func(_ context.Context, inv *wamp.Invocation) error {
-		var n int
-		if err := inv.Scan(&n); err != nil {
-			return err
-		}
-		for i := range n {
-			if err := inv.Progress(wamp.Args(i + 1)); err != nil {
-				return err
-			}
-		}
-		return inv.Return(wamp.Args("done"))
-	})
+	for name, h := range demoProcedures {
+		b.handle(name, h)
+	}
 }
 
 // play runs the commands of a transcript, one after the other, and compares what they write

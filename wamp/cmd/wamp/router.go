@@ -47,8 +47,8 @@ It prints its addresses, each when it can be joined, and runs until Ctrl-C, whic
 away with wamp.close.system_shutdown and ends with code 0.
 
 --log prints each message, without the secrets of logins and without long payloads. --demo
-serves com.example.add, which adds numbers, com.example.echo, and com.example.count, which counts
-to its argument in progressive results.
+serves com.example.add, which adds numbers, com.example.echo, com.example.count, which counts to its
+argument in progressive results, and com.example.upper, which answers each chunk in capitals.
 
 --login FILE says who is let in, by JSON such as
 
@@ -65,9 +65,7 @@ entry without a realm is good for each. Without the flag everybody is let in as 
   wamp router --listen unix:/tmp/wamp.sock --crossbar`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			ctx, cancel := t.within(c.Context())
-			defer cancel()
-			return t.router(ctx, c, &f)
+			return t.router(c.Context(), c, &f)
 		},
 	}
 	fs := c.Flags()
@@ -76,7 +74,7 @@ entry without a realm is good for each. Without the flag everybody is let in as 
 	fs.StringArrayVar(&f.realms, "realm", nil, "a `realm` there is, as often as there are ($"+variable("realm")+", or realm1)")
 	fs.StringVar(&f.login, "login", "", "`file` of who is let in")
 	fs.BoolVar(&f.log, "log", false, "print each message")
-	fs.BoolVar(&f.demo, "demo", false, "serve com.example.add, com.example.echo and com.example.count")
+	fs.BoolVar(&f.demo, "demo", false, "serve com.example.add, com.example.count, com.example.echo and com.example.upper")
 	fs.BoolVar(&f.crossbar, "crossbar", false, "deviate from the specification as Crossbar does")
 	fs.StringVar(&f.cert, "tls-cert", "", "`file` of a certificate: speak TLS")
 	fs.StringVar(&f.key, "tls-key", "", "`file` of its key, default the one of --tls-cert")

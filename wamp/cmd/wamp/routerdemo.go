@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"math/big"
+	"strings"
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp"
@@ -46,13 +48,21 @@ func (d *demoLogin) serve(ctx context.Context, r *wamptest.Router, realm string)
 		defer cancel()
 		_ = s.Close(ctx)
 	}
-	for name, h := range map[string]wamp.Handler{"com.example.add": demoAdd, "com.example.echo": demoEcho, "com.example.count": demoCount} {
+	for name, h := range demoProcedures {
 		if _, err := s.Handle(context.WithoutCancel(ctx), name, h); err != nil {
 			leave()
 			return nil, err
 		}
 	}
 	return leave, nil
+}
+
+// demoProcedures are what --demo serves.
+var demoProcedures = map[string]wamp.Handler{
+	"com.example.add":   demoAdd,
+	"com.example.count": demoCount,
+	"com.example.echo":  demoEcho,
+	"com.example.upper": demoUpper,
 }
 
 func demoEcho(_ context.Context, inv *wamp.Invocation) error { return inv.Return(inv.Payload) }
@@ -62,21 +72,51 @@ func demoAdd(_ context.Context, inv *wamp.Invocation) error {
 	if err != nil {
 		return err
 	}
-	whole, sum, whereWhole := int64(0), 0.0, true
+	whole, rest, isWhole := new(big.Int), 0.0, true // integers of any size
 	for _, a := range args {
 		switch n := a.(type) {
 		case int64:
-			whole, sum = whole+n, sum+float64(n)
+			whole.Add(whole, big.NewInt(n))
+		case uint64:
+			whole.Add(whole, new(big.Int).SetUint64(n))
+		case *big.Int:
+			whole.Add(whole, n)
 		case float64:
-			sum, whereWhole = sum+n, false
+			rest, isWhole = rest+n, false
 		default:
-			return wamp.Errorf(wamp.ErrInvalidArgument, "%v is not a number", a)
+			return wamp.Errorf(wamp.ErrInvalidArgument, "%s is not a number", compact(printable(a)))
 		}
 	}
-	if whereWhole {
-		return inv.Return(wamp.Args(whole))
+	switch {
+	case !isWhole:
+		sum, _ := new(big.Float).SetInt(whole).Float64()
+		return inv.Return(wamp.Args(sum + rest))
+	case whole.IsInt64():
+		return inv.Return(wamp.Args(whole.Int64()))
 	}
-	return inv.Return(wamp.Args(sum))
+	return inv.Return(wamp.Args(whole))
+}
+
+// demoUpper answers each chunk, and in the end with how many there were.
+func demoUpper(ctx context.Context, inv *wamp.Invocation) error {
+	n := 0
+	for p := range inv.Chunks() {
+		if p.Empty() {
+			continue
+		}
+		n++
+		var text string
+		if err := p.Scan(&text); err != nil {
+			return wamp.Errorf(wamp.ErrInvalidArgument, "%v", err)
+		}
+		if err := inv.Progress(wamp.Args(strings.ToUpper(text))); err != nil {
+			return err
+		}
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return inv.Return(wamp.Args(n))
 }
 
 // demoCount counts in progressive results, ten a second. The last one is the result.

@@ -175,9 +175,9 @@ func (log *messageLog) write(t *tool) {
 func (log *messageLog) one(t *tool, l any) {
 	switch l := l.(type) {
 	case string:
-		t.note("wamp: the router: %s", visible(l))
+		t.note("wamp: the router: %s", l)
 	case messageLine:
-		if err := t.show.printRow(l); err != nil {
+		if err := t.printRow(l); err != nil {
 			select {
 			case log.failed <- err:
 			default:

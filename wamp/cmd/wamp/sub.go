@@ -221,7 +221,7 @@ func (t *tool) event(ev wamp.Event) error {
 	if !ev.Time.IsZero() {
 		l.Time = &ev.Time
 	}
-	return t.show.print(l)
+	return t.printOne(l)
 }
 
 // endedBy is the error of a command that goes on until it is interrupted: that is no error.

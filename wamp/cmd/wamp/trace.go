@@ -109,26 +109,26 @@ func (t *tool) trace(ctx context.Context, s *wamp.Session, pattern string) error
 			if !ok || !l.matches(pattern) {
 				continue
 			}
-			if err := t.show.printRow(l); err != nil {
+			if err := t.printRow(l); err != nil {
 				return err
 			}
 		case err := <-tr.ended:
 			if ctx.Err() != nil {
-				return context.Cause(ctx)
+				return endedBy(ctx, context.Cause(ctx))
 			}
 			return err
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return endedBy(ctx, context.Cause(ctx))
 		}
 	}
 }
 
 // printRow prints a line of a list that has no end: as text where lists are tables.
-func (p *printer) printRow(l line) error {
-	if !p.inTable() {
-		return p.print(l)
+func (t *tool) printRow(l line) error {
+	if !t.show.inTable() {
+		return t.printOne(l)
 	}
-	return p.write(fmt.Appendln(nil, l.raw()...))
+	return t.show.write(fmt.Appendln(nil, l.raw()...))
 }
 
 // traceEvent is a meta event as it came, or the sign that its topic is there again.
