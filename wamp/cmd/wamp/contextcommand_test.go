@@ -161,7 +161,7 @@ func TestContextEdit(t *testing.T) {
 	if text, err := os.ReadFile(draft); err != nil || !strings.Contains(string(text), `"world": "lab"`) {
 		t.Errorf("the draft: %q, %v", text, err)
 	}
-	b.expect(edit(editor(t, `sed -i s/ws:/http:/ "$1"`)), exitFault, "", "as it was", "http")
+	b.expect(edit(editor(t, `sed -i s/ws:/http:/ "$1"`)), exitUsage, "", "as it was", "http")
 	b.expect(edit(""), exitFault, "", "$EDITOR")
 	b.expect(b.run("context", "ls", "-o", "raw"), 0, "here\n") // drafts are none
 	if got := realm(); got != "lab\n" {

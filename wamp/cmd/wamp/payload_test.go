@@ -125,7 +125,7 @@ func TestArgumentsThatLookLikeOthers(t *testing.T) {
 	b.expect(b.run("call", "com.example.echo", "1", "-o", "pretty"), 0, "{\n  \"args\": [\n    1\n  ]\n}\n")
 	b.expect(b.run("call", "com.example.echo", "1", "2.0", `{"a":"<"}`, "--format", `{{printf "%d %.2f" (index .Args 0) (index .Args 1)}} {{json .Args}}`), 0,
 		`1 2.00 [1,2.0,{"a":"<"}]`+"\n")
-	b.expect(b.run("call", "com.example.echo", "--format", "{{.Nothing}}"), exitFault, "", "Nothing")
+	b.expect(b.run("call", "com.example.echo", "--format", "{{.Nothing}}"), exitUsage, "", "Nothing")
 	b.expect(b.run("call", "com.example.echo", "--format", "{{"), exitUsage, "", "--format")
 	b.expect(b.run("call", "com.example.echo", "-o", "xml"), exitUsage, "", "json, raw, pretty")
 }
