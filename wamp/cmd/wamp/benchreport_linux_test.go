@@ -12,12 +12,12 @@ func TestBenchOnTerminal(t *testing.T) {
 	if code := c.code(); code != 0 {
 		t.Errorf("code %d", code)
 	}
-	has(t, c.text.String(), "call of 16 bytes", "ratio", "<= ", "###")
+	has(t, c.screen.String(), "call of 16 bytes", "ratio", "<= ", "###")
 	quiet := b.console(nil, "bench", "pub", "--duration", "100ms", "-o", "json", "-q")
 	if code := quiet.code(); code != 0 {
 		t.Errorf("code %d", code)
 	}
-	if text := quiet.text.String(); text[:8] != `{"side":` {
+	if text := quiet.screen.String(); text[:8] != `{"side":` {
 		t.Errorf("%q", text)
 	}
 }

@@ -12,31 +12,10 @@ import (
 	"time"
 )
 
-// crossbar is the router that testdata/interop/rig.sh has started, for the program.
-func crossbar(t *testing.T, kind string) (b *bench, ca string) {
-	t.Helper()
-	node := os.Getenv("WAMP_INTEROP")
-	if node == "" {
-		t.Fatal("WAMP_INTEROP must name the folder of a running router; .ci/interop.sh sets it")
-	}
-	text, err := os.ReadFile(filepath.Join(node, "rig.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var rig struct {
-		URLs map[string]string `json:"urls"`
-		CA   string            `json:"ca"`
-	}
-	if err := json.Unmarshal(text, &rig); err != nil || rig.URLs[kind] == "" {
-		t.Fatalf("rig.json has no address of %s: %v", kind, err)
-	}
-	return &bench{T: t, url: rig.URLs[kind], config: t.TempDir()}, rig.CA
-}
-
 func TestCallAndServeAtCrossbar(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []string{"ws", "raw"} {
-		b, _ := crossbar(t, kind)
+		b := atCrossbar(t, kind)
 		name := "com.tool." + kind
 		p := b.start("serve", name, "--", "cat")
 		p.waitFor("serving")
@@ -70,7 +49,7 @@ func TestCallAndServeAtCrossbar(t *testing.T) {
 
 func TestPubAndSubAtCrossbar(t *testing.T) {
 	t.Parallel()
-	b, _ := crossbar(t, "ws")
+	b := atCrossbar(t, "ws")
 	p := b.start("sub", "com.tool.news", "-n", "2", "--format", "{{.Topic}} {{json .Args}}")
 	p.waitFor("subscribed")
 	b.expect(b.run("pub", "com.tool.news", "1"), 0, "")
@@ -101,7 +80,7 @@ func TestPubAndSubAtCrossbar(t *testing.T) {
 // Crossbar keeps an event for those who have got it.
 func TestHistoryAtCrossbar(t *testing.T) {
 	t.Parallel()
-	b, _ := crossbar(t, "ws")
+	b := atCrossbar(t, "ws")
 	topic := fmt.Sprintf("com.history.tree.tool%d", time.Now().UnixNano())
 	p := b.start("sub", "com.history.tree.", "--match", "prefix", "--realm", "realm-store", "-n", "3", "-o", "raw")
 	p.waitFor("subscribed")
@@ -131,7 +110,7 @@ func TestLoginAtCrossbar(t *testing.T) {
 	if err := json.Unmarshal(text, &known); err != nil {
 		t.Fatal(err)
 	}
-	b, _ := crossbar(t, "ws")
+	b := atCrossbar(t, "ws")
 	secret := func(text string) []string { return []string{"--secret-file", file(t, "secret", text)} }
 	for _, login := range []struct {
 		method, authid string
@@ -157,8 +136,8 @@ func TestLoginAtCrossbar(t *testing.T) {
 	// what a login is not allowed
 	b.expect(b.run(append([]string{"pub", "com.other", "--ack", "--auth", "ticket", "--authid", "tick-limited"}, secret(known.Ticket["tick-limited"])...)...),
 		exitAnswer, "", "wamp.error.not_authorized")
-	tls, ca := crossbar(t, "wss")
-	if got := tls.run("ping", "--ca", ca); got.code != 0 {
+	tls := atCrossbar(t, "wss")
+	if got := tls.run("ping", "--ca", tls.ca); got.code != 0 {
 		t.Error(got)
 	}
 	if got := tls.run("ping"); got.code != exitNetwork {

@@ -19,7 +19,7 @@ sed -i "s/$with/" "$1"`)
 	c.waits(`the editor has   "realm": "lab"`)
 	for n := 1; n < 4; n++ {
 		c.types("\x03")
-		for strings.Count(c.text.String(), "taken") < n {
+		for strings.Count(c.screen.String(), "taken") < n {
 			time.Sleep(time.Millisecond)
 		}
 	}
@@ -30,7 +30,7 @@ sed -i "s/$with/" "$1"`)
 	c.waits("the editor has \r\n") // what was broken is there
 	c.types("world.*/realm\": \"lab2\",\n")
 	if code := c.code(); code != 0 {
-		t.Fatalf("code %d: %s", code, c.text.String())
+		t.Fatalf("code %d: %s", code, c.screen.String())
 	}
 	b.expect(b.run("context", "show", "here", "--format", "{{.Realm}}"), 0, "lab2\n")
 }
@@ -46,6 +46,6 @@ func TestContextEditEnough(t *testing.T) {
 	if code := c.code(); code != exitFault {
 		t.Errorf("code %d", code)
 	}
-	has(t, c.text.String(), "your text is in ")
+	has(t, c.screen.String(), "your text is in ")
 	has(t, b.run("context", "show", "here").out, b.url)
 }

@@ -74,11 +74,8 @@ func exitCode(ctx context.Context, err error) int {
 	var revoked *wamp.RevokedError
 	var abort *wamp.AbortError
 	var login *wamp.LoginError
-	var child *childError
 	var none notFoundError
 	switch {
-	case errors.As(err, &child):
-		return child.code
 	case errors.As(err, &wrong), errors.As(err, &uri):
 		return exitUsage
 	case errors.Is(context.Cause(ctx), errInterrupted):
@@ -108,12 +105,3 @@ func ofNetwork(err error) bool {
 	return errors.As(err, &dial) || errors.As(err, &link) || errors.As(err, &broken) || errors.As(err, &goodbye) ||
 		errors.As(err, &gaveUp) || errors.As(err, &unknown) || errors.Is(err, wamp.ErrSessionClosed)
 }
-
-// childError is the exit code of a program that was run for the user.
-type childError struct {
-	code int
-	err  error
-}
-
-func (e *childError) Error() string { return e.err.Error() }
-func (e *childError) Unwrap() error { return e.err }

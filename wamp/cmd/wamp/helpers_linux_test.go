@@ -16,6 +16,7 @@ type terminal struct {
 	keys   *os.File // the side of who sits at it
 	stream *os.File // the side of the program
 	screen syncBuffer
+	over   chan struct{} // closed when everything has been read: both sides are closed, or that of the program is
 }
 
 // newTerminal opens a pseudo-terminal.
@@ -47,8 +48,9 @@ func newTerminal(t *testing.T) *terminal {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = stream.Close() })
-	s := &terminal{keys: keys, stream: stream}
+	s := &terminal{keys: keys, stream: stream, over: make(chan struct{})}
 	go func() { // ends when the terminal is closed
+		defer close(s.over)
 		b := make([]byte, 4096)
 		for {
 			n, err := keys.Read(b)

@@ -18,9 +18,9 @@ func TestKeygenPassphrase(t *testing.T) {
 	c.answers("Passphrase, empty for none: ", "open sesame\n")
 	c.answers("The same again: ", "open sesame\n")
 	if code := c.code(); code != 0 {
-		t.Fatalf("code %d: %s", code, c.text.String())
+		t.Fatalf("code %d: %s", code, c.screen.String())
 	}
-	words := strings.Fields(c.text.String())
+	words := strings.Fields(c.screen.String())
 	public := words[len(words)-1]
 	if err := os.WriteFile(logins, fmt.Appendf(nil, `[{"method":"cryptosign","authid":"alice","keys":[%q]}]`, public), 0o600); err != nil {
 		t.Fatal(err)
@@ -31,14 +31,14 @@ func TestKeygenPassphrase(t *testing.T) {
 	if code := use.code(); code != 0 {
 		t.Errorf("code %d", code)
 	}
-	has(t, use.text.String(), `{"args":[5]}`)
+	has(t, use.screen.String(), `{"args":[5]}`)
 	// a command with several sessions asks once
 	several := b.console(nil, "bench", "call", "--url", url, "--key", file, "--duration", "50ms")
 	several.answers("Passphrase of "+file+": ", "open sesame\n")
-	if code, text := several.code(), several.text.String(); code != 0 || strings.Count(text, "Passphrase of") != 1 || !strings.Contains(text, " floor ") {
+	if code, text := several.code(), several.screen.String(); code != 0 || strings.Count(text, "Passphrase of") != 1 || !strings.Contains(text, " floor ") {
 		t.Errorf("code %d: %s", code, text)
 	}
-	if strings.Contains(use.text.String()+c.text.String(), "sesame") {
+	if strings.Contains(use.screen.String()+c.screen.String(), "sesame") {
 		t.Error("the terminal shows the passphrase")
 	}
 	b.expect(b.run("call", "--url", url, "--key", file, "com.example.add", "2", "3"), exitUsage, "", "a secret is needed")
@@ -54,7 +54,7 @@ func TestKeygenPassphrasesDiffer(t *testing.T) {
 	if code := c.code(); code != exitFault {
 		t.Errorf("code %d", code)
 	}
-	has(t, c.text.String(), "the passphrases differ")
+	has(t, c.screen.String(), "the passphrases differ")
 	if _, err := os.Lstat(file); err == nil {
 		t.Error("there is a key")
 	}
@@ -67,6 +67,6 @@ func TestKeygenInterrupted(t *testing.T) {
 	c := b.console(nil, "keygen", "--ssh", "--out", file)
 	c.answers("Passphrase, empty for none: ", "\x03")
 	if code := c.code(); code != exitInterrupted {
-		t.Errorf("code %d: %s", code, c.text.String())
+		t.Errorf("code %d: %s", code, c.screen.String())
 	}
 }

@@ -55,6 +55,7 @@ type bench struct {
 	*testing.T
 	router *wamptest.Router
 	url    string
+	ca     string // of the rig of Crossbar
 	mu     sync.Mutex
 	peer   *wamp.Session
 	config string // $XDG_CONFIG_HOME

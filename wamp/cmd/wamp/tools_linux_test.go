@@ -1,10 +1,7 @@
 package main
 
 import (
-	"fmt"
-	"os"
 	"os/exec"
-	"strings"
 	"syscall"
 	"time"
 
@@ -14,60 +11,24 @@ import (
 // console is a pseudo-terminal with the program in it.
 type console struct {
 	*bench
-	master *os.File
-	cmd    *exec.Cmd
-	text   syncBuffer
-	over   chan struct{} // closed when everything has been read
+	*terminal
+	cmd *exec.Cmd
 }
 
 // console runs the program in a terminal. env are variables beside the usual ones.
 func (b *bench) console(env []string, args ...string) *console {
 	b.Helper()
-	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		b.Fatal(err)
-	}
-	// by the file's own lock, so that reads do not block a thread
-	conn, err := master.SyscallConn()
-	if err != nil {
-		b.Fatal(err)
-	}
-	var n int
-	var bad error
-	if err := conn.Control(func(fd uintptr) {
-		if bad = unix.IoctlSetPointerInt(int(fd), unix.TIOCSPTLCK, 0); bad == nil {
-			n, bad = unix.IoctlGetInt(int(fd), unix.TIOCGPTN)
-		}
-	}); err != nil || bad != nil {
-		b.Fatal(err, bad)
-	}
-	slave, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		b.Fatal(err)
-	}
-	c := &console{bench: b, master: master, cmd: b.command(args...), over: make(chan struct{})}
+	c := &console{bench: b, terminal: newTerminal(b.T), cmd: b.command(args...)}
 	c.cmd.Env = append(c.cmd.Env, env...)
-	c.cmd.Stdin, c.cmd.Stdout, c.cmd.Stderr = slave, slave, slave
+	c.cmd.Stdin, c.cmd.Stdout, c.cmd.Stderr = c.stream, c.stream, c.stream
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	if err := c.cmd.Start(); err != nil {
 		b.Fatal(err)
 	}
-	_ = slave.Close()
-	go func() { // ends with the program
-		defer close(c.over)
-		buf := make([]byte, 4096)
-		for {
-			n, err := master.Read(buf)
-			_, _ = c.text.Write(buf[:n])
-			if err != nil {
-				return
-			}
-		}
-	}()
+	_ = c.stream.Close() // the program's is the last one
 	b.Cleanup(func() {
 		_ = c.cmd.Process.Kill()
 		<-c.over
-		_ = master.Close()
 	})
 	return c
 }
@@ -75,26 +36,20 @@ func (b *bench) console(env []string, args ...string) *console {
 // waits until the terminal shows a text.
 func (c *console) waits(text string) {
 	c.Helper()
-	for end := time.Now().Add(patience); !strings.Contains(c.text.String(), text); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			c.Fatalf("the terminal does not show %q: %q", text, c.text.String())
-		}
-	}
+	c.screen.waitFor(c, text)
 }
 
 // types is the user at the keyboard.
 func (c *console) types(text string) {
 	c.Helper()
-	if _, err := c.master.WriteString(text); err != nil {
-		c.Fatal(err)
-	}
+	c.terminal.types(c.T, text)
 }
 
 // answers types a secret, when it has been asked for and the terminal does not show it.
 func (c *console) answers(question, text string) {
 	c.Helper()
 	c.waits(question)
-	conn, err := c.master.SyscallConn()
+	conn, err := c.keys.SyscallConn()
 	if err != nil {
 		c.Fatal(err)
 	}
