@@ -156,3 +156,20 @@ func (c *Cryptobox) Plain(about About) error {
 	}
 	return ErrPlain
 }
+
+// payload makes a payload of the dict of args and kwargs.
+func payload(m map[string]any) (codec.Payload, error) {
+	args, ok := m["args"].([]any)
+	if !ok && m["args"] != nil {
+		return codec.Payload{}, ErrFormat
+	}
+	kwargs, ok := m["kwargs"].(map[string]any)
+	if !ok && m["kwargs"] != nil {
+		return codec.Payload{}, ErrFormat
+	}
+	p := codec.Args(args...)
+	if len(kwargs) > 0 {
+		p = p.WithKwargs(kwargs)
+	}
+	return p, nil
+}

@@ -149,30 +149,3 @@ func decode(text []byte) (codec.Payload, error) {
 	}
 	return p, nil
 }
-
-// payload makes a payload of the dict of args and kwargs.
-func payload(m map[string]any) (codec.Payload, error) {
-	args, ok := m["args"].([]any)
-	if !ok && !absent(m["args"]) {
-		return codec.Payload{}, ErrFormat
-	}
-	kwargs, ok := m["kwargs"].(map[string]any)
-	if !ok && !absent(m["kwargs"]) {
-		return codec.Payload{}, ErrFormat
-	}
-	p := codec.Args(args...)
-	if len(kwargs) > 0 {
-		p = p.WithKwargs(kwargs)
-	}
-	return p, nil
-}
-
-// absent reports whether a value is null, or what msgpackr makes of undefined.
-func absent(v any) bool {
-	t, is := v.(codec.Tag)
-	if !is {
-		return v == nil
-	}
-	b, is := t.Content.([]byte)
-	return t.Number == 0 && is && len(b) == 1 && b[0] == 0
-}
