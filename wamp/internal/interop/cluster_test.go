@@ -4,7 +4,6 @@ package interop_test
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -38,17 +37,7 @@ func clusterURL(t testing.TB, node, kind string) string {
 		clusterScript(t, "start")
 		cluster.urls = map[string]map[string]string{}
 		for _, name := range []string{"a", "b", "p"} {
-			text, err := os.ReadFile(filepath.Join(cluster.folder, name, "rig.json"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			var told struct {
-				URLs map[string]string `json:"urls"`
-			}
-			if err := json.Unmarshal(text, &told); err != nil {
-				t.Fatal(err)
-			}
-			cluster.urls[name] = told.URLs
+			cluster.urls[name] = urlsOf(t, filepath.Join(cluster.folder, name))
 		}
 	}
 	if cluster.broken[node] {

@@ -154,6 +154,12 @@ func startProxy(t *testing.T) (node string, urls map[string]string) {
 	node = filepath.Join(filepath.Dir(rig.file), "proxy")
 	runRig(t, node, "start", "KIND=proxy")
 	t.Cleanup(func() { runRig(t, node, "stop") })
+	return node, urlsOf(t, node)
+}
+
+// urlsOf are the addresses of the node in a folder.
+func urlsOf(t testing.TB, node string) map[string]string {
+	t.Helper()
 	text, err := os.ReadFile(filepath.Join(node, "rig.json"))
 	if err != nil {
 		t.Fatal(err)
@@ -164,7 +170,7 @@ func startProxy(t *testing.T) (node string, urls map[string]string) {
 	if err := json.Unmarshal(text, &told); err != nil {
 		t.Fatal(err)
 	}
-	return node, told.URLs
+	return told.URLs
 }
 
 // workerOf is the process that a session is at behind the proxy: Crossbar says so
