@@ -98,30 +98,18 @@ var policies = []wamp.MatchPolicy{wamp.Exact, wamp.Prefix, wamp.Wildcard}
 // registrations describes those that a URI is of.
 func (t *tool) registrations(ctx context.Context, api meta.API, uri string) (lines []descriptionLine, err error) {
 	id, err := api.MatchRegistration(ctx, uri)
-	if wrongURI(err) { // a pattern is none that could be called
-		id, err = 0, nil
+	if err != nil && !wrongURI(err) { // a pattern is none that could be called
+		return nil, err
 	}
+	ids, err := named(ctx, []wamp.ID{id}, uri, api.LookupRegistration)
 	if err != nil {
 		return nil, err
 	}
-	ids := []wamp.ID{id}
-	for _, policy := range policies {
-		id, err := api.LookupRegistration(ctx, uri, policy)
-		if err != nil && !wrongURI(err) {
-			return nil, err
-		}
-		ids = append(ids, id)
-	}
 	return describeAll(ids, func(id wamp.ID) (l descriptionLine, err error) {
-		info, err := api.GetRegistration(ctx, id)
-		if err != nil {
+		if l.entryLine, err = entryAt(ctx, api, kindProcedure, id); err != nil {
 			return l, err
 		}
-		l.entryLine = registrationEntry(info)
-		sessions, err := api.ListCallees(ctx, id)
-		if err == nil {
-			l.Callees, err = t.sessions(ctx, api, sessions)
-		}
+		l.Callees, err = t.sessions(ctx, api, id, api.ListCallees)
 		return l, err
 	})
 }
@@ -132,25 +120,28 @@ func (t *tool) subscriptions(ctx context.Context, api meta.API, uri string) (lin
 	if err != nil && !wrongURI(err) {
 		return nil, err
 	}
+	if ids, err = named(ctx, ids, uri, api.LookupSubscription); err != nil {
+		return nil, err
+	}
+	return describeAll(ids, func(id wamp.ID) (l descriptionLine, err error) {
+		if l.entryLine, err = entryAt(ctx, api, kindTopic, id); err != nil {
+			return l, err
+		}
+		l.Subscribers, err = t.sessions(ctx, api, id, api.ListSubscribers)
+		return l, err
+	})
+}
+
+// named appends the ids of those whose URI or pattern is this one, by each policy.
+func named(ctx context.Context, ids []wamp.ID, uri string, look func(context.Context, string, wamp.MatchPolicy) (wamp.ID, error)) ([]wamp.ID, error) {
 	for _, policy := range policies {
-		id, err := api.LookupSubscription(ctx, uri, policy)
+		id, err := look(ctx, uri, policy)
 		if err != nil && !wrongURI(err) {
 			return nil, err
 		}
 		ids = append(ids, id)
 	}
-	return describeAll(ids, func(id wamp.ID) (l descriptionLine, err error) {
-		info, err := api.GetSubscription(ctx, id)
-		if err != nil {
-			return l, err
-		}
-		l.entryLine = subscriptionEntry(info)
-		sessions, err := api.ListSubscribers(ctx, id)
-		if err == nil {
-			l.Subscribers, err = t.sessions(ctx, api, sessions)
-		}
-		return l, err
-	})
+	return ids, nil
 }
 
 // describeAll describes each id once, but for those that have gone meanwhile.
@@ -178,14 +169,19 @@ func wrongURI(err error) bool {
 	return errors.Is(err, wamp.ErrInvalidURI) || errors.Is(err, wamp.ErrInvalidArgument)
 }
 
-// sessions looks at sessions, in the order in which the router lists them.
-func (t *tool) sessions(ctx context.Context, api meta.API, ids []wamp.ID) ([]entryLine, error) {
-	lines, err := lookAt(ctx, t, ids, func(ctx context.Context, id wamp.ID) (entryLine, error) {
-		info, err := api.GetSession(ctx, id)
+// sessions looks at the sessions of a registration or subscription, in the order in which the
+// router lists them.
+func (t *tool) sessions(ctx context.Context, api meta.API, of wamp.ID, list func(context.Context, wamp.ID) ([]wamp.ID, error)) ([]entryLine, error) {
+	ids, err := list(ctx, of)
+	if err != nil {
+		return nil, err
+	}
+	lines, err := t.lookAt(ctx, ids, func(ctx context.Context, id wamp.ID) (entryLine, error) {
+		l, err := entryAt(ctx, api, kindSession, id)
 		if errors.Is(err, wamp.ErrNotAuthorized) || errors.Is(err, wamp.ErrNoSuchProcedure) {
 			return entryLine{Kind: kindSession, ID: uint64(id)}, nil // its id is something
 		}
-		return sessionEntry(info), err
+		return l, err
 	})
 	slices.SortFunc(lines, func(a, b entryLine) int {
 		return slices.Index(ids, wamp.ID(a.ID)) - slices.Index(ids, wamp.ID(b.ID))

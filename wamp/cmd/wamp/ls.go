@@ -184,49 +184,48 @@ func (t *tool) ls(ctx context.Context, s *wamp.Session, asked []string, pattern 
 }
 
 // entries are all of a kind, in the order of their names.
-func (t *tool) entries(ctx context.Context, api meta.API, kind string) (lines []entryLine, err error) {
-	switch kind {
-	case kindSession:
-		ids, err := api.ListSessions(ctx)
-		if err != nil {
-			return nil, err
-		}
-		lines, err = lookAt(ctx, t, ids, func(ctx context.Context, id wamp.ID) (entryLine, error) {
-			info, err := api.GetSession(ctx, id)
-			return sessionEntry(info), err
-		})
-		if err != nil {
-			return nil, err
-		}
-	case kindProcedure:
-		ids, err := api.ListRegistrations(ctx)
-		if err != nil {
-			return nil, err
-		}
-		lines, err = lookAt(ctx, t, ids.All(), func(ctx context.Context, id wamp.ID) (entryLine, error) {
-			info, err := api.GetRegistration(ctx, id)
-			return registrationEntry(info), err
-		})
-		if err != nil {
-			return nil, err
-		}
-	default:
-		ids, err := api.ListSubscriptions(ctx)
-		if err != nil {
-			return nil, err
-		}
-		lines, err = lookAt(ctx, t, ids.All(), func(ctx context.Context, id wamp.ID) (entryLine, error) {
-			info, err := api.GetSubscription(ctx, id)
-			return subscriptionEntry(info), err
-		})
-		if err != nil {
-			return nil, err
-		}
+func (t *tool) entries(ctx context.Context, api meta.API, kind string) ([]entryLine, error) {
+	ids, err := idsOf(ctx, api, kind)
+	if err != nil {
+		return nil, err
+	}
+	lines, err := t.lookAt(ctx, ids, func(ctx context.Context, id wamp.ID) (entryLine, error) { return entryAt(ctx, api, kind, id) })
+	if err != nil {
+		return nil, err
 	}
 	slices.SortFunc(lines, func(a, b entryLine) int {
 		return cmp.Or(cmp.Compare(a.URI, b.URI), cmp.Compare(a.Match, b.Match), cmp.Compare(a.AuthID, b.AuthID), cmp.Compare(a.ID, b.ID))
 	})
 	return lines, nil
+}
+
+// idsOf are the ids of all of a kind.
+func idsOf(ctx context.Context, api meta.API, kind string) ([]wamp.ID, error) {
+	switch kind {
+	case kindSession:
+		return api.ListSessions(ctx)
+	case kindProcedure:
+		ids, err := api.ListRegistrations(ctx)
+		return ids.All(), err
+	default:
+		ids, err := api.ListSubscriptions(ctx)
+		return ids.All(), err
+	}
+}
+
+// entryAt is what has an id.
+func entryAt(ctx context.Context, api meta.API, kind string, id wamp.ID) (entryLine, error) {
+	switch kind {
+	case kindSession:
+		info, err := api.GetSession(ctx, id)
+		return sessionEntry(info), err
+	case kindProcedure:
+		info, err := api.GetRegistration(ctx, id)
+		return registrationEntry(info), err
+	default:
+		info, err := api.GetSubscription(ctx, id)
+		return subscriptionEntry(info), err
+	}
 }
 
 func sessionEntry(s meta.SessionInfo) entryLine {
@@ -254,15 +253,15 @@ func moment(at time.Time) *time.Time {
 // that routers have for a client.
 const lookups = 16
 
-// lookAt asks for the details of each id. What has gone since it was listed is left out, and
+// lookAt asks for what has each id. What has gone since it was listed is left out, and
 // so is what the router lists and lets nobody look at, of which it tells.
-func lookAt[T any](ctx context.Context, t *tool, ids []wamp.ID, get func(context.Context, wamp.ID) (T, error)) ([]T, error) {
+func (t *tool) lookAt(ctx context.Context, ids []wamp.ID, get func(context.Context, wamp.ID) (entryLine, error)) ([]entryLine, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var (
 		wg     sync.WaitGroup
 		mu     sync.Mutex // guards the rest
-		found  []T
+		found  []entryLine
 		hidden int
 	)
 	todo := make(chan wamp.ID)

@@ -296,14 +296,8 @@ func (tr *tracer) line(ctx context.Context, ev *traceEvent) (l traceLine, ok boo
 
 // ask asks for what is not known, which may be gone by now.
 func (tr *tracer) ask(ctx context.Context, l entryLine) entryLine {
-	if l.Kind == kindProcedure {
-		if info, err := tr.api.GetRegistration(ctx, wamp.ID(l.ID)); err == nil {
-			return registrationEntry(info)
-		}
-		return l
-	}
-	if info, err := tr.api.GetSubscription(ctx, wamp.ID(l.ID)); err == nil {
-		return subscriptionEntry(info)
+	if known, err := entryAt(ctx, tr.api, l.Kind, wamp.ID(l.ID)); err == nil {
+		return known
 	}
 	return l
 }
