@@ -1,0 +1,99 @@
+package arch_test
+
+import (
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/connectanum/connectanum-go/wamp"
+	"github.com/connectanum/connectanum-go/wamp/proto"
+	"github.com/connectanum/connectanum-go/wamp/wamptest"
+)
+
+// rows returns the rows of the table behind a marker, as cells without their spaces.
+func (doc *document) rows(t *testing.T, marker string) (out [][]string) {
+	t.Helper()
+	_, text, ok := strings.Cut(doc.text, "\n<!-- "+marker+":")
+	if !ok {
+		t.Fatalf("%s has no marker %q", doc.name, marker)
+	}
+	_, text, _ = strings.Cut(text, "-->\n")
+	for line := range strings.Lines(text) {
+		if !strings.HasPrefix(line, "|") {
+			break
+		}
+		cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), " | ")
+		for i := range cells {
+			cells[i] = strings.TrimSpace(cells[i])
+		}
+		out = append(out, cells)
+	}
+	if len(out) < 4 {
+		t.Fatalf("%s: only %d rows behind %q", doc.name, len(out), marker)
+	}
+	return out[2:]
+}
+
+// What the README says of the features of wamptest is what that router announces;
+// each feature that an option needs has its row.
+func TestRouterTable(t *testing.T) {
+	has := func(f proto.Feature, options ...wamptest.Option) bool {
+		router := wamptest.NewRouter(t, options...)
+		session, err := wamp.Connect(t.Context(), "", "realm1", wamp.WithTransport(router.Dial))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer session.Close(t.Context())
+		roles := session.Details().Roles
+		return roles.Features(proto.Broker).Has(f) || roles.Features(proto.Dealer).Has(f)
+	}
+	seen := map[string]bool{}
+	for _, row := range readDocument(t, "README.md").rows(t, "routers") {
+		name := strings.Trim(row[1], "`")
+		f, ok := proto.ParseFeature(name)
+		if !ok || f.String() != name || seen[name] {
+			t.Errorf("%q is no feature, or there twice", name)
+		}
+		seen[name] = true
+		want := "no"
+		switch {
+		case has(f):
+			want = "yes"
+		case has(f, wamptest.WithHistory(1)):
+			want = "with `WithHistory`"
+		}
+		if len(row) != 6 || row[5] != want {
+			t.Errorf("%s: the last cell of %q is not %q", name, row, want)
+		}
+	}
+	keys, _ := protoNames(t, filepath.Join("..", "..", "proto"))
+	for m := proto.Hello; m <= proto.Yield; m++ {
+		for key := range keys {
+			if need, is := proto.NeedOf(m, key); is && need.Lack == proto.Refuse && !seen[need.Feature.String()] {
+				t.Errorf("%v.%s needs %v, which has no row", m, key, need.Feature)
+			}
+		}
+	}
+}
+
+// The README's figures are those of docs/benchmarks.md, over WebSocket.
+func TestPerformanceTable(t *testing.T) {
+	_, table, ok := strings.Cut(readDocument(t, "docs/benchmarks.md").text, "\n### WebSocket\n")
+	if !ok {
+		t.Fatal("docs/benchmarks.md has no table for WebSocket")
+	}
+	table, _, _ = strings.Cut(table, "\n### ")
+	for _, row := range readDocument(t, "README.md").rows(t, "performance") {
+		line := regexp.MustCompile(`(?m)^\| ` + regexp.QuoteMeta(row[0]) + ` \| .*$`).FindString(table)
+		cells := strings.Split(line, " | ")
+		if len(cells) < 10 {
+			t.Errorf("docs/benchmarks.md has no row %q", row[0])
+			continue
+		}
+		got := []string{cells[3], cells[4], strings.Trim(cells[9], " |")}
+		if strings.Join(got, ", ") != strings.Join(row[2:], ", ") {
+			t.Errorf("%s: %q, docs/benchmarks.md has %q", row[0], row[2:], got)
+		}
+	}
+}
