@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/connectanum/connectanum-go/wamp/internal/documents"
 	"github.com/connectanum/connectanum-go/wamp/otelwamp"
 )
 
@@ -56,5 +57,39 @@ func TestPageShowsWhatIsThere(t *testing.T) {
 		if short := name[strings.LastIndex(name, ".")+1:]; quoted && !strings.Contains(page, short) {
 			t.Errorf("the page has no wamp.%s", name)
 		}
+	}
+}
+
+// The Go in the documents that uses this package compiles. The tests of the library do
+// not reach it.
+func TestDocumentsCompile(t *testing.T) {
+	all, err := documents.All(filepath.Join("..", ".."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ours []documents.Snippet
+	for _, doc := range all {
+		for _, s := range doc.Snippets() {
+			if strings.Contains(s.Text, "otelwamp.") && doc.Name != "CHANGELOG.md" {
+				ours = append(ours, s)
+			}
+		}
+	}
+	const variables = "url, realm := \"ws://localhost:8080/ws\", \"realm1\"\n"
+	c, err := documents.NewCompiler(t.Context(), ".", ours, "github.com/connectanum/connectanum-go/wamp/otelwamp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range ours {
+		if !s.Program {
+			s.Text = variables + s.Text
+		}
+		wrong, err := c.Check(s)
+		if err != nil || len(wrong) > 0 {
+			t.Errorf("%v %v in\n%s", err, wrong, s.Text)
+		}
+	}
+	if len(ours) == 0 {
+		t.Error("no snippet was found")
 	}
 }

@@ -42,7 +42,7 @@ var floors = map[string][]string{
 
 // programs, and packages of tests only, are not part of the library and may use all
 // of it. Nothing of the library may need them.
-var programs = []string{"docs/examples", "wamp/internal/autobahn", "wamp/internal/bench", "wamp/internal/browser", "wamp/internal/floor", "wamp/internal/arch",
+var programs = []string{"docs/examples", "wamp/internal/autobahn", "wamp/internal/bench", "wamp/internal/browser", "wamp/internal/documents", "wamp/internal/floor", "wamp/internal/arch",
 	"wamp/internal/interop",
 	"wamp/internal/faults", "wamp/internal/simtest", "wamp/internal/proxytest", "wamp/internal/hostile"}
 

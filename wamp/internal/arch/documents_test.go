@@ -1,22 +1,18 @@
 package arch_test
 
 import (
-	"errors"
 	"fmt"
-	"go/ast"
-	"go/importer"
 	"go/parser"
 	"go/token"
 	"go/types"
-	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/connectanum/connectanum-go/wamp/internal/documents"
 	"github.com/connectanum/connectanum-go/wamp/proto"
 
 	// The go command runs these tests again when what the documents use has changed.
@@ -28,158 +24,111 @@ import (
 // project is where the project begins.
 var project = filepath.Join("..", "..", "..")
 
-// snippetImports are what the documents' Go may use.
-var snippetImports = []string{"context", "errors", "expvar", "fmt", "iter", "log", "log/slog", "net/http", "os", "os/signal", "slices", "syscall", "time", module + "/wamp", module + "/wamp/authn",
-	module + "/wamp/codec", module + "/wamp/meta", module + "/wamp/seal", module + "/wamp/transport", module + "/wamp/wamptest"}
-
-// compiled returns an importer of what the go command has compiled.
-func compiled(t *testing.T, fset *token.FileSet) types.Importer {
-	t.Helper()
-	list := exec.CommandContext(t.Context(), "go", append([]string{"list", "-export", "-deps", "-f", "{{.ImportPath}}={{.Export}}"}, snippetImports...)...)
-	out, err := list.Output()
-	if err != nil {
-		t.Fatalf("go list: %v", err)
-	}
-	files := map[string]string{}
-	for line := range strings.Lines(string(out)) {
-		path, file, _ := strings.Cut(strings.TrimSpace(line), "=")
-		files[path] = file
-	}
-	return importer.ForCompiler(fset, "gc", func(path string) (io.ReadCloser, error) { return os.Open(files[path]) })
-}
-
 // document is a file in Markdown.
 type document struct {
-	name, text string
-	fenced     map[string][]string // by language
-	inline     []string
+	*documents.Document
+	text string
 }
 
-var (
-	fence    = regexp.MustCompile("(?ms)^```(\\w*)\n(.*?)^```$")
-	foreign  = regexp.MustCompile("(?ms)^```golang\n.*?^```$") // Go against another library
-	span     = regexp.MustCompile("`([^`\n]+)`")
-	indented = regexp.MustCompile(`(?m)^    (\S.*)$`)
-	link     = regexp.MustCompile(`\]\(([\w./-]+)\)`)
-	exported = regexp.MustCompile(`\bwamp\.([A-Z]\w*)`)
-)
-
-func readDocument(t *testing.T, name string) *document {
+func readDocument(t *testing.T, name string) document {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join(project, name))
+	doc, err := documents.Read(project, name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	doc := &document{name: name, text: string(data), fenced: map[string][]string{}}
-	for _, m := range fence.FindAllStringSubmatch(doc.text, -1) {
-		doc.fenced[m[1]] = append(doc.fenced[m[1]], m[2])
-	}
-	rest := fence.ReplaceAllString(doc.text, "")
-	for _, m := range indented.FindAllStringSubmatch(rest, -1) {
-		doc.fenced["sh"] = append(doc.fenced["sh"], m[1]+"\n")
-	}
-	for _, m := range span.FindAllStringSubmatch(rest, -1) {
-		doc.inline = append(doc.inline, m[1])
-	}
-	return doc
+	return document{doc, doc.Text}
 }
 
-// statements are the Go of a document: its blocks, and what stands in a line of
-// text and uses a ctx. A body that is left out is an empty one. What uses otelwamp is of
-// another module, whose own test holds the page to it.
-func (doc *document) statements() (out []string) {
-	for _, block := range doc.fenced["go"] {
-		if !strings.Contains(block, "otelwamp.") {
-			out = append(out, block)
-		}
-	}
-	for _, s := range doc.inline {
-		switch {
-		case !strings.Contains(s, "(ctx"), strings.Contains(s, "func("):
-		case strings.HasPrefix(s, "for "):
-			out = append(out, s+" {}")
-		case strings.Contains(s, ":="):
-			out = append(out, s)
-		}
-	}
-	for i, s := range out {
-		out[i] = strings.ReplaceAll(s, "{ ... }", "{}")
-	}
-	return out
-}
-
-// compile checks the statements of a snippet, which has a ctx and a session, and
-// returns what is wrong with them. What is declared or imported and left unused is
-// not; err is that they are no statements.
-func compile(fset *token.FileSet, imports types.Importer, name, snippet string) (wrong []error, err error) {
-	text := "package snippet\nimport (\n"
-	for _, path := range snippetImports {
-		text += fmt.Sprintf("\t%q\n", path)
-	}
-	text += ")\nfunc _(ctx context.Context, session *wamp.Session) (err error) {\n{\n" + snippet + "\n}\nreturn nil\n}\n"
-	file, err := parser.ParseFile(fset, name, text, parser.SkipObjectResolution)
+// allDocuments are those of the project.
+func allDocuments(t *testing.T) []*documents.Document {
+	t.Helper()
+	all, err := documents.All(project)
 	if err != nil {
-		return nil, err
+		t.Fatal(err)
 	}
-	cfg := types.Config{Importer: imports, Error: func(err error) {
-		if e := (types.Error{}); !errors.As(err, &e) || !e.Soft {
-			wrong = append(wrong, err)
+	if len(all) < 25 {
+		t.Fatalf("only %d documents were found", len(all))
+	}
+	return all
+}
+
+// elsewhere is what other tests compile, TestDocumentsCompile of wamp/otelwamp and
+// TestThirdSide of wamp/internal/bench: what uses a module inside of this one, and a
+// file for a package that is there.
+var elsewhere = regexp.MustCompile(`\botelwamp\.|\A//go:build peer\n`)
+
+// compiler returns one for the Go of all documents but what tells of the past.
+func compiler(t *testing.T, all []*documents.Document) (*documents.Compiler, []documents.Snippet) {
+	t.Helper()
+	var snippets []documents.Snippet
+	for _, doc := range all {
+		for _, s := range doc.Snippets() {
+			if !elsewhere.MatchString(s.Text) && doc.Name != "CHANGELOG.md" {
+				snippets = append(snippets, s)
+			}
 		}
-	}}
-	_, _ = cfg.Check("snippet", fset, []*ast.File{file}, nil)
-	return wrong, nil
+	}
+	c, err := documents.NewCompiler(t.Context(), ".", snippets)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c, snippets
 }
 
-// compiledDocuments are those whose Go is compiled.
-var compiledDocuments = []string{
-	"README.md",
-	"docs/events.md",
-	"docs/typed.md",
-	"docs/meta.md",
-	"docs/payload-encryption.md",
-	"docs/login.md",
-	"docs/reconnect.md",
-	"docs/routers.md",
-	"docs/interceptors.md",
-	"docs/logs.md",
-	"docs/cookbook.md",
-	"docs/production.md",
-	"docs/releasing.md",
-	"docs/design.md",
-	"docs/errors.md",
-	"docs/wamp.md",
-	"docs/moving.md",
-}
-
-// The Go in the documents compiles against the library as it is. What a snippet
-// declares and leaves unused is no fault of it.
+// The Go in the documents compiles against the library as it is.
 func TestDocumentsCompile(t *testing.T) {
-	fset := token.NewFileSet()
-	imports := compiled(t, fset)
-	scope, err := imports.Import(module + "/wamp")
-	if err != nil {
-		t.Fatal(err)
+	c, snippets := compiler(t, allDocuments(t))
+	for _, s := range snippets {
+		wrong, err := c.Check(s)
+		if err != nil {
+			t.Errorf("%v in\n%s", err, s.Text)
+		}
+		for _, err := range wrong {
+			t.Errorf("%v in\n%s", err, s.Text)
+		}
 	}
-	for _, name := range compiledDocuments {
-		doc := readDocument(t, name)
-		snippets := doc.statements()
-		for i, snippet := range snippets {
-			wrong, err := compile(fset, imports, fmt.Sprintf("%s, snippet %d", name, i+1), snippet)
+	if len(snippets) < 60 {
+		t.Errorf("only %d snippets were found", len(snippets))
+	}
+}
+
+// qualified is a name of a package of the library, and what may stand behind it: a field or
+// method. session is a variable in documents, and so no name of a package.
+var qualified = regexp.MustCompile(`(?m)(?:^|[^\w.])(wamp|accept|authn|codec|meta|proto|seal|transport|wamptest)\.([A-Z]\w*)(?:\.([A-Z]\w*))?`)
+
+// folders are the packages that a document may name without their folder.
+var folders = map[string]string{"wamp": "wamp", "accept": "wamp/authn/accept", "authn": "wamp/authn", "codec": "wamp/codec", "meta": "wamp/meta",
+	"proto": "wamp/proto", "seal": "wamp/seal", "transport": "wamp/transport", "wamptest": "wamp/wamptest"}
+
+// What the documents call a name of a package is one, also in text: wamp.Session,
+// wamp.Session.Call, wamp.State.Router.
+func TestDocumentsNameWhatIsThere(t *testing.T) {
+	all := allDocuments(t)
+	c, _ := compiler(t, nil)
+	seen := 0
+	for _, doc := range all {
+		if doc.Name == "CHANGELOG.md" {
+			continue
+		}
+		text := strings.Join(append(doc.Spans(), doc.In("go")...), "\n")
+		for _, m := range qualified.FindAllStringSubmatch(text, -1) {
+			seen++
+			p, err := c.Import(module + "/" + folders[m[1]])
 			if err != nil {
-				t.Errorf("%v in\n%s", err, snippet)
+				t.Fatal(err)
 			}
-			for _, err := range wrong {
-				t.Errorf("%v in\n%s", err, snippet)
+			obj := p.Scope().Lookup(m[2])
+			if obj == nil {
+				t.Errorf("%s names %s.%s, which is not there", doc.Name, m[1], m[2])
+			} else if _, is := obj.(*types.TypeName); is && m[3] != "" {
+				if member, _, _ := types.LookupFieldOrMethod(obj.Type(), true, p, m[3]); member == nil {
+					t.Errorf("%s names %s.%s, which has no %s", doc.Name, m[1], m[2], m[3])
+				}
 			}
 		}
-		for _, m := range exported.FindAllStringSubmatch(foreign.ReplaceAllString(doc.text, ""), -1) {
-			if scope.Scope().Lookup(m[1]) == nil {
-				t.Errorf("%s names %s, which is not there", name, m[0])
-			}
-		}
-		if name == "README.md" && len(snippets) < 5 {
-			t.Errorf("%s: only %d snippets were found", name, len(snippets))
-		}
+	}
+	if seen < 500 {
+		t.Errorf("only %d names were found", seen)
 	}
 }
 
@@ -234,8 +183,14 @@ func TestFeaturesAreInThePrimer(t *testing.T) {
 // The first stream is short, the commands are there and so is what is linked.
 func TestReadme(t *testing.T) {
 	doc := readDocument(t, "README.md")
-	if n := strings.Count(doc.fenced["go"][0], "\n"); n >= 15 || !strings.Contains(doc.fenced["go"][0], "range session.Call(") {
-		t.Errorf("the first stream has %d lines:\n%s", n, doc.fenced["go"][0])
+	first := ""
+	for _, s := range doc.Snippets() {
+		if !s.Program && first == "" {
+			first = s.Text
+		}
+	}
+	if n := strings.Count(first, "\n"); n >= 15 || !strings.Contains(first, "range session.Call(") {
+		t.Errorf("the first stream has %d lines:\n%s", n, first)
 	}
 	mod, err := os.ReadFile(filepath.Join(project, "go.mod"))
 	if err != nil {
@@ -246,7 +201,7 @@ func TestReadme(t *testing.T) {
 		t.Errorf("go.mod says %v", version)
 	}
 	var seen []string
-	for _, text := range append(doc.inline, doc.fenced["sh"]...) {
+	for _, text := range append(doc.Spans(), doc.Commands()...) {
 		verb, what, ok := strings.Cut(strings.TrimSpace(text), " ")
 		if !ok || verb != "go" {
 			continue
@@ -281,17 +236,11 @@ func TestReadme(t *testing.T) {
 			t.Errorf("the command go %s is missing from %q", want, seen)
 		}
 	}
-	for _, m := range link.FindAllStringSubmatch(fence.ReplaceAllString(doc.text, ""), -1) {
-		if _, err := os.Stat(filepath.Join(project, m[1])); err != nil {
-			t.Errorf("a link: %v", err)
-		}
-	}
 }
 
 // What cannot be meant does not compile.
 func TestWhatDoesNotCompile(t *testing.T) {
-	fset := token.NewFileSet()
-	imports := compiled(t, fset)
+	c, _ := compiler(t, nil)
 	for what, code := range map[string]string{
 		"a window of one publish":            `session.Publish(ctx, "t", p, wamp.Window(3))`,
 		"going on behind one publish":        `session.Publish(ctx, "t", p, wamp.GoOn())`,
@@ -305,7 +254,7 @@ func TestWhatDoesNotCompile(t *testing.T) {
 		"a call that is retained":            `session.Call(ctx, "p", p, wamp.Retain())`,
 		"a subscription that is progressive": `session.Subscribe(ctx, "t", wamp.Progressive())`,
 	} {
-		wrong, err := compile(fset, imports, what, "p := wamp.Args()\n"+code)
+		wrong, err := c.Check(documents.Snippet{Name: what, Text: "p := wamp.Args()\n" + code})
 		if err != nil {
 			t.Fatalf("%s: %v", what, err)
 		}

@@ -5,22 +5,26 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/connectanum/connectanum-go/wamp/internal/documents"
 )
 
 // TestThirdSide compiles the example of a third side as docs/benchmarks.md says
-// it is built, but with a stub of the other client.
+// it is built, but with a stub of the other client, and the small one that stands on
+// that page.
 func TestThirdSide(t *testing.T) {
 	here, err := filepath.Abs(".")
 	if err != nil {
 		t.Fatal(err)
 	}
-	root, dir := filepath.Join(here, "..", "..", ".."), t.TempDir()
+	root := filepath.Join(here, "..", "..", "..")
 	read := func(name string) string {
 		b, err := os.ReadFile(filepath.Join(root, name))
 		if err != nil {
@@ -28,26 +32,42 @@ func TestThirdSide(t *testing.T) {
 		}
 		return string(b)
 	}
-	write := func(name, text string) string {
-		at := filepath.Join(dir, name)
-		if err := os.WriteFile(at, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return at
-	}
-	stub := filepath.Join(here, "testdata", "peer", "stub")
-	mod := write("peer.mod", read("go.mod")+
-		"\nrequire github.com/gammazero/nexus/v3 v3.2.2\nreplace github.com/gammazero/nexus/v3 => "+stub+"\n")
-	write("peer.sum", read("go.sum"))
-	// the documented way copies the file; a test must not
-	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{
-		filepath.Join(here, "peer_nexus.go"): filepath.Join(here, "testdata", "peer", "nexus.go")}})
+	page, err := documents.Read(root, "docs/benchmarks.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	build := exec.Command("go", "vet", "-modfile="+mod, "-overlay="+write("overlay.json", string(overlay)), "-tags=peer", ".")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	if len(page.In("go")) != 1 {
+		t.Fatalf("the page has %d files", len(page.In("go")))
+	}
+	nexus, err := os.ReadFile(filepath.Join(here, "testdata", "peer", "nexus.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct{ file, text, needs, version, stub string }{
+		{"peer_nexus.go", string(nexus), "github.com/gammazero/nexus/v3", "v3.2.2", filepath.Join(here, "testdata", "peer", "stub")},
+		{"peer_page.go", page.In("go")[0], "example.com/otherclient", "v0.0.0", filepath.Join(here, "testdata", "peer", "page")},
+	} {
+		t.Run(test.file, func(t *testing.T) {
+			dir := t.TempDir()
+			write := func(name, text string) string {
+				at := filepath.Join(dir, name)
+				if err := os.WriteFile(at, []byte(text), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return at
+			}
+			mod := write("peer.mod", fmt.Sprintf("%s\nrequire %s %s\nreplace %[2]s => %[4]s\n", read("go.mod"), test.needs, test.version, test.stub))
+			write("peer.sum", read("go.sum"))
+			// the documented way copies the file; a test must not
+			overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{filepath.Join(here, test.file): write(test.file, test.text)}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			build := exec.Command("go", "vet", "-modfile="+mod, "-overlay="+write("overlay.json", string(overlay)), "-tags=peer", ".")
+			if out, err := build.CombinedOutput(); err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+		})
 	}
 }
 

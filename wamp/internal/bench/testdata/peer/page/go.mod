@@ -1,0 +1,3 @@
+module example.com/otherclient
+
+go 1.26
