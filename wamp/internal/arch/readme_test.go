@@ -12,11 +12,11 @@ import (
 )
 
 // rows returns the rows of the table behind a marker, as cells without their spaces.
-func (doc *document) rows(t *testing.T, marker string) (out [][]string) {
+func (doc document) rows(t *testing.T, marker string) (out [][]string) {
 	t.Helper()
-	_, text, ok := strings.Cut(doc.text, "\n<!-- "+marker+":")
+	_, text, ok := strings.Cut(doc.Text, "\n<!-- "+marker+":")
 	if !ok {
-		t.Fatalf("%s has no marker %q", doc.name, marker)
+		t.Fatalf("%s has no marker %q", doc.Name, marker)
 	}
 	_, text, _ = strings.Cut(text, "-->\n")
 	for line := range strings.Lines(text) {
@@ -30,7 +30,7 @@ func (doc *document) rows(t *testing.T, marker string) (out [][]string) {
 		out = append(out, cells)
 	}
 	if len(out) < 4 {
-		t.Fatalf("%s: only %d rows behind %q", doc.name, len(out), marker)
+		t.Fatalf("%s: only %d rows behind %q", doc.Name, len(out), marker)
 	}
 	return out[2:]
 }
@@ -79,7 +79,7 @@ func TestRouterTable(t *testing.T) {
 
 // The README's figures are those of docs/benchmarks.md, over WebSocket.
 func TestPerformanceTable(t *testing.T) {
-	_, table, ok := strings.Cut(readDocument(t, "docs/benchmarks.md").text, "\n### WebSocket\n")
+	_, table, ok := strings.Cut(readDocument(t, "docs/benchmarks.md").Text, "\n### WebSocket\n")
 	if !ok {
 		t.Fatal("docs/benchmarks.md has no table for WebSocket")
 	}
