@@ -306,7 +306,7 @@ func TestLoseCallee(t *testing.T) {
 			t.Errorf("%d and %d were cut", a, b)
 		}
 		callee.expectEnd()
-		time.Sleep(time.Minute - 1)
+		time.Sleep(time.Minute - time.Nanosecond)
 		synctest.Wait()
 		caller.expectNothing()
 		caller.expectError(proto.Call, id, proto.ErrURICanceled)

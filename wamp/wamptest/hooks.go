@@ -104,7 +104,8 @@ func (r *Router) doom(l *link) {
 	r.doomed = append(r.doomed, l)
 }
 
-// SetHook installs a hook in place of the one there was; nil removes it.
+// SetHook installs a hook in place of the one there was; nil removes it. Requests
+// that fail, are late or get lost need none: see Inject.
 func (r *Router) SetHook(h Hook) { r.do(func() { r.hook = h }) }
 
 // Delay holds every message that the router sends back for d, in order. 0 ends
