@@ -33,6 +33,10 @@ type call struct {
 	settled bool           // it is too late for another callee
 	first   *proto.Message // the CALL, as long as another callee may get it
 
+	hung bool             // nobody works on it: a Fault has lost it or holds it back
+	held []*proto.Message // the chunks that a Fault holds back, the CALL first
+	lose Loss             // what becomes of its answer
+
 	limit limit
 }
 
@@ -70,6 +74,16 @@ func (d *dealer) call(s *session, m *proto.Message, fresh bool) {
 	}
 	c := &call{caller: s, request: m.Request, procedure: m.URI, options: m.Options, more: m.Options.Bool(proto.KeyProgress)}
 	s.calls[c.request] = c
+	if i := r.meets(s, Calls, m.URI); i != nil {
+		d.suffer(c, m, i)
+		return
+	}
+	d.start(c, m)
+}
+
+// start takes a call to who is to answer it.
+func (d *dealer) start(c *call, m *proto.Message) {
+	r, s := d.router, c.caller
 	if err := proto.CheckURI(m.URI); err != nil {
 		d.fail(c, proto.ErrURIInvalidURI, err.Error())
 		return
@@ -92,7 +106,9 @@ func (d *dealer) call(s *session, m *proto.Message, fresh bool) {
 		d.fail(c, uri, message)
 		return
 	}
-	d.begin(c)
+	if c.limit.span == 0 {
+		d.begin(c)
+	}
 	if c.gather {
 		d.scatter(c, m)
 		return
@@ -185,10 +201,19 @@ func (d *dealer) chunk(c *call, m *proto.Message) {
 		return
 	}
 	c.more = m.Options.Bool(proto.KeyProgress)
-	if c.canceled {
-		r.counts.late++ // the callee has been told to stop
-		return
+	switch {
+	case len(c.held) > 0:
+		c.held = append(c.held, clone(m))
+	case c.canceled || c.hung:
+		r.counts.late++ // the callee has been told to stop, or there is none
+	default:
+		d.passChunk(c, m)
 	}
+}
+
+// passChunk sends the callee a further chunk.
+func (d *dealer) passChunk(c *call, m *proto.Message) {
+	r := d.router
 	c.settle()
 	inv := c.running[0] // the one that has the first chunk
 	out := &proto.Message{Type: proto.Invocation, Request: inv.id, ID: inv.to.id, Options: proto.Dict{{Key: proto.KeyProgress, Value: c.more}}}
@@ -210,6 +235,9 @@ func (d *dealer) end(c *call) {
 
 // fail ends a call with an ERROR of ours.
 func (d *dealer) fail(c *call, uri, message string) {
+	if d.loses(c) {
+		return
+	}
 	d.end(c)
 	d.router.fail(c.caller, proto.Call, c.request, uri, message)
 }
@@ -260,7 +288,8 @@ func (d *dealer) cancel(s *session, m *proto.Message) {
 		return // it has just ended
 	}
 	mode, _ := proto.ParseCancelMode(m.Options.Str(proto.KeyMode))
-	told := false
+	told := c.hung && mode != proto.Skip // by us, who answer for the callee
+	c.lose = 0
 	if mode != proto.Skip {
 		for _, inv := range slices.Clone(c.running) {
 			if d.interrupt(inv, mode, proto.ErrURICanceled) {
@@ -270,7 +299,7 @@ func (d *dealer) cancel(s *session, m *proto.Message) {
 			}
 		}
 	}
-	if mode == proto.Kill && told {
+	if mode == proto.Kill && told && !c.hung {
 		c.canceled = true
 		return // what the callees answer ends it
 	}
@@ -334,6 +363,9 @@ func (d *dealer) yield(s *session, m *proto.Message) {
 		c.settle()
 		d.progressed(c)
 	} else {
+		if d.loses(c) {
+			return
+		}
 		d.end(c)
 	}
 	details = append(details, r.passthru(proto.Dealer, m.Options)...)
@@ -368,6 +400,8 @@ func (d *dealer) calleeError(s *session, m *proto.Message) {
 		return
 	case d.declined(inv, m):
 		d.reroute(inv)
+		return
+	case d.loses(c):
 		return
 	}
 	d.end(c)

@@ -40,8 +40,19 @@
 //
 // # Breaking things
 //
-// Cut, Stall, StopReading, Delay, Restart, RefuseDials and a Hook, which sees
-// every message in and out and may drop, hold, replace or change it.
+// A request that fails, is late, or whose answer is lost, is a [Fault] for
+// [Router.Inject]. [Router.LoseCallee] makes the callees of a procedure vanish in the
+// middle of their calls.
+//
+// A connection breaks by [Router.Cut], [Router.CutAll] and [Router.Restart], and goes
+// dead by [Router.Stall] and [Router.StopReading]. [Router.Delay] makes the router
+// slow, [Router.Refuse] and [Router.RefuseDials] keep clients out, [Router.Kill]
+// sends one away, and [Router.RevokeRegistration] and [Router.RevokeSubscription] take
+// something away from clients that stay.
+//
+// For all else there is a [Hook], which sees every message in and out and may drop,
+// hold, replace or change it. The page docs/testing.md goes through the tests of a
+// service with all of these.
 //
 // # Routers as they are
 //

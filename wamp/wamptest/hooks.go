@@ -73,8 +73,7 @@ func (r *Router) perform(l *link, m *proto.Message, a Action, next func(*link, *
 	}
 	switch {
 	case a.cut:
-		l.closed = true
-		r.doomed = append(r.doomed, l)
+		r.doom(l)
 	case a.drop:
 	case !a.replaced && a.delay <= 0:
 		next(l, m)
@@ -98,7 +97,15 @@ func (r *Router) perform(l *link, m *proto.Message, a Action, next func(*link, *
 	}
 }
 
-// SetHook installs a hook in place of the one there was; nil removes it.
+// doom has a link cut when the event under way is done with. Nothing more is
+// taken from it or sent. Actor only.
+func (r *Router) doom(l *link) {
+	l.closed = true
+	r.doomed = append(r.doomed, l)
+}
+
+// SetHook installs a hook in place of the one there was; nil removes it. Requests
+// that fail, are late or get lost need none: see Inject.
 func (r *Router) SetHook(h Hook) { r.do(func() { r.hook = h }) }
 
 // Delay holds every message that the router sends back for d, in order. 0 ends
@@ -259,6 +266,8 @@ type Stats struct {
 	// Dropped counts messages dropped by a hook or by WithQueueLimit, Late
 	// the answers of callees that came after the end of the call.
 	Dropped, Late int
+	// Faults counts the requests that have met a Fault (Router.Inject).
+	Faults int
 	// Accepted counts connections since the start, Links those there are.
 	Accepted, Links int
 	// Sessions, Subscriptions, Registrations, Calls and Invocations are the
@@ -276,6 +285,7 @@ type counters struct {
 	received, sent          Counts
 	violations              []string
 	dropped, late, accepted int
+	faults                  int
 	held                    int
 }
 
@@ -289,7 +299,7 @@ func (r *Router) Stats() Stats {
 func (r *Router) stats() Stats {
 	s := Stats{
 		Received: maps.Clone(r.counts.received), Sent: maps.Clone(r.counts.sent), Violations: append([]string(nil), r.counts.violations...),
-		Dropped: r.counts.dropped, Late: r.counts.late, Accepted: r.counts.accepted, Held: r.counts.held,
+		Dropped: r.counts.dropped, Late: r.counts.late, Faults: r.counts.faults, Accepted: r.counts.accepted, Held: r.counts.held,
 		Links: len(r.open), Sessions: len(r.sessions),
 	}
 	for re := range maps.Values(r.realms) {

@@ -189,6 +189,12 @@ func (d *dealer) meta(c *call, m *proto.Message) bool {
 		d.fail(c, uri, c.procedure)
 		return true
 	}
+	if x.then != nil {
+		defer x.then()
+	}
+	if d.loses(c) {
+		return true
+	}
 	d.end(c)
 	out := &proto.Message{Type: proto.Result, Request: c.request}
 	if r.cfg.floatIDs && result != nil {
@@ -202,9 +208,6 @@ func (d *dealer) meta(c *call, m *proto.Message) bool {
 	}
 	if err := r.send(c.caller.link, out, nil); err != nil {
 		r.fail(c.caller, proto.Call, c.request, sendURI(err), err.Error())
-	}
-	if x.then != nil {
-		x.then()
 	}
 	return true
 }

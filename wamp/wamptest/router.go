@@ -54,6 +54,8 @@ type Router struct {
 	delay    time.Duration
 	hook     Hook
 	refused  refusals
+	faults   []*Injection // oldest first
+	injected int          // how many there ever were
 	counts   counters
 	noted    map[string]bool
 	waiters  []*waiter
@@ -107,6 +109,7 @@ func (r *Router) Close() {
 		r.listeners.close()
 		r.do(func() {
 			r.closed, r.quiet = true, true
+			r.unmet()
 			r.cutAll()
 			r.bury()
 		})
@@ -339,8 +342,8 @@ func (r *Router) turn() (over bool) {
 		r.handle(e)
 		*e = event{}
 		r.next++
-		for _, l := range r.doomed {
-			l.cut()
+		for n := 0; n < len(r.doomed); n++ { // the end of one can doom another
+			r.doomed[n].cut()
 		}
 		r.doomed = r.doomed[:0]
 	}

@@ -26,6 +26,8 @@ type session struct {
 	calls         map[proto.ID]*call       // it is the caller, by its request
 	invocations   map[proto.ID]*invocation // it is the callee, by our request
 	testaments    []testament
+
+	unanswered proto.ID // the request under way whose answer a Fault loses
 }
 
 // has reports whether the client announced a feature in a role.
@@ -121,6 +123,17 @@ func (r *Router) dispatch(l *link, m *proto.Message, fresh bool) {
 	}
 	r.unheeded(m)
 	s := l.session
+	if op, uri := r.requested(s, m); op != 0 {
+		if i := r.meets(s, op, uri); i != nil {
+			r.suffer(s, m, i)
+			return
+		}
+	}
+	r.serve(s, m, fresh)
+}
+
+// serve does what a client asks for.
+func (r *Router) serve(s *session, m *proto.Message, fresh bool) {
 	switch m.Type {
 	case proto.Publish:
 		s.realm.broker.publish(s, m)
@@ -141,7 +154,7 @@ func (r *Router) dispatch(l *link, m *proto.Message, fresh bool) {
 	case proto.Error:
 		s.realm.dealer.calleeError(s, m)
 	default:
-		r.violation(l, m.Type.String()+" is not for a router")
+		r.violation(s.link, m.Type.String()+" is not for a router")
 	}
 }
 
@@ -224,7 +237,7 @@ func (r *Router) leave(l *link) {
 // send sends m to a client through the hook, with the payload p if it is not
 // nil. The error says that this message cannot be sent to this client.
 func (r *Router) send(l *link, m *proto.Message, p *content) (err error) {
-	if l.closed {
+	if l.closed || l.session != nil && l.session.loses(m) {
 		return nil
 	}
 	if p != nil {

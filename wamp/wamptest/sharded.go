@@ -113,6 +113,7 @@ func (d *dealer) gathered(c *call) {
 		d.progressed(c)
 	case c.canceled:
 		d.fail(c, proto.ErrURICanceled, "the call was cancelled")
+	case d.loses(c):
 	default:
 		d.end(c)
 		_ = d.router.send(c.caller.link, &proto.Message{Type: proto.Result, Request: c.request}, nil)

@@ -82,7 +82,7 @@ func (d *dealer) arm(c *call) {
 		return
 	}
 	l.stop()
-	if !slices.ContainsFunc(c.running, func(inv *invocation) bool { return !inv.keepsTime }) {
+	if !c.hung && !slices.ContainsFunc(c.running, func(inv *invocation) bool { return !inv.keepsTime }) {
 		return
 	}
 	round := l.round
@@ -95,6 +95,7 @@ func (d *dealer) arm(c *call) {
 
 func (d *dealer) timedOut(c *call) {
 	crossbar := d.router.cfg.crossbar
+	c.lose = 0
 	for _, inv := range c.running {
 		d.interrupt(inv, proto.KillNoWait, proto.ErrURITimeout)
 	}

@@ -132,6 +132,63 @@ func TestDocumentsNameWhatIsThere(t *testing.T) {
 	}
 }
 
+// The Go of docs/testing.md stands in the files of docs/examples/testing, whose tests run,
+// but for how deep it is indented; and what it names of the library is there.
+func TestTestingPageIsTested(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(project, "docs", "examples", "testing", "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	flat := func(text string) string {
+		lines := strings.Split(text, "\n")
+		for i := range lines {
+			lines[i] = strings.TrimLeft(lines[i], "\t")
+		}
+		return "\n" + strings.Join(lines, "\n")
+	}
+	var code []string
+	for _, name := range files {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		code = append(code, flat(string(data)))
+	}
+	doc := readDocument(t, "docs/testing.md")
+	for _, block := range doc.fenced["go"] {
+		if !slices.ContainsFunc(code, func(file string) bool { return strings.Contains(file, flat(block)) }) {
+			t.Errorf("no file of docs/examples/testing has\n%s", block)
+		}
+	}
+	if n := len(doc.fenced["go"]); n < 10 {
+		t.Errorf("only %d blocks were found", n)
+	}
+	imports := compiled(t, token.NewFileSet())
+	room, err := imports.Import(module + "/wamp/wamptest")
+	if err != nil {
+		t.Fatal(err)
+	}
+	wamp, err := imports.Import(module + "/wamp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	router := types.NewMethodSet(types.NewPointer(room.Scope().Lookup("Router").Type()))
+	for _, m := range regexp.MustCompile(`\b(wamp|wamptest|router)\.([A-Z]\w*)`).FindAllStringSubmatch(doc.text, -1) {
+		there := false
+		switch m[1] {
+		case "wamp":
+			there = wamp.Scope().Lookup(m[2]) != nil
+		case "wamptest":
+			there = room.Scope().Lookup(m[2]) != nil
+		case "router":
+			there = router.Lookup(room, m[2]) != nil
+		}
+		if !there {
+			t.Errorf("docs/testing.md names %s, which is not there", m[0])
+		}
+	}
+}
+
 // The primer's table of features says what the key table says: which feature each
 // key needs, and whether an operation fails without it.
 func TestFeaturesAreInThePrimer(t *testing.T) {
