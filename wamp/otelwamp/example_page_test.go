@@ -58,3 +58,21 @@ func TestPageShowsWhatIsThere(t *testing.T) {
 		}
 	}
 }
+
+// The snippet of the cookbook is in the program that it links to.
+func TestCookbookShowsTheProgram(t *testing.T) {
+	read := func(name string) string {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	_, recipe, _ := strings.Cut(read("../../docs/cookbook.md"), "\n## Tracing\n")
+	_, snippet, _ := strings.Cut(recipe, "```go\n")
+	snippet, _, _ = strings.Cut(snippet, "```")
+	indented := "\t" + strings.ReplaceAll(strings.TrimSpace(snippet), "\n", "\n\t")
+	if strings.Count(snippet, "\n") < 5 || !strings.Contains(read("examples/tracing/main.go"), indented) {
+		t.Errorf("the program does not have\n%s", snippet)
+	}
+}

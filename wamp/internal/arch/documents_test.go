@@ -29,7 +29,7 @@ import (
 var project = filepath.Join("..", "..", "..")
 
 // snippetImports are what the documents' Go may use.
-var snippetImports = []string{"context", "errors", "expvar", "fmt", "iter", "log", "log/slog", "net/http", "os", "os/signal", "slices", "syscall", "time", module + "/wamp", module + "/wamp/authn",
+var snippetImports = []string{"context", "errors", "expvar", "fmt", "iter", "log", "log/slog", "net/http", "os", "os/signal", "slices", "sync", "syscall", "time", module + "/wamp", module + "/wamp/authn",
 	module + "/wamp/codec", module + "/wamp/meta", module + "/wamp/seal", module + "/wamp/transport", module + "/wamp/wamptest"}
 
 // compiled returns an importer of what the go command has compiled.
