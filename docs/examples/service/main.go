@@ -140,7 +140,8 @@ func client(ctx context.Context, address, realm string, options []wamp.Option) e
 	if err := terminate(); err != nil {
 		return err
 	}
-	for err == nil { // until the signal has come
+	// Until the signal has come, and the procedure is gone. Between the two the router may still pass a call on.
+	for err == nil || errors.Is(err, wamp.ErrUnavailable) || errors.Is(err, wamp.ErrNoAvailableCallee) {
 		_, err = wamp.Call[string](ctx, session, "com.example.count", wamp.Args(1))
 	}
 	streams.Wait()
