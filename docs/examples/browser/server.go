@@ -109,7 +109,7 @@ func run(ctx context.Context, listen, router, source string, once bool) error {
 	}
 	fmt.Printf("serving http://%s/, a program of %d bytes, %d compressed\n", ln.Addr(), len(page), len(small))
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
-	defer server.Close()
+	defer func() { _ = server.Close() }()
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(ln) }() // ends with the server
 	for {
