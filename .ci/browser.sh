@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # The library in JavaScript: its tests under Node beside servers of wamp/internal/browser, and docs/examples/browser in
-# headless Chromium, against the router of its server and against Crossbar. Chromium is installed from the distribution
-# where there is none.
+# headless Chromium, which prints what docs/cookbook.md says, against the router of its server and against Crossbar.
+# Chromium is installed from the distribution where there is none.
 #   PORTBASE     of the Crossbar node          VENV, CROSSBAR   see testdata/interop/*.sh
 #   SCREENSHOT   file for a picture of the page
 . "$(dirname "$0")/lib.sh"
-need node python3 setsid flock timeout
+need node python3 setsid flock timeout diff
 out=$(mktemp -d "${TMPDIR:-/tmp}/wamp-browser.XXXXXX")
 rig=$PWD/testdata/interop
 export NODE=$out/node
@@ -43,6 +43,12 @@ if [ -z "${CROSSBAR:-}" ]; then
   bash "$rig/setup.sh"
   export CROSSBAR=$VENV/bin/crossbar
 fi
+echo "--- what docs/cookbook.md says of the page"
+numbers() { sed -E 's/[0-9]+/N/g'; } # which differ from one to the next
+printed 'go run ./docs/examples/browser -once' | numbers >"$out/want"
+[ -s "$out/want" ] || fail "docs/cookbook.md does not say what browser prints"
+timeout -k 30 300 "$out/browser" page -once -server "$out/example/browser" | numbers >"$out/got"
+diff -u --label docs/cookbook.md --label browser "$out/want" "$out/got" || fail "browser does not print what docs/cookbook.md says"
 echo "--- the page and the router of its server"
 timeout -k 30 300 "$out/browser" page -server "$out/example/browser" ${SCREENSHOT:+-screenshot "$SCREENSHOT"}
 bash "$rig/rig.sh" start

@@ -15,3 +15,6 @@ each() { # command: in this module, and then in each of the nested ones
     (cd "$m" && "$@")
   done
 }
+printed() { # COMMAND: what docs/cookbook.md says that it prints, the block of text behind it
+  awk -v cmd="    $1" '$0 == cmd { here = 1; next } here && /^```text$/ { on = 1; next } on && /^```$/ { exit } on' docs/cookbook.md
+}

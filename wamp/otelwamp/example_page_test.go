@@ -61,7 +61,7 @@ func TestPageShowsWhatIsThere(t *testing.T) {
 }
 
 // The Go in the documents that uses this package compiles. The tests of the library do
-// not reach it.
+// not reach it. That of the cookbook is in a program, see below.
 func TestDocumentsCompile(t *testing.T) {
 	all, err := documents.All(filepath.Join("..", ".."))
 	if err != nil {
@@ -70,7 +70,7 @@ func TestDocumentsCompile(t *testing.T) {
 	var ours []documents.Snippet
 	for _, doc := range all {
 		for _, s := range doc.Snippets() {
-			if strings.Contains(s.Text, "otelwamp.") && doc.Name != "CHANGELOG.md" {
+			if strings.Contains(s.Text, "otelwamp.") && doc.Name != "CHANGELOG.md" && doc.Name != "docs/cookbook.md" {
 				ours = append(ours, s)
 			}
 		}
@@ -91,5 +91,23 @@ func TestDocumentsCompile(t *testing.T) {
 	}
 	if len(ours) == 0 {
 		t.Error("no snippet was found")
+	}
+}
+
+// The snippet of the cookbook is in the program that it links to.
+func TestCookbookShowsTheProgram(t *testing.T) {
+	read := func(name string) string {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	_, recipe, _ := strings.Cut(read("../../docs/cookbook.md"), "\n## Tracing\n")
+	_, snippet, _ := strings.Cut(recipe, "```go\n")
+	snippet, _, _ = strings.Cut(snippet, "```")
+	indented := "\t" + strings.ReplaceAll(strings.TrimSpace(snippet), "\n", "\n\t")
+	if strings.Count(snippet, "\n") < 5 || !strings.Contains(read("examples/tracing/main.go"), indented) {
+		t.Errorf("the program does not have\n%s", snippet)
 	}
 }

@@ -15,10 +15,14 @@ import (
 
 const topic = "com.example.page"
 
+var said []string
+
 // say writes a line into the page.
 func say(format string, args ...any) {
+	line := fmt.Sprintf(format, args...)
+	said = append(said, line)
 	lines := js.Global().Get("document").Call("getElementById", "lines")
-	lines.Call("append", fmt.Sprintf(format, args...)+"\n")
+	lines.Call("append", line+"\n")
 }
 
 func main() {
@@ -135,6 +139,7 @@ func publish(ctx context.Context, session *wamp.Session, sub *wamp.Subscription,
 // comeBack tells of each loss of the connection, and that everything goes on after it.
 func comeBack(ctx context.Context, session *wamp.Session, sub *wamp.Subscription) error {
 	say("waiting:   stop the server, or the router, and start it again")
+	session.Publish(ctx, "com.example.shown", wamp.Args(said)) // for the terminal of the server
 	lost := false
 	for state := range session.States(ctx) {
 		switch {

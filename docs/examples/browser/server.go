@@ -2,11 +2,12 @@
 
 // Command browser serves a page that speaks WAMP, a program of Go in WebAssembly:
 //
-//	go run ./docs/examples/browser [-listen 127.0.0.1:8088] [-router ws://127.0.0.1:8080/ws]
+//	go run ./docs/examples/browser [-once] [-listen 127.0.0.1:8088] [-router ws://127.0.0.1:8080/ws]
 //
 // The page is page_js.go, which this builds. It calls, streams, cancels, publishes and
-// subscribes. Without -router the router is in this process, behind /ws of the same
-// server; the callee is here in any case.
+// subscribes, and what it shows is printed here too: with -once that is the end. Without
+// -router the router is in this process, behind /ws of the same server; the callee is here
+// in any case.
 package main
 
 import (
@@ -26,8 +27,10 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp"
@@ -45,16 +48,26 @@ func main() {
 		own = info.Path
 	}
 	source := flag.String("page", own, "package of the page")
+	once := flag.Bool("once", false, "end when a page has shown what it has to show")
+	flag.Usage = func() {
+		fmt.Fprintln(flag.CommandLine.Output(), "A server with a page that speaks WAMP.\n\n"+
+			"usage: go run ./docs/examples/browser [-once] [-listen 127.0.0.1:8088] [-router ws://127.0.0.1:8080/ws]")
+		flag.PrintDefaults()
+	}
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	if flag.NArg() > 0 {
+		flag.Usage()
+		os.Exit(2)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *listen, *router, *source); err != nil {
+	if err := run(ctx, *listen, *router, *source, *once); err != nil {
 		fmt.Fprintln(os.Stderr, "browser:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, listen, router, source string) error {
+func run(ctx context.Context, listen, router, source string, once bool) error {
 	page, script, err := build(ctx, source)
 	if err != nil {
 		return err
@@ -71,7 +84,8 @@ func run(ctx context.Context, listen, router, source string) error {
 		return err
 	}
 	defer worker.Close(ctx)
-	if err := serve(ctx, worker); err != nil {
+	shown := make(chan struct{}, 1)
+	if err := serve(ctx, worker, shown); err != nil {
 		return err
 	}
 	mux := http.NewServeMux()
@@ -84,7 +98,8 @@ func run(ctx context.Context, listen, router, source string) error {
 	}
 	file("/{$}", "text/html; charset=utf-8", squeeze(index))
 	file("/wasm_exec.js", "text/javascript", squeeze(script))
-	file("/page.wasm", "application/wasm", squeeze(page))
+	small := squeeze(page)
+	file("/page.wasm", "application/wasm", small)
 	if err := proxy(mux, router); err != nil {
 		return err
 	}
@@ -92,13 +107,25 @@ func run(ctx context.Context, listen, router, source string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("serving http://%s/, a program of %d bytes, %d compressed\n", ln.Addr(), len(page), len(squeeze(page)))
+	fmt.Printf("serving http://%s/, a program of %d bytes, %d compressed\n", ln.Addr(), len(page), len(small))
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
-	context.AfterFunc(ctx, func() { _ = server.Close() })
-	if err := server.Serve(ln); ctx.Err() == nil {
-		return err
+	defer func() { _ = server.Close() }()
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(ln) }() // ends with the server
+	for {
+		select {
+		case err := <-failed:
+			return err
+		case <-worker.Done():
+			return worker.Err()
+		case <-ctx.Done(): // which is how it is meant to end
+			return nil
+		case <-shown:
+			if once {
+				return nil
+			}
+		}
 	}
-	return nil
 }
 
 // build builds the page, and reads what of Go's belongs to it.
@@ -110,7 +137,13 @@ func build(ctx context.Context, source string) (page, script []byte, err error) 
 	defer func() { _ = os.RemoveAll(dir) }()
 	file := filepath.Join(dir, "page.wasm")
 	cmd := exec.CommandContext(ctx, "go", "build", "-ldflags=-s -w", "-o", file, source) //nolint:gosec // the flag of whoever runs this
-	cmd.Env = append(os.Environ(), "GOOS=js", "GOARCH=wasm")
+	cmd.Env = append(os.Environ(), "GOOS=js", "GOARCH=wasm", "GOTMPDIR="+dir)
+	cmd.Cancel = func() error { // it ends its compilers, which Kill would not
+		if err := cmd.Process.Signal(os.Interrupt); err != nil {
+			return cmd.Process.Kill() // where there are no signals
+		}
+		return nil
+	}
 	cmd.Stderr = os.Stderr
 	if err := cmd.Run(); err != nil {
 		return nil, nil, err
@@ -150,8 +183,9 @@ func proxy(mux *http.ServeMux, router string) error {
 	return nil
 }
 
-// serve is the callee: it counts, and tells how often it was interrupted.
-func serve(ctx context.Context, worker *wamp.Session) error {
+// serve is the callee: it counts, tells how often it was interrupted, and prints what a page
+// shows.
+func serve(ctx context.Context, worker *wamp.Session, shown chan<- struct{}) error {
 	var interrupts atomic.Int64
 	if _, err := wamp.ServeStream(ctx, worker, "com.example.count", func(ctx context.Context, n int, send func(int) error) (int, error) {
 		for i := 1; i < n; i++ {
@@ -165,8 +199,21 @@ func serve(ctx context.Context, worker *wamp.Session) error {
 	}); err != nil {
 		return err
 	}
-	_, err := worker.Handle(ctx, "com.example.interrupts", func(_ context.Context, inv *wamp.Invocation) error {
+	if _, err := worker.Handle(ctx, "com.example.interrupts", func(_ context.Context, inv *wamp.Invocation) error {
 		return inv.Return(wamp.Args(interrupts.Load()))
+	}); err != nil {
+		return err
+	}
+	_, err := wamp.On(ctx, worker, "com.example.shown", func(_ context.Context, ev wamp.EventOf[[]string]) error {
+		for _, line := range ev.Value {
+			line = strconv.Quote(line) // anybody may publish, also what a terminal should not see
+			fmt.Println("page:  ", line[1:len(line)-1])
+		}
+		select {
+		case shown <- struct{}{}:
+		default:
+		}
+		return nil
 	})
 	return err
 }

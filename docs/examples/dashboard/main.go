@@ -7,8 +7,11 @@ package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp"
@@ -21,7 +24,17 @@ type Reading struct {
 }
 
 func main() {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	flag.Usage = func() {
+		fmt.Fprintln(flag.CommandLine.Output(), "Measurements as they come, with those from before and those that are missing.\n\nusage: go run ./docs/examples/dashboard")
+	}
+	flag.Parse()
+	if flag.NArg() > 0 {
+		flag.Usage()
+		os.Exit(2)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	if err := run(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "dashboard:", err)
@@ -115,7 +128,11 @@ func run(ctx context.Context) error {
 			break
 		}
 	}
-	fmt.Printf("  of 1000 the last is there: %v; all are accounted for: %v\n", missed > 0, read+int(missed) == 1000)
+	all := read+int(missed) == 1000
+	fmt.Printf("  of 1000 the last is there: %v; all are accounted for: %v\n", missed > 0, all)
+	if missed == 0 || !all {
+		return fmt.Errorf("read %d and missed %d of 1000", read, missed)
+	}
 
 	fmt.Println("A lost connection: the subscriptions come back, the first event says that some may be missing:")
 	watch, forget := context.WithCancel(ctx)
@@ -129,6 +146,9 @@ func run(ctx context.Context) error {
 		}
 	}
 	for session.Healthy() != nil { // until the subscriptions are back too
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		time.Sleep(10 * time.Millisecond)
 	}
 	for i := range 2 {

@@ -5,10 +5,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
 	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp"
@@ -20,8 +23,18 @@ import (
 func main() {
 	address := flag.String("url", "", "router to connect to; without it one is started in this process")
 	realm := flag.String("realm", "realm1", "realm to join")
+	flag.Usage = func() {
+		fmt.Fprintln(flag.CommandLine.Output(), "Who is in a realm, and who comes and goes.\n\nusage: go run ./docs/examples/presence [-url ws://127.0.0.1:8080/ws -realm realm1]")
+		flag.PrintDefaults()
+	}
 	flag.Parse()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	if flag.NArg() > 0 {
+		flag.Usage()
+		os.Exit(2)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	if err := run(ctx, *address, *realm); err != nil {
 		fmt.Fprintln(os.Stderr, "presence:", err)
@@ -68,7 +81,10 @@ func run(ctx context.Context, address, realm string) error {
 	}
 	names := map[wamp.ID]string{}
 	for seen := 1; seen <= 3; seen++ {
-		change := <-changes
+		change, more := <-changes
+		if !more { // ctx has ended, or the session
+			return cmp.Or(context.Cause(ctx), watcher.Err())
+		}
 		who := change.Value
 		switch {
 		case change.Err != nil:

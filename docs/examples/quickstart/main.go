@@ -17,6 +17,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp"
@@ -55,12 +56,22 @@ func main() {
 	address := flag.String("url", "", "router to connect to; without it one is started in this process")
 	realm := flag.String("realm", "realm1", "realm to join")
 	word := flag.String("word", "storm", "word to search for")
+	flag.Usage = func() {
+		fmt.Fprintln(flag.CommandLine.Output(), "A first look: a procedure that streams, a call that is cancelled, an event.\n\n"+
+			"usage: go run ./docs/examples/quickstart [-url ws://127.0.0.1:8080/ws -realm realm1] [-word storm] [file]")
+		flag.PrintDefaults()
+	}
 	flag.Parse()
 	file := "testdata/harbour.log"
-	if flag.NArg() > 0 {
+	switch flag.NArg() {
+	case 0:
+	case 1:
 		file = flag.Arg(0)
+	default:
+		flag.Usage()
+		os.Exit(2)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()

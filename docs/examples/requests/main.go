@@ -7,9 +7,12 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
+	"os/signal"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp"
@@ -29,7 +32,17 @@ type (
 )
 
 func main() {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	flag.Usage = func() {
+		fmt.Fprintln(flag.CommandLine.Output(), "Question and answer, with what goes wrong between.\n\nusage: go run ./docs/examples/requests")
+	}
+	flag.Parse()
+	if flag.NArg() > 0 {
+		flag.Usage()
+		os.Exit(2)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	if err := run(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "requests:", err)
@@ -57,6 +70,9 @@ func run(ctx context.Context) error {
 
 	fmt.Println("Nobody serves it yet:")
 	_, err = order(Order{"a", 1})
+	if err := wanted(errors.Is(err, wamp.ErrNoSuchProcedure), err); err != nil {
+		return err
+	}
 	fmt.Println("  without Retry:", wamp.ErrorURI(err))
 	first := make(chan error, 1)
 	go func() {
@@ -87,24 +103,48 @@ func run(ctx context.Context) error {
 
 	fmt.Println("It fails, by an error that the caller can tell from others:")
 	_, err = order(Order{"c", 0})
-	fmt.Printf("  %v (an invalid argument: %v)\n", err, errors.Is(err, wamp.ErrInvalidArgument))
+	refused := errors.Is(err, wamp.ErrInvalidArgument)
+	if err := wanted(refused, err); err != nil {
+		return err
+	}
+	fmt.Printf("  %v (an invalid argument: %v)\n", err, refused)
 
 	fmt.Println("It is too slow:")
 	delay.Store(int64(time.Hour))
 	_, err = order(Order{"d", 1}, wamp.Timeout(50*time.Millisecond))
-	fmt.Println("  out of time:", errors.Is(err, context.DeadlineExceeded)) // here or at the router, whoever is first
+	late := errors.Is(err, context.DeadlineExceeded) // here or at the router, whoever is first
+	if err := wanted(late, err); err != nil {
+		return err
+	}
+	fmt.Println("  out of time:", late)
 
 	fmt.Println("The connection is lost between question and answer:")
 	delay.Store(int64(100 * time.Millisecond))
 	_, err = lose(router, client, func() (Receipt, error) { return order(Order{"e", 1}) })
 	var unknown *wamp.OutcomeUnknown
-	fmt.Println("  it may have happened, or not:", errors.As(err, &unknown))
+	lost := errors.As(err, &unknown)
+	if err := wanted(lost, err); err != nil {
+		return err
+	}
+	fmt.Println("  it may have happened, or not:", lost)
 	receipt, err := lose(router, client, func() (Receipt, error) { return order(Order{"f", 4}, wamp.Idempotent()) })
 	if err != nil {
 		return err
 	}
 	fmt.Println("  marked as harmless to repeat, it is sent again:", receipt.Cents, "cents")
 	return nil
+}
+
+// wanted returns nil if a call has failed as this program means it to, else what it ended with.
+func wanted(as bool, err error) error {
+	switch {
+	case as:
+		return nil
+	case err == nil:
+		return errors.New("a call that should have failed has an answer")
+	default:
+		return err
+	}
 }
 
 // lose cuts the connection of the client in the middle of a call.

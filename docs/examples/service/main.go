@@ -25,8 +25,16 @@ import (
 func main() {
 	address := flag.String("url", "", "router to connect to; without it one is started in this process")
 	realm := flag.String("realm", "realm1", "realm to join")
+	flag.Usage = func() {
+		fmt.Fprintln(flag.CommandLine.Output(), "A streaming service that shuts down in order.\n\nusage: go run ./docs/examples/service [-url ws://127.0.0.1:8080/ws -realm realm1]")
+		flag.PrintDefaults()
+	}
 	flag.Parse()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	if flag.NArg() > 0 {
+		flag.Usage()
+		os.Exit(2)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute) // signals are for serve
 	defer cancel()
 	if err := run(ctx, *address, *realm); err != nil {
 		fmt.Fprintln(os.Stderr, "service:", err)
@@ -41,15 +49,14 @@ func run(ctx context.Context, address, realm string) error {
 		defer router.Close()
 		options = append(options, wamp.WithTransport(router.Dial))
 	}
-	running := make(chan struct{}, 2)
 	serving, over := make(chan struct{}), make(chan error, 1)
-	go func() { over <- serve(ctx, address, realm, options, serving, running) }()
+	go func() { over <- serve(ctx, address, realm, options, serving) }()
 	select {
 	case <-serving:
 	case err := <-over:
 		return err
 	}
-	if err := errors.Join(client(ctx, address, realm, options, running), <-over); err != nil {
+	if err := errors.Join(client(ctx, address, realm, options), <-over); err != nil {
 		return err
 	}
 	fmt.Println("service: drained, and gone")
@@ -57,18 +64,14 @@ func run(ctx context.Context, address, realm string) error {
 }
 
 // serve is the service. It ends when the process is told to.
-func serve(ctx context.Context, address, realm string, options []wamp.Option, serving chan<- struct{}, running chan<- struct{}) error {
+func serve(ctx context.Context, address, realm string, options []wamp.Option, serving chan<- struct{}) error {
 	told, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	session, err := wamp.Connect(ctx, address, realm, append(options, wamp.WithReconnect(wamp.Backoff{}))...)
+	session, err := wamp.Connect(told, address, realm, append(options, wamp.WithReconnect(wamp.Backoff{}))...)
 	if err != nil {
 		return err
 	}
 	count := func(ctx context.Context, n int, send func(int) error) (string, error) {
-		select {
-		case running <- struct{}{}:
-		default:
-		}
 		for i := range n {
 			if err := send(i + 1); err != nil {
 				return "", err // the caller has cancelled, or is gone
@@ -102,7 +105,7 @@ func serve(ctx context.Context, address, realm string, options []wamp.Option, se
 }
 
 // client has two streams under way when the signal comes, and calls once more behind it.
-func client(ctx context.Context, address, realm string, options []wamp.Option, running <-chan struct{}) error {
+func client(ctx context.Context, address, realm string, options []wamp.Option) error {
 	session, err := wamp.Connect(ctx, address, realm, options...)
 	if err != nil {
 		return err
@@ -110,8 +113,10 @@ func client(ctx context.Context, address, realm string, options []wamp.Option, r
 	defer session.Close(ctx)
 	var streams sync.WaitGroup
 	said, failed := make([]string, 2), make([]error, 2)
+	running := make(chan struct{}, 4) // a stream has begun, or has ended
 	for i := range failed {
 		streams.Go(func() {
+			defer func() { running <- struct{}{} }()
 			st := wamp.OpenStream[int, string](ctx, session, "com.example.count", wamp.Args(20))
 			items := 0
 			for _, err := range st.All() {
@@ -119,7 +124,9 @@ func client(ctx context.Context, address, realm string, options []wamp.Option, r
 					failed[i] = err
 					return
 				}
-				items++
+				if items++; items == 1 {
+					running <- struct{}{}
+				}
 			}
 			var text string
 			if text, failed[i] = st.Result(); failed[i] == nil {
@@ -133,7 +140,8 @@ func client(ctx context.Context, address, realm string, options []wamp.Option, r
 	if err := terminate(); err != nil {
 		return err
 	}
-	for err == nil { // until the signal has come
+	// Until the signal has come, and the procedure is gone. Between the two the router may still pass a call on.
+	for err == nil || errors.Is(err, wamp.ErrUnavailable) || errors.Is(err, wamp.ErrNoAvailableCallee) {
 		_, err = wamp.Call[string](ctx, session, "com.example.count", wamp.Args(1))
 	}
 	streams.Wait()

@@ -15,6 +15,8 @@ import (
 	"io"
 	"iter"
 	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp"
@@ -37,8 +39,18 @@ const megabyte = 1 << 20
 func main() {
 	address := flag.String("url", "", "router to connect to; without it one is started in this process")
 	realm := flag.String("realm", "realm1", "realm to join")
+	flag.Usage = func() {
+		fmt.Fprintln(flag.CommandLine.Output(), "A file as the chunks of one call, with word of each megabyte.\n\nusage: go run ./docs/examples/upload [-url ws://127.0.0.1:8080/ws -realm realm1]")
+		flag.PrintDefaults()
+	}
 	flag.Parse()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	if flag.NArg() > 0 {
+		flag.Usage()
+		os.Exit(2)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	if err := run(ctx, *address, *realm); err != nil {
 		fmt.Fprintln(os.Stderr, "upload:", err)
@@ -74,14 +86,21 @@ func run(ctx context.Context, address, realm string) error {
 		return err
 	}
 	sum := sha256.Sum256(file)
-	fmt.Printf("stored %d bytes, the same ones: %v\n", stored.Bytes, stored.SHA256 == hex.EncodeToString(sum[:]))
+	same := stored.SHA256 == hex.EncodeToString(sum[:])
+	fmt.Printf("stored %d bytes, the same ones: %v\n", stored.Bytes, same)
+	if !same {
+		return errors.New("something else was stored")
+	}
 
 	fmt.Println("uploading a file that cannot be read to its end")
 	_, err = send(ctx, client, io.MultiReader(bytes.NewReader(file[:megabyte]), broken{}))
-	fmt.Println("the upload failed:", err)
-	if !errors.Is(err, errBroken) {
-		return errors.New("and not for the reason that it should have")
+	switch {
+	case err == nil:
+		return errors.New("half a file was stored")
+	case !errors.Is(err, errBroken):
+		return err
 	}
+	fmt.Println("the upload failed:", err)
 	return nil
 }
 

@@ -5,14 +5,16 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"maps"
 	"os"
+	"os/signal"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp"
@@ -22,8 +24,18 @@ import (
 func main() {
 	address := flag.String("url", "", "router to connect to; without it one is started in this process")
 	realm := flag.String("realm", "realm1", "realm to join")
+	flag.Usage = func() {
+		fmt.Fprintln(flag.CommandLine.Output(), "A pool of workers that share a procedure, and one that leaves in order.\n\nusage: go run ./docs/examples/workers [-url ws://127.0.0.1:8080/ws -realm realm1]")
+		flag.PrintDefaults()
+	}
 	flag.Parse()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	if flag.NArg() > 0 {
+		flag.Usage()
+		os.Exit(2)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	if err := run(ctx, *address, *realm); err != nil {
 		fmt.Fprintln(os.Stderr, "workers:", err)
@@ -80,7 +92,11 @@ func run(ctx context.Context, address, realm string) error {
 	for _, n := range by {
 		sum += n
 	}
-	fmt.Printf("  answered: %d, the most of them by those that stay: %v\n", sum, by["worker 1"]+by["worker 3"] > 2*by["worker 2"])
+	most := by["worker 1"]+by["worker 3"] > 2*by["worker 2"]
+	fmt.Printf("  answered: %d, the most of them by those that stay: %v\n", sum, most)
+	if sum != 60 || !most {
+		return fmt.Errorf("calls went astray: %v", by)
+	}
 	return nil
 }
 
@@ -106,7 +122,7 @@ func convert(ctx context.Context, client *wamp.Session, half func() error) (map[
 			mu.Lock()
 			defer mu.Unlock()
 			by[name]++
-			failed = errors.Join(failed, err)
+			failed = cmp.Or(failed, err) // the first one
 		})
 	}
 	calls.Wait()

@@ -10,8 +10,10 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/signal"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp"
@@ -21,8 +23,18 @@ import (
 func main() {
 	address := flag.String("url", "", "router to connect to; without it one is started in this process")
 	realm := flag.String("realm", "realm1", "realm to join")
+	flag.Usage = func() {
+		fmt.Fprintln(flag.CommandLine.Output(), "Fifty calls at once, of which the first failure ends the rest.\n\nusage: go run ./docs/examples/workflow [-url ws://127.0.0.1:8080/ws -realm realm1]")
+		flag.PrintDefaults()
+	}
 	flag.Parse()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	if flag.NArg() > 0 {
+		flag.Usage()
+		os.Exit(2)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	if err := run(ctx, *address, *realm); err != nil {
 		fmt.Fprintln(os.Stderr, "workflow:", err)
@@ -78,7 +90,7 @@ func run(ctx context.Context, address, realm string) error {
 	if _, err := wamp.Serve(ctx, worker, "com.example.resize", func(ctx context.Context, picture int) (string, error) {
 		began.Add(1)
 		if picture == 17 {
-			for began.Load() < 50 { // so that all the others are in their middle
+			for began.Load() < 50 && ctx.Err() == nil { // so that all the others are in their middle
 				time.Sleep(time.Millisecond)
 			}
 			return "", wamp.Errorf(wamp.ErrInvalidArgument, "picture %d is no picture", picture)
@@ -106,7 +118,9 @@ func run(ctx context.Context, address, realm string) error {
 			return err
 		})
 	}
-	err = g.wait()
+	if err = g.wait(); ctx.Err() != nil {
+		return err
+	}
 	fmt.Println("the workflow failed:", err)
 	fmt.Println("that was an invalid argument:", errors.Is(err, wamp.ErrInvalidArgument))
 	if err := worker.Drain(ctx); err != nil { // waits for the handlers

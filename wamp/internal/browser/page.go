@@ -32,17 +32,22 @@ const forPage = 4 * time.Minute
 //	-router URL         its router, else one in its process
 //	-direct             the page connects to the router itself, as one of another origin
 //	-screenshot FILE    a picture of the page at its end
+//	-once               nothing is cut: the server prints what the page shows, and ends
 func page(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("page", flag.ContinueOnError)
 	program := flags.String("server", "", "program of docs/examples/browser")
 	router := flags.String("router", "", "router, by default one in the server's process")
 	direct := flags.Bool("direct", false, "the page connects to the router itself")
 	picture := flags.String("screenshot", "", "file for a picture of the page")
+	once := flags.Bool("once", false, "the server prints what the page shows, and ends")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, forPage)
 	defer cancel()
+	if *once {
+		return printed(ctx, *program)
+	}
 	address, callee, stop, err := startServer(ctx, *program, *router)
 	if err != nil {
 		return err
@@ -74,6 +79,35 @@ func page(ctx context.Context, args []string) error {
 	}
 	defer tab.close()
 	return (&visit{tab: tab, relay: relay, callee: callee, picture: *picture}).run(ctx)
+}
+
+// printed has Chromium look at the page of a server that ends by itself, and passes on what
+// that prints.
+func printed(ctx context.Context, program string) error {
+	cmd := exec.CommandContext(ctx, program, "-once", "-listen", "127.0.0.1:0")
+	cmd.Stderr = os.Stderr
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+
+	lines := bufio.NewScanner(stdout)
+	for lines.Scan() {
+		fmt.Println(lines.Text())
+		if rest, is := strings.CutPrefix(lines.Text(), "serving "); is {
+			address, _, _ := strings.Cut(rest, ",")
+			tab, err := openChromium(ctx, address)
+			if err != nil {
+				end(cmd, func() { _ = cmd.Process.Signal(os.Interrupt) })
+				return err
+			}
+			defer tab.close()
+		}
+	}
+	return errors.Join(lines.Err(), cmd.Wait())
 }
 
 // startServer starts the server of the page. It ends with ctx, or by stop.

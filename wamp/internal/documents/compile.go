@@ -20,7 +20,7 @@ import (
 const library = "github.com/connectanum/connectanum-go/wamp"
 
 // usual are what a snippet that is no complete file may use without an import.
-var usual = []string{"context", "errors", "expvar", "fmt", "iter", "log", "log/slog", "net/http", "os", "os/signal", "slices", "syscall", "time",
+var usual = []string{"context", "errors", "expvar", "fmt", "iter", "log", "log/slog", "net/http", "os", "os/signal", "slices", "sync", "syscall", "time",
 	library, library + "/authn", library + "/codec", library + "/meta", library + "/seal", library + "/transport", library + "/wamptest"}
 
 // A Compiler checks Go against what the go command has compiled.
