@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The README's "Start" as a newcomer follows it: in an empty folder, with the library from a module proxy that has nothing
+# The README as a newcomer follows it: in an empty folder, with the library from a module proxy that has nothing
 # but this checkout. Its commands are run, its programs are built, and the client prints what stands there, with the router
 # that the service brings and with the node that Crossbar makes. Ports are free ones instead of 8080.
 #   VENV, CROSSBAR   see testdata/interop/*.sh; the README installs the newest one instead
@@ -48,20 +48,19 @@ export GOPROXY GONOSUMDB GOMODCACHE=$out/cache GOWORK=off
 GOFLAGS="$(go env GOFLAGS) -modcacherw"
 export GOFLAGS
 
-# What stands in the section: blocks of the shell in their order, programs by their name, and what the client prints.
+# What stands there before "The rules": blocks of the shell in their order, programs by their name, and what they print.
 mkdir "$out/hello"
 python3 - "$readme" "$out" <<'PY'
 import os, re, sys
 readme, out = sys.argv[1:]
-section = open(readme).read().split("\n## Start\n", 1)[1].split("\n## ", 1)[0]
-for name, code in re.findall(r"^`(\w+/main\.go)`[^\n]*\n\n```go\n(.*?)^```$", section, re.S | re.M):
+section = open(readme).read().split("\n## The rules\n", 1)[0]
+for name, code in re.findall(r"`((?:\w+/)?main\.go)`[^`]*\n\n```go\n(.*?)^```$", section, re.S | re.M):
     os.makedirs(f"{out}/programs/{os.path.dirname(name)}", exist_ok=True)
     open(f"{out}/programs/{name}", "w").write(code)
-blocks = re.findall(r"^```sh\n(.*?)^```$", section, re.S | re.M)
-names = ["begin", "own", "crossbar", "run"]
-for name, block in zip(names, blocks):
+for name, block in zip(["begin", "hello", "own", "crossbar", "run"], re.findall(r"^```sh\n(.*?)^```$", section, re.S | re.M)):
     open(f"{out}/{name}.sh", "w").write(block)
-open(f"{out}/want", "w").write(re.search(r"^```text\n(.*?)^```$", section, re.S | re.M)[1])
+for name, block in zip(["hello.want", "want"], re.findall(r"^```text\n(.*?)^```$", section, re.S | re.M)):
+    open(f"{out}/{name}", "w").write(block)
 PY
 free() { python3 -c 'import socket; s = [socket.socket() for _ in range(2)]; [x.bind(("127.0.0.1", 0)) for x in s]; print(*[x.getsockname()[1] for x in s])'; }
 read -r port port2 < <(free)
@@ -69,7 +68,12 @@ cd "$out/hello"
 echo "--- $(tr '\n' ';' <../begin.sh)"
 # shellcheck disable=SC1091
 . ../begin.sh
+cp ../programs/main.go .
+echo "--- $(cat ../hello.sh)"
+timeout -k 10 120 $(cat ../hello.sh) >../got
+diff -u --label README.md --label main.go ../hello.want ../got || fail "main.go does not print what README.md says"
 for dir in service client; do
+  mkdir $dir
   sed "s/127\.0\.0\.1:8080/127.0.0.1:$port/" "../programs/$dir/main.go" >"$dir/main.go"
 done
 gofmt -l . | grep . && fail "programs of the README are not formatted"
