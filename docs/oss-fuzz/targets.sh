@@ -59,8 +59,10 @@ adapter() {
 
 # What the adapter builds is imported by a main package, so it must not be in test files. Those in the package itself
 # become part of it; those of the package x_test move to one of their own, in the folder ossfuzz.
+# A coverage build is a test binary, and takes them as they are.
 expose() {
   local f
+  [[ ${SANITIZER:-} == *coverage* ]] && return
   for f in $(go list -f '{{join .TestGoFiles " "}}' .); do
     mv "$f" "${f%_test.go}_ossfuzz.go"
   done
@@ -72,8 +74,8 @@ expose() {
 }
 
 build() { # the function
-  local path name
-  path=$(go list -f '{{.ImportPath}}' "$(grep -lE "^func $1\(" ./*_ossfuzz.go ./ossfuzz/*.go 2>/dev/null | head -1 | xargs dirname)")
+  local path name scratch
+  path=$(go list -f '{{.ImportPath}}' "$(grep -lE "^func $1\(" ./*_test.go ./*_ossfuzz.go ./ossfuzz/*.go 2>/dev/null | head -1 | xargs dirname)")
   name=${PWD#"$root/wamp/"}
   name=${name//\//_}_$1
   if [ "${ADAPTER:-}" = go ]; then
@@ -83,7 +85,10 @@ build() { # the function
   fi
   compile_native_go_fuzzer_v2 "$path" "$1" "$name"
   if [ -d "testdata/fuzz/$1" ]; then
-    addStdLibCorpusToFuzzer -dir "testdata/fuzz/$1" -fuzzer_name "$name"
+    # It moves what it has made from TMPDIR to OUT, which fails between two file systems. Seeds only help.
+    scratch=$(mktemp -d -p "$OUT")
+    TMPDIR=$scratch addStdLibCorpusToFuzzer -dir "testdata/fuzz/$1" -fuzzer_name "$name" || echo "$name has no seeds"
+    rm -rf "$scratch"
   fi
 }
 
