@@ -183,7 +183,7 @@ func TestCountersAreDocumented(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, table, _ := strings.Cut(string(page), "## The counters")
-	table, _, _ = strings.Cut(table, "## Is it ready")
+	table, _, _ = strings.Cut(table, "## Readiness")
 	told := map[string]bool{}
 	for _, row := range counterLine.FindAllStringSubmatch(table, -1) {
 		for _, m := range counterName.FindAllStringSubmatch(row[1], -1) {

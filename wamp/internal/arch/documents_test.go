@@ -2,6 +2,7 @@ package arch_test
 
 import (
 	"fmt"
+	"go/format"
 	"go/parser"
 	"go/token"
 	"go/types"
@@ -90,6 +91,28 @@ func TestDocumentsCompile(t *testing.T) {
 	}
 	if len(snippets) < 50 {
 		t.Errorf("only %d snippets were found", len(snippets))
+	}
+}
+
+// Blocks of Go are as gofmt writes them.
+func TestDocumentsAreFormatted(t *testing.T) {
+	seen := 0
+	for _, doc := range allDocuments(t) {
+		for _, f := range doc.Fences {
+			if f.Language != "go" {
+				continue
+			}
+			if strings.Contains(f.Text, "{ ... }") || doc.Name == "docs/testing.md" {
+				continue // a body that is left out is no Go; pieces of a file that is formatted
+			}
+			seen++
+			if got, err := format.Source([]byte(f.Text)); err != nil || string(got) != f.Text {
+				t.Errorf("%s:%d is not formatted (%v):\n%s", doc.Name, f.Line, err, got)
+			}
+		}
+	}
+	if seen < 40 {
+		t.Errorf("only %d blocks were found", seen)
 	}
 }
 

@@ -248,6 +248,29 @@ func TestProseNamesWhatIsThere(t *testing.T) {
 	}
 }
 
+// Every module that this one and those inside of it require has its row in docs/design.md.
+func TestDependenciesAreExplained(t *testing.T) {
+	_, page, found := strings.Cut(readDocument(t, "docs/design.md").text, "\n## Dependencies\n")
+	if !found {
+		t.Fatal("docs/design.md has no section Dependencies")
+	}
+	seen := 0
+	for _, dir := range []string{"", "wamp/otelwamp", "wamp/cmd/wamp"} {
+		mod, err := os.ReadFile(filepath.Join(project, filepath.FromSlash(dir), "go.mod"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`(?m)^\t(\S+) v\S+$`).FindAllStringSubmatch(string(mod), -1) {
+			if seen++; m[1] != module && !strings.Contains(page, m[1]) && !strings.Contains(page, "`"+strings.TrimPrefix(m[1], "go.opentelemetry.io/otel")+"`") {
+				t.Errorf("docs/design.md does not say why %s requires %s", path.Join(dir, "go.mod"), m[1])
+			}
+		}
+	}
+	if seen < 15 {
+		t.Errorf("only %d requirements were found", seen)
+	}
+}
+
 // Scripts and packages that any document has in a command are there.
 func TestCommandsAreThere(t *testing.T) {
 	s := readSource(t)

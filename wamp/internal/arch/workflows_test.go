@@ -1,7 +1,9 @@
 package arch_test
 
 import (
+	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -74,5 +76,72 @@ func TestUnpinnedActionsAreFound(t *testing.T) {
 		if wrong := unpinned(text, map[string]string{}); len(wrong) != want {
 			t.Errorf("%q: %q", text, wrong)
 		}
+	}
+}
+
+// The checks of .ci/run are scripts, have their row in CONTRIBUTING.md, and run in the
+// hosted workflow.
+func TestChecksAreDescribed(t *testing.T) {
+	read := func(name string) string {
+		text, err := os.ReadFile(filepath.Join(project, filepath.FromSlash(name)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	steps := regexp.MustCompile(`(?m)^steps=\(([a-z0-9 ]+)\)$`).FindStringSubmatch(read(".ci/run"))
+	if steps == nil {
+		t.Fatal(".ci/run has no steps")
+	}
+	hosted := map[string]bool{}
+	for _, m := range regexp.MustCompile(`(?m)run: \.ci/run (.+)$`).FindAllStringSubmatch(read(".github/workflows/ci.yml"), -1) {
+		for step := range strings.FieldsSeq(m[1]) {
+			hosted[step] = true
+		}
+	}
+	page, seen := read("CONTRIBUTING.md"), 0
+	for step := range strings.FieldsSeq(steps[1]) {
+		seen++
+		if _, err := os.Stat(filepath.Join(project, ".ci", step+".sh")); err != nil {
+			t.Error(err)
+		}
+		if !strings.Contains(page, "\n| `"+step+"` | ") {
+			t.Errorf("CONTRIBUTING.md has no row for the check %s", step)
+		}
+		if !hosted[step] {
+			t.Errorf("the hosted workflow does not run %s", step)
+		}
+	}
+	if seen < 10 || len(hosted) != seen {
+		t.Errorf("%d checks, of which the hosted workflow runs %d", seen, len(hosted))
+	}
+}
+
+// Dependabot looks at each module.
+func TestEveryModuleIsUpdated(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(project, ".github", "dependabot.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	err = fs.WalkDir(os.DirFS(project), ".", func(name string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && (name == ".git" || path.Base(name) == "testdata"):
+			return fs.SkipDir
+		case path.Base(name) == "go.mod":
+			seen++
+			if dir := path.Join("/", path.Dir(name)); !strings.Contains(string(text), `"`+dir+`"`) {
+				t.Errorf("dependabot does not look at %s", dir)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if seen < 3 {
+		t.Errorf("only %d modules were found", seen)
 	}
 }

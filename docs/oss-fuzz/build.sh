@@ -1,0 +1,2 @@
+#!/bin/bash -eu
+exec "$SRC/connectanum-go/docs/oss-fuzz/targets.sh"
