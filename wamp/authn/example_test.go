@@ -2,6 +2,7 @@ package authn_test
 
 import (
 	"context"
+	"crypto"
 	"crypto/ed25519"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -85,7 +86,8 @@ func ExampleRefusal() {
 }
 
 // A challenge answered by hand, with a method of the application's own: the token that
-// signs what the router asks for is in a device, and the router does not see it.
+// signs what the router asks for is in a device, and the router does not see it. Rounds
+// allows more than one challenge, and CheckWelcome looks at the WELCOME.
 func ExampleCustom() {
 	ctx := context.Background()
 	token := func(question string) string { // the device
@@ -164,6 +166,43 @@ func ExampleCryptosignFile() {
 	// Output: joe cryptosign
 }
 
+// A file with a passphrase is opened with WithPassphrase, a key in an SSH agent signs by
+// SSHSigner. Here the key is asked for at each join, so that it may change, and the router
+// has to prove that it has one of its own; VerifyRouter takes a function instead of keys.
+func ExampleCryptosignFunc() {
+	ctx := context.Background()
+	public, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	routerPublic, routerPrivate, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	router := wamptest.Start(wamptest.WithLogins(wamptest.Cryptosign(routerPrivate, func(authid string, key ed25519.PublicKey, _ string) (as, role string, ok bool) {
+		return authid, "user", key.Equal(public)
+	})))
+	defer router.Close()
+
+	vault := func(_ context.Context, r authn.Request) (crypto.Signer, error) {
+		fmt.Println("the key of", r.AuthID)
+		return private, nil
+	}
+	session, err := wamp.Connect(ctx, "", "realm1", wamp.WithTransport(router.Dial),
+		wamp.WithAuth(authn.CryptosignFunc("joe", vault, authn.RouterKey(routerPublic))))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer session.Close(ctx)
+	fmt.Println(session.Details().AuthRole)
+	// Output:
+	// the key of joe
+	// user
+}
+
 // A key written as 64 hexadecimal digits, as Crossbar and Autobahn keep it.
 func ExampleCryptosignHex() {
 	_, err := authn.CryptosignHex("joe", "4ffddd896a530ce5ee8c86b83b0d31835490a97a9cd718cb2f09c9fd31c4a7d7")
@@ -192,6 +231,69 @@ func ExampleAny() {
 	// Output: wamp-scram
 }
 
+// A login that sends no secret, and says more of itself: a role, and what the router reads
+// in authextra. Cookie and TLS take the same options.
+func ExampleAnonymous() {
+	ctx := context.Background()
+	attempt, err := authn.Anonymous(authn.WithRole("guest"), authn.WithExtra(map[string]any{"kiosk": 7})).
+		Begin(ctx, authn.JoinInfo{Realm: "realm1"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	var hello authn.Hello
+	fmt.Println(attempt.Hello(&hello), hello.Methods, hello.AuthRole, hello.Extra)
+	// Output: <nil> [anonymous] guest map[kiosk:7]
+}
+
+// A login with a salted secret only: a router that asks for the password itself as the key
+// is refused.
+func ExampleCRA() {
+	ctx := context.Background()
+	secret, err := accept.NewCRASecret("password", accept.CRAParams{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	router := wamptest.Start(wamptest.WithLogins(wamptest.CRA(func(authid, _ string) (accept.CRASecret, string, bool) {
+		return secret, "user", authid == "joe"
+	})))
+	defer router.Close()
+
+	session, err := wamp.Connect(ctx, "", "realm1", wamp.WithTransport(router.Dial),
+		wamp.WithAuth(authn.CRA("joe", "password", authn.RequireSalt())))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer session.Close(ctx)
+	fmt.Println(session.Details().AuthMethod)
+	// Output: wampcra
+}
+
+// SCRAM with one key derivation function allowed, so that nobody in the middle can choose
+// a cheaper one. BindChannel binds it to the TLS connection besides, which needs one;
+// CrossbarDialect, and RawKeys with it, are for Crossbar.
+func ExampleSCRAM() {
+	ctx := context.Background()
+	router := router() // its records are made with PBKDF2
+	defer router.Close()
+
+	for _, kdf := range []string{authn.PBKDF2, authn.Argon2id13} {
+		session, err := wamp.Connect(ctx, "", "realm1", wamp.WithTransport(router.Dial),
+			wamp.WithAuth(authn.SCRAM("joe", "password", authn.WithKDF(kdf))))
+		if err != nil {
+			fmt.Println(kdf, "refused")
+			continue
+		}
+		fmt.Println(kdf, session.Details().AuthRole)
+		_ = session.Close(ctx)
+	}
+	// Output:
+	// pbkdf2 user
+	// argon2id13 refused
+}
+
 // One login after the other, each on a connection of its own.
 func ExampleInTurn() {
 	ctx := context.Background()
@@ -218,7 +320,8 @@ func ExampleInTurn() {
 	// refused 2 times
 }
 
-// A password or token goes as it is, and so over private connections only.
+// A password or token goes as it is, and so over private connections only, unless
+// AllowPlaintext says otherwise.
 func ExampleTicket() {
 	ctx := context.Background()
 	login := authn.Ticket("joe", "7c1f-44a0")

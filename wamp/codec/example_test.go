@@ -175,6 +175,19 @@ func ExamplePayload_RawArgs() {
 	// 7 <nil>
 }
 
+// Encoded does once what each connection would do: a payload that goes to many is made
+// once. Size is how many bytes it has then; Empty, Opaque and Open ask what it is.
+func ExamplePayload_Encoded() {
+	p, err := codec.Args("a report").With("page", 2).Encoded()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	p, err = p.Open() // of a sealed one what is in it, of others the payload itself
+	fmt.Println(p.Codec().Name(), p.Size(), p.Empty(), p.Opaque(), err)
+	// Output: cbor 17 false false <nil>
+}
+
 // The last chunk of a progressive call is marked, so that no empty one has to follow.
 func ExamplePayload_Last() {
 	for _, p := range []codec.Payload{codec.Args("first"), codec.Args("second").Last()} {

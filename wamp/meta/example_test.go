@@ -100,7 +100,8 @@ func served(ctx context.Context, session *wamp.Session, procedure string, option
 	return service.ID()
 }
 
-// Which procedures are registered.
+// Which procedures are registered. ListSubscriptions, GetSubscription and ListSubscribers
+// do the same for topics, and ListSessions lists who is there.
 func ExampleAPI_ListRegistrations() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
@@ -130,7 +131,8 @@ func ExampleAPI_ListRegistrations() {
 	// com.example.store prefix single 1 <nil>
 }
 
-// Which registration a call would go to, and who serves it.
+// Which registration a call would go to, and who serves it. LookupRegistration asks for
+// one registration by its own URI and policy, as LookupSubscription does for topics.
 func ExampleAPI_MatchRegistration() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
@@ -183,7 +185,8 @@ func ExampleAPI_CountSubscribers() {
 	// Output: 2 <nil>
 }
 
-// A session is sent away, with a reason and a text that it can show.
+// A session is sent away, with a reason and a text that it can show. KillByAuthID and
+// KillByAuthRole send all away that are logged in so, and KillAll everybody else.
 func ExampleAPI_KillSession() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
@@ -206,8 +209,8 @@ func ExampleAPI_KillSession() {
 	// Output: com.example.maintenance come back at noon
 }
 
-// The sessions that leave. What happens while there is no connection is missed; see
-// FollowSessions.
+// The sessions that leave; OnJoin tells of those that come. What happens while there is no
+// connection is missed, which it is not with FollowSessions.
 func ExampleAPI_OnLeave() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
@@ -228,4 +231,31 @@ func ExampleAPI_OnLeave() {
 	}
 	fmt.Println((<-left).Session == id)
 	// Output: true
+}
+
+// The topics that get their first subscriber. OnSubscriptionDelete tells of those that lose
+// the last, OnSubscribe and OnUnsubscribe of each subscriber; OnRegistrationCreate,
+// OnRegistrationDelete, OnRegister and OnUnregister do so for procedures.
+// FollowSubscriptions and FollowRegistrations begin with what there is.
+func ExampleAPI_OnSubscriptionCreate() {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	router := wamptest.Start()
+	defer router.Close()
+	session, guest := joined(ctx, router), joined(ctx, router)
+	defer session.Close(ctx)
+	defer guest.Close(ctx)
+
+	created, err := meta.Of(session).OnSubscriptionCreate(ctx)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	if _, err := guest.Subscribe(ctx, "com.example.news"); err != nil {
+		fmt.Println(err)
+		return
+	}
+	info := <-created
+	fmt.Println(info.URI, info.By == guest.ID())
+	// Output: com.example.news true
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"crypto/ecdh"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -259,6 +261,58 @@ func ExamplePassThru() {
 	// {"args":["for all"],"kwargs":{"n":1}}
 	// [for all] <nil>
 	// map[n:1] <nil>
+}
+
+// A device and its owner have a pair of keys each. AllowPlain of a Ring does what false
+// does here: what comes in the clear is refused where there is a key.
+func ExampleNewCryptobox() {
+	device, err := ecdh.X25519().GenerateKey(rand.Reader)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	owner, err := ecdh.X25519().GenerateKey(rand.Reader)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	boxOf := func(own *ecdh.PrivateKey, peer *ecdh.PublicKey) *seal.Cryptobox {
+		box, err := seal.NewCryptobox([]seal.BoxKey{{Prefix: "com.example.lock.", Private: own.Bytes(), Public: peer.Bytes()}}, false)
+		if err != nil {
+			panic(err)
+		}
+		return box
+	}
+
+	about := seal.About{Kind: seal.KindCall, URI: "com.example.lock.open"}
+	opaque, err := boxOf(owner, device.PublicKey()).Seal(about, codec.Args("front door"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	payload, err := boxOf(device, owner.PublicKey()).Open(about, opaque)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(payload.Args())
+	// Output: [front door] <nil>
+}
+
+// What is offered to a router with HELLO, and what becomes of its answer.
+func ExampleNegotiator() {
+	var negotiator seal.Negotiator
+	negotiator, err := seal.NewProfile1([]seal.Key{{ID: "2026-07", Match: wamp.Prefix, Secret: bytes.Repeat([]byte{7}, 32)}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(negotiator.Offer() != nil)
+	agreed, err := negotiator.Agree(nil) // a router that knows nothing of it
+	fmt.Println(agreed, err)
+	// Output:
+	// true
+	// <nil> <nil>
 }
 
 // Keys are changed one at a time: what was sealed with the old one still opens, and the

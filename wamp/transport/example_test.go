@@ -229,6 +229,50 @@ func ExampleAcceptWebSocket() {
 	// Output: hello <nil> true
 }
 
+// Both sides of a RawSocket. The dialer offers the batched protocols of BatchedProtocols
+// to WebSockets only.
+func ExampleAcceptRawSocket() {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer listener.Close()
+	served := make(chan string, 1)
+	go func() {
+		socket, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		conn, err := transport.AcceptRawSocket(ctx, socket, func(id byte) (transport.Protocol, bool) {
+			for _, p := range transport.Protocols() {
+				if p.RawSocketID == id {
+					return p, true
+				}
+			}
+			return transport.Protocol{}, false
+		}, transport.RawSocketOptions{})
+		if err != nil {
+			return // the client has been told
+		}
+		served <- conn.Protocol().Name
+		_ = conn.CloseNow()
+	}()
+
+	json, _ := transport.ProtocolByName("wamp.2.json")
+	conn, err := transport.DialRawSocket(ctx, "tcp", listener.Addr().String(), nil, []transport.Protocol{json}, transport.RawSocketOptions{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer conn.CloseNow()
+	// Routers that take a PING for an error exist, which is why it is risky.
+	fmt.Println(<-served, transport.RiskyPing(conn))
+	// Output: wamp.2.json true
+}
+
 // Two addresses of one router: the second is asked where nobody answers at the first.
 func ExampleRotation() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
