@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp"
@@ -78,15 +79,11 @@ func ExampleParseAddress() {
 func ExampleDialError() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	page, err := net.Listen("tcp", "127.0.0.1:0") // a web server, not a router
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	go http.Serve(page, http.NotFoundHandler()) //nolint:errcheck,gosec // it ends with its listener
+	page := httptest.NewServer(http.NotFoundHandler()) // a web server, not a router
 	defer page.Close()
+	host := page.Listener.Addr().String()
 
-	for _, url := range []string{"ws://127.0.0.1:1/ws", "ws://" + page.Addr().String() + "/ws", "wss://" + page.Addr().String() + "/ws"} {
+	for _, url := range []string{"ws://127.0.0.1:1/ws", "ws://" + host + "/ws", "wss://" + host + "/ws"} {
 		_, err := wamp.Connect(ctx, url, "realm1")
 		var failed *transport.DialError
 		if !errors.As(err, &failed) {
@@ -183,13 +180,7 @@ func ExampleNewRawSocket() {
 func ExampleAcceptWebSocket() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	defer listener.Close()
-	go http.Serve(listener, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { //nolint:errcheck,gosec // it ends with its listener
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		conn, err := transport.AcceptWebSocket(w, r, transport.Protocols(), transport.AcceptOptions{})
 		if err != nil {
 			return // the client has been told
@@ -209,8 +200,9 @@ func ExampleAcceptWebSocket() {
 			}
 		}
 	}))
+	defer server.Close()
 
-	conn, err := transport.DialWebSocket(ctx, "ws://"+listener.Addr().String(), transport.Protocols(), transport.WebSocketOptions{})
+	conn, err := transport.DialWebSocket(ctx, "ws://"+server.Listener.Addr().String(), transport.Protocols(), transport.WebSocketOptions{})
 	if err != nil {
 		fmt.Println(err)
 		return
