@@ -98,11 +98,11 @@ func WithURLs(shuffle bool, addresses ...string) Option {
 }
 
 // WithPreferred makes the address given to [Connect] the preferred one of those of
-// [WithURLs]: an attempt to connect that is made at least after behind its last
-// failure takes it first, also where another one has worked since. With shuffle only
-// the others are shuffled. A session that is connected elsewhere stays there until it
-// loses that connection: moving it would be a loss, and all clients of a router that
-// comes back would move at once. Default: the address that worked last comes first.
+// [WithURLs]: an attempt to connect takes it first, even if another one has worked since,
+// once the time after has passed since its last failure. With shuffle only the others are
+// shuffled. A session that is connected elsewhere stays there until it loses that
+// connection: moving it would be a loss, and all clients of a router that comes back
+// would move at once. Default: the address that worked last comes first.
 func WithPreferred(after time.Duration) Option {
 	return optionFunc(func(c *config) error {
 		if after < 0 {

@@ -27,8 +27,8 @@ const (
 // of 10 s, which doubles with each failure in a row, up to 5 min.
 //
 // As a [Dialer], by its method Dial, it knows only which sockets could be opened.
-// Who knows more asks for the address by Turn, and says by Worked and Failed what
-// became of it. Its methods may be called by several goroutines at once.
+// A caller that knows more asks for the address by Turn, and reports by Worked or Failed
+// what became of it. Its methods may be called by several goroutines at once.
 type Rotation struct {
 	shuffle bool
 	first   *stop // in the order that was given
