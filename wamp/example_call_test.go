@@ -14,7 +14,7 @@ import (
 func ExampleProgressive() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 	_, err := session.Handle(ctx, "com.example.backup", func(_ context.Context, inv *wamp.Invocation) error {
 		for _, percent := range []int{50, 100} {
@@ -61,7 +61,7 @@ func interruptible(ctx context.Context, session *wamp.Session, procedure string)
 func ExampleTimeout() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 	interruptible(ctx, session, "com.example.report")
 
@@ -75,7 +75,7 @@ func ExampleTimeout() {
 func ExamplePassDeadline() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 	interruptible(ctx, session, "com.example.report")
 
@@ -90,7 +90,7 @@ func ExamplePassDeadline() {
 func ExampleKillGrace() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 	running, over := make(chan bool), make(chan bool)
 	defer close(over)
@@ -182,7 +182,7 @@ func ExampleDiscloseMe() {
 func ExampleResult_Scan() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 	_, err := session.Handle(ctx, "com.example.measure", func(_ context.Context, inv *wamp.Invocation) error {
 		return inv.Return(wamp.Args(21.5, "celsius").With("sensor", 7))
@@ -206,7 +206,7 @@ func ExampleResult_Scan() {
 func ExampleResult_ScanKw() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 	_, err := session.Handle(ctx, "com.example.measure", func(_ context.Context, inv *wamp.Invocation) error {
 		return inv.Return(wamp.Kwargs(map[string]any{"degrees": 21.5, "sensor": 7}))
@@ -268,7 +268,7 @@ func ExampleResult_CalleeErr() {
 func ExampleResults_All() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 
 	for r, err := range session.Call(ctx, "com.example.count", wamp.Args(2), wamp.Progressive()).All() {
@@ -288,7 +288,7 @@ func ExampleResults_All() {
 func ExampleResultStream_Result() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 
 	st := wamp.OpenStream[int, int](ctx, session, "com.example.count", wamp.Args(3))
@@ -299,7 +299,7 @@ func ExampleResultStream_Result() {
 func ExampleResultStream_All() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 
 	st := wamp.OpenStream[int, string](ctx, session, "com.example.count", wamp.Args(2))
@@ -319,7 +319,7 @@ func ExampleResultStream_All() {
 func ExampleResultStream_Close() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 	interruptible(ctx, session, "com.example.tail")
 
@@ -334,7 +334,7 @@ func ExampleResultStream_Close() {
 func ExampleOpenCall() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 	_, err := session.Handle(ctx, "com.example.upload", func(ctx context.Context, inv *wamp.Invocation) error {
 		size := 0
@@ -372,7 +372,7 @@ func ExampleOpenCall() {
 func ExampleErrorURI() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 
 	_, err := wamp.Call[int](ctx, session, "com.example.nothing", wamp.Args())
@@ -389,7 +389,7 @@ func ExampleErrorURI() {
 func ExampleError() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 	_, err := wamp.Serve(ctx, session, "com.example.pay", func(_ context.Context, amount int) (struct{}, error) {
 		return struct{}{}, wamp.NewError("com.example.error.too_little", wamp.Kwargs(map[string]any{"missing": amount - 30}))
@@ -414,7 +414,7 @@ func ExampleError() {
 func ExampleOpError() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 
 	_, err := wamp.Call[int](ctx, session, "com.example.nothing", wamp.Args())
@@ -432,7 +432,7 @@ func ExampleOpError() {
 func ExampleScanError() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 
 	_, err := wamp.Call[string](ctx, session, "com.example.count", wamp.Args(3))
@@ -447,7 +447,7 @@ func ExampleScanError() {
 func ExampleEncodeError() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 
 	_, err := wamp.Call[int](ctx, session, "com.example.count", wamp.Args(map[string]any{"notify": func() {}}))

@@ -15,7 +15,7 @@ import (
 func ExampleConcurrency() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 	var running, most atomic.Int32
 	_, err := wamp.Serve(ctx, session, "com.example.resize", func(_ context.Context, picture string) (string, error) {
@@ -75,7 +75,7 @@ func ExampleInvoke() {
 func ExampleChunkIdle() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 	_, err := session.Handle(ctx, "com.example.upload", func(ctx context.Context, inv *wamp.Invocation) error {
 		for range inv.Chunks() {
@@ -119,7 +119,7 @@ func ExampleDiscloseCaller() {
 func ExampleErrorf() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 	_, err := wamp.Serve(ctx, session, "com.example.half", func(_ context.Context, n int) (int, error) {
 		if n%2 != 0 {
@@ -144,7 +144,7 @@ func ExampleErrorf() {
 func ExampleNewError() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 	_, err := wamp.Serve(ctx, session, "com.example.book", func(_ context.Context, room string) (int, error) {
 		return 0, wamp.NewError("com.example.error.occupied", wamp.Args(room, "until noon"))
@@ -166,7 +166,7 @@ func ExampleNewError() {
 func ExampleInvocation_Return() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 	_, err := session.Handle(ctx, "com.example.divide", func(_ context.Context, inv *wamp.Invocation) error {
 		var a, b int
@@ -193,7 +193,7 @@ func ExampleInvocation_Return() {
 func ExampleInvocation_Fail() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 	reg, err := session.Register(ctx, "com.example.lookup")
 	if err != nil {
@@ -219,7 +219,7 @@ func ExampleInvocation_Fail() {
 func ExampleInvocation_Progress() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 	_, err := session.Handle(ctx, "com.example.search", func(_ context.Context, inv *wamp.Invocation) error {
 		hits := []string{"north", "northern"}
@@ -252,7 +252,7 @@ func ExampleInvocation_Progress() {
 func ExampleInvocation_Chunks() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 	_, err := session.Handle(ctx, "com.example.sum", func(ctx context.Context, inv *wamp.Invocation) error {
 		sum := 0
@@ -285,7 +285,7 @@ func ExampleInvocation_Chunks() {
 func ExampleInvocation_Procedure() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 	_, err := session.Handle(ctx, "com.example.device", func(_ context.Context, inv *wamp.Invocation) error {
 		return inv.Return(wamp.Args("this is " + inv.Procedure()))
@@ -303,7 +303,7 @@ func ExampleInvocation_Procedure() {
 func ExampleInvocation_ScanKw() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 	_, err := session.Handle(ctx, "com.example.print", func(_ context.Context, inv *wamp.Invocation) error {
 		var options struct {
@@ -331,7 +331,7 @@ func ExampleInvocation_ScanKw() {
 func ExampleInvocation_Context() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 	reg, err := session.Register(ctx, "com.example.work")
 	if err != nil {
@@ -354,7 +354,7 @@ func ExampleInvocation_Context() {
 func ExampleService_Unregister() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 	service, err := wamp.Serve(ctx, session, "com.example.add", func(_ context.Context, n int) (int, error) { return n + 1, nil })
 	if err != nil {
@@ -397,7 +397,7 @@ func ExampleService_Done() {
 func ExampleRegistration_Unregister() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 	reg, err := session.Register(ctx, "com.example.job", wamp.Buffer(100, 0))
 	if err != nil {

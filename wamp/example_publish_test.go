@@ -14,7 +14,7 @@ import (
 func ExampleAcknowledge() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 
 	id, err := session.Publish(ctx, "com.example.order", wamp.Args(17), wamp.Acknowledge()).Wait()
@@ -27,7 +27,7 @@ func ExampleAcknowledge() {
 func ExampleAcks_Wait() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 
 	_, err := session.Publish(ctx, "com.example.order", wamp.Args(func() {})).Wait()
@@ -44,7 +44,7 @@ func ExampleAcks_Wait() {
 func ExampleExcludeMe() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 	sub, err := session.Subscribe(ctx, "com.example.chat")
 	if err != nil {
@@ -191,7 +191,7 @@ func ExampleRetain() {
 func ExamplePublishStream() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 	type reading struct {
 		Room    string  `json:"room"`
@@ -221,7 +221,7 @@ func ExamplePublishStream() {
 func ExamplePublishFunc() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 
 	acks := wamp.PublishFunc(ctx, session, "com.example.lines", func(_ context.Context, send func(string) error) error {
@@ -245,7 +245,7 @@ func ExamplePublishFunc() {
 func ExampleGoOn() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 
 	acks := session.PublishFunc(ctx, "com.example.readings", func(_ context.Context, send func(wamp.Payload) error) error {
@@ -269,7 +269,7 @@ func ExampleGoOn() {
 func ExampleWindow() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 
 	published := 0
@@ -293,7 +293,7 @@ func ExampleWindow() {
 func ExampleArgs() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 	sub, err := session.Subscribe(ctx, "com.example.moved")
 	if err != nil {
@@ -313,7 +313,7 @@ func ExampleArgs() {
 func ExampleKwargs() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 	type position struct {
 		Crane string  `json:"crane"`

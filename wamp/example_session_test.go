@@ -15,7 +15,7 @@ import (
 func ExampleSession_Details() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 
 	details := session.Details()
@@ -30,7 +30,7 @@ func ExampleSession_Details() {
 func ExampleSession_Ping() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 
 	took, err := session.Ping(ctx)
@@ -97,7 +97,7 @@ func ExampleSession_Done() {
 func ExampleSession_Context() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 
 	go session.Close(ctx)
@@ -110,7 +110,7 @@ func ExampleSession_Context() {
 func ExampleHealthError() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 
 	fmt.Println(session.Healthy())

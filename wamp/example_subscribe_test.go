@@ -14,7 +14,7 @@ import (
 func ExampleSubscription_Events() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 	sub, err := session.Subscribe(ctx, "com.example.alarm")
 	if err != nil {
@@ -40,7 +40,7 @@ func ExampleSubscription_Events() {
 func ExampleSubscription_Unsubscribe() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 	sub, err := session.Subscribe(ctx, "com.example.alarm")
 	if err != nil {
@@ -95,7 +95,7 @@ func fastEvents(ctx context.Context, session *wamp.Session, topic string) {
 func ExampleOverflowDropOldest() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 	sub, err := session.Subscribe(ctx, "com.example.price", wamp.Buffer(10, 0), wamp.OverflowDropOldest())
 	if err != nil {
@@ -119,7 +119,7 @@ func ExampleOverflowDropOldest() {
 func ExampleOverflowDropNewest() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 	sub, err := session.Subscribe(ctx, "com.example.failures", wamp.Buffer(10, 0), wamp.OverflowDropNewest())
 	if err != nil {
@@ -138,7 +138,7 @@ func ExampleOverflowDropNewest() {
 func ExampleOverflowFail() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 	sub, err := session.Subscribe(ctx, "com.example.ledger", wamp.Buffer(10, 0), wamp.OverflowFail())
 	if err != nil {
@@ -188,7 +188,7 @@ func ExampleOverflowBlock() {
 func ExampleEvent_Scan() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 	sub, err := session.Subscribe(ctx, "com.example.price")
 	if err != nil {
@@ -207,7 +207,7 @@ func ExampleEvent_Scan() {
 func ExampleEvent_ScanKw() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 	sub, err := session.Subscribe(ctx, "com.example.price")
 	if err != nil {
@@ -229,7 +229,7 @@ func ExampleEvent_ScanKw() {
 func ExampleEvent_Publisher() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 	sub, err := session.Subscribe(ctx, "com.example.chat")
 	if err != nil {
@@ -248,7 +248,7 @@ func ExampleEvent_Publisher() {
 func ExampleConsumer_Unsubscribe() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 	seen := make(chan string, 1)
 	consumer, err := wamp.On(ctx, session, "com.example.door", func(_ context.Context, ev wamp.EventOf[string]) error {
@@ -272,7 +272,7 @@ func ExampleConsumer_Unsubscribe() {
 func ExampleConsumer_Done() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 	short, stop := context.WithCancel(ctx)
 	defer stop()
