@@ -32,11 +32,11 @@ type Interceptor interface {
 	// refused gets no End.
 	Begin(ctx context.Context, op *Op) (context.Context, error)
 	// Progress is called for each part of a call or invocation: each result,
-	// progressive or final, each chunk behind the first, and the payload with which Resume
-	// goes on, as the first. It may replace part.Payload.
-	// An error takes the place of the part: it ends a call, which is then cancelled, and
-	// is the error of Invocation.Progress, Invocation.Return or the chunks.
-	// ctx is what Begin has returned.
+	// progressive or final, each chunk after the first, and the payload with which Resume
+	// goes on, as the first. It may replace part.Payload. An error takes the place of the
+	// part: it ends a call, which is then cancelled, and is the error of
+	// Invocation.Progress, Invocation.Return or the chunks. ctx is what Begin has
+	// returned.
 	Progress(ctx context.Context, op *Op, part *Part) error
 	// End is called exactly once for each Begin that has returned no error. err is
 	// the outcome, see OpKind. ctx is what Begin has returned; it may have ended.

@@ -105,7 +105,7 @@ func insertEmptyList(f format, dst []byte, at int) []byte {
 	return slices.Insert(dst, at, appendEnd(f, f.listHead(nil, 0))...)
 }
 
-// AppendRequest appends a request: its type and id, and rest, which has everything behind
+// AppendRequest appends a request: its type and id, and rest, which is everything after
 // them.
 func AppendRequest(c Codec, dst []byte, t proto.MessageType, id proto.ID, rest []byte) []byte {
 	dst = AppendRequestHead(c, dst, t, id, rest[0])

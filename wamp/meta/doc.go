@@ -6,8 +6,8 @@
 //	n, err := api.CountSessions(ctx)
 //	sessions, changes, err := api.FollowSessions(ctx)
 //
-// [API.OnJoin] and its kin are plain subscriptions, which miss what happens while
-// the connection is lost. [API.FollowSessions], [API.FollowRegistrations] and
+// [API.OnJoin] and the other On methods are plain subscriptions, which miss what happens
+// while the connection is lost. [API.FollowSessions], [API.FollowRegistrations] and
 // [API.FollowSubscriptions] begin with what there is and then report each change.
 //
 // The router has to announce session_meta_api, registration_meta_api or
