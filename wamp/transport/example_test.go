@@ -17,8 +17,8 @@ import (
 	"github.com/connectanum/connectanum-go/wamp/wamptest"
 )
 
-// A session through a tunnel: the program opens the connection itself, says to the
-// gateway where it wants to go, and leaves the rest to the dialer of the address.
+// A session through a tunnel: the program opens the socket itself, and leaves the
+// handshakes to the dialer of the address.
 func Example() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
