@@ -22,7 +22,7 @@ type Result struct {
 	// Progress reports that this is a progressive result and that more follows.
 	Progress bool
 	// Resumed reports that this is the first result after the call has been made anew
-	// behind the loss of a connection. See Resume.
+	// after the loss of a connection. See Resume.
 	Resumed bool
 	// Err is why the call failed, nil if it did not. It is set on the last
 	// element only. An error that the callee or the router sent is an *Error.

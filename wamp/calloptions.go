@@ -73,9 +73,10 @@ func KillGrace(d time.Duration) CallOption {
 // final, has come for d, with or without a connection. It needs no feature of
 // the router. Default: none.
 //
-// The limit is also sent to a dealer that announced call_timeout, unless the
-// call is progressive in either direction: not every dealer starts its timer
-// anew with each result. PassDeadline(true) sends it then too.
+// The limit is also sent to a dealer that announced call_timeout, unless the call is
+// progressive in either direction: not every dealer starts its timer anew with each
+// result. PassDeadline(true) sends it then too. If the dealer ends the call first, the
+// error is an [Error]. Both match [ErrTimeout] and [context.DeadlineExceeded].
 //
 // See the WAMP specification, "Call Timeouts".
 func Timeout(d time.Duration) CallOption {

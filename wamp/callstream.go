@@ -18,9 +18,9 @@ import (
 //
 // The call begins with the first payload. A channel that is closed without one
 // makes a plain call without arguments. When the call is over, for whatever
-// reason, nothing more is taken from the channel. A producer must not hang
-// then: it sends in a select with a context of its own, which ends when the
-// results end. [Session.CallFunc] does so by itself.
+// reason, nothing more is taken from the channel. A producer must not block then: it
+// sends in a select with a context of its own, which ends when the results end.
+// [Session.CallFunc] does so by itself.
 //
 //	select {
 //	case chunks <- payload:

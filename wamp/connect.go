@@ -32,9 +32,8 @@ type config struct {
 const agent = "connectanum-go"
 
 // Connect opens a connection to the router at address, logs in and joins the
-// realm. ctx governs this, together with [DialTimeout] and [LoginTimeout]; its
-// end after Connect has returned means nothing to the session, which lives
-// until [Session.Close].
+// realm. ctx governs this, together with [DialTimeout] and [LoginTimeout]; its end after
+// Connect has returned does not end the session, which lives until [Session.Close].
 //
 // The address is a URL:
 //

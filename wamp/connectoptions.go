@@ -97,7 +97,7 @@ func WithProxy(proxy func(*http.Request) (*url.URL, error)) Option {
 
 // WithCookieJar sends the cookies of the jar with the request of a WebSocket
 // handshake, and stores those of the answer in it. Default: no cookies. In a
-// browser it fails, see [ErrNotInBrowser]: there the browser's are sent.
+// browser it fails, see [ErrNotInBrowser]: the browser sends its own.
 func WithCookieJar(jar http.CookieJar) Option {
 	return optionFunc(func(c *config) error {
 		c.dial.WebSocket.Jar = jar
@@ -206,9 +206,9 @@ func LoginTimeout(d time.Duration) Option {
 }
 
 // DialTimeout bounds each attempt to open a connection: the socket, TLS, a
-// proxy, and the WebSocket or RawSocket handshake. The error matches
-// [ErrDialTimeout]. A function of [WithTransport] that ignores its context is
-// left behind. Default: 20 s.
+// proxy, and the WebSocket or RawSocket handshake. The error matches [ErrDialTimeout]; so
+// does that of a function of [WithTransport] that returns the cause of its context, and
+// one that ignores its context is left behind. Default: 20 s.
 func DialTimeout(d time.Duration) Option {
 	return optionFunc(func(c *config) error {
 		c.DialTimeout = d
@@ -255,9 +255,10 @@ func WithMemory(bytes int64) Option {
 	})
 }
 
-// AckTimeout bounds the wait for the router's acknowledgement of Subscribe,
-// Register, Unsubscribe, Unregister and acknowledged publishes, from the moment
-// the request has been written. Default: 10 s.
+// AckTimeout bounds the wait for the router's acknowledgement of Subscribe, Register,
+// Unsubscribe, Unregister and acknowledged publishes, from the moment the request has
+// been written. Subscribe and Register then fail with [ErrAckTimeout], and a publish with
+// an [OutcomeUnknown]. Default: 10 s.
 func AckTimeout(d time.Duration) Option {
 	return optionFunc(func(c *config) error {
 		c.AckTimeout = d

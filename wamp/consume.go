@@ -38,7 +38,7 @@ func (s *Session) SubscribeFunc(ctx context.Context, topic string, h func(ctx co
 // For an event that does not decode, or is empty where T is not struct{}, h is not
 // called: that is logged as an error that h returns.
 //
-// Otherwise it is [Session.SubscribeFunc].
+// Otherwise it is like [Session.SubscribeFunc].
 //
 // See the WAMP specification, "Publishing and Events".
 func On[T any](ctx context.Context, s *Session, topic string, h func(ctx context.Context, ev EventOf[T]) error, options ...SubscribeOption) (*Consumer, error) {

@@ -2,9 +2,10 @@
 // remote procedure calls and publish/subscribe, routed over one connection.
 // Programs join a realm on a router and there call, serve, publish and subscribe.
 //
-// Every operation takes a [context.Context], which governs it. What comes as a stream
-// comes on a Go channel, which the session closes, or by an iterator. A call is a stream of results; when its context ends, the callee is
-// interrupted and the context of its handler ends too.
+// Every operation takes a [context.Context], which governs it. Results, events and
+// invocations arrive on Go channels, which the session closes, or by iterators. A call is
+// a stream of results; when its context ends, the callee is interrupted and the context
+// of its handler ends too.
 //
 // Before version 1.0 names may change with any version; CHANGELOG.md lists those that
 // did.
@@ -20,11 +21,12 @@
 //	}
 //	defer session.Close(context.Background())
 //
-// [WithAuth] logs in by one of the methods of package authn, [WithTLS],
-// [WithHeader] and [WithProxy] configure the connection, and [WithSerializers]
-// chooses between CBOR, MessagePack and JSON. [WithLogger] logs what happens.
-// [Session.Details] describes the session, [Session.Stats] counts what it does, and
-// [Session.Close] or [Session.Drain] ends it.
+// [WithAuth] logs in by one of the methods of package
+// [github.com/connectanum/connectanum-go/wamp/authn], [WithTLS], [WithHeader] and
+// [WithProxy] configure the connection, and [WithSerializers] chooses between CBOR,
+// MessagePack and JSON. [WithLogger] logs what happens. [Session.Details] describes the
+// session, [Session.Stats] counts what it does, and [Session.Close] or [Session.Drain]
+// ends it.
 //
 // # Call
 //
@@ -38,12 +40,12 @@
 //	var sum int
 //	err = r.Scan(&sum)
 //
-// The function [Call] does both, and is the fastest call there is:
+// The function [Call] does both, and costs less:
 //
 //	sum, err := wamp.Call[int](ctx, session, "com.example.add", wamp.Args(2, 3))
 //
 // [Args] and [Kwargs] make the [Payload] of a message from Go values; docs/values.md
-// describes what they become. The end of ctx cancels the call, as [CancelMode]
+// describes how each Go type is encoded. The end of ctx cancels the call, as [CancelMode]
 // says. [Timeout] limits the time between results.
 //
 // # Stream
@@ -59,11 +61,12 @@
 //		fmt.Println(n)
 //	}
 //
-// [OpenStream] is for a final result of another type than the progressive ones.
-// [Session.CallFunc], [Session.CallStream] and [OpenCall] send the arguments in chunks,
-// so that a call is a stream in both directions. A consumer that does not keep up is held
-// to a bound, which [Buffer] sets; [OverflowFail], [OverflowBlock],
-// [OverflowDropOldest] and [OverflowDropNewest] say what happens at it.
+// [OpenStream] is for calls whose final result has another type than the progressive
+// ones. [Session.CallFunc], [Session.CallStream] and [OpenCall] send the arguments in
+// chunks, so that a call is a stream in both directions. For a consumer that does not
+// keep up a stream holds up to a bound, which [Buffer] sets; [OverflowFail],
+// [OverflowBlock], [OverflowDropOldest] and [OverflowDropNewest] choose what happens when
+// it is reached.
 //
 // # Serve
 //
@@ -100,11 +103,11 @@
 // # Publish and subscribe
 //
 // [Session.Subscribe] returns a [Subscription], whose [Subscription.Events] is a
-// channel of [Event]; [Subscription.All] ranges over them without one, for less, and
-// [Events] decodes them on the way. [Session.SubscribeFunc] and [On] run a handler for
-// each event instead. [Session.Publish] publishes one event, with [Acknowledge] if
-// the outcome matters; [Session.PublishStream] and [Session.PublishFunc] publish
-// many, [PublishStream] and [PublishFunc] values:
+// channel of [Event]; [Subscription.All] is an iterator, which costs less, and [Events]
+// one that decodes them. [Session.SubscribeFunc] and [On] run a handler for each event
+// instead. [Session.Publish] publishes one event, with [Acknowledge] if the outcome
+// matters; [Session.PublishStream] and [Session.PublishFunc] publish many, and the
+// functions [PublishStream] and [PublishFunc] do so with values of a Go type:
 //
 //	sub, err := session.Subscribe(ctx, "com.example.topic")
 //	if err != nil {
@@ -115,7 +118,8 @@
 //
 // [Eligible] and [Exclude] select who gets an event. [Retain] and [GetRetained]
 // give late subscribers the last event, [FromHistory] gives them earlier ones, and
-// [Session.AddTestament] leaves an event for the time when the session is gone.
+// [Session.AddTestament] leaves an event with the router, which publishes it when the
+// session is gone.
 //
 // The meta API of the router is in package
 // [github.com/connectanum/connectanum-go/wamp/meta], end-to-end encryption
@@ -130,13 +134,13 @@
 // is [Idempotent] and can be sent again. The AfterGap field of an [Event] tells
 // that events may be missing. [WithKeepalive] notices a router that has vanished,
 // [WithURLs] adds other routers, to which the session goes when one dies (docs/routers.md),
-// and [Session.States] reports what goes on.
+// and [Session.States] reports the state of the connection.
 //
 // # Errors
 //
 // Errors name their operation, see [OpError], and wrap the reason. What a
-// router or a peer sent is an [Error] and matches the constant of its URI; what this
-// side concludes has a type of its own, such as [CanceledError], [TimeoutError] or
+// router or a peer sent is an [Error] and matches the constant of its URI; errors that
+// arise on this side have types of their own, such as [CanceledError], [TimeoutError] or
 // [ClosedError]:
 //
 //	switch {

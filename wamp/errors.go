@@ -276,7 +276,7 @@ var (
 	// LoginTimeout.
 	ErrLoginTimeout = session.ErrLoginTimeout
 	// ErrNotInBrowser is matched by the error of a Connect in a browser that was
-	// given an address or an option which JavaScript has no say in.
+	// given an address or an option that JavaScript does not offer.
 	ErrNotInBrowser = transport.ErrNotInBrowser
 	// ErrBacklog is the reason of a LinkError in a browser, where a router cannot
 	// be held back: 64 MiB of messages waited that nobody had read.

@@ -15,7 +15,7 @@ type EventOf[T any] struct {
 // which it does not matter what comes.
 //
 // An event that does not decode, or is empty, is yielded with an error, a [ScanError] in
-// an [OpError], and the loop goes on; its Event is there. Otherwise it is
+// an [OpError], and the loop goes on; its Event field is set. Otherwise it is like
 // [Subscription.All]: the last pair may be the error that ended the subscription, and has
 // no event.
 func Events[T any](sub *Subscription) iter.Seq2[EventOf[T], error] {

@@ -44,7 +44,7 @@ func ExampleGetRetained() {
 func ExampleEvents() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 
 	type reading struct {

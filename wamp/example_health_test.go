@@ -16,7 +16,7 @@ import (
 func ExampleSession_Stats() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 
 	// The counters of all sessions for whoever collects them: expvar.NewMap("wamp")
@@ -42,7 +42,7 @@ func ExampleSession_Stats() {
 func ExampleSession_Healthy() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 
 	// A readiness probe: 200 while the session can be reached, 503 and why not

@@ -428,7 +428,7 @@ func ExampleSession_FlushTestaments() {
 func ExampleRaw() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 
 	r, err := session.Call(ctx, "com.example.count", wamp.Raw(codec.JSON, []byte(`[3]`), nil)).Final()
@@ -444,7 +444,7 @@ func ExampleRaw() {
 func ExampleSession_Engine() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 
 	// The engine has what only few programs need.

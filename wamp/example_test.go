@@ -11,9 +11,9 @@ import (
 	"github.com/connectanum/connectanum-go/wamp/wamptest"
 )
 
-// example joins a session to a router in this process, with a procedure that
+// newSession joins a session to a router in this process, with a procedure that
 // counts. With a real router there is only the Connect.
-func example(ctx context.Context) (session *wamp.Session, done func()) {
+func newSession(ctx context.Context) (session *wamp.Session, done func()) {
 	router := wamptest.Start()
 	session, err := wamp.Connect(ctx, "", "realm1", wamp.WithTransport(router.Dial))
 	if err != nil {
@@ -64,7 +64,7 @@ func ExampleConnect() {
 func ExampleSession_Call() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 
 	// A call is a stream: progressive results, then the final one.
@@ -85,7 +85,7 @@ func ExampleSession_Call() {
 func ExampleResults_Final() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 
 	r, err := session.Call(ctx, "com.example.count", wamp.Args(3)).Final()
@@ -106,7 +106,7 @@ func ExampleResults_Final() {
 func ExampleCall() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 
 	n, err := wamp.Call[int](ctx, session, "com.example.count", wamp.Args(3))
@@ -117,7 +117,7 @@ func ExampleCall() {
 func ExampleStream() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 
 	for n, err := range wamp.Stream[int](ctx, session, "com.example.count", wamp.Args(1_000_000)) {
@@ -139,7 +139,7 @@ func ExampleStream() {
 func ExampleSession_Call_cancel() {
 	ctx, done := context.WithTimeout(context.Background(), 10*time.Second)
 	defer done()
-	session, closeAll := example(ctx)
+	session, closeAll := newSession(ctx)
 	defer closeAll()
 	stopped := make(chan error, 1)
 	_, err := session.Handle(ctx, "com.example.work", func(ctx context.Context, _ *wamp.Invocation) error {
@@ -167,7 +167,7 @@ func ExampleSession_Call_cancel() {
 func ExampleSession_Publish() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 
 	// Nothing to wait for.
@@ -182,7 +182,7 @@ func ExampleSession_Publish() {
 func ExampleSession_Subscribe() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 
 	sub, err := session.Subscribe(ctx, "com.example.temperature")
@@ -219,7 +219,7 @@ func ExampleSession_Subscribe() {
 func ExampleSubscription_All() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 
 	subCtx, enough := context.WithCancel(ctx)
@@ -258,7 +258,7 @@ func ExampleSubscription_All() {
 func ExampleRegistration_All() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 
 	reg, err := session.Register(ctx, "com.example.ticket")
@@ -296,7 +296,7 @@ func ExampleRegistration_All() {
 func ExampleSession_Register() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 
 	regCtx, unregister := context.WithCancel(ctx)
@@ -330,7 +330,7 @@ func ExampleSession_Register() {
 func ExampleServe() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 
 	type order struct {
@@ -362,7 +362,7 @@ func ExampleServe() {
 func ExampleSession_Handle() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 
 	_, err := session.Handle(ctx, "com.example.divide", func(_ context.Context, inv *wamp.Invocation) error {
@@ -395,7 +395,7 @@ func ExampleSession_Handle() {
 func ExampleSession_Close() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 
 	fmt.Println(session.Close(ctx))

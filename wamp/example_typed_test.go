@@ -25,7 +25,7 @@ type (
 func ExampleOpenStream() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 
 	_, err := wamp.ServeStream(ctx, session, "com.example.import", func(_ context.Context, in importRequest, send func(importProgress) error) (importSummary, error) {
@@ -70,7 +70,7 @@ func ExampleOpenStream() {
 func ExampleServeStream() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 
 	_, err := wamp.ServeStream(ctx, session, "com.example.squares", func(_ context.Context, n int, send func(int) error) (struct{}, error) {
@@ -99,7 +99,7 @@ func ExampleServeStream() {
 func ExampleServeChunks() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 
 	_, err := wamp.ServeChunks(ctx, session, "com.example.sum", func(_ context.Context, in iter.Seq2[int, error], send func(int) error) (string, error) {
@@ -151,7 +151,7 @@ func ExampleServeChunks() {
 func ExampleOn() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 
 	type reading struct {
@@ -204,7 +204,7 @@ func readings[T any](values ...T) <-chan T {
 func ExampleSession_SubscribeFunc() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	session, done := example(ctx)
+	session, done := newSession(ctx)
 	defer done()
 
 	handled := make(chan int, 10)

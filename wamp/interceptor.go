@@ -8,9 +8,9 @@ import (
 
 // Interceptor sees the operations of a session: calls and invocations, publishes and
 // events, subscriptions, registrations, and the connection itself. It may change or
-// refuse them. Logs, metrics, traces, authorisation and validation are made of it; see
-// [WithInterceptors]. [InterceptorFuncs] is one of functions, of which any may be left
-// out.
+// refuse them. Logs, metrics, traces, authorization and validation can be built on it;
+// see [WithInterceptors]. [InterceptorFuncs] makes one from functions, any of which may
+// be left out.
 //
 // An interceptor must not close or drain the session: that waits for it.
 //
@@ -32,11 +32,11 @@ type Interceptor interface {
 	// refused gets no End.
 	Begin(ctx context.Context, op *Op) (context.Context, error)
 	// Progress is called for each part of a call or invocation: each result,
-	// progressive or final, each chunk behind the first, and the payload with which Resume
-	// goes on, as the first. It may replace part.Payload.
-	// An error takes the place of the part: it ends a call, which is then cancelled, and
-	// is the error of Invocation.Progress, Invocation.Return or the chunks.
-	// ctx is what Begin has returned.
+	// progressive or final, each chunk after the first, and the payload with which Resume
+	// goes on, as the first. It may replace part.Payload. An error takes the place of the
+	// part: it ends a call, which is then cancelled, and is the error of
+	// Invocation.Progress, Invocation.Return or the chunks. ctx is what Begin has
+	// returned.
 	Progress(ctx context.Context, op *Op, part *Part) error
 	// End is called exactly once for each Begin that has returned no error. err is
 	// the outcome, see OpKind. ctx is what Begin has returned; it may have ended.
@@ -89,9 +89,9 @@ var opKinds = [...]string{"unknown", "connect", "call", "invocation", "publish",
 // consumer has not: the subscription was over.
 var ErrEventDropped = errors.New("the event was dropped: its subscription is over")
 
-// Op is an operation, as an [Interceptor] sees it. Its methods are called one after
-// another, so that Op needs no lock; what Begin puts into the context is there in Progress
-// and End.
+// Op is an operation, as an [Interceptor] sees it. The methods of an interceptor are
+// called one after another for the same Op, so that it needs no lock; what Begin puts
+// into the context is there in Progress and End.
 type Op struct {
 	// Kind is what the operation does.
 	Kind OpKind
@@ -157,7 +157,8 @@ type Part struct {
 	Details Dict
 }
 
-// InterceptorFuncs is an [Interceptor] of functions. A nil one does nothing.
+// InterceptorFuncs is an [Interceptor] made of functions. A function that is nil does
+// nothing.
 type InterceptorFuncs struct {
 	// BeginFunc is Begin.
 	BeginFunc func(ctx context.Context, op *Op) (context.Context, error)
@@ -196,10 +197,10 @@ func (f InterceptorFuncs) End(ctx context.Context, op *Op, err error) {
 // Begin comes first and its End last, and what is received comes to its Progress last,
 // or for an invocation or event first. Without any, operations cost nothing more.
 //
-// A channel of results, events, invocations or acknowledgements then has a goroutine for
-// as long as it lives, on which they run. That of a subscription or registration has no room
-// of its own: what its consumer has not taken when it ends was not handed over. Of package
-// meta interceptors see the calls only.
+// Each channel of results, events, invocations or acknowledgements then has a goroutine
+// for as long as it lives, on which they run. The channel of a subscription or
+// registration is unbuffered: what its consumer has not taken when it ends was not handed
+// over. Of package meta, interceptors see only the calls.
 func WithInterceptors(interceptors ...Interceptor) Option {
 	return optionFunc(func(c *config) error {
 		for _, i := range interceptors {

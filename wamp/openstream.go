@@ -13,9 +13,9 @@ import (
 // R, made by [OpenStream] or [OpenCall].
 //
 // It is read by one loop over [ResultStream.All], by [ResultStream.Result], or by the
-// one and then the other. A stream that is neither read to its end nor closed holds
-// what comes, up to the bound of the call ([Buffer]), until the call's context ends.
-// One goroutine reads at a time; [ResultStream.Close] may be called from any.
+// loop and then Result. A stream that is neither read to its end nor closed holds what
+// comes, up to the bound of the call ([Buffer]), until the call's context ends. One
+// goroutine reads at a time; [ResultStream.Close] may be called from any.
 type ResultStream[P, R any] struct {
 	procedure string
 	source    source
@@ -133,12 +133,12 @@ func (st *ResultStream[P, R]) read(yield func(*Result) bool) {
 // All returns an iterator over the progressive results. One that does not decode into
 // a P, or is empty where P is not struct{}, is yielded as an error, a [ScanError] in an
 // [OpError], and the loop goes on; so is the error of one callee where all are called.
-// The error of the call is the last pair; [ResultStream.Result] tells it again, and so
-// tells the two apart. A final result ends the loop without a pair and is left to
-// Result.
+// The error of the call is the last pair; [ResultStream.Result] returns it again, and so
+// tells the two apart. A final result ends the loop without a pair and is left to Result.
 //
-// Leaving the loop ends the call, as [ResultStream.Close] does. There is one loop: the
-// only pair of another, of one inside of it, or behind Result, is an error.
+// Leaving the loop ends the call, as [ResultStream.Close] does. There can be one loop
+// only: a second one, one inside it, or one after Result yields a single pair with an
+// error.
 func (st *ResultStream[P, R]) All() iter.Seq2[P, error] {
 	return func(yield func(P, error) bool) {
 		var none P
@@ -173,13 +173,13 @@ func (st *ResultStream[P, R]) All() iter.Seq2[P, error] {
 }
 
 // Result waits for the final result and decodes it into an R, as [Call] does. Without
-// a loop over [ResultStream.All] before it, it discards the progressive results. It
-// may be called behind a loop that was left, and after [ResultStream.Close]: a call
-// that was ended so fails with a [CanceledError], unless its result had come. Called
-// again it returns the same.
+// a loop over [ResultStream.All] before it, it discards the progressive results. It may
+// be called after a loop that was left, and after [ResultStream.Close]: a call that was
+// ended so fails with a [CanceledError], unless its result had come. Called again it
+// returns the same.
 //
-// What it waits for is bounded by the context of the call. Inside of the loop, or
-// beside another Result that waits, it returns an error at once.
+// What it waits for is bounded by the context of the call. Inside the loop, or while
+// another Result waits, it returns an error at once.
 func (st *ResultStream[P, R]) Result() (R, error) {
 	if err := st.begin(); err != nil {
 		return *new(R), err

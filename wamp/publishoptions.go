@@ -137,9 +137,9 @@ const maxWindow = 1 << 20
 
 // Window sets how many publishes of a stream may wait for their acknowledgement
 // at once, apart from the session's window ([WithWindow]), which is shared by
-// default. It is at most 1,048,576. Some routers drop answers when more than 64
-// of them wait to be written: use a window of hundreds only for routers that
-// are known not to.
+// default. It is at most 1,048,576. Some routers drop answers when more than 64 of them
+// wait to be written: use a window of hundreds only with routers that are known not to do
+// so.
 func Window(n int) PublishStreamOption {
 	return streamOption(func(c *publishConfig) error {
 		if n < 1 || n > maxWindow {

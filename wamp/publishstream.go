@@ -21,9 +21,8 @@ const streamChannel = 256
 //
 // After the first error nothing more is taken from the channel, unless [GoOn]
 // was given; what is in progress is still acknowledged, and then the stream is
-// closed. A producer must not hang then: it sends in a select with a context of
-// its own, which ends when the acknowledgements end. [Session.PublishFunc] does
-// so by itself.
+// closed. A producer must not block then: it sends in a select with a context of its own,
+// which ends when the acknowledgements end. [Session.PublishFunc] does so by itself.
 //
 // ctx governs the stream; its end is the last element, a [CanceledError]. The
 // end of the session is the last element too, unless an acknowledgement has

@@ -19,8 +19,9 @@ type Backoff struct {
 	// Min and Max bound the wait before an attempt. Defaults: 100 ms and 30 s.
 	Min, Max time.Duration
 	// Attempts limits how many attempts in a row are made, each at one address,
-	// before the session ends with a GaveUpError. Those that follow at once behind
-	// a proxy whose router is gone are not counted. Zero means no limit.
+	// before the session ends with a GaveUpError. Attempts that are repeated at once,
+	// because a proxy has answered for a router that is gone, are not counted. Zero means
+	// no limit.
 	Attempts int
 	// Time limits how long the attempts in a row may take together. Zero means
 	// no limit.
@@ -79,17 +80,17 @@ func WithReconnect(policy Backoff) Option {
 // [Connect] tries each address once, or again and again with [Backoff.Initial]. After
 // a loss each round of attempts takes every address once, until a session is joined:
 // first the address that worked last, then the others in their order, or with shuffle
-// in a random order that is drawn anew for each round, and behind them those that
-// have failed. An address has failed where nobody answers, where the login is refused,
-// and where a connection is lost within [Backoff.Hold], or because the router said
-// that it goes away or was found dead by [WithKeepalive]. It counts as one that has
-// failed for 10 s, and for twice as long with each failure in a row, up to 5 min.
+// in a random order that is drawn anew for each round, and after them those that have
+// failed. An address has failed where nobody answers, where the login is refused, and
+// where a connection is lost within [Backoff.Hold], or because the router said that it
+// goes away or was found dead by [WithKeepalive]. It counts as one that has failed
+// for 10 s, and for twice as long with each failure in a row, up to 5 min.
 // [WithPreferred] has the session come back to the first address. Which losses and
 // refusals are final, [WithReconnect] tells; the other addresses do not change that.
 //
 // The name of a host is looked up at each attempt, and all of its addresses are
 // tried. [session.Details.Router] is where the session is. Where Connect or the session gives
-// up, an [AddressesError] tells of each address why.
+// up, an [AddressesError] says for each address why.
 func WithURLs(shuffle bool, addresses ...string) Option {
 	return optionFunc(func(c *config) error {
 		c.addresses, c.shuffle = append(c.addresses, addresses...), shuffle
@@ -98,11 +99,11 @@ func WithURLs(shuffle bool, addresses ...string) Option {
 }
 
 // WithPreferred makes the address given to [Connect] the preferred one of those of
-// [WithURLs]: an attempt to connect that is made at least after behind its last
-// failure takes it first, also where another one has worked since. With shuffle only
-// the others are shuffled. A session that is connected elsewhere stays there until it
-// loses that connection: moving it would be a loss, and all clients of a router that
-// comes back would move at once. Default: the address that worked last comes first.
+// [WithURLs]: an attempt to connect takes it first, even if another one has worked since,
+// once the time after has passed since its last failure. With shuffle only the others are
+// shuffled. A session that is connected elsewhere stays there until it loses that
+// connection: moving it would be a loss, and all clients of a router that comes back
+// would move at once. Default: the address that worked last comes first.
 func WithPreferred(after time.Duration) Option {
 	return optionFunc(func(c *config) error {
 		if after < 0 {

@@ -141,8 +141,8 @@ func (r *Registration) Invocations() <-chan *Invocation {
 // [Registration.Unregister] and [Session.Drain] there is no such pair.
 //
 // Leaving the loop does not end the registration: invocations that come wait, and
-// another loop goes on where this one was left. One loop can read at a time, and
-// none once Invocations was called: its only pair is an error.
+// another loop goes on where this one was left. Only one loop can read at a time, and
+// none after Invocations was called: such a loop yields a single pair, with an error.
 func (r *Registration) All() iter.Seq2[*Invocation, error] {
 	if r == nil {
 		return noLoop[*Invocation]("registration")

@@ -12,8 +12,7 @@ import (
 )
 
 // Session is a joined WAMP session, made by [Connect]. All its methods may be
-// called from any goroutine, also from inside a handler and between two
-// results.
+// called from any goroutine, including from inside a handler and between two results.
 type Session struct {
 	eng        *session.Session
 	noAcks     Acks // closed, for unacknowledged publishes
@@ -28,7 +27,7 @@ type Session struct {
 }
 
 // Details describes a joined session. It does not change; after a reconnect
-// [Session.Details] returns another.
+// [Session.Details] returns a new one.
 //
 //   - [session.Details.Session] is the id of the session.
 //   - [session.Details.Realm] is the realm that was joined.
@@ -81,9 +80,10 @@ const (
 // [session.RTT.Smoothed] and [session.RTT.Min].
 type RTT = session.RTT
 
-// Engine returns the engine of the session, for libraries that add operations
-// to it, as package meta does. Its operations are structs whose answers go to
-// sinks on the session's own goroutine. Its names may change with any version.
+// Engine returns the engine of the session, for libraries that add operations to it, as
+// package meta does. An operation is a struct, and its answers go to a sink, on the
+// session's own goroutine; package session has an example. Its names may change with any
+// version.
 func (s *Session) Engine() *session.Session { return s.eng }
 
 // Details returns the description of the session, as of the present connection
@@ -104,8 +104,8 @@ func (s *Session) Context() context.Context { return s.eng.Context() }
 // then returns why.
 func (s *Session) Done() <-chan struct{} { return s.eng.Done() }
 
-// Err returns why the session is over: a [ClosedError], which wraps the reason
-// and wraps none after [Session.Close]. It returns nil while the session lives.
+// Err returns why the session is over: a [ClosedError], which wraps the reason; after
+// [Session.Close] there is none. It returns nil while the session lives.
 func (s *Session) Err() error { return s.eng.Err() }
 
 // Ping asks the router for an answer and returns the round-trip time. It sends

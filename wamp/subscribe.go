@@ -260,9 +260,9 @@ func (sub *Subscription) plainEach(yield func(*Event) bool) {
 // the subscription is over, as [Subscription.Err] does. After
 // [Subscription.Unsubscribe] there is no such pair.
 //
-// Leaving the loop does not end the subscription: what comes is held, and another
-// loop goes on where this one was left. One loop can read at a time, and none
-// once Events was called: its only pair is an error.
+// Leaving the loop does not end the subscription: events are held, and another loop goes
+// on where this one was left. Only one loop can read at a time, and none after Events was
+// called: such a loop yields a single pair, with an error.
 func (sub *Subscription) All() iter.Seq2[Event, error] {
 	if sub == nil {
 		return noLoop[Event]("subscription")

@@ -15,9 +15,9 @@ import (
 // struct or a map. T may be [Payload], which takes whatever comes. An empty result is
 // an error unless T is struct{}; so is more than one argument.
 //
-// It is the fastest call there is: it has no stream. ctx and options are those of
-// [Session.Call]; progressive results are discarded. The error is that of the call,
-// or a [ScanError] in an [OpError].
+// It costs less than [Session.Call], since it has no stream. ctx and options are those of
+// [Session.Call]; progressive results are discarded. The error is that of the call, or a
+// [ScanError] in an [OpError].
 //
 // See the WAMP specification, "Calling and Invocations".
 func Call[T any](ctx context.Context, s *Session, procedure string, payload Payload, options ...CallOption) (T, error) {
@@ -123,9 +123,9 @@ func nothing(p Payload) bool {
 // A progressive result that does not decode, or is empty where T is not struct{}, is
 // yielded as an error, a [ScanError] in an [OpError], and the loop goes on. So is the
 // error of one callee where [All] are called. The final result is the last element,
-// but for an empty one, which ends the sequence without. The error of the call is the
-// last pair. [OpenStream] is for a final result of another type, and tells the errors
-// of elements from that of the call.
+// unless it is empty: then the sequence ends without it. The error of the call is the
+// last pair. [OpenStream] is for a final result of another type, and tells the errors of
+// elements from that of the call.
 //
 // The call is made when the loop begins, and each loop makes one. ctx governs it, as
 // in [Session.Call]; leaving the loop cancels it.

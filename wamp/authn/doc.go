@@ -38,11 +38,6 @@
 // begin only after the router has proved itself. A secret in the clear is sent
 // over private connections only, see [AllowPlaintext].
 //
-// # Promises
-//
-// Until 1.0 names may change with any version; CHANGELOG.md lists those that did. The
-// package knows neither the bytes of messages nor sessions.
-//
 // # Errors
 //
 // An ABORT that refuses a login is a [Refusal]. The other errors are types of
@@ -51,4 +46,9 @@
 // the router, and [BindingError], [PlaintextError] and [TransportError] for
 // connections that do not fit. The last three match [ErrUnusable], unless a
 // router is at fault.
+//
+// # Promises
+//
+// Until 1.0 names may change with any version; CHANGELOG.md lists those that did. The
+// package knows neither the bytes of messages nor sessions.
 package authn

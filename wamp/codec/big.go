@@ -6,9 +6,9 @@ import (
 )
 
 // MaxDigits is how many characters a number may have that is written in
-// decimal: one in JSON, and a *big.Int that is to be written as digits. To turn
-// digits into a number, and back, costs more than they are long. A big number in
-// CBOR has no bound where it goes into a *big.Int or comes as one: it is bytes.
+// decimal: one in JSON, and a *big.Int that is to be written as digits. The time to turn
+// digits into a number, and back, grows faster than their count. A big number in CBOR is
+// bytes, and has no bound where it is decoded into a *big.Int or encoded from one.
 const MaxDigits = 1 << 16
 
 // maxBits is how many bits MaxDigits digits make.

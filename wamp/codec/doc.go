@@ -1,9 +1,9 @@
 // Package codec has the serializers of WAMP: [JSON], [MsgPack] and [CBOR]. They turn
 // bytes into messages and back, and Go values into payload and back.
 //
-// Applications import it for the arguments of wamp.WithSerializers, wamp.WithLimits
-// and wamp.Raw, and for [Tag]. Its [Payload], [ScanError], [EncodeError] and
-// [PanicError] also have names in package
+// Applications import it for the arguments of wamp.WithSerializers, wamp.WithLimits and
+// wamp.Raw, and for [Tag]; for payloads package wamp has what they need. Its [Payload],
+// [ScanError], [EncodeError] and [PanicError] also have names in package
 // [github.com/connectanum/connectanum-go/wamp].
 //
 // # Values
@@ -17,9 +17,10 @@
 //
 // # Promises
 //
-// A payload stays as it came until somebody asks for its values, and a fault inside
-// it is then an error of that question, in time linear in the payload. No input makes
-// a serializer panic; a marshaler of the user's that does makes a [PanicError].
+// A payload that was received is not decoded before one of its methods asks for its
+// values; a fault inside it is an error of that method. The time is linear in the size of
+// the payload. No input makes a serializer panic; where a marshaler of the user's panics
+// the error is a [PanicError].
 //
 // Until 1.0 names may change with any version; CHANGELOG.md lists those that did.
 // After that they are kept, except for what only the engine calls: methods of

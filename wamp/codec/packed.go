@@ -54,10 +54,10 @@ func appendPackedKey(f format, dst []byte, key string) []byte {
 	return dst
 }
 
-// Unpacked returns the payload that such a dict holds, which shares its memory. Each key
-// may be missing or null, or what JavaScript makes of undefined; others mean nothing. What
-// is inside of the arguments is decoded, and its faults are found, by whoever asks for it.
-// The error is a *SyntaxError.
+// Unpacked returns the payload in a dict of the form that [AppendPacked] writes; it
+// shares memory with the dict. Each key may be missing or null, or what JavaScript makes
+// of undefined; others mean nothing. What is inside of the arguments is decoded, and its
+// faults are found, by whoever asks for it. The error is a *SyntaxError.
 func Unpacked(c Codec, dict []byte) (Payload, error) {
 	f := c.format()
 	raw := trim(f, dict)

@@ -209,9 +209,9 @@ func (p Payload) Last() Payload { p.last = true; return p }
 // IsLast reports whether p is marked as the last chunk.
 func (p Payload) IsLast() bool { return p.last }
 
-// Bulk is about how many bytes a payload takes in the form of c, as far as that is
-// seen without a walk through its values: what is encoded already, and strings and
-// bytes that are arguments or keyword arguments themselves.
+// Bulk returns about how many bytes a payload takes in the form of c, as far as that is
+// seen without a walk through its values: what is encoded already, and strings and bytes
+// that are arguments or keyword arguments themselves.
 func Bulk(c Codec, p *Payload) int {
 	n := len(p.raw)
 	text := c.format().text()

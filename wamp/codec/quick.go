@@ -6,8 +6,8 @@ import (
 )
 
 // Quick decodes a received payload into v if it is one argument and nothing else, and
-// that and v are of the commonest types. It reports false of everything else, and of
-// all that is wrong, of which [Payload.Scan] then says what; v is as it was then.
+// that and v are of the commonest types. For everything else, and for whatever is wrong,
+// it reports false and leaves v as it was; [Payload.Scan] then says what is wrong.
 func Quick(p *Payload, v any) bool {
 	if int(p.nargs) != len(p.raw) {
 		return false

@@ -105,14 +105,15 @@ func insertEmptyList(f format, dst []byte, at int) []byte {
 	return slices.Insert(dst, at, appendEnd(f, f.listHead(nil, 0))...)
 }
 
-// AppendRequest appends a request with an id, of which rest has everything else.
+// AppendRequest appends a request: its type and id, and rest, which is everything after
+// them.
 func AppendRequest(c Codec, dst []byte, t proto.MessageType, id proto.ID, rest []byte) []byte {
 	dst = AppendRequestHead(c, dst, t, id, rest[0])
 	return AppendEnd(c, append(dst, rest[1:]...))
 }
 
-// AppendRequestHead appends what of a request stands in front of its rest, of which n
-// is the first byte. It has no more than [MostRequestHead] bytes.
+// AppendRequestHead appends the part of a request that stands in front of its rest, whose
+// first byte is n. It has no more than [MostRequestHead] bytes.
 func AppendRequestHead(c Codec, dst []byte, t proto.MessageType, id proto.ID, n byte) []byte {
 	f := c.format()
 	dst = f.listHead(dst, int(n))
@@ -127,8 +128,8 @@ func AppendRequestHead(c Codec, dst []byte, t proto.MessageType, id proto.ID, n 
 // MostRequestHead is how long the head of a request is at most.
 const MostRequestHead = 24
 
-// AppendHead appends what of a message stands in front of its payload. That follows, in
-// JSON with a comma between its two parts, and then what [AppendEnd] appends.
+// AppendHead appends the part of a message that stands in front of its payload. That
+// follows, in JSON with a comma between its two parts, and then what [AppendEnd] appends.
 func AppendHead(c Codec, dst []byte, m *proto.Message) ([]byte, error) {
 	return appendHead(c.format(), dst, m)
 }

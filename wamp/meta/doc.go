@@ -6,8 +6,8 @@
 //	n, err := api.CountSessions(ctx)
 //	sessions, changes, err := api.FollowSessions(ctx)
 //
-// [API.OnJoin] and its kin are plain subscriptions, which miss what happens while
-// the connection is lost. [API.FollowSessions], [API.FollowRegistrations] and
+// [API.OnJoin] and the other On methods are plain subscriptions, which miss what happens
+// while the connection is lost. [API.FollowSessions], [API.FollowRegistrations] and
 // [API.FollowSubscriptions] begin with what there is and then report each change.
 //
 // The router has to announce session_meta_api, registration_meta_api or
@@ -17,9 +17,9 @@
 //
 // # Promises
 //
-// Applications import it that look at who is in a realm. Until 1.0 its names may
-// change with any version; CHANGELOG.md lists those that did. It knows no protocol
-// state: it calls and subscribes by the session, and by Session.Engine.
+// Applications that look at who is in a realm import it. Until 1.0 its names may change
+// with any version; CHANGELOG.md lists those that did. It has no protocol state of its
+// own: it calls and subscribes through the session, and through Session.Engine.
 //
 // See the WAMP specification, "Session Meta API", "Registration Meta API" and
 // "Subscription Meta API".

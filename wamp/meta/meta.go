@@ -82,7 +82,8 @@ type Killed struct {
 	IDs   []wamp.ID
 }
 
-// KillOption is an option of [API.KillSession] and its kin.
+// KillOption is an option of [API.KillSession], [API.KillByAuthID], [API.KillByAuthRole]
+// and [API.KillAll].
 type KillOption interface{ applyKill(map[string]any) }
 
 type killOption struct{ key, value string }

@@ -5,7 +5,7 @@
 //
 //   - [Ring] seals with keys that both sides have, chosen by URI pattern, and binds what
 //     it seals to one URI and kind of message. It is the safest, and the one to take
-//     where nothing speaks against it.
+//     unless a peer needs another.
 //   - [Profile1] is the form of the connectanum family, with the same keys, for peers
 //     in other languages. It agrees with the router at each join ([Negotiator]).
 //   - [Cryptobox] is the form of Autobahn, for peers that use it.

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"crypto/ecdh"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -51,6 +53,65 @@ func (gzipped) Open(_ seal.About, o *seal.Opaque) (codec.Payload, error) {
 }
 
 func (gzipped) Plain(seal.About) error { return nil }
+
+// Two sessions with the same key: the router passes on what it cannot read.
+func Example() {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	router := wamptest.Start()
+	defer router.Close()
+
+	secret := bytes.Repeat([]byte{7}, 32) // of course from a safe place
+	ring, err := seal.NewRing([]seal.Key{
+		{ID: "2026-07", Pattern: "com.example.patient", Match: wamp.Prefix, Secret: secret},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	clinic, err := wamp.Connect(ctx, "", "realm1", wamp.WithTransport(router.Dial), wamp.WithPayloadCodec(ring))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer clinic.Close(ctx)
+	_, err = wamp.Serve(ctx, clinic, "com.example.patient.pulse", func(_ context.Context, bed int) (int, error) {
+		return 60 + bed, nil
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	ward, err := wamp.Connect(ctx, "", "realm1", wamp.WithTransport(router.Dial), wamp.WithPayloadCodec(ring))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer ward.Close(ctx)
+	pulse, err := wamp.Call[int](ctx, ward, "com.example.patient.pulse", wamp.Args(12))
+	fmt.Println(pulse, err)
+
+	// Who has no key gets bytes that say nothing.
+	stranger, err := wamp.Connect(ctx, "", "realm1", wamp.WithTransport(router.Dial))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer stranger.Close(ctx)
+	sub, err := stranger.Subscribe(ctx, "com.example.patient.alarm")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	<-ward.Publish(ctx, "com.example.patient.alarm", wamp.Args("bed 12"), wamp.Acknowledge())
+	event := <-sub.Events()
+	var bed string
+	fmt.Println(event.Details.Str("ppt_scheme"), event.Scan(&bed) != nil)
+	// Output:
+	// 72 <nil>
+	// x_connectanum true
+}
 
 // A codec of one's own, which compresses.
 func ExampleCodec() {
@@ -200,4 +261,118 @@ func ExamplePassThru() {
 	// {"args":["for all"],"kwargs":{"n":1}}
 	// [for all] <nil>
 	// map[n:1] <nil>
+}
+
+// A device and its owner have a pair of keys each. AllowPlain of a Ring does what false
+// does here: what comes in the clear is refused where there is a key.
+func ExampleNewCryptobox() {
+	device, err := ecdh.X25519().GenerateKey(rand.Reader)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	owner, err := ecdh.X25519().GenerateKey(rand.Reader)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	boxOf := func(own *ecdh.PrivateKey, peer *ecdh.PublicKey) *seal.Cryptobox {
+		box, err := seal.NewCryptobox([]seal.BoxKey{{Prefix: "com.example.lock.", Private: own.Bytes(), Public: peer.Bytes()}}, false)
+		if err != nil {
+			panic(err)
+		}
+		return box
+	}
+
+	about := seal.About{Kind: seal.KindCall, URI: "com.example.lock.open"}
+	opaque, err := boxOf(owner, device.PublicKey()).Seal(about, codec.Args("front door"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	payload, err := boxOf(device, owner.PublicKey()).Open(about, opaque)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(payload.Args())
+	// Output: [front door] <nil>
+}
+
+// What is offered to a router with HELLO, and what becomes of its answer.
+func ExampleNegotiator() {
+	var negotiator seal.Negotiator
+	negotiator, err := seal.NewProfile1([]seal.Key{{ID: "2026-07", Match: wamp.Prefix, Secret: bytes.Repeat([]byte{7}, 32)}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(negotiator.Offer() != nil)
+	agreed, err := negotiator.Agree(nil) // a router that knows nothing of it
+	fmt.Println(agreed, err)
+	// Output:
+	// true
+	// <nil> <nil>
+}
+
+// Keys are changed one at a time: what was sealed with the old one still opens, and the
+// first that fits is the one that seals.
+func ExampleNewRing() {
+	old := seal.Key{ID: "2026-06", Pattern: "com.example.note", Secret: bytes.Repeat([]byte{6}, 32)}
+	next := seal.Key{ID: "2026-07", Pattern: "com.example.note", Secret: bytes.Repeat([]byte{7}, 32)}
+	before, err := seal.NewRing([]seal.Key{old})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	now, err := seal.NewRing([]seal.Key{next, old})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	about := seal.About{Kind: seal.KindPublish, URI: "com.example.note"}
+	opaque, err := before.Seal(about, codec.Args("from June"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	payload, err := now.Open(about, opaque)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(payload.Args())
+	opaque, err = now.Seal(about, codec.Args("from July"))
+	fmt.Println(opaque.KeyID, err)
+
+	_, err = seal.NewRing([]seal.Key{{ID: "short", Pattern: "com.example.note", Secret: []byte("password")}})
+	fmt.Println(err != nil)
+	// Output:
+	// [from June] <nil>
+	// 2026-07 <nil>
+	// true
+}
+
+// A payload that was changed on its way, or that came in the clear, does not reach the
+// program; its error says so.
+func ExamplePayloadError() {
+	ring, err := seal.NewRing([]seal.Key{{ID: "2026-07", Pattern: "com.example.note", Secret: bytes.Repeat([]byte{7}, 32)}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	about := seal.About{Kind: seal.KindPublish, URI: "com.example.note"}
+	opaque, err := ring.Seal(about, codec.Args("pay joe 10"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	opaque.Data[len(opaque.Data)-1] ^= 1
+	_, err = ring.Open(about, opaque)
+	fmt.Println(err)
+	fmt.Println(ring.Plain(about))
+	// Output:
+	// seal: wrong key, or tampered with
+	// seal: it is not sealed, and must be
 }

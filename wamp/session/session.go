@@ -206,8 +206,9 @@ func (s *Session) Feed(feeder func(hurry <-chan struct{})) {
 	s.feeders.start(func() { feeder(s.hurry) }) // owned by the stream; ends when its backlog is read, or hurried
 }
 
-// Go runs f in a goroutine that Close waits for; f must end with the session.
-// When the session is over it does nothing and returns the session's error.
+// Go runs f in a goroutine that Close waits for. f must return when the session ends,
+// which Context tells. When the session is over it does nothing and returns the session's
+// error.
 func (s *Session) Go(f func()) error {
 	if s.box.spawn(&s.feeders, f) {
 		return nil

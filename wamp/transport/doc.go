@@ -11,11 +11,12 @@
 //
 // # In a browser
 //
-// With GOOS=js connections are those of JavaScript: [DialWebSocket] and addresses with
-// ws and wss, of the options ReadLimit, MaxSend and Separator. Others are refused with
-// an error that wraps [ErrNotInBrowser]. Nothing there is told why a dial failed, pings
-// are [ErrNoPing], and close codes that JavaScript may not send become 4000 and their
-// last digits. Up to 64 MiB may wait unread, then the connection ends with [ErrBacklog].
+// With GOOS=js connections are those of JavaScript: there are [DialWebSocket] and
+// addresses with ws and wss, and of the options ReadLimit, MaxSend and Separator. Others
+// are refused with an error that wraps [ErrNotInBrowser]. A browser does not say why a
+// dial failed; a ping returns [ErrNoPing]; and close codes that JavaScript may not send
+// become 4000 plus their last digits. Up to 64 MiB may wait unread, then the connection
+// ends with [ErrBacklog].
 //
 // # Promises
 //
@@ -24,7 +25,7 @@
 // [TryWriterOf], [Headroom] and the fields of [Batch], of which a [Conn] uses
 // [Batch.Len], [Batch.Message] and [Batch.Next]. What a peer sends is bounded before memory is taken for
 // it, and everything that waits ends with its context or its connection. A panic in a
-// dialer or connection of the user's is a [PanicError].
+// dialer or connection of the user's becomes a [PanicError].
 //
 // The package knows bytes only. What a message means, who reconnects and when a ping
 // is due is not its business, and it imports nothing of this module.

@@ -21,14 +21,14 @@ const (
 //
 // Each round of attempts takes every address once. Within it they come in this
 // order: the preferred address, if there is one ([Rotation.Prefer]); the one that
-// worked last; the others in their order; and behind them those that have failed, the
-// one whose failure is the longest ago first. A rotation that shuffles has both in a
-// random order that is drawn anew for each round. An address counts as one that has failed for a cool-down
-// of 10 s, which doubles with each failure in a row, up to 5 min.
+// worked last; the others in their order; and after them those that have failed, the one
+// whose failure is the longest ago first. A rotation that shuffles has both in a random
+// order that is drawn anew for each round. An address counts as one that has failed for a
+// cool-down of 10 s, which doubles with each failure in a row, up to 5 min.
 //
 // As a [Dialer], by its method Dial, it knows only which sockets could be opened.
-// Who knows more asks for the address by Turn, and says by Worked and Failed what
-// became of it. Its methods may be called by several goroutines at once.
+// A caller that knows more asks for the address by Turn, and reports by Worked or Failed
+// what became of it. Its methods may be called by several goroutines at once.
 type Rotation struct {
 	shuffle bool
 	first   *stop // in the order that was given

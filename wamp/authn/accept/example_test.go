@@ -1,6 +1,7 @@
 package accept_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/ed25519"
 	"encoding/json"
@@ -111,4 +112,58 @@ func ExampleCrossbarCryptosign() {
 func ExampleCrossbarTicket() {
 	entry(accept.CrossbarTicket("ticket", "user"))
 	// Output: {"role":"user","ticket":"ticket"}
+}
+
+// A router accepts a login with a key, which is its user's or not.
+func ExampleCryptosign() {
+	ctx := context.Background()
+	_, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	client, err := authn.Cryptosign("joe", private).Begin(ctx, authn.JoinInfo{Realm: "realm1"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	var hello authn.Hello
+	if err := client.Hello(&hello); err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	login, err := accept.Cryptosign(hello, nil, nil) // HELLO, of a router without a key of its own
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	known := login.Key.Equal(private.Public())
+	answer, err := client.Challenge(ctx, login.Challenge()) // CHALLENGE
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(known, login.Verify(answer)) // AUTHENTICATE
+	// Output: true <nil>
+}
+
+// The ticket of an AUTHENTICATE is compared in constant time.
+func ExampleTicket() {
+	fmt.Println(accept.Ticket("7c1f-44a0", "7c1f-44a0"), accept.Ticket("7c1f-44a0", "7c1f-44a1"), accept.Ticket("", ""))
+	// Output: true false false
+}
+
+// Somebody who is unknown gets a challenge as well, the same each time, so that it does
+// not tell who is known.
+func ExampleMockSCRAMRecord() {
+	params := accept.SCRAMParams{KDF: authn.PBKDF2, Iterations: 4096}
+	first, err := accept.MockSCRAMRecord("nobody", []byte("a secret of the router"), params)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	second, err := accept.MockSCRAMRecord("nobody", []byte("a secret of the router"), params)
+	fmt.Println(bytes.Equal(first.Salt, second.Salt), err)
+	// Output: true <nil>
 }

@@ -3,50 +3,111 @@ package arch_test
 import (
 	"go/ast"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"unicode"
 )
 
-// Every exported function and method of package wamp, an option too, is used or named
-// by an example, so that its page shows how. What only the language or another library
-// calls needs none.
+// shown is a package whose page users read.
+type shown struct {
+	dir string
+	// own: each function has an example of its own, at which the page shows it. What is
+	// only used or named by an example is hard to find there.
+	own bool
+	// rest are functions and methods that need no example: only the engine and routers
+	// call them.
+	rest []string
+	// only, where it is set, are the ones that do need one: of a package that is the
+	// engine's, what users touch.
+	only []string
+	// least is how many functions and methods there are to look at, at least.
+	least int
+}
+
+var showing = []shown{
+	{dir: "wamp", own: true, least: 130},
+	{dir: "wamp/meta", least: 30},
+	{dir: "wamp/seal", least: 10},
+	{dir: "wamp/authn", least: 25, rest: []string{"BindingData", "ChannelID", "NewRefusal", "TryNext"}},
+	{dir: "wamp/authn/accept", least: 12, rest: []string{"CRAKey", "CryptosignSignature", "CryptosignVerify", "EndPoint", "RawKeys", "SCRAMMethod"}},
+	{dir: "wamp/codec", least: 20, rest: []string{"AppendEnd", "AppendHead", "AppendPacked", "AppendRequest", "AppendRequestHead", "AppendRest", "AppendRestTo",
+		"AppendWith", "Bulk", "CheckRaw", "Details", "Entries", "Items", "NewPanicError", "OnlyNull", "Quick", "Received", "Sealed", "Unpacked"}},
+	{dir: "wamp/transport", least: 20, rest: []string{"Adopt", "Begin", "Bytes", "Discard", "Failed", "Fresh", "Message", "Next", "Prefer", "Reset",
+		"Size", "TryWriterOf", "Turn", "Worked", "Written"}},
+	{dir: "wamp/session", least: 5, only: []string{"Call", "Codec", "Context", "Encode", "Go", "Has"}},
+	{dir: "wamp/proto", least: 8, only: []string{"Bool", "CheckURI", "Features", "Has", "ID", "Int", "MatchURI", "Names", "ParseFeature", "Str", "With"}},
+}
+
+// Every exported function and method of these packages is used or named by an example,
+// so that its page shows how. What only the language or another library calls needs
+// none.
 func TestEverythingHasAnExample(t *testing.T) {
-	unasked := map[string]bool{"Error": true, "Is": true, "Unwrap": true, "String": true}
-	used, names := map[string]bool{}, map[string]string{}
-	for room, f := range parsed(t, filepath.Join("..", "..")) {
-		switch {
-		case strings.HasPrefix(room, "example"):
-			ast.Inspect(f, func(n ast.Node) bool {
-				if s, is := n.(*ast.SelectorExpr); is {
-					used[s.Sel.Name] = true
+	unasked := map[string]bool{"Error": true, "Is": true, "Unwrap": true, "String": true, "Format": true, "LogValue": true, "MarshalText": true}
+	for _, p := range showing {
+		used, own, names := map[string]bool{}, map[string]bool{}, map[string]string{}
+		functions, there := map[string]bool{}, map[string]bool{}
+		for room, f := range parsed(t, filepath.Join("..", "..", "..", filepath.FromSlash(p.dir))) {
+			switch {
+			case strings.HasPrefix(room, "example"):
+				usedIn(f, used)
+				for _, d := range f.Decls {
+					if fn, is := d.(*ast.FuncDecl); is {
+						name, _, _ := strings.Cut(strings.TrimPrefix(fn.Name.Name, "Example"), "_")
+						own[name] = true
+					}
 				}
-				return true
-			})
-			for _, c := range f.Comments {
-				for _, word := range strings.FieldsFunc(c.Text(), func(r rune) bool { return !unicode.IsLetter(r) }) {
-					used[word] = true
+			case !strings.HasSuffix(room, "_test.go"):
+				for _, d := range f.Decls {
+					fn, is := d.(*ast.FuncDecl)
+					if is {
+						there[fn.Name.Name] = true
+					}
+					if !is || !fn.Name.IsExported() || unasked[fn.Name.Name] || slices.Contains(p.rest, fn.Name.Name) ||
+						p.only != nil && !slices.Contains(p.only, fn.Name.Name) {
+						continue
+					}
+					if fn.Recv != nil && !ast.IsExported(base(fn.Recv.List[0].Type)) {
+						continue // a sink's, for the engine
+					}
+					names[fn.Name.Name] = room
+					functions[fn.Name.Name] = functions[fn.Name.Name] || fn.Recv == nil
 				}
 			}
-		case !strings.HasSuffix(room, "_test.go"):
-			for _, d := range f.Decls {
-				fn, is := d.(*ast.FuncDecl)
-				if !is || !fn.Name.IsExported() || unasked[fn.Name.Name] {
-					continue
-				}
-				if fn.Recv != nil && !ast.IsExported(base(fn.Recv.List[0].Type)) {
-					continue // a sink's, for the engine
-				}
-				names[fn.Name.Name] = room
+		}
+		for _, name := range slices.Concat(p.rest, p.only) {
+			if !there[name] {
+				t.Errorf("%s has no %s", p.dir, name)
 			}
 		}
-	}
-	for name, file := range names {
-		if !used[name] {
-			t.Errorf("%s: no example uses %s", file, name)
+		for name, file := range names {
+			if !used[name] {
+				t.Errorf("%s/%s: no example uses %s", p.dir, file, name)
+			}
+			if p.own && functions[name] && !own[name] {
+				t.Errorf("%s/%s: there is no Example%s", p.dir, file, name)
+			}
+		}
+		if !own[""] {
+			t.Errorf("%s: there is no example of the package", p.dir)
+		}
+		if len(names) < p.least {
+			t.Errorf("%s: only %d names are looked at, not %d", p.dir, len(names), p.least)
 		}
 	}
-	if len(names) < 100 {
-		t.Errorf("only %d names are looked at", len(names))
+}
+
+// usedIn notes what an example uses, and what its comments name.
+func usedIn(f *ast.File, used map[string]bool) {
+	ast.Inspect(f, func(n ast.Node) bool {
+		if s, is := n.(*ast.SelectorExpr); is {
+			used[s.Sel.Name] = true
+		}
+		return true
+	})
+	for _, c := range f.Comments {
+		for _, word := range strings.FieldsFunc(c.Text(), func(r rune) bool { return !unicode.IsLetter(r) }) {
+			used[word] = true
+		}
 	}
 }
