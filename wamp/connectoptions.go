@@ -206,9 +206,9 @@ func LoginTimeout(d time.Duration) Option {
 }
 
 // DialTimeout bounds each attempt to open a connection: the socket, TLS, a
-// proxy, and the WebSocket or RawSocket handshake. The error matches [ErrDialTimeout]; so
-// does that of a function of [WithTransport] that returns the cause of its context, and
-// one that ignores its context is left behind. Default: 20 s.
+// proxy, and the WebSocket or RawSocket handshake. The error matches [ErrDialTimeout], with
+// a function of [WithTransport] too; one that ignores its context is left behind.
+// Default: 20 s.
 func DialTimeout(d time.Duration) Option {
 	return optionFunc(func(c *config) error {
 		c.DialTimeout = d

@@ -3,6 +3,7 @@ package wamp_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -252,6 +253,40 @@ func TestWithMemory(t *testing.T) {
 					}
 				}
 				log.Has(t, "WARN", "slow consumer", "com.example.large")
+			})
+		})
+	}
+}
+
+// A dialer that does not know of DialTimeout returns the error of its context, and one
+// of another library wraps that.
+func TestDialTimeoutOfADialer(t *testing.T) {
+	broken := errors.New("the cable is cut")
+	for name, c := range map[string]struct {
+		answer func(ctx context.Context) error
+		after  time.Duration
+		late   bool
+		text   string
+	}{
+		"the cause":             {context.Cause, time.Minute, true, "wamp: connect: no connection within DialTimeout"},
+		"the error of its ctx":  {func(ctx context.Context) error { return ctx.Err() }, time.Minute, true, "wamp: connect: no connection within DialTimeout"},
+		"one that wraps it":     {func(ctx context.Context) error { return fmt.Errorf("carrier pigeon: %w", ctx.Err()) }, time.Minute, true, "wamp: connect: no connection within DialTimeout: carrier pigeon: context deadline exceeded"},
+		"another one":           {func(context.Context) error { return broken }, time.Minute, false, "wamp: connect: the cable is cut"},
+		"a deadline of its own": {func(context.Context) error { return context.DeadlineExceeded }, time.Second, false, "wamp: connect: context deadline exceeded"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				dial := func(ctx context.Context, _ []transport.Protocol) (transport.Conn, error) {
+					select {
+					case <-ctx.Done():
+					case <-time.After(c.after):
+					}
+					return nil, c.answer(ctx)
+				}
+				_, err := wamp.Connect(t.Context(), "", "realm1", wamp.WithTransport(dial), wamp.DialTimeout(3*time.Second))
+				if errors.Is(err, wamp.ErrDialTimeout) != c.late || err.Error() != c.text {
+					t.Errorf("late: %v, %v", !c.late, err)
+				}
 			})
 		})
 	}

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -210,7 +211,20 @@ func dial(ctx context.Context, cfg *settings, dialer transport.Dialer, protocols
 		}
 	}
 	if d.err != nil {
-		return nil, ctxError(ctx, d.err, "")
+		return nil, ctxError(ctx, dialError(dialing, d.err), "")
 	}
 	return d.conn, nil
+}
+
+// dialError says that the attempt took too long where a dialer has returned the error of
+// its context, and not the cause of that.
+func dialError(dialing context.Context, err error) error {
+	switch late := Is(context.Cause(dialing), ErrDialTimeout) && Is(err, context.DeadlineExceeded) && !Is(err, ErrDialTimeout); {
+	case !late:
+		return err
+	case err == context.DeadlineExceeded:
+		return ErrDialTimeout
+	default:
+		return fmt.Errorf("%w: %w", ErrDialTimeout, err) // where it was
+	}
 }
