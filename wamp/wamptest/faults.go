@@ -90,7 +90,8 @@ type Fault struct {
 	// a text that says that the test has injected it.
 	Payload codec.Payload
 	// Delay is how long the request is held back before what becomes of it. What
-	// comes later overtakes it, except for the further chunks of the call. A call
+	// comes later overtakes it, except for what is due later or at the same time, and
+	// for the further chunks of the call. A call
 	// may be cancelled and may time out meanwhile, as one whose callee is slow; other
 	// requests are dropped when their session ends. Default: none.
 	Delay time.Duration
@@ -299,19 +300,10 @@ func (r *Router) suffer(s *session, m *proto.Message, i *Injection) {
 		return
 	}
 	held := clone(m)
-	r.holdBack(i, func() {
+	r.holdBack(i.fault.Delay, func() {
 		if l := s.link; l.session == s && !l.closed {
 			r.befall(s, held, i)
 		}
-	})
-}
-
-// holdBack runs f when the delay of a fault has passed.
-func (r *Router) holdBack(i *Injection, f func()) {
-	r.counts.held++
-	r.after(i.fault.Delay, func() {
-		r.counts.held--
-		f()
 	})
 }
 
@@ -365,7 +357,7 @@ func (d *dealer) suffer(c *call, m *proto.Message, i *Injection) {
 	}
 	c.held = []*proto.Message{clone(m)}
 	d.hang(c)
-	d.router.holdBack(i, func() {
+	d.router.holdBack(i.fault.Delay, func() {
 		if c.caller.calls[c.request] != c {
 			return // it has been cancelled, has timed out, or its caller is gone
 		}

@@ -53,7 +53,8 @@ func Pass() Action { return Action{} }
 // Drop makes the message disappear.
 func Drop() Action { return Action{drop: true} }
 
-// Hold holds the message back for d. Others overtake it.
+// Hold holds the message back for d. Others overtake it, but not those that are held
+// back for as long.
 func Hold(d time.Duration) Action { return Action{delay: d} }
 
 // Replace puts others, or none, in the place of the message. Their payloads
@@ -88,11 +89,7 @@ func (r *Router) perform(l *link, m *proto.Message, a Action, next func(*link, *
 				continue
 			}
 			held := clone(m)
-			r.counts.held++
-			r.after(a.delay, func() {
-				r.counts.held--
-				next(l, held)
-			})
+			r.holdBack(a.delay, func() { next(l, held) })
 		}
 	}
 }
@@ -286,7 +283,6 @@ type counters struct {
 	violations              []string
 	dropped, late, accepted int
 	faults                  int
-	held                    int
 }
 
 // Stats returns the numbers as they are now.
@@ -299,7 +295,7 @@ func (r *Router) Stats() Stats {
 func (r *Router) stats() Stats {
 	s := Stats{
 		Received: maps.Clone(r.counts.received), Sent: maps.Clone(r.counts.sent), Violations: append([]string(nil), r.counts.violations...),
-		Dropped: r.counts.dropped, Late: r.counts.late, Faults: r.counts.faults, Accepted: r.counts.accepted, Held: r.counts.held,
+		Dropped: r.counts.dropped, Late: r.counts.late, Faults: r.counts.faults, Accepted: r.counts.accepted, Held: len(r.held),
 		Links: len(r.open), Sessions: len(r.sessions),
 	}
 	for re := range maps.Values(r.realms) {

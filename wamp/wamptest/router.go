@@ -54,6 +54,7 @@ type Router struct {
 	delay    time.Duration
 	hook     Hook
 	refused  refusals
+	held     []*heldBack  // what is due first first
 	faults   []*Injection // oldest first
 	injected int          // how many there ever were
 	counts   counters
