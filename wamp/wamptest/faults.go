@@ -48,10 +48,11 @@ const (
 	LoseRequest Loss = iota + 1
 	// LoseAnswer loses the answer: the request is done.
 	LoseAnswer
-	// CutBefore cuts the client's link instead of doing the request.
+	// CutBefore cuts the client's link instead of doing the request. What the router
+	// has said before still arrives.
 	CutBefore
 	// CutAfter does the request, and cuts the client's link in the place of the
-	// answer.
+	// answer. What the router has said before still arrives.
 	CutAfter
 )
 
@@ -98,8 +99,7 @@ type Fault struct {
 	// Lose loses the request or its answer, or cuts the link, instead of failing.
 	// A call of which something is lost stays open, as one whose callee hangs: it
 	// is answered when its caller cancels it or its timeout passes. Progressive
-	// results are not lost, but those on their way when a link is cut. Default:
-	// nothing is lost.
+	// results are not lost. Default: nothing is lost.
 	Lose Loss
 	// Times is how many requests meet the fault; the next ones do not. Default: all
 	// until Remove.
@@ -423,7 +423,8 @@ func (d *dealer) loses(c *call) bool {
 // go now, all of them, in the middle of what they do, and returns how many those
 // are. Their calls under way end with wamp.error.canceled, and further ones with
 // wamp.error.no_such_procedure, until a callee is back. With WithHalfOpen the router
-// notices late, and callers hang for so long.
+// notices late, and callers hang for so long. As with Cut, what is on its way to a callee
+// may be lost.
 //
 // Cut does it to one session, and StopReading or Stall to one that hangs;
 // RevokeRegistration takes a procedure away from callees that stay and finish the
@@ -436,7 +437,7 @@ func (r *Router) LoseCallee(procedure string) (n int) {
 				continue
 			}
 			for _, to := range slices.Clone(reg.callees) {
-				if l := to.session.link; !l.cutDone {
+				if l := to.session.link; !l.lost {
 					l.cut()
 					n++
 				}

@@ -61,7 +61,8 @@ func Hold(d time.Duration) Action { return Action{delay: d} }
 // must be in the form of the exchange's codec.
 func Replace(with ...*proto.Message) Action { return Action{replaced: true, with: with} }
 
-// CutLink drops the message and cuts the client's link.
+// CutLink drops the message and cuts the client's link. What the router has said before
+// still arrives.
 func CutLink() Action { return Action{drop: true, cut: true} }
 
 // Hold holds what the action lets pass back for d.
@@ -94,8 +95,8 @@ func (r *Router) perform(l *link, m *proto.Message, a Action, next func(*link, *
 	}
 }
 
-// doom has a link cut when the event under way is done with. Nothing more is
-// taken from it or sent. Actor only.
+// doom has a link cut, behind what is queued, when the event under way is done with.
+// Nothing more is taken from it or sent. Actor only.
 func (r *Router) doom(l *link) {
 	l.closed = true
 	r.doomed = append(r.doomed, l)

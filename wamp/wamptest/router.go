@@ -155,13 +155,13 @@ func (r *Router) Restart() {
 	})
 }
 
-// Cut tears down the link of a session without a goodbye. It reports whether
-// there was one.
+// Cut tears down the link of a session without a goodbye, at once: what is on its way
+// to the client may be lost with it. It reports whether there was one.
 func (r *Router) Cut(id proto.ID) bool {
 	return r.withSession(id, func(s *session) { s.link.cut() })
 }
 
-// CutAll tears down every link without a goodbye.
+// CutAll tears down every link as Cut does.
 func (r *Router) CutAll() { r.do(r.cutAll) }
 
 func (r *Router) cutAll() {
@@ -173,7 +173,7 @@ func (r *Router) cutAll() {
 // bury ends the sessions that WithHalfOpen keeps.
 func (r *Router) bury() {
 	for _, s := range sorted(r.sessions) {
-		if s.link.cutDone {
+		if s.link.lost {
 			r.leave(s.link)
 		}
 	}
@@ -344,7 +344,7 @@ func (r *Router) turn() (over bool) {
 		*e = event{}
 		r.next++
 		for n := 0; n < len(r.doomed); n++ { // the end of one can doom another
-			r.doomed[n].cut()
+			r.doomed[n].sever()
 		}
 		r.doomed = r.doomed[:0]
 	}

@@ -279,6 +279,7 @@ func (l *link) release() {
 		l.late = l.late[1:]
 	}
 	if l.final && len(l.late) == 0 {
+		l.final = false
 		l.finish()
 	}
 }
