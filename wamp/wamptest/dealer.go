@@ -227,6 +227,9 @@ func (d *dealer) passChunk(c *call, m *proto.Message) {
 // end takes a call out of the tables.
 func (d *dealer) end(c *call) {
 	delete(c.caller.calls, c.request)
+	if len(c.held) > 0 {
+		d.router.drop(c)
+	}
 	for len(c.running) > 0 {
 		c.running[0].end()
 	}

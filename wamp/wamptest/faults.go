@@ -94,7 +94,8 @@ type Fault struct {
 	// comes later overtakes it, except for what is due later or at the same time, and
 	// for the further chunks of the call. A call
 	// may be cancelled and may time out meanwhile, as one whose callee is slow; other
-	// requests are dropped when their session ends. Default: none.
+	// requests are dropped when their session ends, which is later with
+	// WithHalfOpen. Default: none.
 	Delay time.Duration
 	// Lose loses the request or its answer, or cuts the link, instead of failing.
 	// A call of which something is lost stays open, as one whose callee hangs: it
@@ -300,11 +301,7 @@ func (r *Router) suffer(s *session, m *proto.Message, i *Injection) {
 		return
 	}
 	held := clone(m)
-	r.holdBack(i.fault.Delay, func() {
-		if l := s.link; l.session == s && !l.closed {
-			r.befall(s, held, i)
-		}
-	})
+	r.holdBack(s, i.fault.Delay, func() { r.befall(s, held, i) })
 }
 
 func (r *Router) befall(s *session, m *proto.Message, i *Injection) {
@@ -357,10 +354,7 @@ func (d *dealer) suffer(c *call, m *proto.Message, i *Injection) {
 	}
 	c.held = []*proto.Message{clone(m)}
 	d.hang(c)
-	d.router.holdBack(i.fault.Delay, func() {
-		if c.caller.calls[c.request] != c {
-			return // it has been cancelled, has timed out, or its caller is gone
-		}
+	d.router.holdBack(c, i.fault.Delay, func() {
 		held := c.held
 		c.hung, c.held, c.more = false, nil, held[0].Options.Bool(proto.KeyProgress)
 		d.befall(c, held[0], i)

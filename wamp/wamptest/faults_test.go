@@ -153,6 +153,9 @@ func TestFaultDelaysTheDead(t *testing.T) {
 		synctest.Wait()
 		r.Cut(c.id)
 		c.expectEnd()
+		if n := r.Stats().Held; n != 0 {
+			t.Errorf("%d are held back", n)
+		}
 		time.Sleep(time.Hour)
 		if n := done(); handle == 0 && n != before {
 			t.Errorf("it was done %d times", n)

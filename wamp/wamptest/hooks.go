@@ -54,7 +54,8 @@ func Pass() Action { return Action{} }
 func Drop() Action { return Action{drop: true} }
 
 // Hold holds the message back for d. Others overtake it, but not those that are held
-// back for as long.
+// back for as long. It is dropped when its session ends, or for a message to the client
+// when the link is closed.
 func Hold(d time.Duration) Action { return Action{delay: d} }
 
 // Replace puts others, or none, in the place of the message. Their payloads
@@ -68,8 +69,9 @@ func CutLink() Action { return Action{drop: true, cut: true} }
 // Hold holds what the action lets pass back for d.
 func (a Action) Hold(d time.Duration) Action { a.delay = d; return a }
 
-// perform does what a hook has said. next takes what passes.
-func (r *Router) perform(l *link, m *proto.Message, a Action, next func(*link, *proto.Message)) {
+// perform does what a hook has said. next takes what passes; owner is that of what is
+// held back.
+func (r *Router) perform(l *link, owner any, m *proto.Message, a Action, next func(*link, *proto.Message)) {
 	if a.drop || a.replaced && len(a.with) == 0 {
 		r.counts.dropped++
 	}
@@ -90,7 +92,7 @@ func (r *Router) perform(l *link, m *proto.Message, a Action, next func(*link, *
 				continue
 			}
 			held := clone(m)
-			r.holdBack(a.delay, func() { next(l, held) })
+			r.holdBack(owner, a.delay, func() { next(l, held) })
 		}
 	}
 }

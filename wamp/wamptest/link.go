@@ -55,6 +55,9 @@ type link struct {
 	down    bool          // torn is closed
 	late    []lateMessage // held back by Delay, in order
 	final   bool          // close when late is empty
+
+	lateTimer timer // of the first one of late
+	leaving   timer // of the session that WithHalfOpen keeps
 }
 
 // lateMessage is one that Delay holds back.
@@ -373,6 +376,7 @@ func (l *link) cut() {
 	l.down = true
 	l.lose()
 	l.late = nil
+	l.lateTimer.stop()
 	delete(l.router.open, l)
 	close(l.torn)
 	l.router.links.Go(func() { _ = l.conn.CloseNow() }) // in a goroutine: the actor does not wait
@@ -385,11 +389,12 @@ func (l *link) lose() {
 		return
 	}
 	l.lost, l.closed = true, true
+	l.router.drop(l)
 	if d := l.router.cfg.halfOpen; d > 0 && l.session != nil {
 		l.login = nil
-		l.router.after(d, func() { l.router.leave(l) }) // there is no session any more if somebody noticed earlier
-	} else {
-		l.router.leave(l)
+		l.leaving = l.router.after(d, func() { l.router.leave(l) })
+		return
 	}
+	l.router.leave(l)
 	l.state = proto.StateClosed
 }

@@ -299,9 +299,21 @@ func goroutineID() (id uint64) {
 	return id
 }
 
-// after runs f on the actor when d has passed.
-func (r *Router) after(d time.Duration, f func()) *time.Timer {
-	return time.AfterFunc(d, func() { r.mail.post(event{run: f}) })
+// timer is one of after. The zero timer is none.
+type timer struct{ *time.Timer }
+
+// stop lets go of what the timer runs. If that is on its way to the actor already, it
+// still runs.
+func (t timer) stop() {
+	if t.Timer != nil {
+		t.Stop()
+	}
+}
+
+// after runs f on the actor when d has passed. What keeps f alive is kept by the timer:
+// it is stopped when that is gone, unless it is short.
+func (r *Router) after(d time.Duration, f func()) timer {
+	return timer{time.AfterFunc(d, func() { r.mail.post(event{run: f}) })}
 }
 
 // run is the actor. Where a hook ends the goroutine, as t.Fatal does, another
