@@ -304,6 +304,8 @@ func (r *Router) suffer(s *session, m *proto.Message, i *Injection) {
 	r.holdBack(s, i.fault.Delay, func() { r.befall(s, held, i) })
 }
 
+// befall does what becomes of a request in the end. What stands in its defer is done
+// where a hook ends the goroutine, too.
 func (r *Router) befall(s *session, m *proto.Message, i *Injection) {
 	switch lose := i.fault.Lose; {
 	case lose == LoseRequest:
@@ -311,11 +313,13 @@ func (r *Router) befall(s *session, m *proto.Message, i *Injection) {
 		r.doom(s.link)
 	case lose != 0:
 		s.unanswered = m.Request
+		defer func() {
+			s.unanswered = 0
+			if lose == CutAfter && !s.link.closed {
+				r.doom(s.link)
+			}
+		}()
 		r.serve(s, m, true)
-		s.unanswered = 0
-		if lose == CutAfter && !s.link.closed {
-			r.doom(s.link)
-		}
 	case !i.fails:
 		r.serve(s, m, true)
 	case m.Type == proto.Publish && !m.Options.Bool(proto.KeyAcknowledge): // nobody is told
@@ -355,16 +359,32 @@ func (d *dealer) suffer(c *call, m *proto.Message, i *Injection) {
 	c.held = []*proto.Message{clone(m)}
 	d.hang(c)
 	d.router.holdBack(c, i.fault.Delay, func() {
-		held := c.held
-		c.hung, c.held, c.more = false, nil, held[0].Options.Bool(proto.KeyProgress)
-		d.befall(c, held[0], i)
-		for _, m := range held[1:] {
-			c.more = m.Options.Bool(proto.KeyProgress)
-			if c.caller.calls[c.request] == c && len(c.running) > 0 {
-				d.passChunk(c, m)
-			}
-		}
+		c.hung = false
+		first := c.takeHeld()
+		defer d.passHeld(c)
+		d.befall(c, first, i)
 	})
+}
+
+// takeHeld takes the next chunk that is held back.
+func (c *call) takeHeld() *proto.Message {
+	m := c.held[0]
+	c.held = c.held[1:]
+	c.more = m.Options.Bool(proto.KeyProgress)
+	return m
+}
+
+// passHeld passes the further chunks on that were held back, also where a hook ends the
+// goroutine, which costs one of them.
+func (d *dealer) passHeld(c *call) {
+	if len(c.held) == 0 {
+		return
+	}
+	m := c.takeHeld()
+	defer d.passHeld(c)
+	if c.caller.calls[c.request] == c && len(c.running) > 0 {
+		d.passChunk(c, m)
+	}
 }
 
 func (d *dealer) befall(c *call, m *proto.Message, i *Injection) {
