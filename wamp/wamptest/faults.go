@@ -10,6 +10,7 @@ import (
 
 	"github.com/connectanum/connectanum-go/wamp/codec"
 	"github.com/connectanum/connectanum-go/wamp/proto"
+	"github.com/connectanum/connectanum-go/wamp/transport"
 )
 
 // Operation is a kind of request that a client makes of the router, for a Fault.
@@ -73,7 +74,8 @@ type Fault struct {
 	// Operation is what the client asks for. It is required.
 	Operation Operation
 	// URI is the procedure or topic, as the client names it; for Unsubscribes and
-	// Unregisters that of the subscription or registration. One that ends with a
+	// Unregisters that of the subscription or registration, of several behind a
+	// shared id (WithSharedIDs) that of any. One that ends with a
 	// dot stands for every URI that begins with it: "com.example." for
 	// com.example.a and com.example.b.c. Default: any.
 	URI string
@@ -130,7 +132,7 @@ type Injection struct {
 // closed, of faults that no request has met.
 //
 // Inject panics where a field has a value that cannot be meant: no Operation, a URI
-// that is none, a negative Delay or Times, a Payload that cannot be encoded, Lose
+// that is none, a Protocol without a name, a negative Delay or Times, a Payload that cannot be encoded, Lose
 // together with Error or Payload, or a request that is lost after a Delay.
 func (r *Router) Inject(f Fault) *Injection {
 	i := &Injection{router: r, fault: f}
@@ -163,6 +165,8 @@ func (i *Injection) prepare() (wrong string) {
 		return fmt.Sprintf("Operation is %d, not one of Calls, Publishes, Subscribes, Unsubscribes, Registers and Unregisters", f.Operation)
 	case f.Lose > CutAfter:
 		return fmt.Sprintf("Lose is %d, not one of LoseRequest, LoseAnswer, CutBefore and CutAfter", f.Lose)
+	case f.From.Protocol.Name == "" && f.From.Protocol != (transport.Protocol{}):
+		return "From: Protocol has no Name, which alone counts of it"
 	case f.Delay < 0:
 		return fmt.Sprintf("Delay is %v, which is negative", f.Delay)
 	case f.Times < 0:
@@ -249,18 +253,19 @@ func (i *Injection) does() string {
 	return text + "fails with " + i.fault.Error
 }
 
-// meets returns the fault that a request meets, and counts it; nil if there is
-// none. Actor only.
-func (r *Router) meets(s *session, op Operation, uri string) *Injection {
+// meets returns the fault that a request for one of the URIs meets, and counts it; nil
+// if there is none. Actor only.
+func (r *Router) meets(s *session, op Operation, uris ...string) *Injection {
 	for _, i := range r.faults {
-		if !i.names(s, op, uri) {
+		at := slices.IndexFunc(uris, func(uri string) bool { return i.names(s, op, uri) })
+		if at < 0 {
 			continue
 		}
 		r.counts.faults++
 		if n := i.hits.Add(1); i.fault.Times > 0 && int(n) >= i.fault.Times {
 			r.faults = without(r.faults, i)
 		}
-		r.note(fmt.Sprintf("fault %d", i.number), "a fault: %v of %s by session %d %s", op, proto.Short(uri), s.id, i.does())
+		r.note(fmt.Sprintf("fault %d", i.number), "a fault: %v of %s by session %d %s", op, proto.Short(uris[at]), s.id, i.does())
 		return i
 	}
 	return nil
@@ -275,23 +280,33 @@ func (r *Router) unmet() {
 	}
 }
 
-// requested returns what a message asks for, and the URI that is for; not for
-// calls, which the dealer sees to. Without faults it does not look.
-func (r *Router) requested(s *session, m *proto.Message) (op Operation, uri string) {
+// requested returns what a message asks for, and the URI that is for, or several where
+// its handle stands for them; not for calls, which the dealer sees to. Without faults it
+// does not look.
+func (r *Router) requested(s *session, m *proto.Message) (op Operation, uris []string) {
 	if len(r.faults) == 0 || m.Type == proto.Call {
-		return 0, ""
+		return 0, nil
 	}
-	switch op, uri = operations[m.Type], m.URI; op {
+	switch op = operations[m.Type]; op {
 	case Unsubscribes:
-		if subs := behind(r.cfg.sharing, s, m.ID, s.subscriptions); len(subs) > 0 {
-			uri = subs[0].uri
-		}
+		uris = urisOf(behind(r.cfg.sharing, s, m.ID, s.subscriptions))
 	case Unregisters:
-		if regs := behind(r.cfg.sharing, s, m.ID, s.registrations); len(regs) > 0 {
-			uri = regs[0].uri
-		}
+		uris = urisOf(behind(r.cfg.sharing, s, m.ID, s.registrations))
+	default:
+		uris = []string{m.URI}
 	}
-	return op, uri
+	return op, uris
+}
+
+// urisOf returns the URIs of handles; that of none is empty.
+func urisOf[H handle](handles []H) (uris []string) {
+	for _, h := range handles {
+		uris = append(uris, h.ownPattern().uri)
+	}
+	if uris == nil {
+		return []string{""}
+	}
+	return uris
 }
 
 // suffer does to a request, which is no call, what a fault says.
@@ -312,9 +327,9 @@ func (r *Router) befall(s *session, m *proto.Message, i *Injection) {
 	case lose == CutBefore:
 		r.doom(s.link)
 	case lose != 0:
-		s.unanswered = m.Request
+		s.unanswered = m
 		defer func() {
-			s.unanswered = 0
+			s.unanswered = nil
 			if lose == CutAfter && !s.link.closed {
 				r.doom(s.link)
 			}
@@ -339,7 +354,7 @@ func (r *Router) failWith(s *session, m *proto.Message, i *Injection) {
 
 // loses reports whether a message is the answer that a fault loses.
 func (s *session) loses(m *proto.Message) bool {
-	if s.unanswered == 0 || s.unanswered != m.Request {
+	if s.unanswered == nil || s.unanswered.Request != m.Request {
 		return false
 	}
 	switch m.Type {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/connectanum/connectanum-go/wamp/codec"
 	"github.com/connectanum/connectanum-go/wamp/proto"
+	"github.com/connectanum/connectanum-go/wamp/transport"
 	"github.com/connectanum/connectanum-go/wamp/wamptest"
 )
 
@@ -296,8 +297,7 @@ func TestFaultsInOrder(t *testing.T) {
 	})
 }
 
-// A handle that stands for several meets the fault by the URI of the first one, and
-// one that is not there by none.
+// A handle meets a fault by its URI, and one that is not there by none.
 func TestFaultOfAHandle(t *testing.T) {
 	bubble(t, func(t *testing.T, r *wamptest.Router) {
 		c := join(t, r)
@@ -311,6 +311,41 @@ func TestFaultOfAHandle(t *testing.T) {
 		id, of, _ = c.ask(wamptest.Unregisters, 4711)
 		c.expectError(of, id, proto.ErrURINotAuthorized) // any
 	}, wamptest.WithSharedIDs(wamptest.SameURI))
+}
+
+// A handle that stands for several meets the fault by the URI of any.
+func TestFaultOfASharedHandle(t *testing.T) {
+	bubble(t, func(t *testing.T, r *wamptest.Router) {
+		c := join(t, r)
+		sub, reg := c.subscribe("com.example.a"), c.register("com.example.a")
+		if c.subscribe("com.example.b") != sub || c.register("com.example.b") != reg {
+			t.Fatal("not shared")
+		}
+		for _, uri := range []string{"com.example.a", "com.example.b"} {
+			for op, handle := range map[wamptest.Operation]proto.ID{wamptest.Unsubscribes: sub, wamptest.Unregisters: reg} {
+				r.Inject(wamptest.Fault{Operation: op, URI: "com.example.c"})
+				r.Inject(wamptest.Fault{Operation: op, URI: uri, Times: 1})
+				id, of, _ := c.ask(op, handle)
+				c.expectError(of, id, proto.ErrURINotAuthorized)
+			}
+		}
+		_, _, answer := c.ask(wamptest.Unsubscribes, sub)
+		c.expect(answer)
+	}, wamptest.WithSharedIDs(wamptest.AnyURI))
+}
+
+// Request id 0 is one, where LenientIDs takes any.
+func TestFaultOfRequestZero(t *testing.T) {
+	bubble(t, func(t *testing.T, r *wamptest.Router) {
+		c := join(t, r)
+		r.Inject(wamptest.Fault{Operation: wamptest.Subscribes, Lose: wamptest.LoseAnswer, Times: 1})
+		for range 2 {
+			synctest.Wait()
+			c.expectNothing()
+			c.send(&proto.Message{Type: proto.Subscribe, URI: "com.example.x"})
+		}
+		c.expect(proto.Subscribed)
+	}, wamptest.LenientIDs())
 }
 
 // Errors come in the serializer of who asks.
@@ -345,6 +380,7 @@ func TestFaultThatCannotBe(t *testing.T) {
 		"space":              {"URI", wamptest.Fault{Operation: wamptest.Calls, URI: "com. example"}},
 		"error space":        {"Error", wamptest.Fault{Operation: wamptest.Calls, Error: "not today"}},
 		"error prefix":       {"Error", wamptest.Fault{Operation: wamptest.Calls, Error: "com.example."}},
+		"nameless protocol":  {"From", wamptest.Fault{Operation: wamptest.Calls, From: wamptest.SessionInfo{Protocol: transport.Protocol{Text: true}}}},
 		"delay":              {"Delay", wamptest.Fault{Operation: wamptest.Calls, Delay: -1}},
 		"times":              {"Times", wamptest.Fault{Operation: wamptest.Calls, Times: -1}},
 		"payload":            {"Payload", wamptest.Fault{Operation: wamptest.Calls, Payload: codec.Args(make(chan int))}},

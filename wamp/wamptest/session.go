@@ -27,7 +27,7 @@ type session struct {
 	invocations   map[proto.ID]*invocation // it is the callee, by our request
 	testaments    []testament
 
-	unanswered proto.ID // the request under way whose answer a Fault loses
+	unanswered *proto.Message // the request under way whose answer a Fault loses
 }
 
 // has reports whether the client announced a feature in a role.
@@ -127,8 +127,8 @@ func (r *Router) dispatch(l *link, m *proto.Message, fresh bool) {
 	}
 	r.unheeded(m)
 	s := l.session
-	if op, uri := r.requested(s, m); op != 0 {
-		if i := r.meets(s, op, uri); i != nil {
+	if op, uris := r.requested(s, m); op != 0 {
+		if i := r.meets(s, op, uris...); i != nil {
 			r.suffer(s, m, i)
 			return
 		}
