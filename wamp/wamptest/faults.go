@@ -3,6 +3,8 @@ package wamptest
 import (
 	"cmp"
 	"fmt"
+	"path"
+	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -53,7 +55,9 @@ const (
 	// has said before still arrives.
 	CutBefore
 	// CutAfter does the request, and cuts the client's link in the place of the
-	// answer. What the router has said before still arrives.
+	// answer. What the router has said before still arrives. A call that its caller
+	// cancels, or whose timeout passes, before the callee has answered is answered, and
+	// the link is not cut.
 	CutAfter
 )
 
@@ -114,6 +118,7 @@ type Injection struct {
 	router  *Router
 	fault   Fault
 	number  int       // of those of the router
+	place   string    // of the call of Inject
 	fails   bool      // with Error and Payload
 	payload []content // of the error, in each serializer
 	hits    atomic.Int64
@@ -128,14 +133,16 @@ type Injection struct {
 // A request meets a fault where the router takes it, behind the hook, so that
 // neither a callee nor a subscriber hears of one that fails. Procedures of the meta
 // API can fail too. Stats.Faults counts all requests that have met a fault, and
-// the log (WithLog) tells of the first one of each, and when the router is
-// closed, of faults that no request has met.
+// the log (WithLog) tells of the first one of each. When a fault is removed or
+// the router closed and no request has met it, the log tells of that too: most
+// often its URI has a typo. Each line has the place of the call of Inject.
 //
-// Inject panics where a field has a value that cannot be meant: no Operation, a URI
+// Inject panics where a field has a value that makes no sense: no Operation, a URI
 // that is none, a Protocol without a name, a negative Delay or Times, a Payload that cannot be encoded, Lose
 // together with Error or Payload, or a request that is lost after a Delay.
 func (r *Router) Inject(f Fault) *Injection {
-	i := &Injection{router: r, fault: f}
+	_, file, line, _ := runtime.Caller(1)
+	i := &Injection{router: r, fault: f, place: fmt.Sprintf("%s:%d", path.Base(file), line)}
 	if wrong := i.prepare(); wrong != "" {
 		panic("wamptest: Fault." + wrong)
 	}
@@ -147,8 +154,8 @@ func (r *Router) Inject(f Fault) *Injection {
 	return i
 }
 
-// prepare makes of the fault what the router needs. wrong says which field cannot
-// be meant, and why.
+// prepare makes of the fault what the router needs. wrong says which field makes no
+// sense, and why.
 func (i *Injection) prepare() (wrong string) {
 	f := &i.fault
 	given := false
@@ -198,9 +205,13 @@ func (i *Injection) prepare() (wrong string) {
 }
 
 // Remove ends the injection: requests that come from now on do not meet it. Those
-// that it holds back still do. Removing it twice is no fault.
+// that it holds back still do. If no request has met it, the log (WithLog) tells of that.
+// Removing it twice is no fault.
 func (i *Injection) Remove() {
-	i.router.do(func() { i.router.faults = without(i.router.faults, i) })
+	i.router.do(func() {
+		i.router.faults = without(i.router.faults, i)
+		i.unmet()
+	})
 }
 
 // Hits returns how many requests have met the fault. Unlike methods of Router it
@@ -265,19 +276,23 @@ func (r *Router) meets(s *session, op Operation, uris ...string) *Injection {
 		if n := i.hits.Add(1); i.fault.Times > 0 && int(n) >= i.fault.Times {
 			r.faults = without(r.faults, i)
 		}
-		r.note(fmt.Sprintf("fault %d", i.number), "a fault: %v of %s by session %d %s", op, proto.Short(uris[at]), s.id, i.does())
+		i.note("%v of %s by session %d %s", op, proto.Short(uris[at]), s.id, i.does())
 		return i
 	}
 	return nil
 }
 
-// unmet notes the faults that no request has met. Actor only.
-func (r *Router) unmet() {
-	for _, i := range r.faults {
-		if i.Hits() == 0 {
-			r.note(fmt.Sprintf("fault %d", i.number), "no request has met the fault for %v of %s", i.fault.Operation, cmp.Or(i.fault.URI, "any URI"))
-		}
+// unmet notes that no request has met the fault, if so. Actor only.
+func (i *Injection) unmet() {
+	if i.Hits() == 0 {
+		i.note("no request has met it: %v of %s", i.fault.Operation, cmp.Or(i.fault.URI, "any URI"))
 	}
+}
+
+// note says something of the fault, once. Actor only.
+func (i *Injection) note(format string, args ...any) {
+	name := fmt.Sprintf("fault %d", i.number)
+	i.router.note(name, "%s (%s): %s", name, i.place, fmt.Sprintf(format, args...))
 }
 
 // requested returns what a message asks for, and the URI that is for, or several where
@@ -450,7 +465,9 @@ func (d *dealer) loses(c *call) bool {
 
 // LoseCallee cuts the links of the sessions to which a call of the procedure could
 // go now, all of them, in the middle of what they do, and returns how many those
-// are. Their calls under way end with wamp.error.canceled, and further ones with
+// are. Their calls under way end with wamp.error.canceled; of a call of all callees
+// (runmode all) their parts fail with it. Further calls of the procedure go to a
+// registration whose pattern matches it too, if there is one, and else end with
 // wamp.error.no_such_procedure, until a callee is back. With WithHalfOpen the router
 // notices late, and callers hang for so long. As with Cut, what is on its way to a callee
 // may be lost.

@@ -2,8 +2,10 @@ package wamptest_test
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"math"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -404,7 +406,7 @@ func TestFaultThatCannotBe(t *testing.T) {
 }
 
 // The log tells of the first request that meets each fault, and of faults that none has
-// met. Of a router that is closed, nothing is asked.
+// met, when they are removed or in the end. Of a router that is closed, nothing is asked.
 func TestFaultsInTheLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var lines []string
@@ -422,13 +424,19 @@ func TestFaultsInTheLog(t *testing.T) {
 			c.call("com.example.x", nil)
 		}
 		time.Sleep(time.Minute)
-		r.Inject(wamptest.Fault{Operation: wamptest.Publishes}).Remove()
+		typo := r.Inject(wamptest.Fault{Operation: wamptest.Publishes, URI: "com.exmaple."})
+		_, _, line, _ := runtime.Caller(0)
+		for range 2 {
+			typo.Remove()
+		}
+		r.Inject(wamptest.Fault{Operation: wamptest.Calls}) // behind one that takes all
 		r.Close()
 		want := []string{"CALL of com.example.x by session", " fails with com.example.busy", " is held back for 1s",
 			" is held back for 1s and then fails with com.example.busy", " is lost", " is done, and its answer is lost",
-			" is not done, and the link is cut", "no request has met the fault for CALL of com.example.nowhere\n",
-			"no request has met the fault for CALL of com.exmaple.x\n"}
-		if len(lines) != 8 {
+			" is not done, and the link is cut", " no request has met it: CALL of com.example.nowhere\n",
+			" no request has met it: CALL of com.exmaple.x\n", " no request has met it: CALL of any URI\n",
+			fmt.Sprintf("wamptest: fault 9 (faults_test.go:%d): no request has met it: PUBLISH of com.exmaple.\n", line-1)}
+		if len(lines) != 10 {
 			t.Errorf("%q", lines)
 		}
 		for _, part := range want {

@@ -110,7 +110,9 @@ func (r *Router) Close() {
 		r.listeners.close()
 		r.do(func() {
 			r.closed, r.quiet = true, true
-			r.unmet()
+			for _, i := range r.faults {
+				i.unmet()
+			}
 			r.cutAll()
 			r.bury()
 		})
