@@ -368,7 +368,7 @@ func TestFaultInEachSerializer(t *testing.T) {
 	})
 }
 
-// What cannot be meant is a panic that names the field.
+// What makes no sense is a panic that names the field.
 func TestFaultThatCannotBe(t *testing.T) {
 	r := wamptest.NewRouter(t)
 	for name, tt := range map[string]struct {
