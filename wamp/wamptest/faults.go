@@ -96,9 +96,9 @@ type Fault struct {
 	// first argument is the text of the error. It is encoded by Inject. Default:
 	// a text that says that the test has injected it.
 	Payload codec.Payload
-	// Delay is how long the request is held back before what becomes of it. What
-	// comes later overtakes it, except for what is due later or at the same time, and
-	// for the further chunks of the call. A call
+	// Delay is how long the request is held back before what becomes of it. Requests
+	// that are held back for as long keep their order. What comes later and is not
+	// held back overtakes it, except for the further chunks of the call. A call
 	// may be cancelled and may time out meanwhile, as one whose callee is slow; other
 	// requests are dropped when their session ends, which is later with
 	// WithHalfOpen. Default: none.

@@ -91,8 +91,9 @@ func TestHeldBackForOtherTimes(t *testing.T) {
 		reader, c := join(t, r), join(t, r)
 		reader.subscribe("com.example.x")
 		start := time.Now()
-		for i, d := range []time.Duration{3, 1, 2, 2, 0, 1} {
-			r.Inject(wamptest.Fault{Operation: wamptest.Publishes, Delay: d*time.Second + 1, Times: 1})
+		const half = 500 * time.Millisecond
+		for i, d := range []time.Duration{7 * half, 3 * half, 5 * half, 5 * half, half, 3 * half} {
+			r.Inject(wamptest.Fault{Operation: wamptest.Publishes, Delay: d, Times: 1})
 			c.publish("com.example.x", nil, i)
 			synctest.Wait()
 		}
