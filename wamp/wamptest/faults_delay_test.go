@@ -208,7 +208,12 @@ func TestHeldBackIsNotKeptBehindClose(t *testing.T) {
 				r := wamptest.Start(wamptest.WithHalfOpen(time.Hour))
 				runtime.AddCleanup(r, func(c chan struct{}) { close(c) }, gone)
 				r.Cut(hold(t, r, how, 1).id)
-				hold(t, r, how, 1)
+				c := hold(t, r, how, 1)
+				last := r.Inject(wamptest.Fault{Operation: wamptest.Subscribes, Lose: wamptest.CutBefore})
+				c.request(&proto.Message{Type: proto.Subscribe, URI: "com.example.x"})
+				if err := r.WaitFor(t.Context(), func(wamptest.Stats) bool { return last.Hits() == 1 }); err != nil {
+					t.Error(err)
+				}
 				r.Close()
 			}()
 			for range 1000 {

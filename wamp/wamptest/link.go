@@ -58,6 +58,7 @@ type link struct {
 
 	lateTimer timer // of the first one of late
 	leaving   timer // of the session that WithHalfOpen keeps
+	patience  timer // of sever
 }
 
 // lateMessage is one that Delay holds back.
@@ -357,7 +358,7 @@ func (l *link) sever() {
 	l.abrupt = true
 	l.mu.Unlock()
 	l.finish()
-	l.router.after(time.Until(l.lastDue())+endTimeout, l.cut)
+	l.patience = l.router.after(time.Until(l.lastDue())+endTimeout, l.cut)
 }
 
 // lastDue is when Delay holds nothing back any more.
@@ -377,6 +378,7 @@ func (l *link) cut() {
 	l.lose()
 	l.late = nil
 	l.lateTimer.stop()
+	l.patience.stop()
 	delete(l.router.open, l)
 	close(l.torn)
 	l.router.links.Go(func() { _ = l.conn.CloseNow() }) // in a goroutine: the actor does not wait
