@@ -118,11 +118,10 @@ func (d *dealer) start(c *call, m *proto.Message) {
 		d.fail(c, proto.ErrURIMaxConcurrencyReached, "every callee is as busy as it may be")
 		return
 	}
+	d.keep(c, to, m)
 	if uri, message := d.invoke(c, to, m); uri != "" {
 		d.fail(c, uri, message)
-		return
 	}
-	d.keep(c, m)
 }
 
 // discloses reports whether the caller asks to be disclosed.
@@ -140,16 +139,19 @@ func (d *dealer) invoke(c *call, to *callee, m *proto.Message) (uri, message str
 	if m.Options.Str(proto.KeyPPTScheme) != "" && d.has(proto.PayloadPassthruMode) && !s.has(proto.Callee, proto.PayloadPassthruMode) {
 		return proto.ErrURIFeatureNotSupported, "the callee takes no payload passthru"
 	}
-	inv := &invocation{call: c, to: to, id: s.lastInvocation.Next()}
+	before := s.lastInvocation
+	inv := &invocation{call: c, to: to, id: before.Next()}
 	out := &proto.Message{Type: proto.Invocation, Request: inv.id, ID: to.id, Options: d.details(inv)}
-	if err := d.router.send(s.link, out, contentOf(c.caller, m)); err != nil {
-		return sendURI(err), err.Error()
-	}
-	s.lastInvocation = inv.id
+	s.lastInvocation = inv.id // before it is sent: a hook may end the goroutine
 	s.invocations[inv.id] = inv
 	c.running = append(c.running, inv)
 	to.running++
 	d.arm(c)
+	if err := d.router.send(s.link, out, contentOf(c.caller, m)); err != nil {
+		s.lastInvocation = before
+		inv.end()
+		return sendURI(err), err.Error()
+	}
 	return "", ""
 }
 
@@ -227,6 +229,9 @@ func (d *dealer) passChunk(c *call, m *proto.Message) {
 // end takes a call out of the tables.
 func (d *dealer) end(c *call) {
 	delete(c.caller.calls, c.request)
+	if len(c.held) > 0 {
+		d.router.drop(c)
+	}
 	for len(c.running) > 0 {
 		c.running[0].end()
 	}

@@ -3,6 +3,8 @@ package wamptest
 import (
 	"cmp"
 	"fmt"
+	"path"
+	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -10,6 +12,7 @@ import (
 
 	"github.com/connectanum/connectanum-go/wamp/codec"
 	"github.com/connectanum/connectanum-go/wamp/proto"
+	"github.com/connectanum/connectanum-go/wamp/transport"
 )
 
 // Operation is a kind of request that a client makes of the router, for a Fault.
@@ -48,10 +51,13 @@ const (
 	LoseRequest Loss = iota + 1
 	// LoseAnswer loses the answer: the request is done.
 	LoseAnswer
-	// CutBefore cuts the client's link instead of doing the request.
+	// CutBefore cuts the client's link instead of doing the request. What the router
+	// has said before still arrives.
 	CutBefore
 	// CutAfter does the request, and cuts the client's link in the place of the
-	// answer.
+	// answer. What the router has said before still arrives. A call that its caller
+	// cancels, or whose timeout passes, before the callee has answered is answered, and
+	// the link is not cut.
 	CutAfter
 )
 
@@ -72,7 +78,8 @@ type Fault struct {
 	// Operation is what the client asks for. It is required.
 	Operation Operation
 	// URI is the procedure or topic, as the client names it; for Unsubscribes and
-	// Unregisters that of the subscription or registration. One that ends with a
+	// Unregisters that of the subscription or registration, of several behind a
+	// shared id (WithSharedIDs) that of any. One that ends with a
 	// dot stands for every URI that begins with it: "com.example." for
 	// com.example.a and com.example.b.c. Default: any.
 	URI string
@@ -89,16 +96,17 @@ type Fault struct {
 	// first argument is the text of the error. It is encoded by Inject. Default:
 	// a text that says that the test has injected it.
 	Payload codec.Payload
-	// Delay is how long the request is held back before what becomes of it. What
-	// comes later overtakes it, except for the further chunks of the call. A call
+	// Delay is how long the request is held back before what becomes of it. Requests
+	// that are held back for as long keep their order. What comes later and is not
+	// held back overtakes it, except for the further chunks of the call. A call
 	// may be cancelled and may time out meanwhile, as one whose callee is slow; other
-	// requests are dropped when their session ends. Default: none.
+	// requests are dropped when their session ends, which is later with
+	// WithHalfOpen. Default: none.
 	Delay time.Duration
 	// Lose loses the request or its answer, or cuts the link, instead of failing.
 	// A call of which something is lost stays open, as one whose callee hangs: it
 	// is answered when its caller cancels it or its timeout passes. Progressive
-	// results are not lost, but those on their way when a link is cut. Default:
-	// nothing is lost.
+	// results are not lost. Default: nothing is lost.
 	Lose Loss
 	// Times is how many requests meet the fault; the next ones do not. Default: all
 	// until Remove.
@@ -110,6 +118,7 @@ type Injection struct {
 	router  *Router
 	fault   Fault
 	number  int       // of those of the router
+	place   string    // of the call of Inject
 	fails   bool      // with Error and Payload
 	payload []content // of the error, in each serializer
 	hits    atomic.Int64
@@ -124,14 +133,16 @@ type Injection struct {
 // A request meets a fault where the router takes it, behind the hook, so that
 // neither a callee nor a subscriber hears of one that fails. Procedures of the meta
 // API can fail too. Stats.Faults counts all requests that have met a fault, and
-// the log (WithLog) tells of the first one of each, and when the router is
-// closed, of faults that no request has met.
+// the log (WithLog) tells of the first one of each. When a fault is removed or
+// the router closed and no request has met it, the log tells of that too: most
+// often its URI has a typo. Each line has the place of the call of Inject.
 //
-// Inject panics where a field has a value that cannot be meant: no Operation, a URI
-// that is none, a negative Delay or Times, a Payload that cannot be encoded, Lose
+// Inject panics where a field has a value that makes no sense: no Operation, a URI
+// that is none, a Protocol without a name, a negative Delay or Times, a Payload that cannot be encoded, Lose
 // together with Error or Payload, or a request that is lost after a Delay.
 func (r *Router) Inject(f Fault) *Injection {
-	i := &Injection{router: r, fault: f}
+	_, file, line, _ := runtime.Caller(1)
+	i := &Injection{router: r, fault: f, place: fmt.Sprintf("%s:%d", path.Base(file), line)}
 	if wrong := i.prepare(); wrong != "" {
 		panic("wamptest: Fault." + wrong)
 	}
@@ -143,8 +154,8 @@ func (r *Router) Inject(f Fault) *Injection {
 	return i
 }
 
-// prepare makes of the fault what the router needs. wrong says which field cannot
-// be meant, and why.
+// prepare makes of the fault what the router needs. wrong says which field makes no
+// sense, and why.
 func (i *Injection) prepare() (wrong string) {
 	f := &i.fault
 	given := false
@@ -161,6 +172,8 @@ func (i *Injection) prepare() (wrong string) {
 		return fmt.Sprintf("Operation is %d, not one of Calls, Publishes, Subscribes, Unsubscribes, Registers and Unregisters", f.Operation)
 	case f.Lose > CutAfter:
 		return fmt.Sprintf("Lose is %d, not one of LoseRequest, LoseAnswer, CutBefore and CutAfter", f.Lose)
+	case f.From.Protocol.Name == "" && f.From.Protocol != (transport.Protocol{}):
+		return "From: Protocol has no Name, which alone counts of it"
 	case f.Delay < 0:
 		return fmt.Sprintf("Delay is %v, which is negative", f.Delay)
 	case f.Times < 0:
@@ -192,9 +205,13 @@ func (i *Injection) prepare() (wrong string) {
 }
 
 // Remove ends the injection: requests that come from now on do not meet it. Those
-// that it holds back still do. Removing it twice is no fault.
+// that it holds back still do. If no request has met it, the log (WithLog) tells of that.
+// Removing it twice is no fault.
 func (i *Injection) Remove() {
-	i.router.do(func() { i.router.faults = without(i.router.faults, i) })
+	i.router.do(func() {
+		i.router.faults = without(i.router.faults, i)
+		i.unmet()
+	})
 }
 
 // Hits returns how many requests have met the fault. Unlike methods of Router it
@@ -247,49 +264,64 @@ func (i *Injection) does() string {
 	return text + "fails with " + i.fault.Error
 }
 
-// meets returns the fault that a request meets, and counts it; nil if there is
-// none. Actor only.
-func (r *Router) meets(s *session, op Operation, uri string) *Injection {
+// meets returns the fault that a request for one of the URIs meets, and counts it; nil
+// if there is none. Actor only.
+func (r *Router) meets(s *session, op Operation, uris ...string) *Injection {
 	for _, i := range r.faults {
-		if !i.names(s, op, uri) {
+		at := slices.IndexFunc(uris, func(uri string) bool { return i.names(s, op, uri) })
+		if at < 0 {
 			continue
 		}
 		r.counts.faults++
 		if n := i.hits.Add(1); i.fault.Times > 0 && int(n) >= i.fault.Times {
 			r.faults = without(r.faults, i)
 		}
-		r.note(fmt.Sprintf("fault %d", i.number), "a fault: %v of %s by session %d %s", op, proto.Short(uri), s.id, i.does())
+		i.note("%v of %s by session %d %s", op, proto.Short(uris[at]), s.id, i.does())
 		return i
 	}
 	return nil
 }
 
-// unmet notes the faults that no request has met. Actor only.
-func (r *Router) unmet() {
-	for _, i := range r.faults {
-		if i.Hits() == 0 {
-			r.note(fmt.Sprintf("fault %d", i.number), "no request has met the fault for %v of %s", i.fault.Operation, cmp.Or(i.fault.URI, "any URI"))
-		}
+// unmet notes that no request has met the fault, if so. Actor only.
+func (i *Injection) unmet() {
+	if i.Hits() == 0 {
+		i.note("no request has met it: %v of %s", i.fault.Operation, cmp.Or(i.fault.URI, "any URI"))
 	}
 }
 
-// requested returns what a message asks for, and the URI that is for; not for
-// calls, which the dealer sees to. Without faults it does not look.
-func (r *Router) requested(s *session, m *proto.Message) (op Operation, uri string) {
+// note says something of the fault, once. Actor only.
+func (i *Injection) note(format string, args ...any) {
+	name := fmt.Sprintf("fault %d", i.number)
+	i.router.note(name, "%s (%s): %s", name, i.place, fmt.Sprintf(format, args...))
+}
+
+// requested returns what a message asks for, and the URI that is for, or several where
+// its handle stands for them; not for calls, which the dealer sees to. Without faults it
+// does not look.
+func (r *Router) requested(s *session, m *proto.Message) (op Operation, uris []string) {
 	if len(r.faults) == 0 || m.Type == proto.Call {
-		return 0, ""
+		return 0, nil
 	}
-	switch op, uri = operations[m.Type], m.URI; op {
+	switch op = operations[m.Type]; op {
 	case Unsubscribes:
-		if subs := behind(r.cfg.sharing, s, m.ID, s.subscriptions); len(subs) > 0 {
-			uri = subs[0].uri
-		}
+		uris = urisOf(behind(r.cfg.sharing, s, m.ID, s.subscriptions))
 	case Unregisters:
-		if regs := behind(r.cfg.sharing, s, m.ID, s.registrations); len(regs) > 0 {
-			uri = regs[0].uri
-		}
+		uris = urisOf(behind(r.cfg.sharing, s, m.ID, s.registrations))
+	default:
+		uris = []string{m.URI}
 	}
-	return op, uri
+	return op, uris
+}
+
+// urisOf returns the URIs of handles; that of none is empty.
+func urisOf[H handle](handles []H) (uris []string) {
+	for _, h := range handles {
+		uris = append(uris, h.ownPattern().uri)
+	}
+	if uris == nil {
+		return []string{""}
+	}
+	return uris
 }
 
 // suffer does to a request, which is no call, what a fault says.
@@ -299,34 +331,25 @@ func (r *Router) suffer(s *session, m *proto.Message, i *Injection) {
 		return
 	}
 	held := clone(m)
-	r.holdBack(i, func() {
-		if l := s.link; l.session == s && !l.closed {
-			r.befall(s, held, i)
-		}
-	})
+	r.holdBack(s, i.fault.Delay, func() { r.befall(s, held, i) })
 }
 
-// holdBack runs f when the delay of a fault has passed.
-func (r *Router) holdBack(i *Injection, f func()) {
-	r.counts.held++
-	r.after(i.fault.Delay, func() {
-		r.counts.held--
-		f()
-	})
-}
-
+// befall does what becomes of a request in the end. What stands in its defer is done
+// where a hook ends the goroutine, too.
 func (r *Router) befall(s *session, m *proto.Message, i *Injection) {
 	switch lose := i.fault.Lose; {
 	case lose == LoseRequest:
 	case lose == CutBefore:
 		r.doom(s.link)
 	case lose != 0:
-		s.unanswered = m.Request
+		s.unanswered = m
+		defer func() {
+			s.unanswered = nil
+			if lose == CutAfter && !s.link.closed {
+				r.doom(s.link)
+			}
+		}()
 		r.serve(s, m, true)
-		s.unanswered = 0
-		if lose == CutAfter && !s.link.closed {
-			r.doom(s.link)
-		}
 	case !i.fails:
 		r.serve(s, m, true)
 	case m.Type == proto.Publish && !m.Options.Bool(proto.KeyAcknowledge): // nobody is told
@@ -346,7 +369,7 @@ func (r *Router) failWith(s *session, m *proto.Message, i *Injection) {
 
 // loses reports whether a message is the answer that a fault loses.
 func (s *session) loses(m *proto.Message) bool {
-	if s.unanswered == 0 || s.unanswered != m.Request {
+	if s.unanswered == nil || s.unanswered.Request != m.Request {
 		return false
 	}
 	switch m.Type {
@@ -365,20 +388,33 @@ func (d *dealer) suffer(c *call, m *proto.Message, i *Injection) {
 	}
 	c.held = []*proto.Message{clone(m)}
 	d.hang(c)
-	d.router.holdBack(i, func() {
-		if c.caller.calls[c.request] != c {
-			return // it has been cancelled, has timed out, or its caller is gone
-		}
-		held := c.held
-		c.hung, c.held, c.more = false, nil, held[0].Options.Bool(proto.KeyProgress)
-		d.befall(c, held[0], i)
-		for _, m := range held[1:] {
-			c.more = m.Options.Bool(proto.KeyProgress)
-			if c.caller.calls[c.request] == c && len(c.running) > 0 {
-				d.passChunk(c, m)
-			}
-		}
+	d.router.holdBack(c, i.fault.Delay, func() {
+		c.hung = false
+		first := c.takeHeld()
+		defer d.passHeld(c)
+		d.befall(c, first, i)
 	})
+}
+
+// takeHeld takes the next chunk that is held back.
+func (c *call) takeHeld() *proto.Message {
+	m := c.held[0]
+	c.held = c.held[1:]
+	c.more = m.Options.Bool(proto.KeyProgress)
+	return m
+}
+
+// passHeld passes the further chunks on that were held back, also where a hook ends the
+// goroutine, which costs one of them.
+func (d *dealer) passHeld(c *call) {
+	if len(c.held) == 0 {
+		return
+	}
+	m := c.takeHeld()
+	defer d.passHeld(c)
+	if c.caller.calls[c.request] == c && len(c.running) > 0 {
+		d.passChunk(c, m)
+	}
 }
 
 func (d *dealer) befall(c *call, m *proto.Message, i *Injection) {
@@ -429,9 +465,12 @@ func (d *dealer) loses(c *call) bool {
 
 // LoseCallee cuts the links of the sessions to which a call of the procedure could
 // go now, all of them, in the middle of what they do, and returns how many those
-// are. Their calls under way end with wamp.error.canceled, and further ones with
+// are. Their calls under way end with wamp.error.canceled; of a call of all callees
+// (runmode all) their parts fail with it. Further calls of the procedure go to a
+// registration whose pattern matches it too, if there is one, and else end with
 // wamp.error.no_such_procedure, until a callee is back. With WithHalfOpen the router
-// notices late, and callers hang for so long.
+// notices late, and callers hang for so long. As with Cut, what is on its way to a callee
+// may be lost.
 //
 // Cut does it to one session, and StopReading or Stall to one that hangs;
 // RevokeRegistration takes a procedure away from callees that stay and finish the
@@ -444,7 +483,7 @@ func (r *Router) LoseCallee(procedure string) (n int) {
 				continue
 			}
 			for _, to := range slices.Clone(reg.callees) {
-				if l := to.session.link; !l.cutDone {
+				if l := to.session.link; !l.lost {
 					l.cut()
 					n++
 				}

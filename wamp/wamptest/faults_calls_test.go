@@ -117,6 +117,26 @@ func TestFaultAndCancel(t *testing.T) {
 	}
 }
 
+// A caller that does not wait for the callee is answered at once, and not cut.
+func TestCutAfterAndCancel(t *testing.T) {
+	for _, mode := range []string{"killnowait", "skip"} {
+		bubble(t, func(t *testing.T, r *wamptest.Router) {
+			i := r.Inject(wamptest.Fault{Operation: wamptest.Calls, Lose: wamptest.CutAfter})
+			callee, caller, id, inv := running(t, r)
+			caller.cancel(id, mode)
+			caller.expectError(proto.Call, id, proto.ErrURICanceled)
+			if mode == "killnowait" {
+				callee.expect(proto.Interrupt)
+			}
+			callee.yield(inv, false)
+			settled(t, r, callee, caller)
+			if s := r.Stats(); i.Hits() != 1 || s.Links != 2 {
+				t.Errorf("%d hits, %d links", i.Hits(), s.Links)
+			}
+		})
+	}
+}
+
 // Errors are answers too: a callee's, the router's, and that the callee is gone.
 func TestFaultLosesErrors(t *testing.T) {
 	bubble(t, func(t *testing.T, r *wamptest.Router) {
@@ -155,11 +175,9 @@ func TestFaultOfAScatteredCall(t *testing.T) {
 		i := r.Inject(wamptest.Fault{Operation: wamptest.Calls, Lose: wamptest.CutAfter})
 		for n := range 2 {
 			id := caller.call("com.example.proc", options("runmode", "all", "receive_progress", true))
-			for at, callee := range callees {
+			for _, callee := range callees {
 				callee.yield(callee.expect(proto.Invocation), false)
-				if at+n < 2 { // the cut takes the last one with it
-					caller.expectPart(id, callee, "")
-				}
+				caller.expectPart(id, callee, "")
 			}
 			if n == 0 {
 				synctest.Wait()
@@ -272,6 +290,26 @@ func TestFaultOfALateChunk(t *testing.T) {
 			t.Errorf("%d hits", i.Hits())
 		}
 	}, wamptest.WithLateChunks())
+}
+
+// Of a call of all callees the parts of those that are lost fail, and so the call ends.
+func TestLoseCalleeOfAScatteredCall(t *testing.T) {
+	bubble(t, func(t *testing.T, r *wamptest.Router) {
+		callees, caller := workers(t, r, 3, "roundrobin"), join(t, r)
+		id := caller.call("com.example.proc", options("runmode", "all", "receive_progress", true))
+		for _, callee := range callees {
+			callee.expect(proto.Invocation)
+		}
+		if n := r.LoseCallee("com.example.proc"); n != 3 {
+			t.Errorf("%d were cut", n)
+		}
+		for _, callee := range callees {
+			caller.expectPart(id, callee, proto.ErrURICanceled)
+			callee.expectEnd()
+		}
+		caller.expectWhole(id)
+		settled(t, r, caller)
+	})
 }
 
 func TestLoseCallee(t *testing.T) {

@@ -2,8 +2,10 @@ package wamptest_test
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"math"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -11,6 +13,7 @@ import (
 
 	"github.com/connectanum/connectanum-go/wamp/codec"
 	"github.com/connectanum/connectanum-go/wamp/proto"
+	"github.com/connectanum/connectanum-go/wamp/transport"
 	"github.com/connectanum/connectanum-go/wamp/wamptest"
 )
 
@@ -153,6 +156,9 @@ func TestFaultDelaysTheDead(t *testing.T) {
 		synctest.Wait()
 		r.Cut(c.id)
 		c.expectEnd()
+		if n := r.Stats().Held; n != 0 {
+			t.Errorf("%d are held back", n)
+		}
 		time.Sleep(time.Hour)
 		if n := done(); handle == 0 && n != before {
 			t.Errorf("it was done %d times", n)
@@ -293,8 +299,7 @@ func TestFaultsInOrder(t *testing.T) {
 	})
 }
 
-// A handle that stands for several meets the fault by the URI of the first one, and
-// one that is not there by none.
+// A handle meets a fault by its URI, and one that is not there by none.
 func TestFaultOfAHandle(t *testing.T) {
 	bubble(t, func(t *testing.T, r *wamptest.Router) {
 		c := join(t, r)
@@ -308,6 +313,41 @@ func TestFaultOfAHandle(t *testing.T) {
 		id, of, _ = c.ask(wamptest.Unregisters, 4711)
 		c.expectError(of, id, proto.ErrURINotAuthorized) // any
 	}, wamptest.WithSharedIDs(wamptest.SameURI))
+}
+
+// A handle that stands for several meets the fault by the URI of any.
+func TestFaultOfASharedHandle(t *testing.T) {
+	bubble(t, func(t *testing.T, r *wamptest.Router) {
+		c := join(t, r)
+		sub, reg := c.subscribe("com.example.a"), c.register("com.example.a")
+		if c.subscribe("com.example.b") != sub || c.register("com.example.b") != reg {
+			t.Fatal("not shared")
+		}
+		for _, uri := range []string{"com.example.a", "com.example.b"} {
+			for op, handle := range map[wamptest.Operation]proto.ID{wamptest.Unsubscribes: sub, wamptest.Unregisters: reg} {
+				r.Inject(wamptest.Fault{Operation: op, URI: "com.example.c"})
+				r.Inject(wamptest.Fault{Operation: op, URI: uri, Times: 1})
+				id, of, _ := c.ask(op, handle)
+				c.expectError(of, id, proto.ErrURINotAuthorized)
+			}
+		}
+		_, _, answer := c.ask(wamptest.Unsubscribes, sub)
+		c.expect(answer)
+	}, wamptest.WithSharedIDs(wamptest.AnyURI))
+}
+
+// Request id 0 is one, where LenientIDs takes any.
+func TestFaultOfRequestZero(t *testing.T) {
+	bubble(t, func(t *testing.T, r *wamptest.Router) {
+		c := join(t, r)
+		r.Inject(wamptest.Fault{Operation: wamptest.Subscribes, Lose: wamptest.LoseAnswer, Times: 1})
+		for range 2 {
+			synctest.Wait()
+			c.expectNothing()
+			c.send(&proto.Message{Type: proto.Subscribe, URI: "com.example.x"})
+		}
+		c.expect(proto.Subscribed)
+	}, wamptest.LenientIDs())
 }
 
 // Errors come in the serializer of who asks.
@@ -328,7 +368,7 @@ func TestFaultInEachSerializer(t *testing.T) {
 	})
 }
 
-// What cannot be meant is a panic that names the field.
+// What makes no sense is a panic that names the field.
 func TestFaultThatCannotBe(t *testing.T) {
 	r := wamptest.NewRouter(t)
 	for name, tt := range map[string]struct {
@@ -342,6 +382,7 @@ func TestFaultThatCannotBe(t *testing.T) {
 		"space":              {"URI", wamptest.Fault{Operation: wamptest.Calls, URI: "com. example"}},
 		"error space":        {"Error", wamptest.Fault{Operation: wamptest.Calls, Error: "not today"}},
 		"error prefix":       {"Error", wamptest.Fault{Operation: wamptest.Calls, Error: "com.example."}},
+		"nameless protocol":  {"From", wamptest.Fault{Operation: wamptest.Calls, From: wamptest.SessionInfo{Protocol: transport.Protocol{Text: true}}}},
 		"delay":              {"Delay", wamptest.Fault{Operation: wamptest.Calls, Delay: -1}},
 		"times":              {"Times", wamptest.Fault{Operation: wamptest.Calls, Times: -1}},
 		"payload":            {"Payload", wamptest.Fault{Operation: wamptest.Calls, Payload: codec.Args(make(chan int))}},
@@ -365,7 +406,7 @@ func TestFaultThatCannotBe(t *testing.T) {
 }
 
 // The log tells of the first request that meets each fault, and of faults that none has
-// met. Of a router that is closed, nothing is asked.
+// met, when they are removed or in the end. Of a router that is closed, nothing is asked.
 func TestFaultsInTheLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var lines []string
@@ -383,13 +424,19 @@ func TestFaultsInTheLog(t *testing.T) {
 			c.call("com.example.x", nil)
 		}
 		time.Sleep(time.Minute)
-		r.Inject(wamptest.Fault{Operation: wamptest.Publishes}).Remove()
+		typo := r.Inject(wamptest.Fault{Operation: wamptest.Publishes, URI: "com.exmaple."})
+		_, _, line, _ := runtime.Caller(0)
+		for range 2 {
+			typo.Remove()
+		}
+		r.Inject(wamptest.Fault{Operation: wamptest.Calls}) // behind one that takes all
 		r.Close()
 		want := []string{"CALL of com.example.x by session", " fails with com.example.busy", " is held back for 1s",
 			" is held back for 1s and then fails with com.example.busy", " is lost", " is done, and its answer is lost",
-			" is not done, and the link is cut", "no request has met the fault for CALL of com.example.nowhere\n",
-			"no request has met the fault for CALL of com.exmaple.x\n"}
-		if len(lines) != 8 {
+			" is not done, and the link is cut", " no request has met it: CALL of com.example.nowhere\n",
+			" no request has met it: CALL of com.exmaple.x\n", " no request has met it: CALL of any URI\n",
+			fmt.Sprintf("wamptest: fault 9 (faults_test.go:%d): no request has met it: PUBLISH of com.exmaple.\n", line-1)}
+		if len(lines) != 10 {
 			t.Errorf("%q", lines)
 		}
 		for _, part := range want {

@@ -53,21 +53,25 @@ func Pass() Action { return Action{} }
 // Drop makes the message disappear.
 func Drop() Action { return Action{drop: true} }
 
-// Hold holds the message back for d. Others overtake it.
+// Hold holds the message back for d. Others overtake it, but not those that are held
+// back for as long. It is dropped when its session ends, or for a message to the client
+// when the link is closed.
 func Hold(d time.Duration) Action { return Action{delay: d} }
 
 // Replace puts others, or none, in the place of the message. Their payloads
 // must be in the form of the exchange's codec.
 func Replace(with ...*proto.Message) Action { return Action{replaced: true, with: with} }
 
-// CutLink drops the message and cuts the client's link.
+// CutLink drops the message and cuts the client's link. What the router has said before
+// still arrives.
 func CutLink() Action { return Action{drop: true, cut: true} }
 
 // Hold holds what the action lets pass back for d.
 func (a Action) Hold(d time.Duration) Action { a.delay = d; return a }
 
-// perform does what a hook has said. next takes what passes.
-func (r *Router) perform(l *link, m *proto.Message, a Action, next func(*link, *proto.Message)) {
+// perform does what a hook has said. next takes what passes; owner is that of what is
+// held back.
+func (r *Router) perform(l *link, owner any, m *proto.Message, a Action, next func(*link, *proto.Message)) {
 	if a.drop || a.replaced && len(a.with) == 0 {
 		r.counts.dropped++
 	}
@@ -88,17 +92,13 @@ func (r *Router) perform(l *link, m *proto.Message, a Action, next func(*link, *
 				continue
 			}
 			held := clone(m)
-			r.counts.held++
-			r.after(a.delay, func() {
-				r.counts.held--
-				next(l, held)
-			})
+			r.holdBack(owner, a.delay, func() { next(l, held) })
 		}
 	}
 }
 
-// doom has a link cut when the event under way is done with. Nothing more is
-// taken from it or sent. Actor only.
+// doom has a link cut, behind what is queued, when the event under way is done with.
+// Nothing more is taken from it or sent. Actor only.
 func (r *Router) doom(l *link) {
 	l.closed = true
 	r.doomed = append(r.doomed, l)
@@ -286,7 +286,6 @@ type counters struct {
 	violations              []string
 	dropped, late, accepted int
 	faults                  int
-	held                    int
 }
 
 // Stats returns the numbers as they are now.
@@ -299,7 +298,7 @@ func (r *Router) Stats() Stats {
 func (r *Router) stats() Stats {
 	s := Stats{
 		Received: maps.Clone(r.counts.received), Sent: maps.Clone(r.counts.sent), Violations: append([]string(nil), r.counts.violations...),
-		Dropped: r.counts.dropped, Late: r.counts.late, Faults: r.counts.faults, Accepted: r.counts.accepted, Held: r.counts.held,
+		Dropped: r.counts.dropped, Late: r.counts.late, Faults: r.counts.faults, Accepted: r.counts.accepted, Held: len(r.held),
 		Links: len(r.open), Sessions: len(r.sessions),
 	}
 	for re := range maps.Values(r.realms) {

@@ -42,6 +42,7 @@ type link struct {
 	out     *transport.Batch
 	ending  bool                  // end the connection in order when out has been written
 	closing *transport.CloseError // how, if not just so
+	abrupt  bool                  // not in order: cut
 
 	// Actor only.
 
@@ -49,10 +50,15 @@ type link struct {
 	session *session // nil without one
 	login   *login   // the login under way
 	dirty   bool
-	closed  bool // cut, or about to be closed: nothing is sent any more
-	cutDone bool
+	closed  bool          // cut, or about to be closed: nothing is sent any more
+	lost    bool          // cut, or to be cut behind what is queued: there is no session, but for WithHalfOpen
+	down    bool          // torn is closed
 	late    []lateMessage // held back by Delay, in order
 	final   bool          // close when late is empty
+
+	lateTimer timer // of the first one of late
+	leaving   timer // of the session that WithHalfOpen keeps
+	patience  timer // of sever
 }
 
 // lateMessage is one that Delay holds back.
@@ -227,14 +233,18 @@ func (l *link) write() {
 	}
 }
 
-// end closes the connection in order.
+// end closes the connection in order, or has it cut.
 func (l *link) end() {
 	if !l.gate.wait(l.torn) {
 		return
 	}
 	l.mu.Lock()
-	closing := l.closing
+	closing, abrupt := l.closing, l.abrupt
 	l.mu.Unlock()
+	if abrupt {
+		l.router.mail.post(event{link: l, ended: true})
+		return
+	}
 	if closing != nil {
 		l.endWith(closing)
 		return
@@ -337,21 +347,56 @@ func (l *link) finish() {
 	l.touch()
 }
 
-// cut tears the link down, with the session on it. Actor only.
-func (l *link) cut() {
-	if l.cutDone {
+// sever cuts the link behind what is queued. Who does not read that is cut after
+// endTimeout. Actor only.
+func (l *link) sever() {
+	if l.lost {
 		return
 	}
-	l.cutDone, l.closed = true, true
-	l.late = nil
-	if d := l.router.cfg.halfOpen; d > 0 && l.session != nil {
-		l.login = nil
-		l.router.after(d, func() { l.router.leave(l) }) // there is no session any more if somebody noticed earlier
-	} else {
-		l.router.leave(l)
+	l.lose()
+	l.mu.Lock()
+	l.abrupt = true
+	l.mu.Unlock()
+	l.finish()
+	l.patience = l.router.after(time.Until(l.lastDue())+endTimeout, l.cut)
+}
+
+// lastDue is when Delay holds nothing back any more.
+func (l *link) lastDue() time.Time {
+	if n := len(l.late); n > 0 {
+		return l.late[n-1].due
 	}
-	l.state = proto.StateClosed
+	return time.Now()
+}
+
+// cut tears the link down, with the session on it. Actor only.
+func (l *link) cut() {
+	if l.down {
+		return
+	}
+	l.down = true
+	l.lose()
+	l.late = nil
+	l.lateTimer.stop()
+	l.patience.stop()
 	delete(l.router.open, l)
 	close(l.torn)
 	l.router.links.Go(func() { _ = l.conn.CloseNow() }) // in a goroutine: the actor does not wait
+}
+
+// lose takes the session off the link, with WithHalfOpen later. Nothing more is taken
+// from the link or sent. Actor only.
+func (l *link) lose() {
+	if l.lost {
+		return
+	}
+	l.lost, l.closed = true, true
+	l.router.drop(l)
+	if d := l.router.cfg.halfOpen; d > 0 && l.session != nil {
+		l.login = nil
+		l.leaving = l.router.after(d, func() { l.router.leave(l) })
+		return
+	}
+	l.router.leave(l)
+	l.state = proto.StateClosed
 }

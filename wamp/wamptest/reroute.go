@@ -22,9 +22,9 @@ func (d *dealer) reroutes(to *callee) bool {
 	return d.has(proto.CallReroute) && to.session.has(proto.Callee, proto.CallReroute)
 }
 
-// keep keeps the CALL while another callee may get it.
-func (d *dealer) keep(c *call, m *proto.Message) {
-	if c.reg.invoke != proto.Single && c.key == "" && d.reroutes(c.running[0].to) {
+// keep keeps the CALL that goes to a callee while another one may get it.
+func (d *dealer) keep(c *call, to *callee, m *proto.Message) {
+	if c.reg.invoke != proto.Single && c.key == "" && d.reroutes(to) {
 		c.first = clone(m)
 	}
 }

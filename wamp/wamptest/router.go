@@ -54,6 +54,7 @@ type Router struct {
 	delay    time.Duration
 	hook     Hook
 	refused  refusals
+	held     []*heldBack  // what is due first first
 	faults   []*Injection // oldest first
 	injected int          // how many there ever were
 	counts   counters
@@ -109,7 +110,9 @@ func (r *Router) Close() {
 		r.listeners.close()
 		r.do(func() {
 			r.closed, r.quiet = true, true
-			r.unmet()
+			for _, i := range r.faults {
+				i.unmet()
+			}
 			r.cutAll()
 			r.bury()
 		})
@@ -154,13 +157,13 @@ func (r *Router) Restart() {
 	})
 }
 
-// Cut tears down the link of a session without a goodbye. It reports whether
-// there was one.
+// Cut tears down the link of a session without a goodbye, at once: what is on its way
+// to the client may be lost with it. It reports whether there was one.
 func (r *Router) Cut(id proto.ID) bool {
 	return r.withSession(id, func(s *session) { s.link.cut() })
 }
 
-// CutAll tears down every link without a goodbye.
+// CutAll tears down every link as Cut does.
 func (r *Router) CutAll() { r.do(r.cutAll) }
 
 func (r *Router) cutAll() {
@@ -172,7 +175,7 @@ func (r *Router) cutAll() {
 // bury ends the sessions that WithHalfOpen keeps.
 func (r *Router) bury() {
 	for _, s := range sorted(r.sessions) {
-		if s.link.cutDone {
+		if s.link.lost {
 			r.leave(s.link)
 		}
 	}
@@ -298,9 +301,21 @@ func goroutineID() (id uint64) {
 	return id
 }
 
-// after runs f on the actor when d has passed.
-func (r *Router) after(d time.Duration, f func()) *time.Timer {
-	return time.AfterFunc(d, func() { r.mail.post(event{run: f}) })
+// timer is one of after. The zero timer is none.
+type timer struct{ *time.Timer }
+
+// stop lets go of what the timer runs. If that is on its way to the actor already, it
+// still runs.
+func (t timer) stop() {
+	if t.Timer != nil {
+		t.Stop()
+	}
+}
+
+// after runs f on the actor when d has passed. What keeps f alive is kept by the timer:
+// it is stopped when that is gone, unless it is short.
+func (r *Router) after(d time.Duration, f func()) timer {
+	return timer{time.AfterFunc(d, func() { r.mail.post(event{run: f}) })}
 }
 
 // run is the actor. Where a hook ends the goroutine, as t.Fatal does, another
@@ -343,7 +358,7 @@ func (r *Router) turn() (over bool) {
 		*e = event{}
 		r.next++
 		for n := 0; n < len(r.doomed); n++ { // the end of one can doom another
-			r.doomed[n].cut()
+			r.doomed[n].sever()
 		}
 		r.doomed = r.doomed[:0]
 	}

@@ -27,7 +27,7 @@ type session struct {
 	invocations   map[proto.ID]*invocation // it is the callee, by our request
 	testaments    []testament
 
-	unanswered proto.ID // the request under way whose answer a Fault loses
+	unanswered *proto.Message // the request under way whose answer a Fault loses
 }
 
 // has reports whether the client announced a feature in a role.
@@ -48,9 +48,12 @@ func (r *Router) receive(l *link, m *proto.Message) {
 		r.dispatch(l, m, fresh)
 		return
 	}
-	s := l.session
+	s, owner := l.session, any(l)
+	if s != nil {
+		owner = s
+	}
 	action := r.hook(&Exchange{Session: l.sessionID(), Message: m, Codec: l.codec})
-	r.perform(l, m, action, func(l *link, m *proto.Message) {
+	r.perform(l, owner, m, action, func(l *link, m *proto.Message) {
 		if l.session == s && m.Type.Traits().FromClient&l.state != 0 { // it may have been held back, or replaced
 			r.dispatch(l, m, fresh)
 		}
@@ -100,9 +103,10 @@ func (r *Router) judge(l *link, m *proto.Message) (fresh, ok bool) {
 	return true, true
 }
 
-// dispatch hands a message to whom it is for.
+// dispatch hands a message to whom it is for. One that was held back for a session that
+// WithHalfOpen keeps is done.
 func (r *Router) dispatch(l *link, m *proto.Message, fresh bool) {
-	if l.closed {
+	if l.closed && !l.lost {
 		return
 	}
 	switch m.Type {
@@ -123,8 +127,8 @@ func (r *Router) dispatch(l *link, m *proto.Message, fresh bool) {
 	}
 	r.unheeded(m)
 	s := l.session
-	if op, uri := r.requested(s, m); op != 0 {
-		if i := r.meets(s, op, uri); i != nil {
+	if op, uris := r.requested(s, m); op != 0 {
+		if i := r.meets(s, op, uris...); i != nil {
 			r.suffer(s, m, i)
 			return
 		}
@@ -223,6 +227,8 @@ func (r *Router) leave(l *link) {
 		return
 	}
 	l.session = nil
+	l.leaving.stop()
+	r.drop(s)
 	delete(r.sessions, s.id)
 	b := s.realm.broker
 	subs := b.leave(s) // first: it gets nothing more
@@ -249,7 +255,7 @@ func (r *Router) send(l *link, m *proto.Message, p *content) (err error) {
 		return r.deliver(l, m)
 	}
 	action := r.hook(&Exchange{Session: l.sessionID(), Sent: true, Message: m, Codec: l.codec})
-	r.perform(l, m, action, func(l *link, m *proto.Message) { err = r.deliver(l, m) })
+	r.perform(l, l, m, action, func(l *link, m *proto.Message) { err = r.deliver(l, m) })
 	return err
 }
 
@@ -267,7 +273,9 @@ func (r *Router) deliver(l *link, m *proto.Message) error {
 		due = l.late[n-1].due
 	}
 	l.late = append(l.late, lateMessage{due, clone(m)})
-	r.after(due.Sub(now), func() { l.release() })
+	if len(l.late) == 1 {
+		l.lateTimer = r.after(r.delay, l.release)
+	}
 	return nil
 }
 
@@ -276,9 +284,14 @@ func (l *link) release() {
 	now := time.Now()
 	for len(l.late) > 0 && !l.late[0].due.After(now) {
 		_ = l.queue(l.late[0].message)
+		l.late[0].message = nil
 		l.late = l.late[1:]
 	}
+	if len(l.late) > 0 {
+		l.lateTimer = l.router.after(l.late[0].due.Sub(now), l.release)
+	}
 	if l.final && len(l.late) == 0 {
+		l.final = false
 		l.finish()
 	}
 }

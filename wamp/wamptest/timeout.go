@@ -18,15 +18,13 @@ import (
 type limit struct {
 	span  time.Duration // 0: there is none
 	due   time.Time
-	timer *time.Timer
+	timer timer
 	round int // counts the times the timer was set or stopped
 }
 
 func (l *limit) stop() {
 	l.round++
-	if l.timer != nil {
-		l.timer.Stop()
-	}
+	l.timer.stop()
 }
 
 // begin reads the limit of a call. Crossbar takes it for seconds.

@@ -49,6 +49,7 @@ func open(t *testing.T, router *wamptest.Router) (shop *Shop, charges func() int
 	return shop, func() int { synctest.Wait(); return n }
 }
 
+// buy is what a customer does.
 func buy(t *testing.T, customer *wamp.Session, article string, options ...wamp.CallOption) (string, error) {
 	t.Helper()
 	return wamp.Call[string](t.Context(), customer, "com.example.shop.buy", wamp.Args(article), options...)
@@ -178,6 +179,49 @@ func TestDenied(t *testing.T) {
 		router.Inject(wamptest.Fault{Operation: wamptest.Subscribes, URI: "com.example.shop."})
 		if _, err := Start(t.Context(), "", "realm1", wamp.WithTransport(router.Dial)); !errors.Is(err, wamp.ErrNotAuthorized) {
 			t.Error(err)
+		}
+	})
+}
+
+// A bank that does not let the shop in: the customer learns it by an error of the shop.
+func TestBankDenies(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		router := wamptest.NewRouter(t)
+		open(t, router)
+		customer := join(t, router)
+		router.Inject(wamptest.Fault{Operation: wamptest.Calls, URI: "com.example.bank.charge"})
+		_, err := buy(t, customer, "tea")
+		var failed *wamp.Error
+		var why string
+		if !errors.As(err, &failed) || failed.URI != "com.example.shop.not_paid" || failed.Scan(&why) != nil || why != "wamp.error.not_authorized" {
+			t.Errorf("the bank denies: %v", err)
+		}
+	})
+}
+
+// What a caller learns of an error that a handler has got of another operation.
+func TestDeniedInAHandler(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		router := wamptest.NewRouter(t)
+		shop, _ := open(t, router)
+		clerk, customer := join(t, router), join(t, router)
+		wamp.Serve(t.Context(), clerk, "com.example.clerk.report", func(ctx context.Context, day string) (string, error) {
+			return day, shop.Report(ctx)
+		})
+		wamp.Serve(t.Context(), clerk, "com.example.clerk.report_or_say_why", func(ctx context.Context, day string) (string, error) {
+			if err := shop.Report(ctx); err != nil {
+				return "", wamp.Errorf(wamp.ErrNotAuthorized, "report of %s: %v", day, err)
+			}
+			return day, nil
+		})
+		router.Inject(wamptest.Fault{Operation: wamptest.Publishes, URI: "com.example.shop.sold"})
+		_, err := wamp.Call[string](t.Context(), customer, "com.example.clerk.report", wamp.Args("Monday"))
+		if !errors.Is(err, wamp.ErrRuntimeError) || errors.Is(err, wamp.ErrNotAuthorized) {
+			t.Errorf("masked: %v", err)
+		}
+		_, err = wamp.Call[string](t.Context(), customer, "com.example.clerk.report_or_say_why", wamp.Args("Monday"))
+		if !errors.Is(err, wamp.ErrNotAuthorized) {
+			t.Errorf("told: %v", err)
 		}
 	})
 }

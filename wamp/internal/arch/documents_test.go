@@ -157,7 +157,7 @@ func TestDocumentsNameWhatIsThere(t *testing.T) {
 }
 
 // The Go of docs/testing.md stands in the files of docs/examples/testing, whose tests run,
-// but for how deep it is indented; and what it names of the library is there.
+// but for how deep it is indented; and what it names of the library and of the tests is there.
 func TestTestingPageIsTested(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join(project, "docs", "examples", "testing", "*.go"))
 	if err != nil {
@@ -186,6 +186,11 @@ func TestTestingPageIsTested(t *testing.T) {
 	}
 	if n := len(doc.In("go")); n < 10 {
 		t.Errorf("only %d blocks were found", n)
+	}
+	for _, m := range regexp.MustCompile("`(Test[A-Z]\\w*)`").FindAllStringSubmatch(doc.text, -1) {
+		if !strings.Contains(strings.Join(code, ""), "\nfunc "+m[1]+"(") {
+			t.Errorf("docs/testing.md names %s, which is not there", m[1])
+		}
 	}
 	c, _ := compiler(t, nil)
 	room, err := c.Import(module + "/wamp/wamptest")

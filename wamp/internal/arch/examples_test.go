@@ -36,6 +36,7 @@ var showing = []shown{
 	{dir: "wamp/transport", least: 20, rest: []string{"Adopt", "Begin", "Bytes", "Discard", "Failed", "Fresh", "Message", "Next", "Prefer", "Reset",
 		"Size", "TryWriterOf", "Turn", "Worked", "Written"}},
 	{dir: "wamp/session", least: 5, only: []string{"Call", "Codec", "Context", "Encode", "Go", "Has"}},
+	{dir: "wamp/wamptest", least: 5, only: []string{"Inject", "LoseCallee", "Hits", "NewScript", "ListenWebSocket", "WithLogins", "WithFeatures", "SetHook", "Cut"}},
 	{dir: "wamp/proto", least: 8, only: []string{"Bool", "CheckURI", "Features", "Has", "ID", "Int", "MatchURI", "Names", "ParseFeature", "Str", "With"}},
 }
 
