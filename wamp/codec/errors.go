@@ -40,6 +40,11 @@ type fault string
 
 func (f fault) Error() string { return string(f) }
 
+// of returns the reason with the type that it is about.
+func (f fault) of(t reflect.Type) fault {
+	return fault(proto.Short(string(f) + " (" + t.String() + ")"))
+}
+
 const (
 	errUTF8    = fault(badUTF8)
 	errKey     = fault(badKey)

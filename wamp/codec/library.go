@@ -120,7 +120,7 @@ func writeError(err error) error {
 		default:
 			out.Reason = proto.Short(err.Error())
 		}
-		if e.GoType != nil && out.Reason != badKey {
+		if e.GoType != nil && e.GoType != reflect.TypeFor[any]() && out.Reason != badKey { // any is that of refWriter.any, which says the type itself
 			out.Reason = proto.Short(out.Reason + " (" + e.GoType.String() + ")")
 		}
 		if strings.Contains(out.Reason, "invalid UTF-8") {

@@ -266,13 +266,13 @@ func (w *refWriter) any(e *jsontext.Encoder, v any) error {
 	case roleURL:
 		return w.url(e, v.(*url.URL))
 	case roleTag:
-		return errIsTag
+		return errIsTag.of(t)
 	case roleInline:
 		return errInline
 	case roleError:
-		return errIsError
+		return errIsError.of(t)
 	case roleOdd:
-		return errOddKind
+		return errOddKind.of(t)
 	case roleBool, roleList, roleMap, roleStruct, roleJSON:
 		if isName(e.StackIndex(e.StackDepth())) && (role != roleJSON || !isKeyType(t)) {
 			return errKey

@@ -98,6 +98,8 @@ type Address struct {
 	request *url.URL // of the WebSocket handshake, nil for others
 }
 
+var errNoAddress = errors.New("no address")
+
 // ParseAddress understands the URL of a router:
 //
 //	ws://host:8080/ws       WebSocket, wss with TLS
@@ -111,6 +113,9 @@ type Address struct {
 // is the request's, "/" if there is nothing. The text of the error has no part
 // of a URL that may hold a password.
 func ParseAddress(rawURL string) (*Address, error) {
+	if strings.TrimSpace(rawURL) == "" {
+		return nil, errNoAddress
+	}
 	name, rest, _ := strings.Cut(rawURL, "://")
 	s, ok := schemeNamed(name)
 	if !ok {

@@ -12,6 +12,15 @@ import (
 	"github.com/connectanum/connectanum-go/wamp/transport"
 )
 
+// An environment variable that is not set is no odd scheme.
+func TestNoAddress(t *testing.T) {
+	for _, raw := range []string{"", " ", "\n"} {
+		if _, err := transport.ParseAddress(raw); err == nil || err.Error() != "no address" {
+			t.Errorf("%q: %v", raw, err)
+		}
+	}
+}
+
 func TestParseAddress(t *testing.T) {
 	for _, tt := range []struct{ raw, network, host, text string }{
 		{"ws://h:8080/ws?q#f", "tcp", "h:8080", "ws://h:8080/ws"},

@@ -2,7 +2,6 @@ package transport
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -59,7 +58,7 @@ type stop struct {
 // one is needed. One that is given twice counts once.
 func NewRotation(shuffle bool, opts DialOptions, addresses ...string) (*Rotation, error) {
 	if len(addresses) == 0 {
-		return nil, errors.New("no address")
+		return nil, errNoAddress
 	}
 	r := &Rotation{shuffle: shuffle}
 	known := map[string]bool{}
