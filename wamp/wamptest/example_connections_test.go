@@ -10,9 +10,9 @@ import (
 	"github.com/connectanum/connectanum-go/wamp/wamptest"
 )
 
-// A router that restarts has forgotten what was registered, and is not reached at first.
-// A service that reconnects registers again. CutAll cuts all connections too, of a router
-// that keeps what it knows of others, such as retained events.
+// A router that restarts has forgotten what was registered, and is not reached at first. A
+// service that reconnects registers again. CutAll breaks all connections too, and forgets
+// nothing but the sessions.
 func ExampleRouter_Restart() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
@@ -33,8 +33,8 @@ func ExampleRouter_Restart() {
 	// 42 <nil>
 }
 
-// The network breaks for everybody. Events that the router has retained are there when
-// they are back.
+// The network breaks for everybody, and the router stays: an event that it has retained is
+// still there when a session is back.
 func ExampleRouter_CutAll() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
@@ -83,8 +83,8 @@ func ExampleRouter_Kill() {
 	// com.example.no_longer_wanted
 }
 
-// The router shuts down in order, and is there again. A session that reconnects takes that
-// for a lost connection.
+// The router shuts down in order, and is there again. A plain session ends; one that
+// reconnects is back, and its service with it.
 func ExampleRouter_GoodbyeAll() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
@@ -178,7 +178,7 @@ func ExampleRouter_Delay() {
 }
 
 // The host of a service dies, and the router has not noticed: whoever takes its place
-// cannot register yet. A service that is to take over tries again for a while.
+// cannot register yet, and has to try again.
 func ExampleWithHalfOpen() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()

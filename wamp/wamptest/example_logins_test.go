@@ -3,15 +3,17 @@ package wamptest_test
 import (
 	"context"
 	"crypto/ed25519"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"net/http/cookiejar"
 	"strings"
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp"
 	"github.com/connectanum/connectanum-go/wamp/authn"
 	"github.com/connectanum/connectanum-go/wamp/authn/accept"
-	"github.com/connectanum/connectanum-go/wamp/proto"
 	"github.com/connectanum/connectanum-go/wamp/wamptest"
 )
 
@@ -149,61 +151,73 @@ func ExampleAnonymous() {
 	// true
 }
 
-// A listener with TLS, and clients that trust it.
-func ExampleLocalTLS() {
+// Clients with certificates. LocalIdentity makes one that vouches for itself.
+func ExampleTLS() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	router := wamptest.Start()
+	router := wamptest.Start(wamptest.WithLogins(wamptest.TLS(func(cert *x509.Certificate, _ string) (authid, role string, ok bool) {
+		return cert.Subject.CommonName, "device", true
+	})))
 	defer router.Close()
 	server, client, err := wamptest.LocalTLS()
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
+	cert, err := wamptest.LocalIdentity("thermometer")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	server.ClientAuth, server.ClientCAs = tls.RequireAndVerifyClientCert, x509.NewCertPool()
+	server.ClientCAs.AddCert(cert.Leaf)
+	client.Certificates = []tls.Certificate{cert}
 	address, err := router.ListenWebSocket("", wamptest.WithTLS(server))
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	fmt.Println(strings.HasPrefix(address, "wss://127.0.0.1:"))
 
-	_, err = wamp.Connect(ctx, address, "realm1")
-	fmt.Println("trusted without more:", err == nil)
-	session, err := wamp.Connect(ctx, address, "realm1", wamp.WithTLS(client))
+	session, err := wamp.Connect(ctx, address, "realm1", wamp.WithTLS(client), wamp.WithAuth(authn.TLS()))
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	defer session.Close(ctx)
-	fmt.Println(session.Details().Realm)
-	// Output:
-	// true
-	// trusted without more: false
-	// realm1
+	fmt.Println(session.Details().AuthID, "is", session.Details().AuthRole)
+	// Output: thermometer is device
 }
 
-// A RawSocket listener with TLS, as devices with little memory use it.
-func ExampleWithTLS() {
+// Clients that have logged in before are known by their cookies.
+func ExampleCookie() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	router := wamptest.Start()
+	users := wamptest.Ticket(func(authid, _ string) (ticket, role string, ok bool) {
+		return "secret", "user", authid == "ann"
+	})
+	router := wamptest.Start(wamptest.WithLogins(wamptest.Cookie(), users))
 	defer router.Close()
-	server, client, err := wamptest.LocalTLS()
+	address, err := router.ListenWebSocket("", wamptest.WithCookies())
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	address, err := router.ListenRawSocket("tcp", "", wamptest.WithTLS(server))
+
+	jar, err := cookiejar.New(nil)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	session, err := wamp.Connect(ctx, address, "realm1", wamp.WithTLS(client))
-	if err != nil {
-		fmt.Println(err)
-		return
+	for _, method := range []authn.Authenticator{authn.Ticket("ann", "secret"), authn.Cookie()} {
+		session, err := wamp.Connect(ctx, address, "realm1", wamp.WithCookieJar(jar), wamp.WithAuth(method))
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(session.Details().AuthID, session.Details().AuthProvider)
+		session.Close(ctx)
 	}
-	defer session.Close(ctx)
-	fmt.Println(strings.HasPrefix(address, "tcps://"), session.Details().Roles.Has(proto.Broker))
-	// Output: true true
+	// Output:
+	// ann static
+	// ann cookie
 }

@@ -32,8 +32,8 @@ func ExampleRouter_Refuse() {
 	// true false
 }
 
-// The router cannot check logins for a while. A service that was there before goes on
-// trying; in a test in fake time it would be a minute and not an hour that ends early.
+// The router cannot check logins for a while, here until the test says so. A service that
+// reconnects goes on trying.
 func ExampleRouter_RefuseFor() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()

@@ -8,13 +8,15 @@ import (
 	"time"
 
 	"github.com/connectanum/connectanum-go/wamp"
+	"github.com/connectanum/connectanum-go/wamp/codec"
 	"github.com/connectanum/connectanum-go/wamp/proto"
 	"github.com/connectanum/connectanum-go/wamp/seal"
+	"github.com/connectanum/connectanum-go/wamp/transport"
 	"github.com/connectanum/connectanum-go/wamp/wamptest"
 )
 
-// A service that answers by who calls gets to know that at one router, and not at Crossbar,
-// which tells the caller who has answered.
+// The same at two routers: a service that has to know who calls is not told at Crossbar,
+// even where the caller asks for it.
 func ExampleCrossbarQuirks() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
@@ -34,6 +36,23 @@ func ExampleCrossbarQuirks() {
 	// Output:
 	// true <nil>
 	// false <nil>
+}
+
+// A router that speaks JSON only.
+func ExampleWithProtocols() {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	router := wamptest.Start(wamptest.WithProtocols("wamp.2.json"))
+	defer router.Close()
+
+	session := connect(ctx, router)
+	defer session.Close(ctx)
+	fmt.Println(session.Details().Protocol)
+	_, err := wamp.Connect(ctx, "", "realm1", wamp.WithTransport(router.Dial), wamp.WithSerializers(codec.CBOR))
+	fmt.Println(errors.Is(err, transport.ErrNoProtocol))
+	// Output:
+	// wamp.2.json
+	// true
 }
 
 // What was published before a subscriber came.
@@ -88,8 +107,8 @@ func ExampleAnnounce() {
 	// true false
 }
 
-// A subscriber that does not keep up, at a router that drops what it has no room for. What
-// comes through are some of the ten events, and nobody is told of the others.
+// A subscriber that does not keep up, at a router that drops what it has no room for. Some
+// of the ten events arrive, and nobody is told of the others.
 func ExampleWithQueueLimit() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
