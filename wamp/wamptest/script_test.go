@@ -98,6 +98,12 @@ func TestScript(t *testing.T) {
 	})
 }
 
+// What ExampleScript shows does run.
+func TestScriptExamples(t *testing.T) {
+	synctest.Test(t, testSentAgain)
+	synctest.Test(t, testNotWAMP)
+}
+
 func TestScriptStalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		script := wamptest.NewScript(t, wamptest.Stall(), wamptest.Sleep(time.Minute), wamptest.Unstall(), wamptest.Expect(proto.Hello))

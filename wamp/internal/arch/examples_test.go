@@ -16,8 +16,11 @@ type shown struct {
 	// only used or named by an example is hard to find there.
 	own bool
 	// rest are functions and methods that need no example: only the engine and routers
-	// call them.
+	// call them, or they are one of many of a kind, such as the odd habits of routers.
 	rest []string
+	// at are names at which there is an example: of a package that has too much for one
+	// of each function, what users look for by its name.
+	at []string
 	// only, where it is set, are the ones that do need one: of a package that is the
 	// engine's, what users touch.
 	only []string
@@ -36,7 +39,20 @@ var showing = []shown{
 	{dir: "wamp/transport", least: 20, rest: []string{"Adopt", "Begin", "Bytes", "Discard", "Failed", "Fresh", "Message", "Next", "Prefer", "Reset",
 		"Size", "TryWriterOf", "Turn", "Worked", "Written"}},
 	{dir: "wamp/session", least: 5, only: []string{"Call", "Codec", "Context", "Encode", "Go", "Has"}},
-	{dir: "wamp/wamptest", least: 5, only: []string{"Inject", "LoseCallee", "Hits", "NewScript", "ListenWebSocket", "WithLogins", "WithFeatures", "SetHook", "Cut"}},
+	{dir: "wamp/wamptest", least: 60, rest: []string{"Await", "Binding", "Burst", "ChannelID", "Codec", "CutLink", "Do", "ExpectEnd",
+		"Features", "Hello", "Hold", "Last", "LenientIDs", "LoseWorker", "Receive", "Replace",
+		"Silence", "Sleep", "StallAll", "Stop", "Then", "UnstallAll", "WithBinaryAsText", "WithCallTrust",
+		"WithCompression", "WithFloatIDs", "WithForwardedOptions", "WithHistoryIgnoring", "WithInclusiveHistory", "WithKillReason", "WithLateChunks", "WithLimits",
+		"WithLooseJSON", "WithLostAborts", "WithMaxReceive", "WithOddWelcome", "WithPingHangUp", "WithPublicationTrust", "WithReceive", "WithSend",
+		"WithUpperCaseHistory", "WithWelcome", "WithoutDisclosure", "WithoutGoodbye", "WithoutRearm"},
+		at: []string{"Announce", "Anonymous", "CRA", "Cookie", "CrossbarQuirks", "Cryptosign", "Exchange_SetPayload",
+			"LocalTLS", "LoginFunc", "NewScript", "Router_Cut", "Router_CutAll", "Router_Delay", "Router_GoodbyeAll",
+			"Router_Inject", "Router_Kill", "Router_ListenWebSocket", "Router_LoseCallee", "Router_Refuse", "Router_RefuseDials", "Router_RefuseFor",
+			"Router_Restart", "Router_RevokeRegistration", "Router_RevokeSubscription", "Router_Send", "Router_Sessions", "Router_SetHook", "Router_Stall",
+			"Router_Stats", "Router_StopReading", "Router_WaitFor", "SCRAM", "Script", "TLS", "WithAccept",
+			"WithE2EE", "WithFeatures", "WithHalfOpen", "WithHistory", "WithHook", "WithLog", "WithLogins",
+			"WithMaxMessage", "WithProtocols", "WithQueueLimit", "WithRealms", "WithSharedIDs", "WithTLS", "WithURIs",
+			"WithoutInterrupt"}},
 	{dir: "wamp/proto", least: 8, only: []string{"Bool", "CheckURI", "Features", "Has", "ID", "Int", "MatchURI", "Names", "ParseFeature", "Str", "With"}},
 }
 
@@ -46,7 +62,7 @@ var showing = []shown{
 func TestEverythingHasAnExample(t *testing.T) {
 	unasked := map[string]bool{"Error": true, "Is": true, "Unwrap": true, "String": true, "Format": true, "LogValue": true, "MarshalText": true}
 	for _, p := range showing {
-		used, own, names := map[string]bool{}, map[string]bool{}, map[string]string{}
+		used, own, whole, names := map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]string{}
 		functions, there := map[string]bool{}, map[string]bool{}
 		for room, f := range parsed(t, filepath.Join("..", "..", "..", filepath.FromSlash(p.dir))) {
 			switch {
@@ -54,8 +70,9 @@ func TestEverythingHasAnExample(t *testing.T) {
 				usedIn(f, used)
 				for _, d := range f.Decls {
 					if fn, is := d.(*ast.FuncDecl); is {
-						name, _, _ := strings.Cut(strings.TrimPrefix(fn.Name.Name, "Example"), "_")
-						own[name] = true
+						full := strings.TrimPrefix(fn.Name.Name, "Example")
+						name, _, _ := strings.Cut(full, "_")
+						own[name], whole[full] = true, true
 					}
 				}
 			case !strings.HasSuffix(room, "_test.go"):
@@ -87,6 +104,11 @@ func TestEverythingHasAnExample(t *testing.T) {
 			}
 			if p.own && functions[name] && !own[name] {
 				t.Errorf("%s/%s: there is no Example%s", p.dir, file, name)
+			}
+		}
+		for _, name := range p.at {
+			if !whole[name] {
+				t.Errorf("%s: there is no Example%s", p.dir, name)
 			}
 		}
 		if !own[""] {
