@@ -36,7 +36,7 @@ func TestConnectRefuses(t *testing.T) {
 		options        []wamp.Option
 		want           string
 	}{
-		{"", "realm1", nil, "scheme"},
+		{"", "realm1", nil, "no address"},
 		{"127.0.0.1:8080", "realm1", nil, "URL"},
 		{"localhost:8080", "realm1", nil, "scheme"},
 		{"http://127.0.0.1:8080/ws", "realm1", nil, "scheme"},
