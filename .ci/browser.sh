@@ -38,11 +38,7 @@ node_test() { GOOS=js GOARCH=wasm timeout -k 30 600 go test -count=1 -short -tim
 node_test ./wamp/transport ./wamp/proto ./wamp/seal ./wamp/internal/flow ./wamp/internal/passthru ./wamp/internal/ring
 node_test -skip "^($sockets|$long)\$" ./wamp
 
-if [ -z "${CROSSBAR:-}" ]; then
-  export VENV=${VENV:-${XDG_CACHE_HOME:-$HOME/.cache}/wamp-interop/venv}
-  bash "$rig/setup.sh"
-  export CROSSBAR=$VENV/bin/crossbar
-fi
+pinned_crossbar
 echo "--- what docs/cookbook.md says of the page"
 numbers() { sed -E 's/[0-9]+/N/g'; } # which differ from one to the next
 printed 'go run ./docs/examples/browser -once' | numbers >"$out/want"

@@ -7,11 +7,7 @@
 . "$(dirname "$0")/lib.sh"
 need python3 setsid flock
 rig=$PWD/testdata/interop
-if [ -z "${CROSSBAR:-}" ]; then
-  export VENV=${VENV:-${XDG_CACHE_HOME:-$HOME/.cache}/wamp-interop/venv}
-  bash "$rig/setup.sh"
-  export CROSSBAR=$VENV/bin/crossbar
-fi
+pinned_crossbar
 NODE=$(mktemp -d "${TMPDIR:-/tmp}/wamp-interop.XXXXXX")
 export NODE
 over() {

@@ -18,3 +18,9 @@ each() { # command: in this module, and then in each of the nested ones
 printed() { # COMMAND: what docs/cookbook.md says that it prints, the block of text behind it
   awk -v cmd="    $1" '$0 == cmd { here = 1; next } here && /^```text$/ { on = 1; next } on && /^```$/ { exit } on' docs/cookbook.md
 }
+pinned_crossbar() { # CROSSBAR is the pinned one, which is installed once into the user's cache folder, unless it is set
+  [ -z "${CROSSBAR:-}" ] || return 0
+  export VENV=${VENV:-${XDG_CACHE_HOME:-$HOME/.cache}/wamp-interop/venv}
+  bash testdata/interop/setup.sh
+  export CROSSBAR=$VENV/bin/crossbar
+}

@@ -21,6 +21,8 @@ trap over EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
+pinned_crossbar
+
 # A proxy of files: what git has of this module, without the modules inside of it.
 python3 - "$out/proxy" "$module" <<'PY'
 import json, os, subprocess, sys, zipfile
@@ -109,11 +111,6 @@ both() {
 mapfile -t lines <../own.sh
 both "${lines[@]}"
 
-if [ -z "${CROSSBAR:-}" ]; then
-  export VENV=${VENV:-${XDG_CACHE_HOME:-$HOME/.cache}/wamp-interop/venv}
-  bash "$(dirname "$readme")/testdata/interop/setup.sh"
-  CROSSBAR=$VENV/bin/crossbar
-fi
 grep -qxF 'crossbar/bin/pip install crossbar' ../crossbar.sh && [ "$(wc -l <../crossbar.sh)" = 4 ] || fail "the lines that start a Crossbar are others than this check expects"
 mapfile -t lines < <(sed -n 's,^crossbar/bin/crossbar ,,p' ../crossbar.sh)
 echo "--- crossbar ${lines[0]}; crossbar ${lines[1]}"
