@@ -11,28 +11,14 @@ import (
 	"github.com/connectanum/connectanum-go/wamp/wamptest"
 )
 
-// rows returns the rows of the table behind a marker, as cells without their spaces.
-func (doc document) rows(t *testing.T, marker string) (out [][]string) {
+// rowsOf are those of a table of the README.
+func rowsOf(t *testing.T, marker string) [][]string {
 	t.Helper()
-	_, text, ok := strings.Cut(doc.Text, "\n<!-- "+marker+":")
-	if !ok {
-		t.Fatalf("%s has no marker %q", doc.Name, marker)
+	rows, err := readDocument(t, "README.md").Table(marker)
+	if err != nil {
+		t.Fatal(err)
 	}
-	_, text, _ = strings.Cut(text, "-->\n")
-	for line := range strings.Lines(text) {
-		if !strings.HasPrefix(line, "|") {
-			break
-		}
-		cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), " | ")
-		for i := range cells {
-			cells[i] = strings.TrimSpace(cells[i])
-		}
-		out = append(out, cells)
-	}
-	if len(out) < 4 {
-		t.Fatalf("%s: only %d rows behind %q", doc.Name, len(out), marker)
-	}
-	return out[2:]
+	return rows
 }
 
 // What the README says of the features of wamptest is what that router announces;
@@ -49,7 +35,7 @@ func TestRouterTable(t *testing.T) {
 		return roles.Features(proto.Broker).Has(f) || roles.Features(proto.Dealer).Has(f)
 	}
 	seen := map[string]bool{}
-	for _, row := range readDocument(t, "README.md").rows(t, "routers") {
+	for _, row := range rowsOf(t, "routers") {
 		name := strings.Trim(row[1], "`")
 		f, ok := proto.ParseFeature(name)
 		if !ok || f.String() != name || seen[name] {
@@ -84,7 +70,7 @@ func TestPerformanceTable(t *testing.T) {
 		t.Fatal("docs/benchmarks.md has no table for WebSocket")
 	}
 	table, _, _ = strings.Cut(table, "\n### ")
-	for _, row := range readDocument(t, "README.md").rows(t, "performance") {
+	for _, row := range rowsOf(t, "performance") {
 		line := regexp.MustCompile(`(?m)^\| ` + regexp.QuoteMeta(row[0]) + ` \| .*$`).FindString(table)
 		cells := strings.Split(line, " | ")
 		if len(cells) < 10 {

@@ -113,6 +113,30 @@ func Read(root, name string) (*Document, error) {
 	return Parse(name, string(text))
 }
 
+// Table returns the rows of the table behind a comment that begins with marker and a
+// colon, but for its head, as cells without the spaces around them.
+func (d *Document) Table(marker string) (rows [][]string, err error) {
+	_, text, ok := strings.Cut(d.Text, "\n<!-- "+marker+":")
+	if !ok {
+		return nil, fmt.Errorf("%s has no marker %q", d.Name, marker)
+	}
+	_, text, _ = strings.Cut(text, "-->\n")
+	for line := range strings.Lines(text) {
+		if !strings.HasPrefix(line, "|") {
+			break
+		}
+		cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), " | ")
+		for i := range cells {
+			cells[i] = strings.TrimSpace(cells[i])
+		}
+		rows = append(rows, cells)
+	}
+	if len(rows) < 4 {
+		return nil, fmt.Errorf("%s: only %d rows behind %q", d.Name, len(rows), marker)
+	}
+	return rows[2:], nil
+}
+
 // In are the blocks of a language.
 func (d *Document) In(language string) (out []string) {
 	for _, f := range d.Fences {

@@ -1,6 +1,7 @@
 package documents_test
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -83,6 +84,26 @@ func TestCheck(t *testing.T) {
 		wrong, err := c.Check(test.snippet)
 		if len(wrong) != test.wrong || (err == nil) != test.isGo {
 			t.Errorf("%s\n%v, %v", test.snippet.Text, wrong, err)
+		}
+	}
+}
+
+func TestTable(t *testing.T) {
+	const head = "# Title\n\n<!-- prices: held by a test -->\n| what | cents |\n|---|--:|\n"
+	read := func(text string) ([][]string, error) {
+		doc, err := documents.Parse("page.md", text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return doc.Table("prices")
+	}
+	rows, err := read(head + "| tea |  250 |\n| `a` or b | 3 |\n\n| other | 1 |\n")
+	if want := [][]string{{"tea", "250"}, {"`a` or b", "3"}}; err != nil || !reflect.DeepEqual(rows, want) {
+		t.Errorf("%q, %v", rows, err)
+	}
+	for _, text := range []string{head + "| tea | 250 |\n", "# Title\n\n| what |\n|---|\n| tea |\n| milk |\n"} {
+		if rows, err := read(text); err == nil {
+			t.Errorf("%q in\n%s", rows, text)
 		}
 	}
 }
