@@ -1,16 +1,14 @@
 package arch_test
 
 import (
-	"errors"
-	"go/ast"
-	"go/parser"
-	"go/token"
-	"go/types"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/connectanum/connectanum-go/wamp/internal/documents"
 )
 
 // Each snippet of the cookbook can be pasted into the program at the top of the page: that
@@ -27,7 +25,6 @@ func TestCookbookSnippetsCanBePasted(t *testing.T) {
 	if program == "" {
 		t.Fatal("there is no program to paste into")
 	}
-	fset := token.NewFileSet()
 	c, _ := compiler(t, nil)
 	var snippets []string
 	for _, s := range doc.Snippets() {
@@ -35,18 +32,12 @@ func TestCookbookSnippetsCanBePasted(t *testing.T) {
 			snippets = append(snippets, s.Text)
 		}
 	}
-	check := func(text string) (wrong []error) {
-		file, err := parser.ParseFile(fset, page, text, parser.SkipObjectResolution)
+	check := func(text string) []error {
+		wrong, err := c.Check(documents.Snippet{Name: page, Text: text, Program: true})
 		if err != nil {
 			return []error{err}
 		}
-		cfg := types.Config{Importer: c, Error: func(err error) {
-			if e := (types.Error{}); !errors.As(err, &e) || !strings.HasSuffix(e.Msg, "imported and not used") {
-				wrong = append(wrong, err)
-			}
-		}}
-		_, _ = cfg.Check("main", fset, []*ast.File{file}, nil)
-		return wrong
+		return slices.DeleteFunc(wrong, func(err error) bool { return strings.HasSuffix(err.Error(), "imported and not used") })
 	}
 	used := program
 	for _, snippet := range snippets {
@@ -71,7 +62,7 @@ func TestCookbookSnippetsCanBePasted(t *testing.T) {
 // Each program among the examples has its recipe, and each recipe names its program before
 // it shows anything, and the command behind it.
 func TestCookbookHasEveryExample(t *testing.T) {
-	text := readDocument(t, "docs/cookbook.md").text
+	text := readDocument(t, "docs/cookbook.md").Text
 	var folders []string
 	for _, parent := range []string{"docs/examples", "wamp/otelwamp/examples"} {
 		entries, err := os.ReadDir(filepath.Join(project, parent))

@@ -25,19 +25,13 @@ import (
 // project is where the project begins.
 var project = filepath.Join("..", "..", "..")
 
-// document is a file in Markdown.
-type document struct {
-	*documents.Document
-	text string
-}
-
-func readDocument(t *testing.T, name string) document {
+func readDocument(t *testing.T, name string) *documents.Document {
 	t.Helper()
 	doc, err := documents.Read(project, name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return document{doc, doc.Text}
+	return doc
 }
 
 // allDocuments are those of the project.
@@ -187,7 +181,7 @@ func TestTestingPageIsTested(t *testing.T) {
 	if n := len(doc.In("go")); n < 10 {
 		t.Errorf("only %d blocks were found", n)
 	}
-	for _, m := range regexp.MustCompile("`(Test[A-Z]\\w*)`").FindAllStringSubmatch(doc.text, -1) {
+	for _, m := range regexp.MustCompile("`(Test[A-Z]\\w*)`").FindAllStringSubmatch(doc.Text, -1) {
 		if !strings.Contains(strings.Join(code, ""), "\nfunc "+m[1]+"(") {
 			t.Errorf("docs/testing.md names %s, which is not there", m[1])
 		}
@@ -198,7 +192,7 @@ func TestTestingPageIsTested(t *testing.T) {
 		t.Fatal(err)
 	}
 	router := types.NewMethodSet(types.NewPointer(room.Scope().Lookup("Router").Type()))
-	for _, m := range regexp.MustCompile(`\brouter\.([A-Z]\w*)`).FindAllStringSubmatch(doc.text, -1) {
+	for _, m := range regexp.MustCompile(`\brouter\.([A-Z]\w*)`).FindAllStringSubmatch(doc.Text, -1) {
 		if router.Lookup(room, m[1]) == nil {
 			t.Errorf("docs/testing.md names %s, which is not there", m[0])
 		}
@@ -210,7 +204,7 @@ func TestTestingPageIsTested(t *testing.T) {
 func TestFeaturesAreInThePrimer(t *testing.T) {
 	type row struct{ refused, goesOn bool }
 	found := map[string]row{} // by role and feature
-	for line := range strings.Lines(readDocument(t, "docs/wamp.md").text) {
+	for line := range strings.Lines(readDocument(t, "docs/wamp.md").Text) {
 		cells := strings.Split(line, " | ")
 		if len(cells) != 3 {
 			continue
@@ -270,7 +264,7 @@ func TestReadme(t *testing.T) {
 		t.Fatal(err)
 	}
 	version := regexp.MustCompile(`(?m)^go (1\.\d+)`).FindStringSubmatch(string(mod))
-	if version == nil || !strings.Contains(doc.text, "It needs Go "+version[1]+".") {
+	if version == nil || !strings.Contains(doc.Text, "It needs Go "+version[1]+".") {
 		t.Errorf("go.mod says %v", version)
 	}
 	var seen []string

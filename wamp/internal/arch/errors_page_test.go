@@ -138,7 +138,7 @@ func TestErrorsPage(t *testing.T) {
 	doc := readDocument(t, "docs/errors.md")
 	var page []string
 	listed := map[string]bool{}
-	for _, r := range rows(doc.text) {
+	for _, r := range rows(doc.Text) {
 		switch r.header {
 		case "Text":
 			page = append(page, spans(r.cells[0])...)
@@ -203,7 +203,7 @@ func TestErrorsPageNames(t *testing.T) {
 	doc := readDocument(t, "docs/errors.md")
 	_, _, packages := speeches(t)
 	uris := map[string]string{}
-	for _, r := range rows(doc.text) {
+	for _, r := range rows(doc.Text) {
 		if r.header == "Constant" {
 			uris[spans(r.cells[0])[0]] = spans(r.cells[1])[0]
 		}
@@ -219,7 +219,7 @@ func TestErrorsPageNames(t *testing.T) {
 			if _, is := o.(*types.Func); is || !o.Exported() || !isError(o.Type()) || name != "wamp" && same(packages["wamp"].Scope().Lookup(id), o) {
 				continue
 			}
-			if find(doc.text, short+id, 0) < 0 {
+			if find(doc.Text, short+id, 0) < 0 {
 				t.Errorf("%s%s is missing", short, id)
 			}
 			if c, is := o.(*types.Const); is {
@@ -229,7 +229,7 @@ func TestErrorsPageNames(t *testing.T) {
 				delete(uris, short+id)
 			}
 		}
-		for _, m := range regexp.MustCompile(`\b`+p.Name()+`\.([A-Z]\w*)`).FindAllStringSubmatch(doc.text, -1) {
+		for _, m := range regexp.MustCompile(`\b`+p.Name()+`\.([A-Z]\w*)`).FindAllStringSubmatch(doc.Text, -1) {
 			method, _, _ := types.LookupFieldOrMethod(packages["wamp"].Scope().Lookup("Session").Type(), true, p, m[1])
 			if p.Scope().Lookup(m[1]) == nil && (name != "wamp/session" || method == nil) { // session is what examples call a Session
 				t.Errorf("the page names %s, which is not there", m[0])

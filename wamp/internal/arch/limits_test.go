@@ -43,7 +43,7 @@ func TestLimitsOfProduction(t *testing.T) {
 		}
 	}
 	comments["WithLimits"] += comments["Limits"]
-	_, text, _ := strings.Cut(readDocument(t, "docs/production.md").text, "\n## Limits\n")
+	_, text, _ := strings.Cut(readDocument(t, "docs/production.md").Text, "\n## Limits\n")
 	text, _, _ = strings.Cut(text, "\n## ")
 	rows := limitRow.FindAllStringSubmatch(text, -1)
 	if len(rows) < 10 {

@@ -250,7 +250,7 @@ func TestProseNamesWhatIsThere(t *testing.T) {
 
 // Every module that this one and those inside of it require has its row in docs/design.md.
 func TestDependenciesAreExplained(t *testing.T) {
-	_, page, found := strings.Cut(readDocument(t, "docs/design.md").text, "\n## Dependencies\n")
+	_, page, found := strings.Cut(readDocument(t, "docs/design.md").Text, "\n## Dependencies\n")
 	if !found {
 		t.Fatal("docs/design.md has no section Dependencies")
 	}
