@@ -128,7 +128,9 @@ func (s *Session) RTT() RTT { return s.eng.RTT() }
 
 // States returns a channel of the session's states: the present one at once,
 // then each that follows. A state that has not been read when the next comes is
-// replaced by it, so that the latest is never missed.
+// replaced by it, so that the latest is never missed. A connection that is back
+// before its loss has been read is seen as [Joined] alone, with another id in the
+// Details.
 //
 // ctx governs the channel. The session closes it when ctx ends, and after the
 // state [Closed]. With a nil ctx it is closed at once.

@@ -94,7 +94,7 @@ func cancelled(ctx context.Context, session *wamp.Session) error {
 	if err != nil {
 		return err
 	}
-	for n, err := range wamp.Stream[int](ctx, session, "com.example.count", wamp.Args(1_000_000), wamp.Progressive()) {
+	for n, err := range wamp.Stream[int](ctx, session, "com.example.count", wamp.Args(100_000_000), wamp.Progressive()) {
 		if err != nil {
 			return err
 		}
@@ -140,12 +140,12 @@ func publish(ctx context.Context, session *wamp.Session, sub *wamp.Subscription,
 func comeBack(ctx context.Context, session *wamp.Session, sub *wamp.Subscription) error {
 	say("waiting:   stop the server, or the router, and start it again")
 	session.Publish(ctx, "com.example.shown", wamp.Args(said)) // for the terminal of the server
-	lost := false
+	id, lost := session.ID(), false
 	for state := range session.States(ctx) {
 		switch {
-		case state.Phase == wamp.Joined && lost:
-			lost = false
-			say("back:      session %d", session.ID())
+		case state.Phase == wamp.Joined && state.Details.Session != id: // it is another one
+			id, lost = state.Details.Session, false
+			say("back:      session %d", id)
 			if err := publish(ctx, session, sub, "hello again"); err != nil {
 				return err
 			}

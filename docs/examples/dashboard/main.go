@@ -135,17 +135,9 @@ func run(ctx context.Context) error {
 	}
 
 	fmt.Println("A lost connection: the subscriptions come back, the first event says that some may be missing:")
-	watch, forget := context.WithCancel(ctx)
-	defer forget()
-	states, lost := session.States(watch), false
-	router.Cut(session.ID())
-	for st := range states {
-		lost = lost || st.Phase == wamp.Reconnecting
-		if lost && st.Phase == wamp.Joined {
-			break
-		}
-	}
-	for session.Healthy() != nil { // until the subscriptions are back too
+	before := session.ID()
+	router.Cut(before)
+	for session.ID() == before || session.Healthy() != nil { // until the subscriptions are back too
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}

@@ -232,9 +232,11 @@ func endedBy(ctx context.Context, err error) error {
 	return err
 }
 
-// tellStates tells of lost connections and of new ones, until ctx ends.
+// tellStates tells of lost connections and of new ones, until ctx ends: also of one that is
+// back before the loss could be told.
 func (t *tool) tellStates(ctx context.Context, s *wamp.Session) {
 	var lost time.Time
+	id := s.ID()
 	for state := range s.States(ctx) {
 		switch state.Phase {
 		case wamp.Reconnecting:
@@ -243,10 +245,14 @@ func (t *tool) tellStates(ctx context.Context, s *wamp.Session) {
 				t.note("wamp: %s; connecting again", bare(state.Cause))
 			}
 		case wamp.Joined:
-			if !lost.IsZero() {
+			switch {
+			case !lost.IsZero():
 				t.note("wamp: connected again after %v", time.Since(lost).Round(time.Millisecond))
-				lost = time.Time{}
+			case state.Details.Session != id:
+				t.note("wamp: connection lost; connecting again")
+				t.note("wamp: connected again at once")
 			}
+			lost, id = time.Time{}, state.Details.Session
 		}
 	}
 }
