@@ -285,7 +285,7 @@ func TestCallTimes(t *testing.T) {
 		return context.Cause(ctx)
 	})
 	b.expect(b.run("call", "com.example.wait", "--timeout", "50ms"), exitTimeout, "", "com.example.wait")
-	b.expect(b.run("call", "com.example.wait", "--max-time", "100ms"), exitTimeout, "", "com.example.wait") // here or at the router, whoever is first
+	b.expect(b.run("call", "com.example.wait", "--max-time", "2s"), exitTimeout, "", "com.example.wait") // here or at the router, whoever is first
 	b.expect(b.run("call", "com.example.wait", "--max-time", "-1s"), exitUsage, "", "negative")
 }
 

@@ -19,8 +19,10 @@ sed -i "s/$with/" "$1"`)
 	c.waits(`the editor has   "realm": "lab"`)
 	for n := 1; n < 4; n++ {
 		c.types("\x03")
-		for strings.Count(c.screen.String(), "taken") < n {
-			time.Sleep(time.Millisecond)
+		for end := time.Now().Add(patience); strings.Count(c.screen.String(), "taken") < n; time.Sleep(time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("not taken: %s", c.screen.String())
+			}
 		}
 	}
 	c.types("realm/world\n")

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/connectanum/connectanum-go/wamp"
 )
@@ -19,13 +20,16 @@ func (p *started) probed(by *wamp.Session) {
 		}
 		_ = probe.Unsubscribe(p.Context())
 		select {
-		case l := <-p.lines:
+		case l, more := <-p.lines:
+			if !more {
+				p.Fatal("it has ended")
+			}
 			if hasAll(l, []string{"added topic com.example.probe"}) {
 				return
 			}
 		case <-p.Context().Done():
 			p.Fatal("nothing is told")
-		default:
+		case <-time.After(5 * time.Millisecond): // no more than it can keep up with
 		}
 	}
 }

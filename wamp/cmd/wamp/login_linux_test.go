@@ -37,7 +37,7 @@ func TestPrompt(t *testing.T) {
 	p.ends(exitInterrupted)
 	tty.types(t, "shown") // the terminal echoes again
 	tty.screen.waitFor(t, "shown")
-	p, _ = at("--max-time", "100ms")
+	p, _ = at("--max-time", "2s")
 	p.ends(exitTimeout)
 
 	// standard input is something else: the terminal is asked all the same

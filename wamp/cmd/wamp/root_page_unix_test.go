@@ -3,6 +3,7 @@
 package main
 
 import (
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -57,7 +58,23 @@ func (b *bench) pageProcedures() {
 // to either stream. One that ends with & goes on beside those behind it, from what it says first.
 func play(b *bench, transcript string) {
 	var all syncBuffer
-	want := ""
+	// One pipe for all of them, which keeps the order in which they write.
+	r, w, err := os.Pipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	copied := make(chan struct{})
+	go func() { // ends when nobody has w any more
+		defer close(copied)
+		_, _ = io.Copy(&all, r)
+	}()
+	b.Cleanup(func() { // behind those that end the commands
+		_ = w.Close()
+		<-copied
+		_ = r.Close()
+	})
+	want, ended := "", 0
+	said := func() string { return strings.ReplaceAll(all.String(), "\x00", "") }
 	for _, step := range strings.Split("\n"+transcript, "\n$ ")[1:] {
 		line, says, _ := strings.Cut(step, "\n")
 		if says != "" && !strings.HasSuffix(says, "\n") {
@@ -68,7 +85,7 @@ func play(b *bench, transcript string) {
 		c := b.command()
 		sh := exec.CommandContext(b.Context(), "sh", "-c", line)
 		sh.Env = append(c.Env, "PATH="+filepath.Dir(program)+":"+os.Getenv("PATH"))
-		sh.Stdout, sh.Stderr = &all, &all
+		sh.Stdout, sh.Stderr = w, w
 		sh.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 		if err := sh.Start(); err != nil {
 			b.Fatal(err)
@@ -84,11 +101,15 @@ func play(b *bench, transcript string) {
 		})
 		if !beside {
 			wait(b, over)
+			_, _ = w.Write([]byte{0}) // behind all that it has written
+			ended++
 		}
-		for end := time.Now().Add(patience); strings.Count(all.String(), "\n") < strings.Count(want, "\n") && time.Now().Before(end); {
-			time.Sleep(time.Millisecond)
+		for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(time.Millisecond) {
+			if strings.Count(all.String(), "\x00") == ended && strings.Count(said(), "\n") >= strings.Count(want, "\n") {
+				break
+			}
 		}
-		if got := all.String(); alike(got) != alike(want) {
+		if got := said(); alike(got) != alike(want) {
 			b.Fatalf("behind %s it is\n%s\nand not\n%s", line, got, want)
 		}
 	}

@@ -189,7 +189,7 @@ func TestRouterLogIsNotRead(t *testing.T) {
 			b := newBench(t)
 			c := b.command("router", "--listen", "127.0.0.1:0", "--log", "-o", "raw")
 			if name == "out of time" {
-				c.Args = append(c.Args, "--max-time", "4s")
+				c.Args = append(c.Args, "--max-time", "10s")
 			}
 			out, err := c.StdoutPipe()
 			if err != nil {

@@ -30,7 +30,7 @@ func TestProgressBar(t *testing.T) {
 	}()
 	stdin := func() *strings.Reader {
 		var in strings.Builder
-		for n := range 100_000 {
+		for n := range 2_000 {
 			fmt.Fprintln(&in, n)
 		}
 		return strings.NewReader(in.String())
@@ -58,7 +58,7 @@ func TestProgressBar(t *testing.T) {
 			t.Fatalf("%s: %q", name, tty.screen.String())
 		}
 		if name == "stdin" {
-			tty.screen.waitFor(t, "wamp: published 100000 events")
+			tty.screen.waitFor(t, "wamp: published 2000 events")
 		}
 		if name == "count" {
 			tty.screen.waitFor(t, "/20")

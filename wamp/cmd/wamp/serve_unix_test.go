@@ -340,7 +340,7 @@ func TestServeEnds(t *testing.T) {
 		"interrupted": {script: "trap '' INT; sleep 300 & echo $$ $! >PIDS; wait", flags: "--grace=200ms", signals: 1},
 		"killed":      {script: "trap '' INT; sleep 300 & echo $$ $! >PIDS; wait", signals: 2},
 		"lost":        {script: "echo $$ >PIDS; sleep 300", flags: "--no-reconnect", during: func(b *bench, _ *started) { b.router.CutAll() }},
-		"max time":    {script: "echo $$ >PIDS; sleep 300", flags: "--max-time=700ms --grace=100ms"},
+		"max time":    {script: "echo $$ >PIDS; sleep 300", flags: "--max-time=4s --grace=100ms"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/connectanum/connectanum-go/wamp"
 	"github.com/connectanum/connectanum-go/wamp/proto"
@@ -24,7 +25,7 @@ func (b *bench) traced(args ...string) *started {
 		select {
 		case <-s.lines:
 			done = true
-		default:
+		case <-time.After(5 * time.Millisecond): // no more than it can keep up with
 		}
 	}
 	return s
@@ -123,13 +124,16 @@ func traceRestart(t *testing.T, b *bench) {
 		}
 		_ = probe.Unsubscribe(ctx)
 		select {
-		case l := <-tr.lines:
+		case l, more := <-tr.lines:
+			if !more {
+				t.Fatal("it has ended")
+			}
 			if hasAll(l, []string{"subscribe topic com.example.behind by ", fmt.Sprint(b.peer.ID())}) {
 				return
 			}
 		case <-ctx.Done():
 			t.Fatal("nothing is told")
-		default:
+		case <-time.After(5 * time.Millisecond):
 		}
 	}
 }
