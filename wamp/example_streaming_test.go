@@ -124,7 +124,7 @@ func ExampleForwardTimeout() {
 		return
 	}
 
-	short, stop := context.WithTimeout(ctx, 20*time.Millisecond)
+	short, stop := context.WithTimeout(ctx, 200*time.Millisecond)
 	defer stop()
 	_, err = session.Call(short, "com.example.work", wamp.Args()).Final()
 	fmt.Println("timeout:", errors.Is(err, wamp.ErrTimeout))

@@ -141,8 +141,9 @@ func ExampleSession_Call_cancel() {
 	defer done()
 	session, closeAll := newSession(ctx)
 	defer closeAll()
-	stopped := make(chan error, 1)
+	started, stopped := make(chan struct{}), make(chan error, 1)
 	_, err := session.Handle(ctx, "com.example.work", func(ctx context.Context, _ *wamp.Invocation) error {
+		close(started)
 		<-ctx.Done() // work that ends when it is cancelled
 		stopped <- context.Cause(ctx)
 		return ctx.Err()
@@ -152,10 +153,13 @@ func ExampleSession_Call_cancel() {
 		return
 	}
 
-	callCtx, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
+	callCtx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	_, err = session.Call(callCtx, "com.example.work", wamp.Args()).Final()
-	fmt.Println(errors.Is(err, context.DeadlineExceeded))
+	call := session.Call(callCtx, "com.example.work", wamp.Args())
+	<-started
+	cancel()
+	_, err = call.Final()
+	fmt.Println(errors.Is(err, context.Canceled))
 
 	var interrupt *wamp.Interrupt
 	fmt.Println(errors.As(<-stopped, &interrupt), interrupt.Mode)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/connectanum/connectanum-go/wamp"
 	"github.com/connectanum/connectanum-go/wamp/proto"
@@ -78,6 +79,7 @@ func TestLargePayloadsStay(t *testing.T) {
 // was made in between waits for it, each as it was.
 func TestLargePayloadsAgain(t *testing.T) {
 	const size = 600_000
+	const away = 50 * time.Millisecond // so that its state is seen, and the publishes are made in between
 	r := wamptest.NewRouter(t)
 	overSockets(t, r, func(t *testing.T, sc scheme, address string, options []wamp.Option) {
 		if sc.name != "ws" && sc.name != "tcp" && sc.name != "wss" {
@@ -85,7 +87,7 @@ func TestLargePayloadsAgain(t *testing.T) {
 		}
 		for _, c := range serializers {
 			other := connect(t, address, options...)
-			s := connect(t, address, append([]wamp.Option{wamp.WithSerializers(c), wamp.WithReconnect(wamp.Backoff{Min: 1, Max: 1})}, options...)...)
+			s := connect(t, address, append([]wamp.Option{wamp.WithSerializers(c), wamp.WithReconnect(wamp.Backoff{Min: away, Max: away})}, options...)...)
 			came, seen := make(chan string, 9), sync.OnceFunc(func() { r.Cut(s.ID()) })
 			handle(t, other, "com.example.work", func(_ context.Context, inv *wamp.Invocation) error {
 				var got string

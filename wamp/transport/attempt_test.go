@@ -77,12 +77,14 @@ func silent(net.Conn) {}
 // anyHint is for dialFails.
 const anyHint = "any"
 
-// dialFails dials and checks what the error says. A kernel under load may drop a SYN, even
-// on the loopback interface, and sends it again after a second: then it dials again.
+// dialFails dials and checks what the error says. A machine under load may not get as far
+// as it should within wait, and may drop a SYN, even on the loopback interface, which it
+// sends again after a second: then it dials again, with more time.
 func dialFails(t *testing.T, rawURL string, opts transport.WebSocketOptions, wait time.Duration, phase, hint string) error {
 	t.Helper()
 	var err error
 	var failed *transport.DialError
+	var as bool // it should be
 	for try := range 3 {
 		ctx, cancel := context.WithTimeout(t.Context(), wait)
 		defer cancel()
@@ -94,14 +96,15 @@ func dialFails(t *testing.T, rawURL string, opts transport.WebSocketOptions, wai
 		if !errors.As(err, &failed) {
 			t.Fatalf("%v: no DialError", err)
 		}
-		if late := failed.Phase == transport.PhaseDial && errors.Is(err, context.DeadlineExceeded); !late || phase == transport.PhaseDial {
+		hinted := hint == anyHint || strings.Contains(failed.Hint, hint) && (hint != "" || failed.Hint == "")
+		if as = failed.Phase == phase && hinted; as || !errors.Is(err, context.DeadlineExceeded) {
 			break
 		}
 		t.Logf("try %d: %v", try+1, err)
+		wait = min(4*wait, patience)
 	}
 	u, _ := url.Parse(rawURL)
-	if failed.Phase != phase || hint != anyHint && (!strings.Contains(failed.Hint, hint) || hint == "" && failed.Hint != "") ||
-		!strings.HasPrefix(err.Error(), u.Scheme+"://") || !strings.Contains(err.Error(), ": "+phase+": ") {
+	if !as || !strings.HasPrefix(err.Error(), u.Scheme+"://") || !strings.Contains(err.Error(), ": "+phase+": ") {
 		t.Errorf("phase %q, hint %q: want %q, %q: %v", failed.Phase, failed.Hint, phase, hint, err)
 	}
 	return err
@@ -328,7 +331,7 @@ func TestDialOfEndlessAnswer(t *testing.T) {
 				sent <- n
 			})
 			dialFails(t, "ws://"+ln.Addr().String()+"/ws", transport.WebSocketOptions{}, patience, transport.PhaseWebSocket, anyHint)
-			if n := <-sent; n > 8<<20 { // the sockets hold some
+			if n := <-sent; n > 48<<20 { // the sockets hold some, up to 36 MiB by the defaults of Linux
 				t.Errorf("%d bytes were read", n)
 			}
 		})

@@ -270,11 +270,16 @@ func TestPingFlood(t *testing.T) {
 					got.Add(1)
 				}
 			})
+			// Millions of them fit into the sockets of some kernels: it may take as long as
+			// they come.
+			stands := time.Now().Add(patience)
+			for last := int64(0); got.Load() != pings.Load() && time.Now().Before(stands); time.Sleep(time.Millisecond) {
+				if n := got.Load(); n != last {
+					last, stands = n, time.Now().Add(patience)
+				}
+			}
 			if err := within(t, wrote, "Write of the peer"); err != nil {
 				t.Fatal(err)
-			}
-			for ctx = bound(t); got.Load() != pings.Load() && ctx.Err() == nil; {
-				time.Sleep(time.Millisecond)
 			}
 			if got.Load() != pings.Load() {
 				t.Errorf("%d pongs for %d pings", got.Load(), pings.Load())
@@ -370,6 +375,7 @@ func TestPingAfterALatePong(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), d)
 		return background(func() error { return c.Ping(ctx) }), cancel
 	}
+	const joins = 100 * time.Millisecond // more than enough for a Ping to begin
 	expect := func() []byte {
 		_ = peer.SetReadDeadline(time.Now().Add(patience))
 		first, p, err := r.next()
@@ -378,17 +384,17 @@ func TestPingAfterALatePong(t *testing.T) {
 		}
 		return p
 	}
-	first, cancel := ping(20 * time.Millisecond)
-	defer cancel()
+	first, cancel := ping(patience)
 	early := expect()
-	if err := within(t, first, "Ping"); !errors.Is(err, context.DeadlineExceeded) {
+	cancel()
+	if err := within(t, first, "Ping"); !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}
 	second, cancel := ping(patience)
 	defer cancel()
 	third, cancel := ping(patience)
 	defer cancel()
-	time.Sleep(20 * time.Millisecond) // both wait
+	time.Sleep(joins) // both wait
 	_, _ = peer.Write(frame(false, 0x8a, early))
 	late := expect() // one ping for both
 	select {
@@ -405,13 +411,13 @@ func TestPingAfterALatePong(t *testing.T) {
 		}
 	}
 	// A pong that comes within the time is a sign of life, whose ever it is.
-	first, cancel = ping(20 * time.Millisecond)
-	defer cancel()
+	first, cancel = ping(patience)
 	early = expect()
+	cancel()
 	within(t, first, "Ping")
-	second, cancel = ping(200 * time.Millisecond)
+	second, cancel = ping(10 * joins)
 	defer cancel()
-	time.Sleep(10 * time.Millisecond)
+	time.Sleep(joins)
 	_, _ = peer.Write(frame(false, 0x8a, early))
 	if err := within(t, second, "Ping"); err != nil {
 		t.Errorf("Ping: %v, though a pong has come", err)

@@ -22,7 +22,7 @@ func TestCloseWithEndedContext(t *testing.T) {
 		wait := send(t, client, []byte("last words"))
 		mustRead(t, server, []byte("last words"))
 		wait()
-		for _, reading := range []bool{true, false} {
+		closes := func(reading bool) error {
 			clientReads := make(<-chan error)
 			if reading {
 				clientReads = readAll(client)
@@ -33,16 +33,26 @@ func TestCloseWithEndedContext(t *testing.T) {
 			if d := time.Since(start); d > 3*time.Second {
 				t.Errorf("Close took %v", d)
 			}
-			var ce *transport.CloseError
-			if err := within(t, ends, "Read"); !errors.As(err, &ce) || ce.Code != k.code {
-				t.Errorf("the peer read %v, want a CloseError with code %d", err, k.code)
-			}
+			err := within(t, ends, "Read")
 			if reading {
 				if err := within(t, clientReads, "Read"); !errors.Is(err, net.ErrClosed) {
 					t.Errorf("own Read: %v", err)
 				}
 			}
 			client, server = k.connect(t, k.proto)
+			return err
+		}
+		for _, reading := range []bool{true, false} {
+			var ce *transport.CloseError
+			var err error
+			for range 3 { // there are 50 ms for the last words; a machine under load may take longer
+				if err = closes(reading); errors.As(err, &ce) {
+					break
+				}
+			}
+			if ce == nil || ce.Code != k.code {
+				t.Errorf("the peer read %v, want a CloseError with code %d", err, k.code)
+			}
 		}
 		// One that cannot be said is not waited for.
 		done := stall(client)
@@ -79,7 +89,11 @@ func TestTimedOutPingsLeaveNoGoroutine(t *testing.T) {
 			for range 20 {
 				count(50)
 			}
-			if n := runtime.NumGoroutine() - before; n > 3 {
+			n := runtime.NumGoroutine() - before
+			for end := time.Now().Add(patience); n > 3 && time.Now().Before(end); n = runtime.NumGoroutine() - before {
+				time.Sleep(time.Millisecond) // those of contexts are on their way out
+			}
+			if n > 3 {
 				t.Errorf("%d goroutines more", n)
 			}
 			ends := echo(server)

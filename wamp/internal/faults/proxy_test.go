@@ -211,7 +211,15 @@ func TestRefuses(t *testing.T) {
 	if _, err := net.Dial("tcp", p.Addr()); !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Errorf("shut: %v", err)
 	}
-	if err := p.Open(); err != nil {
+	err = p.Open()
+	for range 100 { // somebody else may have the port for a while
+		if err == nil {
+			break
+		}
+		time.Sleep(50 * time.Millisecond)
+		err = p.Open()
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	if c, err = net.Dial("tcp", p.Addr()); err != nil {

@@ -122,7 +122,9 @@ func TestProxyBlackHole(t *testing.T) {
 				}
 				return wamptest.Pass()
 			}))
-			l := newLineTo(t, r, kind, wamp.WithKeepalive(k), wamp.WithOutbound(1<<20))
+			// States that nobody has read are replaced: it is away for a while each time.
+			away := wamp.WithReconnect(wamp.Backoff{Min: 50 * time.Millisecond, Max: 50 * time.Millisecond})
+			l := newLineTo(t, r, kind, wamp.WithKeepalive(k), wamp.WithOutbound(1<<20), away)
 			ld := l.begin(t)
 			l.works(t)
 			for _, tt := range []struct {
