@@ -31,26 +31,54 @@ func (c *crosses) handle(procedure string, h wamp.Handler, options ...wamp.Regis
 	known(c.t, c.there, procedure)
 }
 
-// heard collects the events that come to a subscription there within a moment, and has
-// them published.
+// heard collects the events that come to a subscription there, and has them published.
+// Events of another topic, which cross, tell when the other node knows the subscriptions,
+// and when there is no more to come.
 func (c *crosses) heard(topic string, publish func(), options ...wamp.SubscribeOption) (numbers []int) {
 	c.t.Helper()
-	sub, err := c.there.Subscribe(c.there.Context(), topic, options...)
-	if err != nil {
-		c.t.Fatal(err)
+	subscribe := func(topic string, options ...wamp.SubscribeOption) <-chan wamp.Event {
+		sub, err := c.there.Subscribe(c.there.Context(), topic, options...)
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		return sub.Events()
 	}
-	time.Sleep(500 * time.Millisecond) // until the other node knows it; nothing tells
+	events := subscribe(topic, options...)
+	mark := c.uri + ".mark"
+	marks := subscribe(mark)
+	ctx := limit(c.t)
+	tell := time.NewTicker(100 * time.Millisecond)
+	defer tell.Stop()
+	for known := false; !known; {
+		select {
+		case <-tell.C:
+			c.publish(mark, 0)
+		case <-marks:
+			known = true
+		case <-ctx.Done():
+			c.t.Fatal("no event has crossed")
+		}
+	}
+	time.Sleep(200 * time.Millisecond) // the other one was first, but nothing tells
 	publish()
+	c.publish(mark, 1)
+	var quiet <-chan time.Time // behind the last mark
 	for {
 		select {
-		case ev := <-sub.Events():
+		case ev := <-events:
 			var n int
 			if err := ev.Scan(&n); err != nil {
 				c.t.Error(err)
 			}
 			numbers = append(numbers, n)
-		case <-time.After(500 * time.Millisecond):
+		case ev := <-marks:
+			if n := 0; ev.Scan(&n) == nil && n == 1 {
+				quiet = time.After(200 * time.Millisecond)
+			}
+		case <-quiet:
 			return numbers
+		case <-ctx.Done():
+			c.t.Fatal("the last mark has not crossed")
 		}
 	}
 }
@@ -126,15 +154,16 @@ var crossings = []struct {
 		return fmt.Sprint(n, " results")
 	}},
 	{"a cancel", "interrupts the callee", func(c *crosses) string {
-		ended := make(chan error, 1)
+		running, ended := make(chan struct{}), make(chan error, 1)
 		c.handle(c.uri, func(ctx context.Context, _ *wamp.Invocation) error {
+			close(running)
 			<-ctx.Done()
 			ended <- context.Cause(ctx)
 			return ctx.Err()
 		})
 		ctx, cancel := context.WithCancel(limit(c.t))
 		results := c.there.Call(ctx, c.uri, wamp.Args())
-		time.Sleep(200 * time.Millisecond)
+		<-running
 		cancel()
 		_, err := results.Final()
 		select {
@@ -195,9 +224,8 @@ var crossings = []struct {
 	}},
 	{"a sealed event", "does not cross", func(c *crosses) string {
 		here, there := c.sealed()
-		got := (&crosses{t: c.t, here: here, there: there}).heard("com.interop.box.crossing.event", func() {
-			(&crosses{t: c.t, here: here}).publish("com.interop.box.crossing.event", 1)
-		})
+		box := &crosses{t: c.t, here: here, there: there, uri: c.uri} // which is not sealed
+		got := box.heard("com.interop.box.crossing.event", func() { box.publish("com.interop.box.crossing.event", 1) })
 		return map[bool]string{true: "does not cross"}[len(got) == 0]
 	}},
 	{"events of a topic, in their order", "as at one node", func(c *crosses) string {
@@ -234,7 +262,7 @@ var crossings = []struct {
 		if _, err := c.here.Handle(c.here.Context(), c.uri, echo, wamp.Match(wamp.Prefix)); err != nil {
 			return err.Error()
 		}
-		time.Sleep(500 * time.Millisecond)
+		c.handle(strings.Replace(c.uri, ".crossing", ".mark", 1), echo) // the next one is known
 		_, err := c.there.Call(limit(c.t), c.uri+".one", wamp.Args()).Final()
 		return map[bool]string{true: "is not there"}[errors.Is(err, wamp.ErrNoSuchProcedure)]
 	}},
