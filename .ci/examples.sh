@@ -46,7 +46,7 @@ for program in "$out"/programs/*; do
   for signal in INT TERM; do
     for moment in 0.02 0.1 0.5; do # the first may come before there is anybody to hear it
       got=0
-      TMPDIR=$out/left timeout --foreground --preserve-status -k 10 -s $signal $moment "$program" >"$out/said" 2>&1 || got=$?
+      TMPDIR=$out/left timeout --foreground --preserve-status -k 60 -s $signal $moment "$program" >"$out/said" 2>&1 || got=$?
       case $got in
         0 | 1 | 130 | 143) ;;
         *) cat "$out/said"; fail "$name ended with code $got, when it got SIG$signal after $moment s" ;;

@@ -120,11 +120,12 @@ sed -i "s/\"port\": 8080/\"interface\": \"127.0.0.1\", \"port\": $port/; s/\"por
 [ "$(grep -c '"interface": "127.0.0.1"' node/.crossbar/config.json)" = 2 ] || fail "the node of crossbar init has other ports than 8080 and 8081"
 setsid "$CROSSBAR" ${lines[1]} >../crossbar.out 2>&1 </dev/null &
 crossbar=$!
-for _ in $(seq 150); do
+for _ in $(seq 600); do
   ! grep -q NODE_BOOT_COMPLETE ../crossbar.out || break
   kill -0 "$crossbar" 2>/dev/null || { cat ../crossbar.out >&2; fail "crossbar ${lines[1]}"; }
   sleep 0.2
 done
+grep -q NODE_BOOT_COMPLETE ../crossbar.out || { cat ../crossbar.out >&2; fail "crossbar ${lines[1]} is not up in two minutes"; }
 mapfile -t lines <../run.sh
 both "${lines[@]}"
 "$CROSSBAR" stop --cbdir node/.crossbar >/dev/null 2>&1

@@ -119,7 +119,7 @@ func run(ctx context.Context) error {
 	fmt.Println("  out of time:", late)
 
 	fmt.Println("The connection is lost between question and answer:")
-	delay.Store(int64(100 * time.Millisecond))
+	delay.Store(int64(300 * time.Millisecond))
 	_, err = lose(router, client, func() (Receipt, error) { return order(Order{"e", 1}) })
 	var unknown *wamp.OutcomeUnknown
 	lost := errors.As(err, &unknown)
@@ -149,7 +149,7 @@ func wanted(as bool, err error) error {
 
 // lose cuts the connection of the client in the middle of a call.
 func lose(router *wamptest.Router, client *wamp.Session, call func() (Receipt, error)) (Receipt, error) {
-	cut := time.AfterFunc(30*time.Millisecond, func() { router.Cut(client.ID()) })
+	cut := time.AfterFunc(100*time.Millisecond, func() { router.Cut(client.ID()) })
 	defer cut.Stop()
 	return call()
 }

@@ -200,9 +200,10 @@ func (v *visit) run(ctx context.Context) error {
 // until waits until the page has a line that begins so.
 func (v *visit) until(ctx context.Context, word string) error {
 	for {
-		lines, err := v.lines(ctx)
-		if err != nil {
-			return err
+		lines, told := v.lines(ctx)
+		// A page that is being loaded may take another place in the middle of the question.
+		if refused := (*refusal)(nil); told != nil && !errors.As(told, &refused) {
+			return told
 		}
 		for ; v.shown < len(lines); v.shown++ {
 			line := lines[v.shown]
@@ -217,7 +218,7 @@ func (v *visit) until(ctx context.Context, word string) error {
 			}
 		}
 		if err := pause(ctx); err != nil {
-			return fmt.Errorf("the page has not come to %q: %w", word, err)
+			return errors.Join(fmt.Errorf("the page has not come to %q: %w", word, err), told)
 		}
 	}
 }
@@ -409,6 +410,11 @@ func (t *tab) attach(ctx context.Context, stderr io.Reader, address string) erro
 	return nil
 }
 
+// refusal is an error of the DevTools.
+type refusal struct{ method, message string }
+
+func (r *refusal) Error() string { return r.method + ": " + r.message }
+
 // call calls a method of the DevTools.
 func (t *tab) call(ctx context.Context, method string, params map[string]any, result any) error {
 	t.id++
@@ -439,7 +445,7 @@ func (t *tab) call(ctx context.Context, method string, params map[string]any, re
 		switch {
 		case answer.ID != t.id: // an event
 		case answer.Error != nil:
-			return fmt.Errorf("%s: %s", method, answer.Error.Message)
+			return &refusal{method, answer.Error.Message}
 		default:
 			return json.Unmarshal(answer.Result, result)
 		}
