@@ -31,6 +31,9 @@ func (c *crosses) handle(procedure string, h wamp.Handler, options ...wamp.Regis
 	known(c.t, c.there, procedure)
 }
 
+// mark is a name that no pattern of the row matches.
+func (c *crosses) mark() string { return strings.Replace(c.uri, ".crossing.", ".mark.", 1) }
+
 // heard collects the events that come to a subscription there, and has them published.
 // Events of another topic, which cross, tell when the other node knows the subscriptions,
 // and when there is no more to come.
@@ -44,7 +47,7 @@ func (c *crosses) heard(topic string, publish func(), options ...wamp.SubscribeO
 		return sub.Events()
 	}
 	events := subscribe(topic, options...)
-	mark := c.uri + ".mark"
+	mark := c.mark()
 	marks := subscribe(mark)
 	ctx := limit(c.t)
 	tell := time.NewTicker(100 * time.Millisecond)
@@ -262,7 +265,7 @@ var crossings = []struct {
 		if _, err := c.here.Handle(c.here.Context(), c.uri, echo, wamp.Match(wamp.Prefix)); err != nil {
 			return err.Error()
 		}
-		c.handle(strings.Replace(c.uri, ".crossing", ".mark", 1), echo) // the next one is known
+		c.handle(c.mark(), echo) // the next one is known
 		_, err := c.there.Call(limit(c.t), c.uri+".one", wamp.Args()).Final()
 		return map[bool]string{true: "is not there"}[errors.Is(err, wamp.ErrNoSuchProcedure)]
 	}},
