@@ -111,7 +111,7 @@ def main():
     kept = root / "a" / "rig.json"
     if kept.exists():
         wanted = json.loads(kept.read_text())["ports"][0]
-    cluster = Cluster(root, mknode.ports(wanted, 10), link)
+    cluster = Cluster(root, mknode.ports(wanted, root, 10), link)
     cluster.single("a", cluster.base, "b", cluster.base + 5)
     cluster.single("b", cluster.base + 3, "a", cluster.base + 2)
     cluster.proxied()

@@ -6,7 +6,7 @@ usage: mknode.py NODEDIR [PORTBASE [proxy]]
 With proxy it is the node of node/proxy.yaml.in: a proxy worker before two router workers, without logins and TLS. Five ports in a row are used. A node that is started again keeps its ports. Where a port is taken, five free ones are
 looked for, so two runs on one machine do not meet.
 """
-import datetime, ipaddress, json, pathlib, random, socket, string, sys
+import datetime, fcntl, ipaddress, json, os, pathlib, random, socket, string, sys, tempfile, time
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -17,7 +17,8 @@ here = pathlib.Path(__file__).resolve().parent.parent
 PORTS = 5
 
 
-def free(base, n):
+def free(base, n, owner):
+    """They are nobody's, nor those of a node that is about to start: that takes up to two minutes."""
     for port in range(base, base + n):
         s = socket.socket()
         s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -27,17 +28,30 @@ def free(base, n):
             return False
         finally:
             s.close()
+    with open(pathlib.Path(tempfile.gettempdir()) / f"wamp-interop-{os.getuid()}.ports", "a+") as kept:
+        fcntl.flock(kept, fcntl.LOCK_EX)
+        kept.seek(0)
+        now = time.time()
+        try:
+            promised = [p for p in json.loads(kept.read()) if p["owner"] != owner and now - p["at"] < 120]
+        except ValueError:  # nobody's, yet
+            promised = []
+        mine = {"owner": owner, "first": base, "n": n, "at": now}
+        if any(p["first"] < base + n and base < p["first"] + p["n"] for p in promised):
+            return False
+        kept.truncate(0)
+        kept.write(json.dumps(promised + [mine]))
     return True
 
 
-def ports(wanted, n=PORTS):
-    """The first of n free ports in a row, the wanted one if they are free."""
-    if free(wanted, n):
+def ports(wanted, owner, n=PORTS):
+    """The first of n free ports in a row, the wanted one if they are free, for the folder that is their owner."""
+    if free(wanted, n, str(owner)):
         return wanted
     print(f"ports {wanted} to {wanted + n - 1} are not all free, looking for others", file=sys.stderr)
     for _ in range(200):  # below the range that the kernel gives to outgoing connections
         base = random.randrange(18100, 32000, n)
-        if free(base, n):
+        if free(base, n, str(owner)):
             return base
     sys.exit(f"no {n} free ports in a row")
 
@@ -148,7 +162,7 @@ def main():
     wanted = int(sys.argv[2]) if len(sys.argv) > 2 else 18080
     if rig.exists():
         wanted = json.loads(rig.read_text())["ports"][0]
-    base = ports(wanted)
+    base = ports(wanted, node)
     text, told = (proxy if sys.argv[3:] == ["proxy"] else router)(node, base)
     for sock in told["sockets"]:
         pathlib.Path(sock).unlink(missing_ok=True)
