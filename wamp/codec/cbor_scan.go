@@ -144,12 +144,8 @@ func (f cborFormat) skipTag(s *scan, pos, depth int) (int, string) {
 		return pos, cborFault(s.data, pos)
 	}
 	end, bad := f.skip(s, next, depth)
-	switch {
-	case bad != "":
-	case tag == cborBig || tag == cborBigNegative:
+	if bad == "" && (tag == cborBig || tag == cborBigNegative) {
 		s.long = max(s.long, end-next)
-	case tag > cborBigNegative && tag != cborSelf:
-		s.tag = true
 	}
 	return end, bad
 }

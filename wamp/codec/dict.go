@@ -1,6 +1,8 @@
 package codec
 
 import (
+	"slices"
+
 	"github.com/connectanum/connectanum-go/wamp/proto"
 )
 
@@ -30,6 +32,9 @@ func dict(f format, raw []byte) (d proto.Dict, pos int, bad string) {
 		v, at, bad := f.plain(raw, start)
 		if bad != "" {
 			return nil, at, bad
+		}
+		if holdsTag(v) {
+			return nil, start, badTag
 		}
 		pos = end
 		d = append(d, proto.Entry{Key: intern(key), Value: v})
@@ -96,10 +101,9 @@ func looseKey(f format, s *scan, start, end int) (key []byte, why string) {
 	return key, ""
 }
 
-// looseValue decodes a value. A tag that nobody knows makes it another value
-// than the one that was meant.
+// looseValue decodes a value. A tag that nobody knows, or that is of something else than it
+// says, makes it another value than the one that was meant.
 func looseValue(f format, s *scan, start, end int) any {
-	s.tag = false
 	at, bad := f.skip(s, start, 1)
 	switch {
 	case !s.take(2):
@@ -107,17 +111,36 @@ func looseValue(f format, s *scan, start, end int) any {
 	case bad != "":
 	case at != end:
 		bad = badChar
-	case s.tag:
-		bad = badTag
 	}
 	if bad != "" {
 		return proto.Unreadable(bad)
 	}
 	v, _, bad := f.plain(s.data, start)
+	if bad == "" && holdsTag(v) {
+		bad = badTag
+	}
 	if bad != "" {
 		return proto.Unreadable(bad)
 	}
 	return v
+}
+
+// holdsTag reports whether a value has a Tag in it, which options have no use for and
+// which cannot be sent on.
+func holdsTag(v any) bool {
+	switch v := v.(type) {
+	case Tag:
+		return true
+	case []any:
+		return slices.ContainsFunc(v, holdsTag)
+	case map[string]any:
+		for _, v := range v {
+			if holdsTag(v) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // keyIndex finds the key of a dict that comes twice: by looking at each while

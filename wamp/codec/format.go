@@ -91,7 +91,6 @@ type scan struct {
 	data  []byte
 	elems int  // how many values may still come
 	depth int  // how deep they may nest
-	tag   bool // a tag or extension that is not known was met
 	whole bool // JSON: a number with a fraction or an exponent was met that may be an integer
 	ints  bool // keys that are integers were met
 	keys  bool // JSON: keys in WAMP's form of binary are a fault

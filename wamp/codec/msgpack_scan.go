@@ -154,9 +154,6 @@ func (f msgpackFormat) skip(s *scan, pos, depth int) (int, string) {
 		if n++; n > rest {
 			return pos, badTruncated
 		}
-		if _, known := mpTimestamp(data[next], data[next+1:next+int(n)]); !known {
-			s.tag = true
-		}
 	}
 	return next + int(n), ""
 }

@@ -171,6 +171,17 @@ func TestUnreadableOptions(t *testing.T) {
 		{codec.CBOR, "83 1832 01 a1 615f d82af5", nil, proto.OddDetail, "unknown tag"},
 		{codec.CBOR, "83 1832 01 a2 615f d82af5 6178 01", proto.Dict{{Key: "x", Value: int64(1)}}, proto.OddDetail, "unknown tag"},
 		{codec.CBOR, "83 1832 01 a1 615f c100", proto.Dict{{Key: "_", Value: "1970-01-01T00:00:00Z"}}, 0, ""},
+		{codec.CBOR, "83 1832 01 a1 615f c14130", nil, proto.OddDetail, "unknown tag"},
+		{codec.CBOR, "83 1832 01 a1 615f c001", nil, proto.OddDetail, "unknown tag"},
+		{codec.CBOR, "83 1832 01 a1 615f c11b7fffffffffffffff", nil, proto.OddDetail, "unknown tag"},
+		{codec.CBOR, "83 1832 01 a1 615f c482016161", nil, proto.OddDetail, "unknown tag"},
+		{codec.CBOR, "83 1832 01 a1 615f 8201c14130", nil, proto.OddDetail, "unknown tag"},
+		{codec.CBOR, "83 1832 01 a1 615f 81a16161c001", nil, proto.OddDetail, "unknown tag"},
+		{codec.CBOR, "83 1832 01 a1 615f c1c14130", nil, proto.OddDetail, "unknown tag"},
+		{codec.CBOR, "83 1832 01 a1 68 70726f6772657373 c14130", nil, proto.OddProgress, "unknown tag"},
+		{codec.CBOR, "83 1832 01 a1 615f c482206130", nil, proto.OddDetail, "unknown tag"},
+		{codec.CBOR, "83 1832 01 a1 615f c4822118 6e", proto.Dict{{Key: "_", Value: "1.10"}}, 0, ""},
+		{codec.CBOR, "83 1832 01 a1 615f d82550000102030405060708090a0b0c0d0e0f", proto.Dict{{Key: "_", Value: "00010203-0405-0607-0809-0a0b0c0d0e0f"}}, 0, ""},
 		{codec.CBOR, "83 1832 01 a1 615f d9d9f700", proto.Dict{{Key: "_", Value: int64(0)}}, 0, ""},
 		{codec.CBOR, "83 1832 01 a1 615f c249010000000000000000", proto.Dict{{Key: "_", Value: new(big.Int).Lsh(big.NewInt(1), 64)}}, 0, ""},
 		{codec.CBOR, "83 1832 01 a1 615f c26161", nil, proto.OddDetail, "big number"},
@@ -181,6 +192,9 @@ func TestUnreadableOptions(t *testing.T) {
 		{codec.CBOR, "83 1832 01 bf 80 80 ff", nil, proto.OddDetail, noKeys},
 		{codec.MsgPack, "93 32 01 81 a8 70726f6772657373 a1ff", nil, proto.OddProgress, "UTF-8"},
 		{codec.MsgPack, "93 32 01 81 a8 70726f6772657373 d40100", nil, proto.OddProgress, "unknown tag or extension"},
+		{codec.MsgPack, "93 32 01 81 a15f 9201d40100", nil, proto.OddDetail, "unknown tag or extension"},
+		{codec.MsgPack, "93 32 01 81 a15f 81a161d40100", nil, proto.OddDetail, "unknown tag or extension"},
+		{codec.MsgPack, "93 32 01 81 a15f d4ff00", nil, proto.OddDetail, "unknown tag or extension"},
 		{codec.MsgPack, "93 32 01 81 a15f d6ff00000000", proto.Dict{{Key: "_", Value: "1970-01-01T00:00:00Z"}}, 0, ""},
 		{codec.MsgPack, "93 32 01 82 05 01 a8 70726f6772657373 c3", proto.Dict{{Key: "progress", Value: true}}, proto.OddDetail, noKeys},
 		{codec.MsgPack, "93 32 01 81 a15f 81a1ff01", nil, proto.OddDetail, ""},
@@ -188,6 +202,9 @@ func TestUnreadableOptions(t *testing.T) {
 		{codec.MsgPack, "93 32 01 81 a15f c1", nil, proto.OddDetail, ""},
 	} {
 		raw := rawOf(t, tt.c, tt.raw)
+		if err := tt.c.NewParser(strict).Parse(raw, new(proto.Message)); (err == nil) != (tt.what == 0) {
+			t.Errorf("%s %s: a strict parser says %v", tt.c.Name(), tt.raw, err)
+		}
 		p := tt.c.NewParser(codec.Limits{})
 		for range 2 {
 			var m proto.Message
