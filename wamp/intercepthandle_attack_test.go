@@ -190,7 +190,11 @@ func TestInterceptGoexitCostsOneEvent(t *testing.T) {
 			return nil
 		})))
 		sub := subscribe(t, s, "com.topic")
-		go publish(t, join(t, r), "com.topic", 1, 6)
+		published := make(chan struct{})
+		go func() {
+			defer close(published)
+			publish(t, join(t, r), "com.topic", 1, 6)
+		}()
 		got := 0
 		for range sub.Events() {
 			if got++; got == 4 {
@@ -200,6 +204,7 @@ func TestInterceptGoexitCostsOneEvent(t *testing.T) {
 		if got != 4 {
 			t.Errorf("%d of 4 events, and Err is %v", got, sub.Err())
 		}
+		<-published
 	})
 }
 

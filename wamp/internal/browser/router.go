@@ -16,8 +16,8 @@ import (
 //
 //	com.example.count N      progressive results from 1 up to N
 //	com.example.interrupts   how often the callee of that was interrupted
-//	com.example.cut          cuts all clients
-//	com.example.stall MS     lets nothing out for so long
+//	com.example.cut          cuts all clients but that callee
+//	com.example.stall MS     lets nothing out to them for so long
 //
 // realm1 is there. What is returned goes behind a path of a server.
 func startRouter(ctx context.Context) (http.Handler, func(), error) {
@@ -50,6 +50,13 @@ func startRouter(ctx context.Context) (http.Handler, func(), error) {
 
 func register(ctx context.Context, router *wamptest.Router, callee *wamp.Session) error {
 	var interrupts atomic.Int64
+	clients := func(do func(wamp.ID)) {
+		for _, s := range router.Sessions() {
+			if s.ID != callee.ID() { // so that it is there for the next one
+				do(s.ID)
+			}
+		}
+	}
 	for procedure, h := range map[string]wamp.Handler{
 		"com.example.count": func(_ context.Context, inv *wamp.Invocation) error {
 			var n int
@@ -65,14 +72,19 @@ func register(ctx context.Context, router *wamptest.Router, callee *wamp.Session
 			return inv.Return(wamp.Args(n))
 		},
 		"com.example.interrupts": func(_ context.Context, inv *wamp.Invocation) error { return inv.Return(wamp.Args(interrupts.Load())) },
-		"com.example.cut":        func(context.Context, *wamp.Invocation) error { router.CutAll(); return nil },
+		"com.example.cut": func(context.Context, *wamp.Invocation) error {
+			clients(func(id wamp.ID) { router.Cut(id) })
+			return nil
+		},
 		"com.example.stall": func(_ context.Context, inv *wamp.Invocation) error {
 			var ms int
 			if err := inv.Scan(&ms); err != nil {
 				return err
 			}
-			router.StallAll()
-			time.AfterFunc(time.Duration(ms)*time.Millisecond, router.UnstallAll)
+			clients(func(id wamp.ID) {
+				router.Stall(id)
+				time.AfterFunc(time.Duration(ms)*time.Millisecond, func() { router.Unstall(id) })
+			})
 			return nil
 		},
 	} {
