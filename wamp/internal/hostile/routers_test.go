@@ -397,7 +397,7 @@ func TestRefusalsAreBounded(t *testing.T) {
 			}
 		}
 		synctest.Wait()
-		if st := s.Stats(); st.Refused == 0 || st.Refused > n/4 {
+		if st := s.Stats(); st.Refused == 0 || st.Refused > n/2 { // the pipe has room for a mebibyte: 35,000 of them
 			t.Errorf("%d refusals were made and nobody reads them", st.Refused)
 		}
 		r.ResumeReading(id)
