@@ -199,7 +199,7 @@ func noURL(rawURL string, err error) error {
 	if strings.Contains(rawURL, "@") {
 		return errors.New("the address is no URL (in a user name or password, characters such as : / ? # [ ] @ % are written as %XX)")
 	}
-	return fmt.Errorf("the address is no URL: %w", withoutURL(err))
+	return fmt.Errorf("the address is no URL such as ws://host:8080/ws: %w", withoutURL(err))
 }
 
 // WebSocket reports whether it is a WebSocket's, not a RawSocket's.
