@@ -5,34 +5,9 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/connectanum/connectanum-go/wamp"
 )
-
-// probed waits until a list of topics goes on: it may be empty at first.
-func (p *started) probed(by *wamp.Session) {
-	p.Helper()
-	for {
-		probe, err := by.Subscribe(p.Context(), "com.example.probe")
-		if err != nil {
-			p.Fatal(err)
-		}
-		_ = probe.Unsubscribe(p.Context())
-		select {
-		case l, more := <-p.lines:
-			if !more {
-				p.Fatal("it has ended")
-			}
-			if hasAll(l, []string{"added topic com.example.probe"}) {
-				return
-			}
-		case <-p.Context().Done():
-			p.Fatal("nothing is told")
-		case <-time.After(5 * time.Millisecond): // no more than it can keep up with
-		}
-	}
-}
 
 // What comes and goes is told, also what did while the connection was lost.
 func TestLsFollow(t *testing.T) {
@@ -42,7 +17,7 @@ func TestLsFollow(t *testing.T) {
 	ctx := context.WithoutCancel(t.Context())
 	f := b.start("ls", "--follow", "--format", "{{.Change}} {{.Kind}} {{.URI}} {{.ID}}")
 	f.lineWith(fmt.Sprintf(" session  %d", s.ID()))
-	f.probed(s)
+	f.probed(s, "com.example.probe", "added topic com.example.probe")
 	reg, err := s.Handle(ctx, "com.example.add", benchEcho)
 	if err != nil {
 		t.Fatal(err)

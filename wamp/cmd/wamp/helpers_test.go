@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/connectanum/connectanum-go/wamp"
 	"github.com/connectanum/connectanum-go/wamp/wamptest"
 )
 
@@ -155,6 +156,31 @@ func (p *started) wants(lines ...string) {
 	for _, want := range lines {
 		if got := p.next(); got != want+"\n" {
 			p.Errorf("the line %q, and not %q", got, want)
+		}
+	}
+}
+
+// probed has by subscribe to a topic and unsubscribe, again and again, until a line tells of
+// it: one that has all of these parts.
+func (p *started) probed(by *wamp.Session, topic string, parts ...string) {
+	p.Helper()
+	for {
+		probe, err := by.Subscribe(p.Context(), topic)
+		if err != nil {
+			p.Fatal(err)
+		}
+		_ = probe.Unsubscribe(p.Context())
+		select {
+		case l, more := <-p.lines:
+			if !more {
+				p.Fatal("it has ended")
+			}
+			if hasAll(l, parts) {
+				return
+			}
+		case <-p.Context().Done():
+			p.Fatal("nothing is told")
+		case <-time.After(5 * time.Millisecond): // no more than it can keep up with
 		}
 	}
 }

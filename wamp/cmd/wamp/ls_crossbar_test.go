@@ -37,7 +37,7 @@ func TestFollowAtCrossbar(t *testing.T) {
 	b := atCrossbar(t, "ws")
 	s := b.session()
 	f := b.start("ls", "--follow", "--format", "{{.Change}} {{.Kind}} {{.URI}} {{.ID}}")
-	f.probed(s)
+	f.probed(s, "com.example.probe", "added topic com.example.probe")
 	reg, err := s.Handle(t.Context(), "com.example.followed", benchEcho)
 	if err != nil {
 		t.Fatal(err)

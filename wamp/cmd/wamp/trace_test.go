@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"testing"
-	"time"
 
 	"github.com/connectanum/connectanum-go/wamp"
 	"github.com/connectanum/connectanum-go/wamp/proto"
@@ -16,18 +15,7 @@ import (
 func (b *bench) traced(args ...string) *started {
 	b.Helper()
 	s := b.start(append([]string{"trace"}, args...)...)
-	for done := false; !done; {
-		probe, err := b.session().Subscribe(b.Context(), "com.example.probe")
-		if err != nil {
-			b.Fatal(err)
-		}
-		_ = probe.Unsubscribe(b.Context())
-		select {
-		case <-s.lines:
-			done = true
-		case <-time.After(5 * time.Millisecond): // no more than it can keep up with
-		}
-	}
+	s.probed(b.session(), "com.example.probe")
 	return s
 }
 
@@ -117,25 +105,8 @@ func traceRestart(t *testing.T, b *bench) {
 	b.router.Restart()
 	tr.waitFor("connected again")
 	b.peer = nil
-	for ctx := t.Context(); ; {
-		probe, err := b.session().Subscribe(ctx, "com.example.behind")
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = probe.Unsubscribe(ctx)
-		select {
-		case l, more := <-tr.lines:
-			if !more {
-				t.Fatal("it has ended")
-			}
-			if hasAll(l, []string{"subscribe topic com.example.behind by ", fmt.Sprint(b.peer.ID())}) {
-				return
-			}
-		case <-ctx.Done():
-			t.Fatal("nothing is told")
-		case <-time.After(5 * time.Millisecond):
-		}
-	}
+	by := b.session()
+	tr.probed(by, "com.example.behind", "subscribe topic com.example.behind by ", fmt.Sprint(by.ID()))
 }
 
 // A router that tells of some things only.
