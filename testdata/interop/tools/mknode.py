@@ -17,8 +17,7 @@ here = pathlib.Path(__file__).resolve().parent.parent
 PORTS = 5
 
 
-def free(base, n, owner):
-    """They are nobody's, nor those of a node that is about to start: that takes up to two minutes."""
+def free(base, n):
     for port in range(base, base + n):
         s = socket.socket()
         s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -28,6 +27,11 @@ def free(base, n, owner):
             return False
         finally:
             s.close()
+    return True
+
+
+def promise(base, n, owner):
+    """Keep ports for a folder whose node is about to start, which takes up to two minutes; false if they are promised to another."""
     with open(pathlib.Path(tempfile.gettempdir()) / f"wamp-interop-{os.getuid()}.ports", "a+") as kept:
         fcntl.flock(kept, fcntl.LOCK_EX)
         kept.seek(0)
@@ -46,12 +50,12 @@ def free(base, n, owner):
 
 def ports(wanted, owner, n=PORTS):
     """The first of n free ports in a row, the wanted one if they are free, for the folder that is their owner."""
-    if free(wanted, n, str(owner)):
+    if free(wanted, n) and promise(wanted, n, str(owner)):
         return wanted
     print(f"ports {wanted} to {wanted + n - 1} are not all free, looking for others", file=sys.stderr)
     for _ in range(200):  # below the range that the kernel gives to outgoing connections
         base = random.randrange(18100, 32000, n)
-        if free(base, n, str(owner)):
+        if free(base, n) and promise(base, n, str(owner)):
             return base
     sys.exit(f"no {n} free ports in a row")
 
